@@ -1,0 +1,177 @@
+/* Vector types and their few operations, one set of names for every ISA.
+ *
+ * Each kernel module is compiled for one dtype and one ISA. setup.py says which, with
+ *     CYRNN_DOUBLE                0 for float32, 1 for float64
+ *     CYRNN_AVX512 | CYRNN_AVX2 | CYRNN_NEON | CYRNN_BASELINE | CYRNN_ONE_LANE
+ * and this header turns it into
+ *     real   the element            bits   the signed integer of the same width
+ *     vec    LANES elements         ivec   LANES such integers       mask   LANES truth values
+ *
+ * Design. The operations below are the only ones whose spelling depends on the ISA; + - * / on `vec` and
+ * + - & | ^ << >> on `ivec` are the compiler's own. All of them are exact or correctly rounded (IEEE 754), so
+ * a formula written with them gives the same bits whichever ISA runs it. The one exception is CYRNN_BASELINE,
+ * whose `fma` rounds twice because SSE2 has no fused multiply-add. Pointers are to `real` and need no alignment.
+ * Where vector extensions are missing (MSVC), and in CYRNN_ONE_LANE, LANES is 1: slower, same bits.
+ */
+#ifndef CYRNN_LANES_H
+#define CYRNN_LANES_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if CYRNN_DOUBLE
+typedef double real;
+typedef int64_t bits;
+#else
+typedef float real;
+typedef int32_t bits;
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define LANE_OP static __forceinline
+#else
+#define LANE_OP static inline __attribute__((always_inline, unused))
+#endif
+
+/* ---- the types ------------------------------------------------------------------------------------------ */
+#if defined(CYRNN_AVX512)
+#if !defined(__AVX512F__) || !defined(__AVX512DQ__) || !defined(__AVX512BW__) || !defined(__AVX512VL__)
+#error "the avx512 kernels want -mavx512f -mavx512dq -mavx512bw -mavx512vl"
+#endif
+#include <immintrin.h>
+#define VECTOR_BYTES 64
+#elif defined(CYRNN_AVX2)
+#if !defined(__AVX2__) || !defined(__FMA__)
+#error "the avx2 kernels want -mavx2 -mfma"
+#endif
+#include <immintrin.h>
+#define VECTOR_BYTES 32
+#elif defined(CYRNN_NEON)
+#if !defined(__aarch64__)
+#error "the neon kernels are for aarch64"
+#endif
+#include <arm_neon.h>
+#define VECTOR_BYTES 16
+#elif defined(CYRNN_BASELINE) && defined(__GNUC__)
+#define VECTOR_BYTES 16
+#elif !defined(CYRNN_ONE_LANE) && !defined(CYRNN_BASELINE)
+#error "name one ISA: CYRNN_AVX512, CYRNN_AVX2, CYRNN_NEON, CYRNN_BASELINE or CYRNN_ONE_LANE"
+#endif
+
+#ifdef VECTOR_BYTES
+#define LANES ((ptrdiff_t)(VECTOR_BYTES / sizeof(real)))
+typedef real vec __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef bits ivec __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+#else
+#define LANES ((ptrdiff_t)1)
+typedef real vec;
+typedef bits ivec;
+#endif
+#define MAX_LANES 16                                                   /* of any ISA and dtype */
+
+#ifdef CYRNN_AVX512
+#if CYRNN_DOUBLE
+typedef __mmask8 mask;
+#define X86(op) _mm512_##op##_pd
+#define X86M(op) _mm512_##op##_pd_mask
+typedef __m512d x86;
+#else
+typedef __mmask16 mask;
+#define X86(op) _mm512_##op##_ps
+#define X86M(op) _mm512_##op##_ps_mask
+typedef __m512 x86;
+#endif
+#else
+typedef ivec mask;
+#endif
+#ifdef CYRNN_AVX2
+#if CYRNN_DOUBLE
+#define X86(op) _mm256_##op##_pd
+typedef __m256d x86;
+#else
+#define X86(op) _mm256_##op##_ps
+typedef __m256 x86;
+#endif
+#endif
+
+/* ---- memory --------------------------------------------------------------------------------------------- */
+#ifdef VECTOR_BYTES
+LANE_OP vec load(const real *p) { return *(const vec_unaligned *)p; }
+LANE_OP void store(real *p, vec v) { *(vec_unaligned *)p = v; }
+LANE_OP vec splat(real s) { return s - (vec){0}; }                 /* s - 0 is s, -0.0 included */
+LANE_OP ivec isplat(bits s) { return s - (ivec){0}; }
+LANE_OP ivec as_bits(vec v) { return (ivec)v; }
+LANE_OP vec as_real(ivec v) { return (vec)v; }
+#else
+LANE_OP vec load(const real *p) { return *p; }
+LANE_OP void store(real *p, vec v) { *p = v; }
+LANE_OP vec splat(real s) { return s; }
+LANE_OP ivec isplat(bits s) { return s; }
+LANE_OP ivec as_bits(vec v) { ivec i; memcpy(&i, &v, sizeof i); return i; }
+LANE_OP vec as_real(ivec i) { vec v; memcpy(&v, &i, sizeof v); return v; }
+#endif
+
+/* The first n of LANES elements, 0 <= n < LANES; the other lanes read as zero and are not touched in memory. */
+#if defined(CYRNN_AVX512)
+#define FIRST(n) ((mask)((1u << (n)) - 1u))
+LANE_OP vec load_part(const real *p, ptrdiff_t n) { return (vec)X86(maskz_loadu)(FIRST(n), p); }
+LANE_OP void store_part(real *p, vec v, ptrdiff_t n) { X86(mask_storeu)(p, FIRST(n), (x86)v); }
+#elif defined(CYRNN_AVX2)
+static const bits first_lanes[16] __attribute__((unused)) = {
+#if CYRNN_DOUBLE
+    -1, -1, -1, -1, 0, 0, 0, 0
+#else
+    -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0
+#endif
+};
+#define FIRST(n) _mm256_loadu_si256((const __m256i *)(first_lanes + LANES - (n)))
+LANE_OP vec load_part(const real *p, ptrdiff_t n) { return (vec)X86(maskload)(p, FIRST(n)); }
+LANE_OP void store_part(real *p, vec v, ptrdiff_t n) { X86(maskstore)(p, FIRST(n), (x86)v); }
+#else
+LANE_OP vec load_part(const real *p, ptrdiff_t n) {
+    real part[MAX_LANES] = {0};
+    for (ptrdiff_t i = 0; i < n; i++) part[i] = p[i];
+    return load(part);
+}
+LANE_OP void store_part(real *p, vec v, ptrdiff_t n) {
+    real part[MAX_LANES];
+    store(part, v);
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = part[i];
+}
+#endif
+
+/* ---- arithmetic ----------------------------------------------------------------------------------------- */
+/* a * b + c, rounded once (baseline: twice). */
+#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
+LANE_OP vec fma_(vec a, vec b, vec c) { return (vec)X86(fmadd)((x86)a, (x86)b, (x86)c); }
+#elif defined(CYRNN_NEON) && CYRNN_DOUBLE
+LANE_OP vec fma_(vec a, vec b, vec c) { return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+#elif defined(CYRNN_NEON)
+LANE_OP vec fma_(vec a, vec b, vec c) { return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+#elif defined(CYRNN_BASELINE)
+LANE_OP vec fma_(vec a, vec b, vec c) { return a * b + c; }
+#elif CYRNN_DOUBLE
+LANE_OP vec fma_(vec a, vec b, vec c) { return fma(a, b, c); }
+#else
+LANE_OP vec fma_(vec a, vec b, vec c) { return fmaf(a, b, c); }
+#endif
+
+/* Comparisons are false where either side is nan. pick(m, a, b) is a where m, else b. */
+#if defined(CYRNN_AVX512)
+LANE_OP mask less(vec a, vec b) { return X86M(cmp)((x86)a, (x86)b, _CMP_LT_OQ); }
+LANE_OP vec pick(mask m, vec a, vec b) { return (vec)X86(mask_blend)(m, (x86)b, (x86)a); }
+#elif defined(VECTOR_BYTES)
+LANE_OP mask less(vec a, vec b) { return (mask)(a < b); }
+LANE_OP vec pick(mask m, vec a, vec b) { return (vec)((m & (ivec)a) | (~m & (ivec)b)); }
+#else
+LANE_OP mask less(vec a, vec b) { return a < b; }
+LANE_OP vec pick(mask m, vec a, vec b) { return m ? a : b; }
+#endif
+/* b where b is nan or where neither is the larger: what x86's own max and min do, so spelled alike everywhere. */
+LANE_OP vec larger(vec a, vec b) { return pick(less(b, a), a, b); }
+LANE_OP vec smaller(vec a, vec b) { return pick(less(a, b), a, b); }
+
+#endif

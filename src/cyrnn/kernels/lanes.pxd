@@ -1,0 +1,28 @@
+"""What lanes.h offers, as Cython sees it: see there for the meaning of each name.
+
+Cython takes `vec` for a plain number; the C compiler knows better. So never write `cdef vec x = 0`: say splat(0).
+"""
+cdef extern from "lanes.h" nogil:
+    ctypedef double real
+    ctypedef long long bits
+    ctypedef double vec
+    ctypedef long long ivec
+    ctypedef long long mask
+
+    const Py_ssize_t LANES
+    enum: MAX_LANES
+
+    vec load(const real* p) noexcept
+    vec load_part(const real* p, Py_ssize_t n) noexcept
+    void store(real* p, vec v) noexcept
+    void store_part(real* p, vec v, Py_ssize_t n) noexcept
+    vec splat(real s) noexcept
+    ivec isplat(bits s) noexcept
+    ivec as_bits(vec v) noexcept
+    vec as_real(ivec v) noexcept
+
+    vec fma "fma_"(vec a, vec b, vec c) noexcept
+    mask less(vec a, vec b) noexcept
+    vec pick(mask m, vec a, vec b) noexcept
+    vec larger(vec a, vec b) noexcept
+    vec smaller(vec a, vec b) noexcept
