@@ -70,7 +70,12 @@ typedef real vec_unaligned __attribute__((vector_size(VECTOR_BYTES), aligned(siz
 typedef real vec;
 typedef bits ivec;
 #endif
-#define MAX_LANES 16                                                   /* of any ISA and dtype */
+#define MAX_LANES 16                      /* of any ISA and dtype */
+#if defined(CYRNN_AVX512) || defined(CYRNN_NEON)
+#define TILE_ROWS ((ptrdiff_t)6)          /* 6 x 4 sums fit the 32 vector registers, 3 x 4 fit 16 */
+#else
+#define TILE_ROWS ((ptrdiff_t)3)
+#endif
 
 #ifdef CYRNN_AVX512
 #if CYRNN_DOUBLE
@@ -173,5 +178,46 @@ LANE_OP vec pick(mask m, vec a, vec b) { return m ? a : b; }
 /* b where b is nan or where neither is the larger: what x86's own max and min do, so spelled alike everywhere. */
 LANE_OP vec larger(vec a, vec b) { return pick(less(b, a), a, b); }
 LANE_OP vec smaller(vec a, vec b) { return pick(less(a, b), a, b); }
+
+/* ---- transposition, for packing ------------------------------------------------------------------------- */
+/* rows[i] lane j <-> rows[j] lane i, of LANES vectors: log2(LANES) rounds that swap the off-diagonal blocks of side s. */
+#ifdef VECTOR_BYTES
+#define UPPER(lane, s) ((lane) & (s)) ? LANES + (lane) - (s) : (lane)
+#define LOWER(lane, s) ((lane) & (s)) ? LANES + (lane) : (lane) + (s)
+#define LANE_LIST2(E, s) E(0, s), E(1, s)
+#define LANE_LIST4(E, s) LANE_LIST2(E, s), E(2, s), E(3, s)
+#define LANE_LIST8(E, s) LANE_LIST4(E, s), E(4, s), E(5, s), E(6, s), E(7, s)
+#define LANE_LIST16(E, s) LANE_LIST8(E, s), E(8, s), E(9, s), E(10, s), E(11, s), E(12, s), E(13, s), E(14, s), E(15, s)
+#if VECTOR_BYTES == 64 && !CYRNN_DOUBLE
+#define LANE_LIST LANE_LIST16
+#elif (VECTOR_BYTES == 64) || (VECTOR_BYTES == 32 && !CYRNN_DOUBLE)
+#define LANE_LIST LANE_LIST8
+#elif (VECTOR_BYTES == 32) || !CYRNN_DOUBLE
+#define LANE_LIST LANE_LIST4
+#else
+#define LANE_LIST LANE_LIST2
+#endif
+#define SWAP_BLOCKS(s)                                                                             \
+    for (ptrdiff_t i = 0; i < LANES; i++)                                                          \
+        if (!(i & (s))) {                                                                          \
+            vec upper = rows[i], lower = rows[i + (s)];                                            \
+            rows[i] = __builtin_shufflevector(upper, lower, LANE_LIST(UPPER, s));                  \
+            rows[i + (s)] = __builtin_shufflevector(upper, lower, LANE_LIST(LOWER, s));            \
+        }
+LANE_OP void transpose(vec *rows) {
+#if VECTOR_BYTES == 64 && !CYRNN_DOUBLE
+    SWAP_BLOCKS(8)
+#endif
+#if VECTOR_BYTES == 64 || (VECTOR_BYTES == 32 && !CYRNN_DOUBLE)
+    SWAP_BLOCKS(4)
+#endif
+#if VECTOR_BYTES >= 32 || !CYRNN_DOUBLE
+    SWAP_BLOCKS(2)
+#endif
+    SWAP_BLOCKS(1)
+}
+#else
+LANE_OP void transpose(vec *rows) { (void)rows; }
+#endif
 
 #endif

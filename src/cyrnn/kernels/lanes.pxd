@@ -2,14 +2,16 @@
 
 Cython takes `vec` for a plain number; the C compiler knows better. So never write `cdef vec x = 0`: say splat(0).
 """
+from cyrnn.kernels.run cimport real
+
 cdef extern from "lanes.h" nogil:
-    ctypedef double real
     ctypedef long long bits
     ctypedef double vec
     ctypedef long long ivec
     ctypedef long long mask
 
     const Py_ssize_t LANES
+    const Py_ssize_t TILE_ROWS
     enum: MAX_LANES
 
     vec load(const real* p) noexcept
@@ -26,3 +28,5 @@ cdef extern from "lanes.h" nogil:
     vec pick(mask m, vec a, vec b) noexcept
     vec larger(vec a, vec b) noexcept
     vec smaller(vec a, vec b) noexcept
+
+    void transpose(vec* rows) noexcept

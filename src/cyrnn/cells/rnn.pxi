@@ -1,0 +1,15 @@
+"""The plain recurrent cell, compiled: see rnn.py for the equations."""
+
+cdef void rnn_pointwise(const Block* block) noexcept nogil:
+    # z (rows, n): one gate. `next` (rows, n): a_next. Nothing aliases.
+    cdef Py_ssize_t r, i, left
+    cdef const real* z
+    cdef real* a_next
+    for r in range(block.rows):
+        z = block.z + r * block.z_row
+        a_next = block.next + r * block.row
+        i = 0
+        while i < block.n:
+            left = block.n - i
+            put(a_next + i, tanh_(load(z + i)), left)
+            i += LANES

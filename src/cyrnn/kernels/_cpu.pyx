@@ -1,0 +1,37 @@
+"""What this CPU can do, asked before any kernel module is imported. Compiled for the oldest CPU of the platform."""
+
+cdef extern from *:
+    """
+    #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+    #define HAS(name) (__builtin_cpu_supports(name) != 0)
+    static void ask_cpu(void) { __builtin_cpu_init(); }
+    #else
+    #define HAS(name) 0
+    static void ask_cpu(void) {}
+    #endif
+    #ifdef __aarch64__
+    #define HAS_NEON 1
+    #else
+    #define HAS_NEON 0
+    #endif
+    """
+    void ask_cpu()
+    bint sse2 'HAS("sse2")'
+    bint avx 'HAS("avx")'
+    bint avx2 'HAS("avx2")'
+    bint fma 'HAS("fma")'
+    bint avx512f 'HAS("avx512f")'
+    bint avx512dq 'HAS("avx512dq")'
+    bint avx512bw 'HAS("avx512bw")'
+    bint avx512vl 'HAS("avx512vl")'
+    bint neon "HAS_NEON"
+
+
+def features():
+    """Return {feature: whether both this CPU and its operating system support it}."""
+    ask_cpu()
+    return {
+        "sse2": sse2, "avx": avx, "avx2": avx2, "fma": fma,
+        "avx512f": avx512f, "avx512dq": avx512dq, "avx512bw": avx512bw, "avx512vl": avx512vl,
+        "neon": neon,
+    }

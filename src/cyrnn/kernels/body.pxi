@@ -1,0 +1,29 @@
+"""Every formula of the compiled kernels, in reading order. Each `_isa_*.pyx` is this file, compiled once more.
+
+    activations.pxi     exp, tanh, sigmoid
+    matmul.pxi          packed products, canonical order
+    block.pxi           what a pointwise function is given
+    ../cells/rnn.pxi    pointwise, one stem per cell
+    ../cells/lstm.pxi
+    forward.pxi         the time loop
+    head.pxi            softmax, and y = softmax(Wy a + by)
+    face.pxi            the entry points, typed memoryviews
+
+What is compiled is one dtype (`real`) for one ISA: lanes.h says which.
+"""
+from libc.stdlib cimport free, malloc
+
+from cyrnn.kernels.lanes cimport (
+    LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, larger, less, load, load_part, mask, pick,
+    smaller, splat, store, store_part, transpose, vec,
+)
+from cyrnn.kernels.run cimport LSTM, RNN, Run, real
+
+include "activations.pxi"
+include "matmul.pxi"
+include "block.pxi"
+include "../cells/rnn.pxi"
+include "../cells/lstm.pxi"
+include "forward.pxi"
+include "head.pxi"
+include "face.pxi"

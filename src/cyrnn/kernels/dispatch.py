@@ -1,0 +1,75 @@
+"""Picks the ISA once, before importing its kernels: everything in such a module may use that ISA, its import included."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from . import _cpu
+
+#: ISA -> the CPU features it needs; the best comes first
+NEEDS: dict[str, tuple[str, ...]] = {
+    "avx512": ("avx512f", "avx512dq", "avx512bw", "avx512vl"),
+    "avx2": ("avx2", "fma"),
+    "neon": ("neon",),
+    "baseline": (),
+    "reference": (),
+}
+
+
+class Kernels:
+    """The entry points of one ISA, for each dtype (see face.pxi)."""
+
+    def __init__(self, isa: str, f32: ModuleType, f64: ModuleType) -> None:
+        self.isa, self.f32, self.f64 = isa, f32, f64
+
+    def of(self, dtype: np.dtype[Any]) -> ModuleType:
+        return self.f32 if dtype == np.float32 else self.f64
+
+    def __repr__(self) -> str:
+        return f"<cyrnn kernels: {self.isa}>"
+
+
+def features() -> dict[str, bool]:
+    """Return what this CPU and its operating system support, by feature name."""
+    return dict(_cpu.features())
+
+
+def missing(isa: str) -> list[str]:
+    """Return the features that `isa` needs and this CPU lacks."""
+    have = features()
+    return [feature for feature in NEEDS[isa] if not have[feature]]
+
+
+def built(isa: str) -> bool:
+    """Whether this installation holds the kernels of `isa`."""
+    return isa == "reference" or importlib.util.find_spec(f"{__package__}._isa_{isa}_f32") is not None
+
+
+def available() -> tuple[str, ...]:
+    """Return the ISAs that this installation holds and this CPU can run, the best first."""
+    return tuple(isa for isa in NEEDS if not missing(isa) and built(isa))
+
+
+def load(isa: str) -> Kernels:
+    """Import the kernels of `isa`, or say by ImportError what stands in the way."""
+    if isa not in NEEDS:
+        raise ImportError(f"cyrnn: no ISA is called {isa!r}; there are {', '.join(NEEDS)}")
+    if missing(isa):
+        raise ImportError(f"cyrnn: the {isa} kernels need {' '.join(NEEDS[isa])}; this CPU lacks {' '.join(missing(isa))}")
+    if not built(isa):
+        raise ImportError(f"cyrnn: the {isa} kernels are not part of this installation")
+    if isa == "reference":
+        reference = importlib.import_module(f"{__package__}.reference")
+        return Kernels(isa, reference, reference)
+    f32, f64 = (importlib.import_module(f"{__package__}._isa_{isa}_{dtype}") for dtype in ("f32", "f64"))
+    return Kernels(isa, f32, f64)
+
+
+#: the kernels in use: those that CYRNN_ISA names, or the best that this CPU runs
+kernels = load(os.environ.get("CYRNN_ISA") or available()[0])

@@ -1,0 +1,62 @@
+"""The head: y = softmax(Wy a + by), each column on its own."""
+
+cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row, Py_ssize_t n, real* y, Py_ssize_t y_row,
+                               Py_ssize_t left) noexcept nogil:
+    """LANES columns at once: y = exp(z - max z) / sum, the sum in ascending order; y may be z."""
+    cdef Py_ssize_t j
+    cdef vec most, e, total = splat(0)
+    if n == 0:
+        return
+    most = get(z, left)
+    for j in range(1, n):
+        most = larger(get(z + j * z_row, left), most)
+    for j in range(n):
+        e = exp_(get(z + j * z_row, left) - most)
+        total = total + e
+        put(y + j * y_row, e, left)
+    for j in range(n):
+        put(y + j * y_row, get(y + j * y_row, left) / total, left)
+
+
+cdef int head_units(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
+                    real* y) noexcept nogil:
+    """y (N, n_y) for a (N, n_a), Wy and by packed. Returns -1 where the work area cannot be had."""
+    cdef Py_ssize_t V = vectors_per_panel(1), width = vectors(n_y, 1)
+    cdef Py_ssize_t row, rows, i, j, r, R, v, Vp
+    cdef real* z = <real*> malloc((2 * width + 1) * LANES * LANES * sizeof(real))
+    cdef real* columns = z + width * LANES * LANES         # (n_y, LANES): rows of y turned into lanes
+    cdef Product p
+    if z == NULL:
+        return -1
+    p.first.K = 0
+    p.second.K = n_a
+    p.second.row = n_a
+    p.second.row_k = 1
+    p.start_is_column = False
+    p.start_row = 0
+    p.z_row = width * LANES
+    row = 0
+    while row < N:
+        rows = min(LANES, N - row)
+        v = 0
+        while v < width:
+            Vp = min(V, width - v)
+            p.second.panel = Wy + v * LANES * n_a
+            p.second.panel_k = Vp * LANES
+            p.start = by + v * LANES
+            i = 0
+            while i < rows:
+                R = even_share(rows - i, TILE_ROWS)
+                p.second.rows = a + (row + i) * n_a
+                p.z = z + i * p.z_row + v * LANES
+                product(&p, R, 1, Vp)
+                i += R
+            v += V
+        pack_lanes(z, p.z_row, 1, rows, n_y, columns, LANES)
+        softmax_lanes(columns, LANES, n_y, columns, LANES, LANES)
+        for r in range(rows):
+            for j in range(n_y):
+                y[(row + r) * n_y + j] = columns[j * LANES + r]
+        row += LANES
+    free(z)
+    return 0
