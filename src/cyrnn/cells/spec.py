@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,8 @@ class Cell:
     #: (z of each gate, each previous state) -> (each gate's value, each next state), all of one shape
     pointwise: Pointwise = field(repr=False)
 
-    @property
+    @cached_property
     def stored_gates(self) -> tuple[str, ...]:
-        """The gates that the cache keeps; a cell whose gate is its next state keeps none."""
-        return tuple(gate.name for gate in self.gates if gate.name in self.cache)
+        """The gates that the cache keeps beside the states, in the kernels' order; the RNN's gate is its next state."""
+        states = [f"{state}_next" for state in self.states]
+        return tuple(gate.name for gate in self.gates if gate.name in self.cache and gate.name not in states)

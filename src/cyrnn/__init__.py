@@ -1,0 +1,31 @@
+"""Recurrent networks on the CPU, on NumPy arrays: the notebook's functions, compiled.
+
+>>> from cyrnn import *
+"""
+
+from .notebook import (
+    lstm_cell_forward,
+    lstm_forward,
+    rnn_cell_forward,
+    rnn_forward,
+    sigmoid,
+    softmax,
+    tanh,
+)
+from .packing import pack
+from .training import initialize_adam, update_parameters_with_adam
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "initialize_adam",
+    "lstm_cell_forward",
+    "lstm_forward",
+    "pack",
+    "rnn_cell_forward",
+    "rnn_forward",
+    "sigmoid",
+    "softmax",
+    "tanh",
+    "update_parameters_with_adam",
+]

@@ -1,0 +1,48 @@
+"""The kernels' face: the entry points that NumPy (`reference.py`) and every compiled module share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..cells.spec import Array
+
+
+class Face(Protocol):
+    """Entry points for one dtype. Arrays are of that dtype; outputs come last and never overlap an input.
+
+    Nothing is checked and no output is allocated here: shapes, dtype and alignment are the caller's duty.
+    """
+
+    def exp(self, x: Array, out: Array) -> None:
+        """out = exp(x); both (N,), C-contiguous."""
+
+    def tanh(self, x: Array, out: Array) -> None:
+        """out = tanh(x); both (N,), C-contiguous."""
+
+    def sigmoid(self, x: Array, out: Array) -> None:
+        """out = 1 / (1 + exp(-x)); both (N,), C-contiguous."""
+
+    def softmax(self, z: Array, out: Array) -> None:
+        """out = softmax of every column of z; both (n, N), C-contiguous."""
+
+    def packed_size(self, units: int, k: int, gates: int) -> int:
+        """How many elements `gates` matrices of shape (units, k) take when packed together."""
+
+    def pack(self, W: Array, gate: int, gates: int, out: Array) -> None:
+        """Write W (units, k), any strides, as matrix number `gate` of `gates` into out (packed_size,).
+
+        The share of `gate` includes its padding. A bias is packed as a matrix with k = 1.
+        """
+
+    def forward(
+        self, cell: str, x: Array, Wx: Array, Wa: Array, b: Array, states: Array, gates: Array | None
+    ) -> None:
+        """Run the cell over x (T, m, n_x), any strides; Wx, Wa, b are packed.
+
+        states (S, T + 1, m, n_a), C-contiguous: slot 0 holds the initial states, slots 1..T are written.
+        gates (T, G, m, n_a), C-contiguous, or None: the cell's stored gates are written.
+        """
+
+    def head(self, a: Array, Wy: Array, by: Array, y: Array) -> None:
+        """y (N, n_y) = softmax over n_y of Wy a + by, for the rows of a (N, n_a); both C-contiguous."""

@@ -1,0 +1,67 @@
+"""The kernels' face in NumPy: ISA "reference", slow and readable; what the compiled kernels are compared with.
+
+Each function serves both dtypes. Shapes and layouts are those of `Face` in this package's `__init__.py`. Sums are
+in whatever order NumPy's matmul takes them: unlike the compiled kernels, these do not promise the canonical order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..cells import CELLS, activations
+from ..cells.spec import Array
+
+
+def exp(x: Array, out: Array) -> None:
+    with np.errstate(all="ignore"):
+        np.exp(x, out=out)
+
+
+def tanh(x: Array, out: Array) -> None:
+    with np.errstate(all="ignore"):
+        out[...] = activations.tanh(x)
+
+
+def sigmoid(x: Array, out: Array) -> None:
+    with np.errstate(all="ignore"):
+        out[...] = activations.sigmoid(x)
+
+
+def softmax(z: Array, out: Array) -> None:
+    if z.size:  # an empty column has no maximum
+        with np.errstate(all="ignore"):
+            out[...] = activations.softmax(z)
+
+
+def packed_size(units: int, k: int, gates: int) -> int:
+    return gates * units * k
+
+
+def pack(W: Array, gate: int, gates: int, out: Array) -> None:
+    out.reshape(gates, *W.shape)[gate] = W
+
+
+def forward(cell: str, x: Array, Wx: Array, Wa: Array, b: Array, states: Array, gates: Array | None) -> None:
+    spec = CELLS[cell]
+    T, _, n_x = x.shape
+    n_a = states.shape[3]
+    G = len(spec.gates)
+    W_x = Wx.reshape(G, n_a, n_x)
+    W_a = Wa.reshape(G, n_a, n_a)
+    bias = b.reshape(G, 1, n_a)
+    stored = [g for g, gate in enumerate(spec.gates) if gate.name in spec.stored_gates]
+    with np.errstate(all="ignore"):
+        for t in range(T):
+            previous = states[:, t]
+            z = bias + x[t] @ W_x.mT + previous[0] @ W_a.mT  # (G, m, n_a)
+            values, following = spec.pointwise(tuple(z), tuple(previous))
+            states[:, t + 1] = following
+            if gates is not None:
+                gates[t] = [values[g] for g in stored]
+
+
+def head(a: Array, Wy: Array, by: Array, y: Array) -> None:
+    n_y = y.shape[1]
+    with np.errstate(all="ignore"):
+        z = by + a @ Wy.reshape(n_y, a.shape[1]).T  # (N, n_y)
+    softmax(z.T, y.T)

@@ -1,0 +1,193 @@
+"""Parameters -> packed panels, and arrays as users have them -> arrays as kernels want them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from . import _check
+from .cells import CELLS, Cell
+from .cells.spec import Array, Gate
+from .kernels import Face, dispatch
+
+
+class Panels:
+    """The parameters of one cell and its head as the kernels of one ISA and dtype read them. Never changed.
+
+    `Wx`, `Wa`, `b` hold all gates, `Wy`, `by` the head; each is one-dimensional, its inner layout the kernels' own.
+    """
+
+    __slots__ = ("Wa", "Wx", "Wy", "b", "by", "cell", "dtype", "face", "n_a", "n_x", "n_y")
+
+    def __init__(self, cell: Cell, arrays: Mapping[str, Array], dtype: np.dtype[Any], face: Face | None = None) -> None:
+        self.cell = cell
+        self.dtype = dtype
+        self.face: Face = dispatch.kernels.of(dtype) if face is None else face
+        self.n_y, self.n_a = arrays[cell.W_y].shape
+        split = [split_weights(gate, arrays, self.n_a) for gate in cell.gates]
+        self.n_x = split[0][0].shape[1]
+        self.Wx = self._stack([W_x for W_x, _ in split])
+        self.Wa = self._stack([W_a for _, W_a in split])
+        self.b = self._stack([arrays[gate.b] for gate in cell.gates])
+        self.Wy = self._stack([arrays[cell.W_y]])
+        self.by = self._stack([arrays[cell.b_y]])
+
+    def _stack(self, matrices: list[Array]) -> Array:
+        """Pack matrices (units, k) of equal shapes into one block of memory."""
+        units, k = matrices[0].shape
+        gates = len(matrices)
+        out = np.empty(self.face.packed_size(units, k, gates), self.dtype)
+        if out.size:
+            for gate, matrix in enumerate(matrices):
+                self.face.pack(native(matrix, self.dtype), gate, gates, out)
+        return out
+
+
+def split_weights(gate: Gate, arrays: Mapping[str, Array], n_a: int) -> tuple[Array, Array]:
+    """Return W_x (n_a, n_x) and W_a (n_a, n_a) of one gate, as views of the notebook's matrices."""
+    if gate.W_x == gate.W_a:
+        W = arrays[gate.W_a]
+        return W[:, n_a:], W[:, :n_a]
+    return arrays[gate.W_x], arrays[gate.W_a]
+
+
+class Packed(Mapping[str, Any]):
+    """Parameters made ready for the kernels: a read-only mapping with the keys and values it was made from.
+
+    The values are copies and cannot be written to, so the panels beside them never go stale. Equal only to itself.
+    """
+
+    __slots__ = ("_values", "arrays", "panels")
+
+    def __init__(self, values: dict[str, Any], arrays: dict[str, Array], panels: Panels) -> None:
+        self._values = values
+        self.arrays = arrays  # of the cell's keys only, in the order of its spec
+        self.panels = panels
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        p = self.panels
+        return f"<cyrnn parameters packed for {p.cell.name}: {p.dtype}, n_x = {p.n_x}, n_a = {p.n_a}, n_y = {p.n_y}>"
+
+    def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Packed], tuple[dict[str, Any]]]:
+        return pack, (self._values,)  # panels belong to one ISA: they are made anew where they are loaded
+
+
+def pack(parameters: Mapping[str, Any]) -> Packed:
+    """Prepare the parameters of a cell once, for many calls.
+
+    Every function that takes `parameters` works on panels: the weights in the order in which the kernels read them.
+    It makes them from a dict at each call, and finds them ready in the result of `pack`.
+
+    Parameters
+    ----------
+    parameters : mapping
+        A dict of the RNN (`Wax Waa Wya ba by`) or of the LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), recognised by its
+        keys; arrays of float32 or float64, of the shapes that the forward functions ask for.
+
+    Returns
+    -------
+    Packed
+        A read-only mapping with the same keys, accepted wherever the dict is.
+
+    Raises
+    ------
+    KeyError
+        If keys of every cell are missing.
+    ValueError, TypeError
+        If an array has the wrong shape, or a dtype other than real numbers up to float64.
+
+    Notes
+    -----
+    The arrays are copied: later changes of the originals do not reach the result; pack again after an update. The
+    inputs of a call must be of the dtype that was packed: float64 if any array is float64, integer or bool, float32
+    otherwise. Pickling and copying keep the arrays and make the panels anew.
+
+    Examples
+    --------
+    >>> import numpy as np, cyrnn
+    >>> parameters = {"Wax": np.ones((2, 3)), "Waa": np.eye(2), "ba": np.zeros((2, 1)),
+    ...               "Wya": np.ones((4, 2)), "by": np.zeros((4, 1))}
+    >>> packed = cyrnn.pack(parameters)
+    >>> packed
+    <cyrnn parameters packed for rnn: float64, n_x = 3, n_a = 2, n_y = 4>
+    >>> a, y_pred, caches = cyrnn.rnn_forward(np.zeros((3, 1, 5)), np.zeros((2, 1)), packed)
+    >>> a.shape
+    (2, 1, 5)
+    """
+    if isinstance(parameters, Packed):
+        return parameters
+    name = _check.recognise("pack", parameters, {name: cell.shapes for name, cell in CELLS.items()})
+    call = _check.Call("pack")
+    arrays = {key: _frozen(array) for key, array in call.take_parameters(parameters, CELLS[name].shapes).items()}
+    values = {key: arrays[key] if key in arrays else _frozen(value) for key, value in parameters.items()}
+    return Packed(values, arrays, Panels(CELLS[name], arrays, call.dtype()))
+
+
+def _frozen(value: Any) -> Any:
+    """Return a copy of an array that cannot be made writeable again; anything else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    copy = np.array(value)
+    copy.flags.writeable = False
+    return copy.view()
+
+
+def check_parameters(call: _check.Call, cell: Cell, parameters: object) -> Packed | dict[str, Array]:
+    """Check parameters against the cell and the sizes known so far; return the arrays, or what is packed already."""
+    if not isinstance(parameters, Packed):
+        return call.take_parameters(parameters, cell.shapes)
+    call.require_packed(cell.name, parameters.panels.cell.name)
+    for key, array in parameters.arrays.items():
+        call.match(f'parameters["{key}"]', array.shape, cell.shapes[key])
+    return parameters
+
+
+def panels_for(call: _check.Call, cell: Cell, checked: Packed | dict[str, Array]) -> Panels:
+    """Return the panels for a call all of whose arrays were taken."""
+    if isinstance(checked, Packed):
+        call.require_packed(cell.name, cell.name, checked.panels.dtype)
+        return checked.panels
+    return Panels(cell, checked, call.dtype())
+
+
+def native(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return the array itself if its elements are of that dtype, aligned and in native byte order; else a copy."""
+    if array.dtype == dtype and array.flags.aligned:
+        return array
+    with np.errstate(all="ignore"):  # a signalling nan is no news
+        return array.astype(dtype)
+
+
+def contiguous(array: Array, dtype: np.dtype[Any], order: Literal["A", "C"]) -> Array:
+    """Return what `native` does in one block of memory: in C order, or, with "A", in Fortran order if it is so now."""
+    flags = array.flags
+    if array.dtype == dtype and flags.aligned and (flags.c_contiguous or (order == "A" and flags.f_contiguous)):
+        return array
+    with np.errstate(all="ignore"):
+        return array.astype(dtype, order=order)
+
+
+def time_major(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Turn x (n_x, m, T_x) into the kernels' (T_x, m, n_x) with each column's features side by side in memory.
+
+    x itself may be seen through the result where it has that layout already, as outputs of cyrnn do.
+    """
+    rows = x.T
+    if rows.dtype == dtype and rows.flags.aligned and (rows.strides[-1] == dtype.itemsize or rows.shape[-1] <= 1):
+        return rows
+    with np.errstate(all="ignore"):
+        return rows.astype(dtype, order="C")

@@ -1,0 +1,160 @@
+"""Adam: Kingma and Ba 2015, as the notebooks have it, with epsilon inside the square root.
+
+    v     = beta1 v + (1 - beta1) g            s     = beta2 s + (1 - beta2) g^2
+    v_hat = v / (1 - beta1^t)                  s_hat = s / (1 - beta2^t)
+    p     = p - learning_rate * v_hat / sqrt(s_hat + epsilon)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+
+Arrays = dict[str, Any]
+
+
+def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
+    """Return the averages v and s that Adam starts from: zeros for the gradient of every parameter.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Arrays under any keys.
+
+    Returns
+    -------
+    v, s : dict
+        Under `"d" + key`, zeros of the shape of `parameters[key]`; float32 for float32 and float16, else float64.
+
+    Raises
+    ------
+    TypeError
+        If parameters is not a mapping from strings to arrays of real numbers.
+
+    References
+    ----------
+    Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
+
+    Examples
+    --------
+    >>> v, s = initialize_adam({"W1": np.ones((1, 2))})
+    >>> v
+    {'dW1': array([[0., 0.]])}
+    """
+    arrays = _arrays("initialize_adam", "parameters", parameters)
+    v, s = (
+        {f"d{key}": np.zeros(array.shape, _check.computed_in(array.dtype)) for key, array in arrays.items()}
+        for _ in range(2)
+    )
+    return v, s
+
+
+def update_parameters_with_adam(
+    parameters: MutableMapping[str, Any],
+    grads: Mapping[str, Any],
+    v: MutableMapping[str, Any],
+    s: MutableMapping[str, Any],
+    t: float,
+    learning_rate: float = 0.01,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> tuple[MutableMapping[str, Any], MutableMapping[str, Any], MutableMapping[str, Any]]:
+    """Take one step of Adam: the equations on top of this file, for every parameter that has a gradient.
+
+    Parameters
+    ----------
+    parameters, v, s : dict
+        The parameters, and the averages under `"d" + key`; updated in place to hold new arrays.
+    grads : mapping
+        Gradients under `"d" + key`, of the parameters' shapes; other keys (`dx`, `da0`) are passed over.
+    t : int
+        The number of this update, from 1.
+    learning_rate, epsilon : float
+    beta1, beta2 : float
+        How much of the averages is kept, at least 0 and less than 1.
+
+    Returns
+    -------
+    parameters, v, s : the same objects
+
+    Raises
+    ------
+    ValueError
+        If a shape differs from its parameter's, t is less than 1, or beta1 or beta2 is out of range.
+    TypeError
+        If parameters, v or s cannot be written to (as the result of `pack`), or something is not a real number.
+    KeyError
+        If v or s lacks the key of a gradient.
+
+    Notes
+    -----
+    The old arrays are never written to. Parameters without a gradient stay as they are. float32 stays float32; mixed
+    dtypes promote. Where anything is wrong, nothing is changed.
+
+    References
+    ----------
+    Kingma and Ba 2015, algorithm 1, except that epsilon is added inside the square root.
+
+    Examples
+    --------
+    >>> parameters = {"W1": np.array([[1.0, 2.0]])}
+    >>> v, s = initialize_adam(parameters)
+    >>> parameters, v, s = update_parameters_with_adam(parameters, {"dW1": np.array([[3.0, -3.0]])}, v, s, t=1)
+    >>> parameters["W1"].round(6)
+    array([[0.99, 2.01]])
+    """
+    function = "update_parameters_with_adam"
+    for argument, value in (("parameters", parameters), ("v", v), ("s", s)):
+        _check.mutable_mapping(function, argument, value)
+    old = _matched(function, parameters, grads, v, s)
+    t = _check.number(function, "t", t, least=1)
+    rate = _check.number(function, "learning_rate", learning_rate)
+    keep_v = _check.number(function, "beta1", beta1, least=0, below=1)
+    keep_s = _check.number(function, "beta2", beta2, least=0, below=1)
+    tiny = _check.number(function, "epsilon", epsilon)
+    new: tuple[Arrays, Arrays, Arrays] = ({}, {}, {})
+    with np.errstate(all="ignore"):
+        for key, (p, g, v_old, s_old) in old.items():
+            v_new = keep_v * v_old + (1 - keep_v) * g
+            s_new = keep_s * s_old + (1 - keep_s) * g**2
+            v_hat = v_new / (1 - keep_v**t)
+            s_hat = s_new / (1 - keep_s**t)
+            new[0][key] = p - rate * v_hat / np.sqrt(s_hat + tiny)
+            new[1][f"d{key}"] = v_new
+            new[2][f"d{key}"] = s_new
+    for target, arrays in zip((parameters, v, s), new, strict=True):
+        target.update(arrays)
+    return parameters, v, s
+
+
+def _arrays(function: str, argument: str, given: object) -> Arrays:
+    """Return every value of a mapping as an array."""
+    values = _check.mapping(function, argument, given)
+    _check.string_keys(function, argument, values)
+    return {key: _check.as_array(function, f'{argument}["{key}"]', value) for key, value in values.items()}
+
+
+def _matched(
+    function: str, parameters: Mapping[str, Any], grads: object, v: Mapping[str, Any], s: Mapping[str, Any]
+) -> dict[str, list[Any]]:
+    """Return the arrays of each parameter that has a gradient: itself, its gradient, its two averages."""
+    gradients = _check.mapping(function, "grads", grads)
+    _check.string_keys(function, "parameters", parameters)
+    keys = [key for key in parameters if f"d{key}" in gradients]
+    for argument, averages in (("v", v), ("s", s)):
+        _check.require_keys(function, argument, averages, [f"d{key}" for key in keys])
+    matched: dict[str, list[Any]] = {}
+    for key in keys:
+        own = f'parameters["{key}"]'
+        matched[key] = [_check.as_array(function, own, parameters[key])]
+        for argument, arrays in (("grads", gradients), ("v", v), ("s", s)):
+            name = f'{argument}["d{key}"]'
+            array = _check.as_array(function, name, arrays[f"d{key}"])
+            _check.same_shape(function, name, array, own, matched[key][0])
+            matched[key].append(array)
+    return matched
