@@ -1,0 +1,87 @@
+"""Calls of the kernels' face as `sequence.py` makes them, with guards around all that a kernel writes."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from problems import CELLS, COMPILED, DTYPES, Problem
+
+from cyrnn.kernels import dispatch
+
+#: elements of nan before and after each output; a kernel that writes outside its arrays meets them
+GUARD = 64
+
+each_compiled_face = pytest.mark.parametrize(
+    ("cell", "dtype", "isa"),
+    [
+        pytest.param(cell, dtype, isa, id=f"{cell.name}-{dtype.name}-{isa}")
+        for cell in CELLS
+        for dtype in DTYPES
+        for isa in COMPILED
+    ],
+)
+
+
+class Guarded:
+    """An array of nan between two guards of nan."""
+
+    def __init__(self, shape: tuple[int, ...], dtype) -> None:
+        size = math.prod(shape)
+        self.memory = np.full(size + 2 * GUARD, np.nan, dtype)
+        self.array = self.memory[GUARD : GUARD + size].reshape(shape)
+
+    def assert_kept(self) -> None:
+        assert np.isnan(self.memory[:GUARD]).all(), "written before the array"
+        assert np.isnan(self.memory[-GUARD:]).all(), "written past the array"
+
+
+class Result(NamedTuple):
+    states: np.ndarray  # (S, T, m, n_a), without the initial ones
+    gates: np.ndarray  # (T, G, m, n_a), the stored ones
+    y: np.ndarray  # (T, m, n_y)
+
+
+def face_of(isa: str, dtype):
+    return dispatch.load(isa).of(np.dtype(dtype))
+
+
+def pack(face, matrices: list) -> np.ndarray:
+    """Pack matrices of one shape, one for each gate; every element of the result is written."""
+    units, k = matrices[0].shape
+    gates = len(matrices)
+    out = Guarded((face.packed_size(units, k, gates),), matrices[0].dtype)
+    for gate, W in enumerate(matrices):
+        face.pack(W, gate, gates, out.array)
+    out.assert_kept()
+    return out.array
+
+
+def packed_gates(face, problem: Problem) -> tuple:
+    """(Wx, Wa, b) of the cell's gates, packed."""
+    p, gates = problem.parameters, problem.cell.gates
+    n_a = len(problem.initial[0])
+    n_x = len(problem.x)
+    W_a = [p[gate.W_a][:, :n_a] for gate in gates]
+    W_x = [p[gate.W_x][:, p[gate.W_x].shape[1] - n_x :] for gate in gates]
+    return pack(face, W_x), pack(face, W_a), pack(face, [p[gate.b] for gate in gates])
+
+
+def run(face, problem: Problem, *, gates: bool = True) -> Result:
+    """The whole forward pass; without `gates` the kernel is not asked to store them."""
+    cell, dtype = problem.cell, problem.x.dtype
+    n_a, m = problem.initial[0].shape
+    T = problem.x.shape[2]
+    states = Guarded((len(cell.states), T + 1, m, n_a), dtype)
+    states.array[:, 0] = [value.T for value in problem.initial]
+    stored = Guarded((T, len(cell.stored_gates), m, n_a), dtype)
+    wanted = stored.array if gates and cell.stored_gates else None
+    face.forward(cell.name, problem.x.transpose(2, 1, 0), *packed_gates(face, problem), states.array, wanted)
+    W_y, b_y = problem.parameters[cell.W_y], problem.parameters[cell.b_y]
+    y = Guarded((T * m, len(W_y)), dtype)
+    face.head(states.array[0, 1:].reshape(T * m, n_a), pack(face, [W_y]), pack(face, [b_y]), y.array)
+    for output in (states, stored, y):
+        output.assert_kept()
+    return Result(states.array[:, 1:], stored.array, y.array.reshape(T, m, len(W_y)))

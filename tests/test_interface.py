@@ -1,0 +1,253 @@
+"""Names, signatures, orders and identities: what the notebook's code sees of cyrnn besides the values."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from problems import CELLS, cell_function, each_cell, make, run_cell, run_sequence, sequence_function
+
+import cyrnn
+
+POSITIONAL = {
+    "sigmoid": ["x"],
+    "softmax": ["x"],
+    "tanh": ["x"],
+    "rnn_cell_forward": ["xt", "a_prev", "parameters"],
+    "rnn_forward": ["x", "a0", "parameters"],
+    "lstm_cell_forward": ["xt", "a_prev", "c_prev", "parameters"],
+    "lstm_forward": ["x", "a0", "parameters"],
+    "initialize_adam": ["parameters"],
+    "update_parameters_with_adam": [
+        "parameters",
+        "grads",
+        "v",
+        "s",
+        "t",
+        "learning_rate",
+        "beta1",
+        "beta2",
+        "epsilon",
+    ],
+    "pack": ["parameters"],
+}
+DEFAULTS = {
+    "learning_rate": 0.01,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "epsilon": 1e-8,
+    "return_caches": True,
+    "c0": None,
+}
+KEYWORD_ONLY = {
+    "rnn_cell_forward": {"return_caches"},
+    "rnn_forward": {"return_caches"},
+    "lstm_cell_forward": {"return_caches"},
+    "lstm_forward": {"return_caches", "c0"},
+}
+
+
+@pytest.mark.parametrize("name", POSITIONAL)
+def test_function_signature_is_the_notebooks(name):
+    parameters = inspect.signature(getattr(cyrnn, name)).parameters.values()
+    kinds = {kind: [p.name for p in parameters if p.kind is kind] for kind in {p.kind for p in parameters}}
+    assert kinds.pop(inspect.Parameter.POSITIONAL_OR_KEYWORD) == POSITIONAL[name]
+    assert set(kinds.pop(inspect.Parameter.KEYWORD_ONLY, ())) == KEYWORD_ONLY.get(name, set())
+    assert not kinds
+    for p in parameters:
+        assert p.default == DEFAULTS.get(p.name, inspect.Parameter.empty)
+
+
+def test_star_import_gives_the_functions_and_not_np():
+    namespace: dict = {}
+    exec("from cyrnn import *", namespace)
+    del namespace["__builtins__"]
+    assert set(namespace) == set(cyrnn.__all__)
+    assert set(POSITIONAL) <= set(namespace)
+    assert "np" not in namespace
+    assert not any(
+        name.startswith("_") or isinstance(value, types.ModuleType) for name, value in namespace.items()
+    )
+
+
+def test_all_lists_each_name_once():
+    assert len(set(cyrnn.__all__)) == len(cyrnn.__all__)
+
+
+def test_version_is_the_installed_metadata():
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        assert cyrnn.__version__ == version("cyrnn")
+    except PackageNotFoundError:
+        pytest.skip("cyrnn is run from its sources, without metadata to compare with")
+
+
+def test_return_order_lstm_forward_gives_y_before_c():
+    problem = make(CELLS[[cell.name for cell in CELLS].index("lstm")], np.float64, n_y=2, n_a=5)
+    a, y, c, caches = cyrnn.lstm_forward(problem.x, problem.initial[0], problem.parameters)
+    assert (a.shape, y.shape, c.shape) == ((5, 10, 4), (2, 10, 4), (5, 10, 4))
+    np.testing.assert_array_equal(c[:, :, 2], caches[0][2][1])
+    np.testing.assert_allclose(y.sum(axis=0), 1, rtol=1e-15)
+    assert (abs(a) < 1).all()
+
+
+def test_return_order_lstm_cell_forward_gives_c_before_y():
+    problem = make(CELLS[[cell.name for cell in CELLS].index("lstm")], np.float64, n_y=2, n_a=5)
+    a_next, c_next, yt_pred, cache = cyrnn.lstm_cell_forward(
+        problem.x[:, :, 0], *problem.initial, problem.parameters
+    )
+    assert (a_next.shape, c_next.shape, yt_pred.shape, len(cache)) == ((5, 10), (5, 10), (2, 10), 10)
+    _, _, _, _, _, _, _, ot, _, _ = cache
+    np.testing.assert_allclose(a_next, ot * np.tanh(c_next), rtol=1e-14)
+
+
+@each_cell
+def test_cell_cache_has_the_specs_entries_in_order(cell):
+    problem = make(cell, np.float64)
+    xt = problem.x[:, :, 1]
+    *states, _, cache = cell_function(cell)(xt, *problem.initial, problem.parameters)
+    entry = dict(zip(cell.cache, cache, strict=True))
+    assert isinstance(cache, tuple)
+    assert entry["xt"] is xt
+    assert entry["parameters"] is problem.parameters
+    for state, value, previous in zip(cell.states, states, problem.initial, strict=True):
+        assert entry[f"{state}_next"] is value
+        assert entry[f"{state}_prev"] is previous
+
+
+@each_cell
+def test_cell_cache_holds_the_gates_by_name(cell):
+    """The gates in the cache are these, in this order, and not their neighbours."""
+    problem = make(cell, np.float64)
+    entry = dict(zip(cell.cache, run_cell(problem).cache, strict=True))
+    W = {key: np.asarray(value) for key, value in problem.parameters.items()}
+    a_prev, xt = problem.initial[0], problem.x[:, :, 0]
+    n_a = len(a_prev)
+    z = [W[gate.W_a][:, :n_a] @ a_prev + W[gate.W_x][:, -len(xt) :] @ xt + W[gate.b] for gate in cell.gates]
+    values, _ = cell.pointwise(tuple(z), problem.initial)
+    for gate, value in zip(cell.gates, values, strict=True):
+        np.testing.assert_allclose(entry[gate.name], value, rtol=1e-12, err_msg=gate.name)
+
+
+@each_cell
+def test_sequence_caches_are_the_notebooks(cell):
+    problem = make(cell, np.float64)
+    run = run_sequence(problem)
+    assert isinstance(run.caches, tuple)
+    steps, x = run.caches
+    assert isinstance(steps, list)
+    assert (len(run.caches), len(steps)) == (2, 4)
+    assert x is problem.x
+    for t, cache in enumerate(steps):
+        entry = dict(zip(cell.cache, cache, strict=True))
+        assert isinstance(cache, tuple)
+        assert entry["parameters"] is problem.parameters
+        assert np.shares_memory(entry["xt"], problem.x)
+        np.testing.assert_array_equal(entry["xt"], problem.x[:, :, t])
+        for state, whole in zip(cell.states, run.states, strict=True):
+            np.testing.assert_array_equal(entry[f"{state}_next"], whole[:, :, t])
+            if t:
+                before = dict(zip(cell.cache, steps[t - 1], strict=True))
+                assert entry[f"{state}_prev"] is before[f"{state}_next"]
+
+
+@each_cell
+def test_sequence_first_cache_holds_the_callers_states(cell):
+    problem = make(cell, np.float64)
+    entry = dict(zip(cell.cache, run_sequence(problem).caches[0][0], strict=True))
+    for state, value in zip(cell.states, problem.initial, strict=True):
+        assert entry[f"{state}_prev"] is value
+
+
+@each_cell
+def test_sequence_caches_equal_those_of_cell_calls(cell):
+    problem = make(cell, np.float64, seed=2)
+    previous = problem.initial
+    for t, cache in enumerate(run_sequence(problem).caches[0]):
+        step = run_cell(problem, t, previous)
+        for name, got, want in zip(cell.cache[:-1], cache[:-1], step.cache[:-1], strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-12, err_msg=f"step {t}: {name}")
+        previous = step.states
+
+
+@each_cell
+def test_sequence_without_caches_gives_none_and_the_same_values(cell):
+    problem = make(cell, np.float64)
+    run, bare = run_sequence(problem), run_sequence(problem, return_caches=False)
+    assert bare.caches is None
+    for got, want in zip((*bare.states, bare.y), (*run.states, run.y), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-14)
+
+
+@each_cell
+def test_cell_without_cache_gives_none_and_the_same_values(cell):
+    problem = make(cell, np.float64)
+    got = cell_function(cell)(problem.x[:, :, 0], *problem.initial, problem.parameters, return_caches=False)
+    assert got[-1] is None
+    want = run_cell(problem)
+    for g, w in zip(got[:-1], (*want.states, want.y), strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-14)
+
+
+@each_cell
+def test_sequence_keyword_states_default_to_zero(cell):
+    problem = make(cell, np.float64)
+    zeros = (problem.initial[0], *(np.zeros_like(value) for value in problem.initial[1:]))
+    explicit = run_sequence(replace(problem, initial=zeros))
+    a, y, *_ = sequence_function(cell)(problem.x, problem.initial[0], problem.parameters)
+    np.testing.assert_array_equal(a, explicit.states[0])
+    np.testing.assert_array_equal(y, explicit.y)
+
+
+@each_cell
+def test_sequence_extras_are_keyword_only(cell):
+    problem = make(cell, np.float64)
+    with pytest.raises(TypeError):
+        sequence_function(cell)(problem.x, problem.initial[0], problem.parameters, True)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"m": 0}, {"T_x": 0}, {"n_x": 0}, {"m": 0, "T_x": 0}, {"m": 0, "n_x": 0}], ids=str
+)
+@each_cell
+def test_sequence_empty_sizes_gives_right_shapes(cell, sizes):
+    problem = make(cell, np.float32, **sizes)
+    _n_x, m, T_x = problem.x.shape
+    run = run_sequence(problem)
+    assert [value.shape for value in run.states] == [(5, m, T_x)] * len(cell.states)
+    assert run.y.shape == (2, m, T_x)
+    assert {value.dtype for value in (*run.states, run.y)} == {np.dtype(np.float32)}
+    assert len(run.caches[0]) == T_x
+    assert run.caches[1] is problem.x
+    if T_x:
+        step = run_cell(problem)
+        assert [value.shape for value in step.states] == [(5, m)] * len(cell.states)
+        assert step.y.shape == (2, m)
+
+
+@each_cell
+def test_calls_by_keyword_are_accepted(cell):
+    problem = make(cell, np.float64)
+    a0, others = (
+        problem.initial[0],
+        {f"{s}_prev": v for s, v in zip(cell.states, problem.initial, strict=True)},
+    )
+    by_name = sequence_function(cell)(x=problem.x, a0=a0, parameters=problem.parameters)
+    by_place = sequence_function(cell)(problem.x, a0, problem.parameters)
+    np.testing.assert_array_equal(by_name[0], by_place[0])
+    step = cell_function(cell)(xt=problem.x[:, :, 0], parameters=problem.parameters, **others)
+    np.testing.assert_array_equal(step[0], run_cell(problem).states[0])
+
+
+@each_cell
+def test_parameters_any_mapping_with_more_keys_is_accepted(cell):
+    """A model's dict may hold other layers too, and need not be a dict."""
+    problem = make(cell, np.float64)
+    more = types.MappingProxyType({"other": object(), **problem.parameters})
+    run, want = run_sequence(replace(problem, parameters=more)), run_sequence(problem)
+    np.testing.assert_array_equal(run.y, want.y)
+    assert run.caches[0][0][-1] is more
