@@ -1,0 +1,71 @@
+"""Are these the notebook's numbers? Runs its cases and lays each value beside the printed one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import notebook
+from .cases import CASES, Case, draw_from
+from .page import Page
+
+PER_LINE = 5
+#: A float printed in full may be this many units of its last digit from ours: the notebook's sums ran in the
+#: order its BLAS took. Its c[1][2][1] is 2.6 units from the exact value; ours is the nearest double.
+LAST_DIGIT = 4
+
+
+def show(page: Page) -> None:
+    page.heading("The notebook's numbers", "np.random.seed(1) before each case")
+    for case in CASES:
+        page.line()
+        page.line(f"{case.function}({', '.join(sizes(case))})")
+        results = run(case)
+        for expression, text in case.printed.items():
+            got, want, right = compare(eval(expression, {"len": len}, results), text)
+            if text.startswith("["):
+                show_array(page, expression, got, want, right)
+                continue
+            page.verdict(all(right), f"{expression:<13} cyrnn {got[0]:<20} notebook {want[0]}")
+            if got != want and expression in case.exact:
+                exact = case.exact[expression]
+                page.line(f"         exact {exact}: only the order of the sums differs")
+
+
+def sizes(case: Case) -> list[str]:
+    """The arguments' shapes, and "parameters"."""
+    return [str(getattr(argument, "shape", "parameters")) for argument in case.arguments(draw_from(1))]
+
+
+def run(case: Case) -> dict[str, Any]:
+    got = getattr(notebook, case.function)(*case.arguments(draw_from(1)))
+    return dict(zip(case.results, got, strict=True))
+
+
+def show_array(page: Page, expression: str, got: list[str], want: list[str], right: list[bool]) -> None:
+    page.verdict(all(right), expression)
+    for start in range(0, max(len(got), len(want)), PER_LINE):
+        part = slice(start, start + PER_LINE)
+        page.line("         cyrnn   " + "".join(f"{word:>12}" for word in got[part]))
+        page.line("         notebook" + "".join(f"{word:>12}" for word in want[part]))
+        if not all(right[part]):
+            marks = "".join(f"{'' if ok else '^' * 11:>12}" for ok in right[part])
+            page.line(" " * 17 + marks.rstrip())
+
+
+def compare(value: Any, text: str) -> tuple[list[str], list[str], list[bool]]:
+    """Ours as words, the notebook's as words, and which of them agree.
+
+    Arrays were printed to eight decimals and must agree in all of them; floats in full, up to the last digit.
+    """
+    if text.startswith("["):
+        got = [f"{number:.8f}" for number in np.ravel(value)]
+        want = [f"{float(word):.8f}" for word in text.strip("[]").split()]
+        right = [g == w for g, w in zip(got, want, strict=False)]
+        return got, want, right + [False] * abs(len(got) - len(want))
+    if "." not in text:
+        return [str(value)], [text], [str(value) == text]
+    unit = max(10.0 ** -len(text.partition(".")[2]), math.ulp(float(text)))
+    return [repr(float(value))], [text], [abs(float(value) - float(text)) <= LAST_DIGIT * unit]
