@@ -1,0 +1,50 @@
+"""Measure, and write the table into README.md: `python ci/update_readme.py`, with cyrnn installed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bench import machine
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- speed-up: begin -->", "<!-- speed-up: end -->"
+#: for each of the 14 rows
+SECONDS = 2.0
+
+
+def main() -> None:
+    core = machine.settle(None)  # before NumPy is loaded
+    table = measured(machine.describe(core))
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8", newline="\n")
+    print(table)
+
+
+def measured(here: dict[str, object]) -> str:
+    """The conditions and the table, in Markdown."""
+    from cyrnn.demo import info, speed
+
+    known = info.facts()
+    lines = [
+        "Microseconds a call, float64: the best of many interleaved turns, and their median in brackets.",
+        f"{here['cpu']}, ISA {known['isa']}, one core, {known['threads']} thread; Python {known['python']}, "
+        f"NumPy {known['numpy']}, BLAS {here['blas']}; cyrnn {known['cyrnn']}, commit {here['commit']}.",
+        "",
+        "| function | n_x, n_a, m, T_x, or shape | plain NumPy | cyrnn | speed-up |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for group in speed.jobs().values():
+        for job in group:
+            row = speed.measure(job, SECONDS)
+            if row is None:
+                sys.exit(f"{job.function} {speed.sizes(job)} differs from plain NumPy: nothing was written")
+            plain, ours = (f"{t.best:.1f} ({t.median:.1f})" for t in (row.plain, row.cyrnn))
+            lines.append(f"| `{row.function}` | {row.sizes} | {plain} | {ours} | {row.speed_up:.1f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
