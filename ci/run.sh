@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Everything that a change must pass, in fresh virtual environments: lint, a build whose warnings are shown, the test
+# suite as README.md runs it and once more per ISA, the demo. Every part runs even if one before it failed; the last
+# lines are pytest's own, and the exit status says whether all parts passed.
+set -uo pipefail
+exec </dev/null
+unset CYRNN_ISA PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/tree
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+failed=()
+
+part() { # NAME COMMAND...: run one part and remember whether it failed
+    local name=$1 start=$SECONDS
+    shift
+    printf '\n=== %s\n' "$name"
+    if "$@"; then
+        printf '=== %s: ok, %d s\n' "$name" $((SECONDS - start))
+    else
+        printf '=== %s: FAILED, %d s\n' "$name" $((SECONDS - start))
+        failed+=("$name")
+        return 1
+    fi
+}
+
+# The files that git knows, and new ones it does not ignore: nothing built earlier in this checkout can take part.
+copy_tree() {
+    mkdir -p "$tree" && cd "$root" || return
+    if git ls-files -z --cached --others --exclude-standard >"$work/files" 2>/dev/null; then
+        while IFS= read -r -d '' file; do [ -e "$file" ] && printf '%s\0' "$file"; done <"$work/files" |
+            tar --null -T - -cf - | tar -C "$tree" -xf -
+    else # not a checkout: an unpacked archive has nothing else in it
+        tar -cf - . | tar -C "$tree" -xf -
+    fi
+}
+
+# COMMAND (one line of shell) in the environment NAME and the tree
+inside() {
+    local name=$1
+    shift
+    [ -d "$work/$name" ] || "${PYTHON:-python3}" -m venv "$work/$name" || return
+    # shellcheck source=/dev/null
+    (cd "$tree" && . "$work/$name/bin/activate" && eval "$*")
+}
+
+extras() { # the requirements of an extra in pyproject.toml, one a line
+    python -c 'import sys, tomllib
+with open("pyproject.toml", "rb") as f:
+    print(*tomllib.load(f)["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' "$1"
+}
+
+lint_tools() { inside lint 'extras lint >../lint.txt && pip install -q -r ../lint.txt numpy' && inside lint pip list; }
+
+# Warnings about our own lines fail the build. Those about C that Cython generated are shown and counted: they are not
+# ours to mend.
+build() {
+    local log=$work/build.log ours status=0
+    inside build 'CFLAGS="-Wall -Wextra ${CFLAGS:-}" pip wheel -v --no-deps -w ../dist .' >"$log" 2>&1 || status=$?
+    if [ "$status" != 0 ]; then
+        tail -n 100 "$log"
+        return 1
+    fi
+    ours=$(grep -iE 'warning:' "$log" | grep -vE '^ *[^ :]*\.c:[0-9]+' || true)
+    grep -E '^ *[^ :]*\.c:[0-9]+.*warning:' "$log" | sed -E 's/.*\[(-W[^]]*)\]$/generated C: \1/' | sort | uniq -c
+    ls -l "$work/dist"
+    [ -z "$ours" ] || { printf 'warnings in our own files:\n%s\n' "$ours"; return 1; }
+}
+
+# A command of README.md, word for word, in an environment of its own
+readme() { # NAME COMMAND
+    grep -qxF -- "$2" "$root/README.md" || { echo "README.md has no line: $2"; return 1; }
+    inside "$1" "$2"
+}
+
+suite() { # NAME COMMAND: run pytest and keep its closing line
+    "${@:2}" 2>&1 | tee "$work/suite.log"
+    local status=${PIPESTATUS[0]}
+    tail -n 1 "$work/suite.log" >"$work/summary.$1"
+    return "$status"
+}
+
+installed() { # the suite must meet the installed package, not src/
+    inside tests 'python -c "import cyrnn, sys; assert cyrnn.__file__.startswith(sys.prefix), cyrnn.__file__"'
+}
+
+part 'copy of the tree' copy_tree || exit 1
+if part 'lint tools' lint_tools; then
+    part 'ruff' inside lint ruff check .
+    part 'cython-lint' inside lint cython-lint src
+    part 'mypy' inside lint mypy
+fi
+part 'build' build
+part 'README: tests' suite default readme tests "pip install '.[test]' && pytest"
+part 'tests ran on the installed package' installed
+isas=$(inside tests 'python -c "from cyrnn.kernels import dispatch; print(*dispatch.available())"') || isas=
+part "ISAs of this CPU: $isas" test -n "$isas"
+for isa in $isas; do
+    part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa pytest"
+done
+part 'README: demo' readme demo 'pip install . && python -m cyrnn'
+
+printf '\n=== %d s in all\n' "$SECONDS"
+[ ${#failed[@]} = 0 ] || printf 'FAILED: %s\n' "${failed[@]}"
+for isa in $isas default; do
+    [ -f "$work/summary.$isa" ] && printf '%s\n' "pytest, ISA $isa:" && cat "$work/summary.$isa"
+done
+[ ${#failed[@]} = 0 ]
