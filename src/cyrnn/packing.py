@@ -16,12 +16,14 @@ from .kernels import Face, dispatch
 class Panels:
     """The parameters of one cell and its head as the kernels of one ISA and dtype read them. Never changed.
 
-    `Wx`, `Wa`, `b` hold all gates, `Wy`, `by` the head; each is one-dimensional, its inner layout the kernels' own.
+    `Wx`, `Wa`, `b` hold all gates, `Wy`, `by` the head; one-dimensional, laid out as the kernels please.
     """
 
     __slots__ = ("Wa", "Wx", "Wy", "b", "by", "cell", "dtype", "face", "n_a", "n_x", "n_y")
 
-    def __init__(self, cell: Cell, arrays: Mapping[str, Array], dtype: np.dtype[Any], face: Face | None = None) -> None:
+    def __init__(
+        self, cell: Cell, arrays: Mapping[str, Array], dtype: np.dtype[Any], face: Face | None = None
+    ) -> None:
         self.cell = cell
         self.dtype = dtype
         self.face: Face = dispatch.kernels.of(dtype) if face is None else face
@@ -56,7 +58,7 @@ def split_weights(gate: Gate, arrays: Mapping[str, Array], n_a: int) -> tuple[Ar
 class Packed(Mapping[str, Any]):
     """Parameters made ready for the kernels: a read-only mapping with the keys and values it was made from.
 
-    The values are copies and cannot be written to, so the panels beside them never go stale. Equal only to itself.
+    Its arrays are copies and cannot be written to, so that the panels beside them never go stale.
     """
 
     __slots__ = ("_values", "arrays", "panels")
@@ -75,28 +77,29 @@ class Packed(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
-    __eq__ = object.__eq__
+    __eq__ = object.__eq__  # arrays have no truth value: equal only to itself
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         p = self.panels
-        return f"<cyrnn parameters packed for {p.cell.name}: {p.dtype}, n_x = {p.n_x}, n_a = {p.n_a}, n_y = {p.n_y}>"
+        sizes = f"n_x = {p.n_x}, n_a = {p.n_a}, n_y = {p.n_y}"
+        return f"<cyrnn parameters packed for {p.cell.name}: {p.dtype}, {sizes}>"
 
     def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Packed], tuple[dict[str, Any]]]:
-        return pack, (self._values,)  # panels belong to one ISA: they are made anew where they are loaded
+        return pack, (self._values,)  # panels belong to one ISA: they are made anew, where they are loaded
 
 
 def pack(parameters: Mapping[str, Any]) -> Packed:
     """Prepare the parameters of a cell once, for many calls.
 
-    Every function that takes `parameters` works on panels: the weights in the order in which the kernels read them.
-    It makes them from a dict at each call, and finds them ready in the result of `pack`.
+    The kernels read weights from panels, in the order in which they need them. Every function that takes
+    `parameters` makes the panels of a dict anew at each call, and finds them ready in the result of `pack`.
 
     Parameters
     ----------
     parameters : mapping
-        A dict of the RNN (`Wax Waa Wya ba by`) or of the LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), recognised by its
-        keys; arrays of float32 or float64, of the shapes that the forward functions ask for.
+        The dict of an RNN (`Wax Waa Wya ba by`) or of an LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), told apart
+        by the keys, with arrays of the shapes that the forward functions ask for.
 
     Returns
     -------
@@ -108,33 +111,29 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     KeyError
         If keys of every cell are missing.
     ValueError, TypeError
-        If an array has the wrong shape, or a dtype other than real numbers up to float64.
+        If an array has a wrong shape, or is not of real numbers up to float64.
 
     Notes
     -----
-    The arrays are copied: later changes of the originals do not reach the result; pack again after an update. The
-    inputs of a call must be of the dtype that was packed: float64 if any array is float64, integer or bool, float32
-    otherwise. Pickling and copying keep the arrays and make the panels anew.
+    The arrays are copied: later changes of the originals do not reach the result, so pack again after an
+    update. Panels are float64 if any array is float64, integer or bool, else float32; the inputs of a call
+    must be of that dtype too. Pickling and copying keep the arrays and make the panels anew.
 
     Examples
     --------
-    >>> import numpy as np, cyrnn
     >>> parameters = {"Wax": np.ones((2, 3)), "Waa": np.eye(2), "ba": np.zeros((2, 1)),
     ...               "Wya": np.ones((4, 2)), "by": np.zeros((4, 1))}
-    >>> packed = cyrnn.pack(parameters)
-    >>> packed
+    >>> pack(parameters)
     <cyrnn parameters packed for rnn: float64, n_x = 3, n_a = 2, n_y = 4>
-    >>> a, y_pred, caches = cyrnn.rnn_forward(np.zeros((3, 1, 5)), np.zeros((2, 1)), packed)
-    >>> a.shape
-    (2, 1, 5)
     """
     if isinstance(parameters, Packed):
         return parameters
     name = _check.recognise("pack", parameters, {name: cell.shapes for name, cell in CELLS.items()})
+    cell = CELLS[name]
     call = _check.Call("pack")
-    arrays = {key: _frozen(array) for key, array in call.take_parameters(parameters, CELLS[name].shapes).items()}
+    arrays = {key: _frozen(array) for key, array in call.take_parameters(parameters, cell.shapes).items()}
     values = {key: arrays[key] if key in arrays else _frozen(value) for key, value in parameters.items()}
-    return Packed(values, arrays, Panels(CELLS[name], arrays, call.dtype()))
+    return Packed(values, arrays, Panels(cell, arrays, call.dtype()))
 
 
 def _frozen(value: Any) -> Any:
@@ -147,47 +146,51 @@ def _frozen(value: Any) -> Any:
 
 
 def check_parameters(call: _check.Call, cell: Cell, parameters: object) -> Packed | dict[str, Array]:
-    """Check parameters against the cell and the sizes known so far; return the arrays, or what is packed already."""
+    """Check parameters against the cell and the sizes known so far; return arrays, or itself if packed."""
     if not isinstance(parameters, Packed):
         return call.take_parameters(parameters, cell.shapes)
-    call.require_packed(cell.name, parameters.panels.cell.name)
-    for key, array in parameters.arrays.items():
-        call.match(f'parameters["{key}"]', array.shape, cell.shapes[key])
+    call.require_cell(parameters.panels.cell.name, cell.name)
+    for key in (cell.gates[0].W_x, cell.gates[0].W_a):  # all others are known to agree with these
+        call.match(f'parameters["{key}"]', parameters.arrays[key].shape, cell.shapes[key])
     return parameters
 
 
 def panels_for(call: _check.Call, cell: Cell, checked: Packed | dict[str, Array]) -> Panels:
     """Return the panels for a call all of whose arrays were taken."""
     if isinstance(checked, Packed):
-        call.require_packed(cell.name, cell.name, checked.panels.dtype)
+        call.require_dtype(checked.panels.dtype)
         return checked.panels
     return Panels(cell, checked, call.dtype())
 
 
 def native(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Return the array itself if its elements are of that dtype, aligned and in native byte order; else a copy."""
+    """Return the array itself if it is of that dtype, aligned, in native byte order; else a copy that is."""
     if array.dtype == dtype and array.flags.aligned:
         return array
-    with np.errstate(all="ignore"):  # a signalling nan is no news
-        return array.astype(dtype)
+    return _converted(array, dtype, "K")
 
 
 def contiguous(array: Array, dtype: np.dtype[Any], order: Literal["A", "C"]) -> Array:
-    """Return what `native` does in one block of memory: in C order, or, with "A", in Fortran order if it is so now."""
+    """Do what `native` does, in one block of memory: C order, or with "A" Fortran order if it is so now."""
     flags = array.flags
-    if array.dtype == dtype and flags.aligned and (flags.c_contiguous or (order == "A" and flags.f_contiguous)):
+    in_order = flags.c_contiguous or (order == "A" and flags.f_contiguous)
+    if in_order and array.dtype == dtype and flags.aligned:
         return array
-    with np.errstate(all="ignore"):
-        return array.astype(dtype, order=order)
+    return _converted(array, dtype, order)
 
 
 def time_major(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Turn x (n_x, m, T_x) into the kernels' (T_x, m, n_x) with each column's features side by side in memory.
+    """Turn x (n_x, m, T) into the kernels' (T, m, n_x), where the features of a column are side by side.
 
-    x itself may be seen through the result where it has that layout already, as outputs of cyrnn do.
+    The result is a view of x where x is so laid out already, as the outputs of cyrnn are.
     """
     rows = x.T
-    if rows.dtype == dtype and rows.flags.aligned and (rows.strides[-1] == dtype.itemsize or rows.shape[-1] <= 1):
+    side_by_side = rows.strides[-1] == dtype.itemsize or rows.shape[-1] <= 1
+    if side_by_side and rows.dtype == dtype and rows.flags.aligned:
         return rows
-    with np.errstate(all="ignore"):
-        return rows.astype(dtype, order="C")
+    return _converted(rows, dtype, "C")
+
+
+def _converted(array: Array, dtype: np.dtype[Any], order: Literal["A", "C", "K"]) -> Array:
+    with np.errstate(all="ignore"):  # a signalling nan is no reason to warn
+        return array.astype(dtype, order=order)

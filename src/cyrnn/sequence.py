@@ -1,56 +1,117 @@
-"""Runs any cell over time. Everything here is time-major: x (T, m, n_x), states (S, T + 1, m, n_a), y (T, m, n_y).
+"""Runs any cell over time.
 
-`advance` is the one place that calls the time loop. Columns of the batch never meet, so a slice of the batch,
-`x[:, i:j]` with `states[:, :, i:j]` and `gates[:, :, i:j]`, is a run of its own. A stream is a run of T = 1 whose
-last states become the first of the next.
+From `run` on, arrays are time-major: x (T, m, n_x), states (S, T + 1, m, n_a), gates (T, G, m, n_a) and
+y (T, m, n_y). `advance` is the one place that calls the time loop. Columns of the batch never meet: a slice
+of it, `x[:, i:j]` with `states[:, :, i:j]` and `gates[:, :, i:j]`, is a run of its own. A stream is runs of
+T = 1, where the last states of one are the first of the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import _check
+from .cells import Cell
 from .cells.spec import Array
-from .packing import Panels, native
+from .packing import Panels, check_parameters, native, panels_for, time_major
 
 
 class Blocks(NamedTuple):
-    """What a run leaves: whole blocks of memory, that facades cut into views."""
+    """What a run leaves: whole blocks of memory, which facades cut into views."""
 
     states: Array  # (S, T + 1, m, n_a), in the order of cell.states; [:, 0] are the initial states
-    gates: Array | None  # (T, G, m, n_a), in the order of cell.stored_gates
-    y: Array | None  # (T, m, n_y)
+    gates: Array  # (T, G, m, n_a), in the order of cell.stored_gates; G = 0 where they were not wanted
+    y: Array  # (T, m, n_y)
 
 
-def run(panels: Panels, x: Array, initial: Sequence[Array | None], *, head: bool = True, gates: bool = True) -> Blocks:
-    """Run a cell over x (T, m, n_x) from the initial states, each (m, n_a), None for zeros.
+def checked_run(
+    function: str,
+    cell: Cell,
+    inputs: dict[str, Any],
+    initial: dict[str, Any],
+    parameters: object,
+    *,
+    gates: bool = True,
+) -> Blocks:
+    """Check every argument of a notebook's function, in its own layout and by its own names, and run it.
 
-    With `head`, y = softmax(Wy a + by) of every step; with `gates`, what the cell's cache stores beside its states.
+    `inputs` is x (n_x, m, T_x), or xt (n_x, m), a sequence of one step; `initial` the states (n_a, m), in the
+    order of cell.states, where c0 may be None for zeros. `parameters` may be packed.
     """
-    cell, dtype = panels.cell, panels.dtype
+    call = _check.Call(function)
+    ((name, given),) = inputs.items()
+    x = call.take(name, given, ("n_x", "m", "T_x") if name == "x" else ("n_x", "m"))
+    checked = check_parameters(call, cell, parameters)
+    rows = [
+        None if name == "c0" and state is None else call.take(name, state, ("n_a", "m")).T
+        for name, state in initial.items()
+    ]
+    panels = panels_for(call, cell, checked)
+    x = x if x.ndim == 3 else x[:, :, None]
+    return run(panels, time_major(x, panels.dtype), rows, gates=gates)
+
+
+def run(panels: Panels, x: Array, initial: Sequence[Array | None], *, gates: bool = True) -> Blocks:
+    """Run a cell and its head over x from the initial states, each (m, n_a), None for zeros.
+
+    With `gates`, what the cell's cache stores beside its states is kept.
+    """
     T, m, _ = x.shape
-    n_a, n_y = panels.n_a, panels.n_y
-    states = np.empty((len(cell.states), T + 1, m, n_a), dtype)
-    for slot, state in zip(states[:, 0], initial, strict=True):
-        slot[...] = 0 if state is None else native(state, dtype)
-    stored = np.empty((T, len(cell.stored_gates), m, n_a), dtype) if gates and cell.stored_gates else None
-    advance(panels, x, states, stored)
-    if not head:
-        return Blocks(states, stored, None)
-    y = np.empty((T, m, n_y), dtype)
-    if y.size:
-        panels.face.head(states[0, 1:].reshape(T * m, n_a), panels.Wy, panels.by, y.reshape(T * m, n_y))
-    return Blocks(states, stored, y)
+    states = begin(panels, T, m, initial)
+    G = len(panels.cell.stored_gates) if gates else 0
+    stored = np.empty((T, G, m, panels.n_a), panels.dtype)
+    advance(panels, x, states, stored if G else None)
+    return Blocks(states, stored, head(panels, states[0, 1:]))
 
 
 def hidden_states(panels: Panels, x: Array, initial: Sequence[Array | None]) -> Array:
-    """Return the hidden states alone (T, m, n_a): no head, no caches."""
-    return run(panels, x, initial, head=False, gates=False).states[0, 1:]
+    """Return the hidden states alone, (T, m, n_a): no head, nothing for the backward pass."""
+    T, m, _ = x.shape
+    states = begin(panels, T, m, initial)
+    advance(panels, x, states)
+    return states[0, 1:]
+
+
+def begin(panels: Panels, T: int, m: int, initial: Sequence[Array | None]) -> Array:
+    """Return states (S, T + 1, m, n_a) with slot 0 filled in; the rest is for `advance` to write."""
+    states = np.empty((len(panels.cell.states), T + 1, m, panels.n_a), panels.dtype)
+    for slot, state in zip(states[:, 0], initial, strict=True):
+        slot[...] = 0 if state is None else native(state, panels.dtype)
+    return states
 
 
 def advance(panels: Panels, x: Array, states: Array, gates: Array | None = None) -> None:
-    """Fill states[:, 1:] from x and states[:, 0], and gates if given; nothing is allocated."""
-    if x.shape[0] and states.size:  # kernels never see an empty run
+    """Write states[:, 1:], and gates where given, from x and states[:, 0]."""
+    if x.shape[0] and states.size:  # the kernels never see an empty run
         panels.face.forward(panels.cell.name, x, panels.Wx, panels.Wa, panels.b, states, gates)
+
+
+def head(panels: Panels, a: Array) -> Array:
+    """Return y = softmax(Wy a + by), (T, m, n_y), for a (T, m, n_a), C-contiguous."""
+    T, m, n_a = a.shape
+    y = np.empty((T, m, panels.n_y), panels.dtype)
+    if y.size:
+        panels.face.head(a.reshape(T * m, n_a), panels.Wy, panels.by, y.reshape(T * m, panels.n_y))
+    return y
+
+
+def step_values(
+    cell: Cell, blocks: Blocks, xs: list[Any], initial: list[Any], parameters: object
+) -> dict[str, list[Any]]:
+    """Return what a cache of the cell may hold, by name: a list of T values, (n, m) views of the blocks.
+
+    The inputs `xs` of every step, the `initial` states and the parameters go in as the objects that they are.
+    """
+    T = len(xs)
+    values = {"xt": xs, "parameters": [parameters] * T}
+    for name, block, given in zip(cell.states, blocks.states, initial, strict=True):
+        start = block[0].T if given is None else given
+        following = list(block[1:].mT)
+        values[f"{name}_next"] = following
+        values[f"{name}_prev"] = [start, *following[:-1]][:T]
+    for name, gate in zip(cell.stored_gates, blocks.gates.transpose(1, 0, 3, 2), strict=False):
+        values[name] = list(gate)
+    return values

@@ -17,8 +17,8 @@ Pointwise = Callable[[tuple[Array, ...], tuple[Array, ...]], tuple[tuple[Array, 
 class Gate:
     """Where a gate's weights stand in the notebook's parameters.
 
-    Its pre-activation is z = W_a a_prev + W_x xt + b. `W_x` and `W_a` are keys of matrices with n_a rows. Where both
-    are the same key, that matrix is the notebook's concatenation: its first n_a columns are W_a, the rest W_x.
+    Its pre-activation is z = W_a a_prev + W_x xt + b. `W_x` and `W_a` are keys of matrices with n_a rows. Where
+    both are the same key, that matrix is the notebook's concatenation: first n_a columns of W_a, then W_x.
     """
 
     name: str  # as in the notebook's cache: "ft"
@@ -48,6 +48,6 @@ class Cell:
 
     @cached_property
     def stored_gates(self) -> tuple[str, ...]:
-        """The gates that the cache keeps beside the states, in the kernels' order; the RNN's gate is its next state."""
-        states = [f"{state}_next" for state in self.states]
-        return tuple(gate.name for gate in self.gates if gate.name in self.cache and gate.name not in states)
+        """The gates that the cache keeps; a gate that is the next state is kept as that."""
+        kept = set(self.cache) - {f"{state}_next" for state in self.states}
+        return tuple(gate.name for gate in self.gates if gate.name in kept)

@@ -1,7 +1,7 @@
-"""The kernels' face in NumPy: ISA "reference", slow and readable; what the compiled kernels are compared with.
+"""The kernels' face in NumPy: ISA "reference", slow and readable; the compiled kernels are compared with it.
 
-Each function serves both dtypes. Shapes and layouts are those of `Face` in this package's `__init__.py`. Sums are
-in whatever order NumPy's matmul takes them: unlike the compiled kernels, these do not promise the canonical order.
+Each function serves both dtypes. Shapes and layouts are those of `Face` in this package's `__init__.py`. Sums
+are in whatever order NumPy's matmul takes them; the canonical order is the compiled kernels' promise.
 """
 
 from __future__ import annotations

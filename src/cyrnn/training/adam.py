@@ -3,6 +3,8 @@
     v     = beta1 v + (1 - beta1) g            s     = beta2 s + (1 - beta2) g^2
     v_hat = v / (1 - beta1^t)                  s_hat = s / (1 - beta2^t)
     p     = p - learning_rate * v_hat / sqrt(s_hat + epsilon)
+
+p is a parameter, g its gradient, t the number of the update.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
     Returns
     -------
     v, s : dict
-        Under `"d" + key`, zeros of the shape of `parameters[key]`; float32 for float32 and float16, else float64.
+        Under `"d" + key`, zeros of the shape of `parameters[key]`; float32 for float32 and float16, float64
+        for all others.
 
     Raises
     ------
@@ -47,8 +50,7 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
     """
     arrays = _arrays("initialize_adam", "parameters", parameters)
     v, s = (
-        {f"d{key}": np.zeros(array.shape, _check.computed_in(array.dtype)) for key, array in arrays.items()}
-        for _ in range(2)
+        {f"d{key}": np.zeros(array.shape, array.dtype) for key, array in arrays.items()} for _ in range(2)
     )
     return v, s
 
@@ -69,7 +71,7 @@ def update_parameters_with_adam(
     Parameters
     ----------
     parameters, v, s : dict
-        The parameters, and the averages under `"d" + key`; updated in place to hold new arrays.
+        The parameters, and the averages under `"d" + key`; the dicts are updated to hold new arrays.
     grads : mapping
         Gradients under `"d" + key`, of the parameters' shapes; other keys (`dx`, `da0`) are passed over.
     t : int
@@ -87,14 +89,14 @@ def update_parameters_with_adam(
     ValueError
         If a shape differs from its parameter's, t is less than 1, or beta1 or beta2 is out of range.
     TypeError
-        If parameters, v or s cannot be written to (as the result of `pack`), or something is not a real number.
+        If parameters, v or s cannot be written to (as the result of `pack`), or for a wrong dtype or kind.
     KeyError
         If v or s lacks the key of a gradient.
 
     Notes
     -----
-    The old arrays are never written to. Parameters without a gradient stay as they are. float32 stays float32; mixed
-    dtypes promote. Where anything is wrong, nothing is changed.
+    The old arrays are never written to. Parameters without a gradient stay as they are. float32 stays
+    float32, mixed dtypes promote. Where anything is wrong, nothing is changed.
 
     References
     ----------
@@ -104,39 +106,50 @@ def update_parameters_with_adam(
     --------
     >>> parameters = {"W1": np.array([[1.0, 2.0]])}
     >>> v, s = initialize_adam(parameters)
-    >>> parameters, v, s = update_parameters_with_adam(parameters, {"dW1": np.array([[3.0, -3.0]])}, v, s, t=1)
+    >>> grads = {"dW1": np.array([[3.0, -3.0]])}
+    >>> parameters, v, s = update_parameters_with_adam(parameters, grads, v, s, t=1)
     >>> parameters["W1"].round(6)
     array([[0.99, 2.01]])
     """
     function = "update_parameters_with_adam"
     for argument, value in (("parameters", parameters), ("v", v), ("s", s)):
         _check.mutable_mapping(function, argument, value)
-    old = _matched(function, parameters, grads, v, s)
+    matched = _matched(function, parameters, grads, v, s)
     t = _check.number(function, "t", t, least=1)
     rate = _check.number(function, "learning_rate", learning_rate)
-    keep_v = _check.number(function, "beta1", beta1, least=0, below=1)
-    keep_s = _check.number(function, "beta2", beta2, least=0, below=1)
-    tiny = _check.number(function, "epsilon", epsilon)
-    new: tuple[Arrays, Arrays, Arrays] = ({}, {}, {})
-    with np.errstate(all="ignore"):
-        for key, (p, g, v_old, s_old) in old.items():
-            v_new = keep_v * v_old + (1 - keep_v) * g
-            s_new = keep_s * s_old + (1 - keep_s) * g**2
-            v_hat = v_new / (1 - keep_v**t)
-            s_hat = s_new / (1 - keep_s**t)
-            new[0][key] = p - rate * v_hat / np.sqrt(s_hat + tiny)
-            new[1][f"d{key}"] = v_new
-            new[2][f"d{key}"] = s_new
-    for target, arrays in zip((parameters, v, s), new, strict=True):
-        target.update(arrays)
+    beta1 = _check.number(function, "beta1", beta1, least=0, below=1)
+    beta2 = _check.number(function, "beta2", beta2, least=0, below=1)
+    epsilon = _check.number(function, "epsilon", epsilon)
+    updated = {key: _step(arrays, t, rate, beta1, beta2, epsilon) for key, arrays in matched.items()}
+    for key, (p_new, v_new, s_new) in updated.items():
+        parameters[key], v[f"d{key}"], s[f"d{key}"] = p_new, v_new, s_new
     return parameters, v, s
+
+
+def _step(
+    arrays: list[Any], t: float, rate: float, beta1: float, beta2: float, epsilon: float
+) -> tuple[Any, Any, Any]:
+    """Return the new p, v and s of one parameter: the equations on top of this file."""
+    p, g, v, s = arrays
+    with np.errstate(all="ignore"):
+        v = beta1 * v + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * g**2
+        v_hat = v / (1 - beta1**t)
+        s_hat = s / (1 - beta2**t)
+        return p - rate * v_hat / np.sqrt(s_hat + epsilon), v, s
 
 
 def _arrays(function: str, argument: str, given: object) -> Arrays:
     """Return every value of a mapping as an array."""
     values = _check.mapping(function, argument, given)
     _check.string_keys(function, argument, values)
-    return {key: _check.as_array(function, f'{argument}["{key}"]', value) for key, value in values.items()}
+    return {key: _array(function, f'{argument}["{key}"]', value) for key, value in values.items()}
+
+
+def _array(function: str, argument: str, value: object) -> Any:
+    """Return value as an array of float32 or float64."""
+    array = _check.as_array(function, argument, value)
+    return array.astype(_check.computed_in(array.dtype), copy=False)
 
 
 def _matched(
@@ -151,10 +164,10 @@ def _matched(
     matched: dict[str, list[Any]] = {}
     for key in keys:
         own = f'parameters["{key}"]'
-        matched[key] = [_check.as_array(function, own, parameters[key])]
+        matched[key] = [_array(function, own, parameters[key])]
         for argument, arrays in (("grads", gradients), ("v", v), ("s", s)):
             name = f'{argument}["d{key}"]'
-            array = _check.as_array(function, name, arrays[f"d{key}"])
+            array = _array(function, name, arrays[f"d{key}"])
             _check.same_shape(function, name, array, own, matched[key][0])
             matched[key].append(array)
     return matched
