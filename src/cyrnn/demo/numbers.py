@@ -31,7 +31,7 @@ def show(page: Page) -> None:
             page.verdict(all(right), f"{expression:<13} cyrnn {got[0]:<20} notebook {want[0]}")
             if got != want and expression in case.exact:
                 exact = case.exact[expression]
-                page.line(f"         exact {exact}: only the order of the sums differs")
+                page.line(f"         exact {exact}: the difference is rounding")
 
 
 def sizes(case: Case) -> list[str]:
