@@ -1,9 +1,9 @@
 """Runs any cell over time.
 
-From `run` on, arrays are time-major: x (T, m, n_x), states (S, T + 1, m, n_a), gates (T, G, m, n_a) and
-y (T, m, n_y). `advance` is the one place that calls the time loop. Columns of the batch never meet, so a run may
-be split over m; each part wants C-contiguous states and gates of its own. A stream is runs of T = 1, where the
-last states of one are the first of the next.
+From `run` on, arrays are time-major: x (T, m, n_x), states (S, T + 1, m, n_a), gates (T, G, m, n_a) and y
+(T, m, n_y). `advance` is the one place that calls the time loop. Columns of the batch never meet, so a
+run may be split over m; each part wants C-contiguous states and gates of its own. A stream is runs of T =
+1, where the last states of one are the first of the next.
 """
 
 from __future__ import annotations
