@@ -15,7 +15,7 @@ NOTEBOOK = json.loads((Path(__file__).parent / "data" / "notebook.json").read_te
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 #: NumPy prints the elements of an array with eight decimals; a scalar is printed in full.
 IN_FULL = 9
-#: Only the last digit of those may differ: the sums run in another order. The notebook's c[1][2][1], ending in
+#: Only the last digit of those may differ: sums run in another order. The notebook's c[1][2][1], ending in
 #: 1983, is three units from the true value, ...19804, which the canonical order gives.
 LAST_DIGIT = 4
 

@@ -1,7 +1,7 @@
 """Every tolerance of the suite, in one table.
 
-A row holds the largest |got - want| / max(1, |want|) that passes, in units of the epsilon of the dtype computed
-in: the results of all cells are of order one.
+A row holds the largest |got - want| / max(1, |want|) that passes, in units of the dtype's epsilon:
+the results of all cells are of order one.
 """
 
 from __future__ import annotations

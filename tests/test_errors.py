@@ -1,0 +1,112 @@
+"""Every error sentence, word for word: raised before any work, and nothing of the caller's is changed."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sentences import RNN, SENTENCES, VALID
+
+import cyrnn
+from cyrnn import _check
+from cyrnn.kernels import dispatch
+
+each_sentence = pytest.mark.parametrize(
+    ("sentence", "changes", "error"), SENTENCES, ids=[row[0][:60] for row in SENTENCES]
+)
+
+
+def call(sentence: str, changes: dict):
+    function = sentence.partition(":")[0]
+    return getattr(cyrnn, function)(**{**VALID[function], **changes})
+
+
+class NoKernels:
+    """Stands where the kernels stand: any use of them is work begun."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"work began before the checks were done: kernels.{name}")
+
+
+def snapshot(arguments: dict) -> list:
+    """What every argument is and holds, dicts by key, identity and content."""
+    items = []
+    for name, value in arguments.items():
+        inside = value.items() if hasattr(value, "items") else [(None, value)]
+        items += [(name, key, id(item), np.asarray(item, object).tolist()) for key, item in inside]
+    return items
+
+
+@each_sentence
+def test_error_sentence_is_word_for_word(sentence, changes, error, monkeypatch):
+    monkeypatch.setattr(dispatch, "kernels", NoKernels())
+    with pytest.raises(error) as caught:
+        call(sentence, changes)
+    assert str(caught.value) == sentence
+
+
+@each_sentence
+def test_error_leaves_everything_as_it_was(sentence, changes, error):
+    function = sentence.partition(":")[0]
+    arguments = {**VALID[function], **changes}
+    before = snapshot(arguments)
+    with pytest.raises(error):
+        call(sentence, changes)
+    assert snapshot(arguments) == before
+
+
+@pytest.mark.parametrize("function", VALID)
+def test_valid_arguments_raise_nothing(function):
+    """The sentences above are about their changes alone."""
+    arguments = {key: dict(value) if type(value) is dict else value for key, value in VALID[function].items()}
+    getattr(cyrnn, function)(**arguments)
+
+
+def test_error_of_a_ragged_list_repeats_numpys_reason():
+    ragged = [[1.0, 2.0], [3.0]]
+    with pytest.raises(ValueError, match="inhomogeneous") as numpys:
+        np.asarray(ragged)
+    with pytest.raises(ValueError, match="inhomogeneous") as ours:
+        cyrnn.rnn_forward(ragged, RNN.initial[0], RNN.parameters)
+    assert str(ours.value) == f"rnn_forward: x is of type list, expected an array of numbers: {numpys.value}"
+
+
+def test_every_public_function_has_sentences():
+    with_sentence = {sentence.partition(":")[0] for sentence, _, _ in SENTENCES}
+    assert with_sentence == set(VALID)
+    assert {
+        name for name in cyrnn.__all__ if inspect.signature(getattr(cyrnn, name)).parameters
+    } <= with_sentence
+
+
+def test_every_raise_in_check_is_reached_by_a_sentence():
+    path = Path(_check.__file__)
+    raises = [
+        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)
+    ]
+    reached = set()
+
+    def lines(frame, event, _argument):
+        if event == "line":
+            reached.add(frame.f_lineno)
+        return lines
+
+    def calls(frame, _event, _argument):
+        return lines if frame.f_code.co_filename == str(path) else None
+
+    before = sys.gettrace()
+    sys.settrace(calls)
+    try:
+        for sentence, changes, error in SENTENCES:
+            with pytest.raises(error):
+                call(sentence, changes)
+        with pytest.raises(ValueError, match="inhomogeneous"):
+            cyrnn.softmax([[1.0, 2.0], [3.0]])
+    finally:
+        sys.settrace(before)
+    missed = [node.lineno for node in raises if not reached & set(range(node.lineno, node.end_lineno + 1))]
+    assert not missed, f"_check.py raises at lines {missed}, and no sentence here shows it"

@@ -1,0 +1,243 @@
+"""The rules of the house, read from its sources: who may import whom and do what, how long a file may be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src" / "cyrnn"
+MODULES = {
+    ".".join(path.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SRC.rglob("*.py"))
+}
+CYTHON = sorted(path for ending in ("pyx", "pxi", "pxd") for path in SRC.rglob(f"*.{ending}"))
+
+#: DESIGN section 2: a module imports from lower floors only; the longest name that fits is the floor
+FLOORS = {
+    "cyrnn": 5,
+    "cyrnn.__main__": 5,
+    "cyrnn.demo": 5,
+    "cyrnn.notebook": 4,
+    "cyrnn.nn": 4,
+    "cyrnn.onnx": 4,
+    "cyrnn.training": 4,
+    "cyrnn.sequence": 3,
+    "cyrnn.activations": 3,
+    "cyrnn.packing": 2,
+    "cyrnn.kernels": 1,
+    "cyrnn.cells": 0,
+    "cyrnn._check": 0,
+}
+#: packages whose own modules may import each other, without circles; what runs as a program is one of them
+FAMILIES = ("cyrnn.cells", "cyrnn.kernels", "cyrnn.training")
+FACADES = [name for name in MODULES if re.match(r"cyrnn\.(notebook|nn|onnx|training)\b", name)]
+LIMITS = {"src": 300, "tests": 400, "ci": 400}
+SOURCE_ENDINGS = {".py", ".pyx", ".pxi", ".pxd", ".h", ".sh"}
+COMPILED = re.compile(
+    r"\b(?:_isa_\w*|" + "|".join(path.stem for path in CYTHON if path.suffix == ".pyx") + r")\b"
+)
+#: the one compiled module that makes NumPy's arrays itself; all others see memory only
+WITH_NUMPY = {"_fast.pyx"}
+
+each_module = pytest.mark.parametrize("name", MODULES)
+
+
+def tree_of(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def family_of(name: str) -> str | None:
+    if floor_of(name) == FLOORS["cyrnn"]:
+        return "cyrnn"
+    return next((family for family in FAMILIES if name == family or name.startswith(family + ".")), None)
+
+
+def floor_of(name: str) -> int:
+    parts = name.split(".")
+    for length in range(len(parts), 1, -1):
+        if ".".join(parts[:length]) in FLOORS:
+            return FLOORS[".".join(parts[:length])]
+    assert name == "cyrnn", f"{name} has no floor in DESIGN section 2"
+    return FLOORS["cyrnn"]
+
+
+def imports_of(name: str) -> set[str]:
+    """Every module of cyrnn that a module imports, anywhere in its text, but for type checking only."""
+    package = name if MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    pending: list[ast.AST] = [tree_of(name)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending += node.orelse
+            continue
+        pending += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *base.split(".")] if base else above)
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                found.add(inner if inner in MODULES or COMPILED.search(alias.name) else base)
+    return {module for module in found if module.split(".")[0] == "cyrnn"}
+
+
+@each_module
+def test_import_is_from_a_lower_floor_or_the_family(name):
+    for other in imports_of(name) - {name}:
+        if family_of(name) is None or family_of(name) != family_of(other):
+            assert floor_of(other) < floor_of(name), f"{name} imports {other}"
+
+
+def test_imports_have_no_circle():
+    pending = {name: imports_of(name) & set(MODULES) - {name} for name in MODULES}
+    while pending:
+        free = [name for name, needs in pending.items() if not needs & set(pending)]
+        assert free, f"these import each other in a circle: {sorted(pending)}"
+        for name in free:
+            del pending[name]
+
+
+@each_module
+def test_compiled_modules_are_imported_by_dispatch_alone(name):
+    if name != "cyrnn.kernels.dispatch":
+        code = ast.unparse(without_docstrings(tree_of(name)))
+        assert not COMPILED.search(code)
+
+
+def without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body[0] = ast.Pass()
+    return tree
+
+
+@each_module
+def test_third_party_imports_are_numpy_alone(name):
+    import sys
+
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            modules = [node.module]
+        else:
+            continue
+        for module in modules:
+            assert module.split(".")[0] in {"numpy", "cyrnn", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("path", CYTHON, ids=lambda path: path.name)
+def test_cython_source_imports_c_alone(path):
+    """Typed memoryviews at the face, C below it: a kernel needs neither NumPy nor the rest of the house."""
+    text = path.read_text(encoding="utf-8")
+    allowed = {"libc", "cython", "cpython", *({"numpy"} if path.name in WITH_NUMPY else ())}
+    declared = {f"cyrnn.kernels.{other.stem}" for other in CYTHON if other.suffix == ".pxd"}
+    pattern = re.compile(r"^\s*(?:from\s+(\S+)\s+)?(c?import)\s+([\w.]+)", re.MULTILINE)
+    for source, how, name in pattern.findall(text):
+        module = source or name
+        assert how == "cimport", module
+        assert module.split(".")[0] in allowed or module in declared, module
+
+
+@pytest.mark.parametrize("path", CYTHON, ids=lambda path: path.name)
+def test_cython_include_is_from_this_floor_or_below(path):
+    """body.pxi is the index: the stubs include it, it includes the rest, and cells include nothing."""
+    included = re.findall(r'^include\s+"([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
+    if path.name.startswith("_isa_"):
+        assert included == ["body.pxi"]
+    elif path.name == "body.pxi":
+        assert included
+        for target in included:
+            assert re.fullmatch(r"(\.\./cells/)?\w+\.pxi", target)
+            assert (path.parent / target).is_file()
+    else:
+        assert not included
+
+
+def test_cython_every_pxi_is_in_the_index():
+    body = SRC / "kernels" / "body.pxi"
+    included = re.findall(r'^include\s+"([^"]+)"', body.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted((body.parent / target).resolve() for target in included) == sorted(
+        path.resolve() for path in CYTHON if path.suffix == ".pxi" and path != body
+    )
+
+
+@pytest.mark.parametrize("path", [p for p in CYTHON if p.suffix == ".pxi"], ids=lambda path: path.name)
+def test_kernel_c_functions_are_noexcept_nogil(path):
+    text = re.sub(r"\\\n|(?<=,)\n\s+", " ", path.read_text(encoding="utf-8"))
+    for line in text.splitlines():
+        if re.match(r"\s*cdef\s+(?:inline\s+)?[\w ]+[ *]\w+\(.*\).*:\s*(#.*)?$", line):
+            assert re.search(r"\)\s*noexcept nogil:", line), line
+
+
+def test_stub_is_short_and_there_for_each_isa_and_dtype():
+    stubs = {path.stem for path in CYTHON if path.name.startswith("_isa_")}
+    isas = ("avx2", "avx512", "baseline", "neon")
+    assert stubs == {f"_isa_{isa}_{bits}" for isa in isas for bits in ("f32", "f64")}
+    for path in CYTHON:
+        if path.stem in stubs:
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 6
+
+
+def test_cell_is_one_stem_with_two_twins():
+    from problems import CELLS
+
+    for cell in CELLS:
+        assert (SRC / "cells" / f"{cell.name}.py").is_file()
+        assert (SRC / "cells" / f"{cell.name}.pxi").is_file()
+
+
+@pytest.mark.parametrize("name", FACADES)
+def test_facade_knows_no_isa_and_no_gate(name):
+    """It names, checks, builds tuples and dicts; gate order and ISA are known further down."""
+    code = ast.unparse(without_docstrings(tree_of(name)))
+    assert not re.search(r"avx|neon|baseline|\.isa\b|NEEDS", code, re.IGNORECASE)
+    assert not re.search(r"""["'](?:ft|it|cct|ot|W[fico]|b[fico])["']""", code)
+
+
+@each_module
+def test_error_sentences_are_in_check_and_dispatch_alone(name):
+    if name in {"cyrnn._check", "cyrnn.kernels.dispatch"}:
+        return
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            raised = ast.unparse(node.exc).partition("(")[0]
+            assert raised not in {"ValueError", "TypeError", "KeyError", "ImportError"}, f"line {node.lineno}"
+
+
+@each_module
+def test_function_fits_a_page(name):
+    """At most 60 lines of code beside its docstring."""
+    for node in ast.walk(without_docstrings(tree_of(name))):
+        if isinstance(node, ast.FunctionDef):
+            statements = [statement for statement in node.body if not isinstance(statement, ast.Pass)]
+            if statements:
+                assert statements[-1].end_lineno - statements[0].lineno < 60, node.name
+
+
+def sources() -> list[Path]:
+    found = (path for top in LIMITS for path in sorted((ROOT / top).rglob("*")))
+    return [p for p in found if p.suffix in SOURCE_ENDINGS and p.name not in ("_version.py",)]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_file_is_not_too_long(path):
+    top = path.relative_to(ROOT).parts[0]
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LIMITS[top]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_file_names_no_path_of_a_machine(path):
+    private = "|".join(["work", "farm", "root", "home"])
+    assert not re.search(rf"(?:^|[^\w./-])/(?:{private})/", path.read_text(encoding="utf-8"))
