@@ -3,6 +3,7 @@
 import platform
 import sys
 
+import numpy
 from setuptools import Extension, setup
 
 KERNELS = "src/cyrnn/kernels/"
@@ -21,6 +22,7 @@ if ARM and not MSVC:
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate (DESIGN section 3).
 NUMERICS = ["/O2", "/fp:precise"] if MSVC else ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
 LIMITED_API = [("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")]
+NUMPY_API = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_NO_DEPRECATED_API", "NPY_TARGET_VERSION")]
 INLINE = [] if MSVC else [("CYTHON_INLINE", "__inline__ __attribute__((__always_inline__))")]
 
 
@@ -36,11 +38,19 @@ def kernel(isa: str, bits: int) -> Extension:
     )
 
 
-cpu = Extension(
-    "cyrnn.kernels._cpu", [f"{KERNELS}_cpu.pyx"], define_macros=LIMITED_API, py_limited_api=True
-)
+def plain(name: str) -> Extension:
+    """A module that runs on any CPU of the platform: it asks for features, or calls the kernels."""
+    return Extension(
+        f"cyrnn.kernels.{name}",
+        [f"{KERNELS}{name}.pyx"],
+        include_dirs=[KERNELS, numpy.get_include()],
+        define_macros=[*NUMPY_API, *LIMITED_API],
+        extra_compile_args=[] if MSVC else ["-g0"],
+        py_limited_api=True,
+    )
+
 
 setup(
-    ext_modules=[cpu, *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64))],
+    ext_modules=[plain("_cpu"), plain("_fast"), *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64))],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

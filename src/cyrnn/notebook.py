@@ -11,6 +11,8 @@ from . import sequence
 from .activations import sigmoid, softmax, tanh
 from .cells import LSTM, RNN, Cell
 from .cells.spec import Array
+from .kernels import dispatch
+from .packing import Packed
 
 __all__ = [
     "lstm_cell_forward",
@@ -21,6 +23,10 @@ __all__ = [
     "softmax",
     "tanh",
 ]
+
+# Whole calls in compiled code. They give None unless every argument is a plain array that fits: then the general path
+# below takes over, which converts what can be converted and says what is wrong with the rest.
+_RNN, _LSTM = (dispatch.kernels.fast(cell, Packed) for cell in (RNN, LSTM))
 
 
 def rnn_cell_forward(
@@ -71,7 +77,9 @@ def rnn_cell_forward(
     >>> rnn_cell_forward(np.ones((1, 1)), np.full((1, 1), -2.0), parameters)[:2]
     (array([[0.]]), array([[1.]]))
     """
-    return _cell_forward(RNN, xt, {"a_prev": a_prev}, parameters, return_caches)
+    return _RNN.step(xt, (a_prev,), parameters, return_caches) or _cell_forward(
+        RNN, xt, {"a_prev": a_prev}, parameters, return_caches
+    )
 
 
 def rnn_forward(
@@ -119,7 +127,9 @@ def rnn_forward(
     >>> a.shape, y_pred.shape, len(caches[0])
     ((1, 1, 7), (1, 1, 7), 7)
     """
-    return _forward(RNN, x, {"a0": a0}, parameters, return_caches)
+    return _RNN.sequence(x, (a0,), parameters, return_caches) or _forward(
+        RNN, x, {"a0": a0}, parameters, return_caches
+    )
 
 
 def lstm_cell_forward(
@@ -168,7 +178,9 @@ def lstm_cell_forward(
     >>> lstm_cell_forward(np.ones((1, 1)), np.zeros((1, 1)), np.ones((1, 1)), parameters)[1]
     array([[0.5]])
     """
-    return _cell_forward(LSTM, xt, {"a_prev": a_prev, "c_prev": c_prev}, parameters, return_caches)
+    return _LSTM.step(xt, (a_prev, c_prev), parameters, return_caches) or _cell_forward(
+        LSTM, xt, {"a_prev": a_prev, "c_prev": c_prev}, parameters, return_caches
+    )
 
 
 def lstm_forward(
@@ -218,7 +230,9 @@ def lstm_forward(
     >>> c
     array([[[0.5  , 0.25 , 0.125]]])
     """
-    return _forward(LSTM, x, {"a0": a0, "c0": c0}, parameters, return_caches)
+    return _LSTM.sequence(x, (a0, c0), parameters, return_caches) or _forward(
+        LSTM, x, {"a0": a0, "c0": c0}, parameters, return_caches
+    )
 
 
 # ---- the general path: any cell, any layout ------------------------------------------------------

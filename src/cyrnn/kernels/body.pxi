@@ -7,17 +7,20 @@
     ../cells/lstm.pxi
     forward.pxi         the time loop
     head.pxi            softmax, and y = softmax(Wy a + by)
+    direct.pxi          the same without packing, for short runs
     face.pxi            the entry points, typed memoryviews
 
 What is compiled is one dtype (`real`) for one ISA: lanes.h says which.
 """
 from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from cyrnn.kernels.lanes cimport (
     LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, larger, less, load, load_part, mask, pick,
     smaller, splat, store, store_part, transpose, vec,
 )
-from cyrnn.kernels.run cimport LSTM, RNN, Run, real
+from cpython.pycapsule cimport PyCapsule_New
+from cyrnn.kernels.run cimport LSTM, RNN, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"
@@ -26,4 +29,5 @@ include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
 include "forward.pxi"
 include "head.pxi"
+include "direct.pxi"
 include "face.pxi"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cells import Cell
 from . import _cpu
 
 #: ISA -> the CPU features it needs; the best comes first
@@ -22,6 +23,16 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
+class NoFast:
+    """What stands in for compiled calls where there are none."""
+
+    @staticmethod
+    def step(*_: object) -> None:
+        return None
+
+    sequence = step
+
+
 class Kernels:
     """The entry points of one ISA, for each dtype (see face.pxi)."""
 
@@ -30,6 +41,17 @@ class Kernels:
 
     def of(self, dtype: np.dtype[Any]) -> ModuleType:
         return self.f32 if dtype == np.float32 else self.f64
+
+    def fast(self, cell: Cell, packed: type) -> Any:
+        """Return the compiled calls of a cell: `step` and `sequence`, which give None where they do not apply.
+
+        `packed` is the class of parameters that are packed already.
+        """
+        if self.isa == "reference":
+            return NoFast
+        from . import _fast
+
+        return _fast.Fast(cell, self.f32.table, self.f64.table, packed)
 
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"

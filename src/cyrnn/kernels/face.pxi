@@ -8,6 +8,16 @@ lanes = LANES
 
 cdef dict cell_numbers = {"rnn": RNN, "lstm": LSTM}
 
+cdef Table offer
+offer.lanes = LANES
+offer.packed_size = packed_elements
+offer.pack_gate = pack_gate
+offer.forward_units = forward_units
+offer.head_units = head_units
+offer.forward_batch = forward_batch
+offer.step_few = step_few
+table = PyCapsule_New(&offer, "cyrnn.kernels.table", NULL)
+
 
 def exp(const real[::1] x, real[::1] out):
     """out = exp(x), both of shape (N,)."""
@@ -51,7 +61,7 @@ def softmax(const real[:, ::1] z, real[:, ::1] out):
 
 def packed_size(Py_ssize_t units, Py_ssize_t k, Py_ssize_t gates):
     """Return how many elements `gates` stacked matrices (units, k) take when packed."""
-    return vectors(units, gates) * LANES * k
+    return packed_elements(units, k, gates)
 
 
 def pack(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):

@@ -23,11 +23,14 @@ cdef int head_units(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy,
     """y (N, n_y) for a (N, n_a), Wy and by packed. Returns -1 where the work area cannot be had."""
     cdef Py_ssize_t V = vectors_per_panel(1), width = vectors(n_y, 1)
     cdef Py_ssize_t row, rows, i, j, r, R, v, Vp
-    cdef real* z = <real*> malloc((2 * width + 1) * LANES * LANES * sizeof(real))
-    cdef real* columns = z + width * LANES * LANES         # (n_y, LANES): rows of y turned into lanes
+    cdef void* work = malloc(2 * width * LANES * LANES * sizeof(real) + ALIGNMENT)
+    cdef real* z                                           # (LANES, width * LANES): some rows of Wy a + by
+    cdef real* columns                                     # (n_y, LANES): those rows turned into lanes
     cdef Product p
-    if z == NULL:
+    if work == NULL:
         return -1
+    z = aligned(work)
+    columns = z + width * LANES * LANES
     p.first.K = 0
     p.second.K = n_a
     p.second.row = n_a
@@ -58,5 +61,5 @@ cdef int head_units(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy,
             for j in range(n_y):
                 y[(row + r) * n_y + j] = columns[j * LANES + r]
         row += LANES
-    free(z)
+    free(work)
     return 0

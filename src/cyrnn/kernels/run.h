@@ -26,10 +26,25 @@ typedef struct {
     const real *x;                      /* (T, m, n_x) with these strides, in elements */
     ptrdiff_t x_t, x_m, x_k;
     const real *Wx, *Wa, *b;            /* packed */
-    const GateWeights *weights;         /* not packed: for the direct path */
+    const GateWeights *weights;         /* one per gate, for the direct ways, which read nothing packed */
     real *states;                       /* units in lanes (S, T + 1, m, n_a), batch in lanes (S, T + 1, n_a, m); */
                                         /* [s, 0] is given, the rest is written */
     real *gates;                        /* (T, G, ...) of the same kind, or NULL where nobody will read them */
+    GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
+    ptrdiff_t n_y;
+    real *y;                            /* for the direct ways: (T, n_y, m), or NULL */
 } Run;
+
+/* What a kernel module offers to compiled callers; int results are 0, or -1 where memory is short. */
+typedef struct {
+    ptrdiff_t lanes;
+    ptrdiff_t (*packed_size)(ptrdiff_t units, ptrdiff_t K, ptrdiff_t gates);
+    void (*pack_gate)(const real *W, ptrdiff_t row, ptrdiff_t col, ptrdiff_t units, ptrdiff_t K,
+                      ptrdiff_t gate, ptrdiff_t gates, real *out);
+    int (*forward_units)(const Run *run);
+    int (*head_units)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
+    int (*forward_batch)(const Run *run);
+    int (*step_few)(const Run *run);
+} Table;
 
 #endif

@@ -35,3 +35,17 @@ cdef extern from "run.h" nogil:
         const GateWeights* weights
         real* states
         real* gates
+        GateWeights head
+        Py_ssize_t n_y
+        real* y
+
+    ctypedef struct Table:
+        Py_ssize_t lanes
+        Py_ssize_t (*packed_size)(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates) noexcept nogil
+        void (*pack_gate)(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t units, Py_ssize_t K,
+                          Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
+        int (*forward_units)(const Run* run) noexcept nogil
+        int (*head_units)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by,
+                          Py_ssize_t n_y, real* y) noexcept nogil
+        int (*forward_batch)(const Run* run) noexcept nogil
+        int (*step_few)(const Run* run) noexcept nogil

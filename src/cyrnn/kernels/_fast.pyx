@@ -1,0 +1,173 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""A whole call of the notebook's in compiled code, for arguments that are as expected.
+
+A cell call on small arrays lasts about a microsecond, and a cache of T_x tuples holds 7 T_x views: in Python the
+checks and the views would cost more than the arithmetic. So the calls here take any object, and where all are plain
+arrays of one dtype and of fitting shapes they check, allocate, run and build the cache at once. Anything else gives
+None: then the general path (notebook.py, _check.py) converts the arguments, or says what is wrong with them.
+
+`sequence.py` and `notebook.py` are the readable twin; the tests hold the two together.
+"""
+cimport numpy as cnp
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.ref cimport Py_INCREF
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from cyrnn.kernels.run cimport LSTM, MOST_GATES, RNN, GateWeights, Run, Table, real
+
+cdef extern from "Python.h":
+    bint PyDict_CheckExact(object d)
+    PyObject* PyDict_GetItemWithError(object d, object key) except? NULL
+    tuple PyTuple_New(Py_ssize_t n)
+    int PyTuple_SetItem(tuple t, Py_ssize_t i, object item) except -1     # takes over a reference
+    list PyList_New(Py_ssize_t n)
+    int PyList_SetItem(list t, Py_ssize_t i, object item) except -1       # likewise
+
+cdef extern from "numpy/arrayobject.h":
+    ctypedef struct PyArray_Descr
+    cnp.ndarray PyArray_NewFromDescr(PyTypeObject* subtype, PyArray_Descr* descr, int nd, const cnp.npy_intp* dims,
+                                     const cnp.npy_intp* strides, void* data, int flags, PyObject* obj)
+    int PyArray_SetBaseObject(cnp.ndarray arr, object base) except -1     # takes over a reference
+    cnp.ndarray PyArray_EMPTY(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
+    PyArray_Descr* PyArray_DESCR(cnp.ndarray arr)
+    bint PyArray_CheckExact(object a)
+    bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
+
+cnp.import_array()
+
+cdef enum:
+    MOST_CACHE = 16          # places of a cache tuple
+    MOST_STATES = 4
+    FEW_COLUMNS = 3          # as in direct.pxi
+    TURN = 20                # packing a vector costs about as much as this many multiply-adds on vectors
+    LONG = 100_000           # multiply-adds from which on the GIL is worth releasing: some 5 us
+    SPARE = 64               # bytes, for starting on a cache line
+
+cdef enum Kind:              # what stands at a place of the cache
+    NEXT
+    PREVIOUS
+    GATE
+    INPUT
+    PARAMETERS
+
+cdef enum Way:
+    UNITS                    # packed weights, units in lanes
+    BATCH                    # the notebook's own layout, batch in lanes
+    FEW                      # one step of few columns, units in lanes, nothing packed
+
+cdef dict cell_numbers = {"rnn": RNN, "lstm": LSTM}
+
+
+cdef struct Job:
+    # All that is known of one call. Strides of results are in bytes, those of `run` in elements.
+    Run run
+    GateWeights weights[MOST_GATES]
+    const Table* table
+    int typenum
+    Py_ssize_t item          # bytes of an element
+    bint packed
+    const char* Wy           # packed
+    const char* by
+    Way way
+    Py_ssize_t unit, column  # strides of states and gates
+    Py_ssize_t y_unit, y_column
+
+
+def place(cell, str name):
+    """Return what stands under a name of the cell's cache: its kind, and which of that kind."""
+    if name == "xt":
+        return INPUT, 0
+    if name == "parameters":
+        return PARAMETERS, 0
+    if name.endswith("_next"):
+        return NEXT, cell.states.index(name.removesuffix("_next"))
+    if name.endswith("_prev"):
+        return PREVIOUS, cell.states.index(name.removesuffix("_prev"))
+    return GATE, cell.stored_gates.index(name)
+
+
+cdef class Fast:
+    """The calls of one cell."""
+
+    cdef object cell, packed
+    cdef int number, gates, states, kept, places
+    cdef int kind[MOST_CACHE]
+    cdef int index[MOST_CACHE]
+    cdef tuple keys          # per gate: W_x, W_a, b
+    cdef bint stacked        # W_x and W_a stand in one matrix
+    cdef object W_y, b_y
+    cdef const Table* f32
+    cdef const Table* f64
+
+    def __init__(self, cell, f32, f64, packed):
+        self.cell = cell
+        self.packed = packed
+        self.number = cell_numbers[cell.name]
+        self.gates = len(cell.gates)
+        self.states = len(cell.states)
+        self.places = len(cell.cache)
+        if self.gates > MOST_GATES or self.states > MOST_STATES or self.places > MOST_CACHE:
+            raise ValueError(f"cyrnn: {cell.name} has more gates, states or cache entries than the kernels foresee")
+        self.keys = tuple((gate.W_x, gate.W_a, gate.b) for gate in cell.gates)
+        self.stacked = cell.gates[0].W_x == cell.gates[0].W_a
+        self.W_y, self.b_y = cell.W_y, cell.b_y
+        self.f32 = <const Table*> PyCapsule_GetPointer(f32, "cyrnn.kernels.table")
+        self.f64 = <const Table*> PyCapsule_GetPointer(f64, "cyrnn.kernels.table")
+        self.kept = len(cell.stored_gates)
+        for i, name in enumerate(cell.cache):
+            self.kind[i], self.index[i] = place(cell, name)
+
+    # ---- the two calls ------------------------------------------------------------------------------------------
+
+    def step(self, xt, tuple initial, parameters, return_caches):
+        """Return (*next states, y, cache) for xt (n_x, m) and initial states (n_a, m); or None."""
+        cdef Job job
+        cdef Py_ssize_t i
+        cdef cnp.ndarray y, states, gates
+        cdef PyObject* previous[MOST_STATES]
+        cdef PyObject* following[MOST_STATES]
+        cdef bint keep = bool(return_caches)
+        cdef tuple results
+        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, parameters):
+            return None
+        if not take_states(self, &job, initial, False) or not choose(self, &job):
+            return None
+        y, states, gates = compute(self, &job, initial, keep)
+        results = PyTuple_New(self.states + 2)
+        for i in range(self.states):
+            state = state_at(self, &job, states, i, 1)
+            following[i] = <PyObject*> state
+            previous[i] = <PyObject*> initial[i]
+            give(results, i, state)
+        give(results, self.states, whole_y(self, &job, y, 2))
+        give(results, self.states + 1,
+             cache(self, &job, gates, 0, xt, previous, following, parameters) if keep else None)
+        return results
+
+    def sequence(self, x, tuple initial, parameters, return_caches):
+        """Return (a, y, *other states, caches) for x (n_x, m, T_x) and initial states (n_a, m); or None."""
+        cdef Job job
+        cdef Py_ssize_t i
+        cdef cnp.ndarray y, states, gates
+        cdef bint keep = bool(return_caches)
+        cdef tuple results
+        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, parameters):
+            return None
+        if not take_states(self, &job, initial, True) or not choose(self, &job):
+            return None
+        y, states, gates = compute(self, &job, initial, keep)
+        results = PyTuple_New(self.states + 2)
+        give(results, 0, whole(self, &job, states, 0))
+        give(results, 1, whole_y(self, &job, y, 3))
+        for i in range(1, self.states):
+            give(results, i + 1, whole(self, &job, states, i))
+        give(results, self.states + 1,
+             (caches(self, &job, states, gates, x, initial, parameters), x) if keep else None)
+        return results
+
+
+include "fast_take.pxi"
+include "fast_run.pxi"
+include "fast_views.pxi"

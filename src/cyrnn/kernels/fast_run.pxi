@@ -1,0 +1,153 @@
+"""Running a job: which way, in what memory, and the kernels' calls."""
+
+cdef void copy(char* out, Py_ssize_t out_row, Py_ssize_t out_col, const char* source, Py_ssize_t row, Py_ssize_t col,
+               Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t item) noexcept nogil:
+    """out[i, j] = source[i, j]; strides in bytes, item 4 or 8."""
+    cdef Py_ssize_t i, j
+    for i in range(rows):
+        if item == 8:
+            for j in range(cols):
+                (<double*> (out + i * out_row + j * out_col))[0] = (<const double*> (source + i * row + j * col))[0]
+        else:
+            for j in range(cols):
+                (<float*> (out + i * out_row + j * out_col))[0] = (<const float*> (source + i * row + j * col))[0]
+
+
+cdef inline char* past(char* memory, Py_ssize_t size) noexcept nogil:
+    """The first cache line behind `size` bytes."""
+    return memory + (size + SPARE - 1) // SPARE * SPARE
+
+
+cdef bint choose(Fast fast, Job* job) except -1:
+    """Settle how to compute, and with it the layout of the results."""
+    cdef Run* run = &job.run
+    cdef Py_ssize_t lanes = job.table.lanes, K = run.n_x + run.n_a
+    cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
+    cdef Py_ssize_t g
+    job.way = UNITS
+    if not job.packed:
+        # multiply-adds on vectors, per gate and k; packing counts as TURN of them for every vector of W
+        if run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + TURN):
+            job.way = BATCH
+        if run.T == 1 and run.m <= FEW_COLUMNS:
+            job.way = FEW
+            for g in range(fast.gates):
+                if run.weights[g].Wx_col != 1 or run.weights[g].Wa_col != 1:
+                    job.way = BATCH
+    if job.way == BATCH:
+        job.unit, job.column = run.m * job.item, job.item
+    else:
+        job.unit, job.column = job.item, run.n_a * job.item
+    if job.way == UNITS:
+        job.y_unit, job.y_column = job.item, run.n_y * job.item
+    else:
+        job.y_unit, job.y_column = run.m * job.item, job.item
+    return True
+
+
+cdef tuple compute(Fast fast, Job* job, tuple initial, bint keep):
+    """Allocate the results, run, and return y, states, gates (None where they are not kept)."""
+    cdef Run* run = &job.run
+    cdef Py_ssize_t T = run.T, m = run.m, n = run.n_a, i
+    cdef cnp.npy_intp dims[4]
+    cdef cnp.ndarray states, y, start
+    cdef cnp.ndarray gates = None
+    cdef char* slot
+    cdef int failed
+    dims[0], dims[1], dims[2], dims[3] = fast.states, T + 1, m, n
+    states = PyArray_EMPTY(4, dims, job.typenum, 0)
+    dims[0], dims[1], dims[2] = T, run.n_y, m
+    y = PyArray_EMPTY(3, dims, job.typenum, 0)
+    run.gates = NULL
+    if keep and fast.kept:
+        dims[0], dims[1], dims[2] = T, fast.kept, m
+        gates = PyArray_EMPTY(4, dims, job.typenum, 0)
+        run.gates = <real*> cnp.PyArray_DATA(gates)
+    run.states = <real*> cnp.PyArray_DATA(states)
+    run.y = <real*> cnp.PyArray_DATA(y)
+    for i in range(fast.states):
+        slot = <char*> run.states + i * (T + 1) * m * n * job.item
+        if initial[i] is None:
+            memset(slot, 0, m * n * job.item)
+        else:
+            start = initial[i]
+            copy(slot, job.unit, job.column, <const char*> cnp.PyArray_DATA(start), cnp.PyArray_STRIDE(start, 0),
+                 cnp.PyArray_STRIDE(start, 1), n, m, job.item)
+    if T * m * n * fast.gates * (run.n_x + n) < LONG:
+        failed = work(fast, job)
+    else:
+        with nogil:
+            failed = work(fast, job)
+    if failed:
+        raise MemoryError("cyrnn: no memory for the work area")
+    return y, states, gates
+
+
+cdef int work(Fast fast, Job* job) noexcept nogil:
+    cdef Run* run = &job.run
+    cdef void* memory
+    cdef int failed
+    if job.way == BATCH:
+        return job.table.forward_batch(run)
+    if job.way == FEW:
+        return job.table.step_few(run)
+    memory = malloc(work_size(fast, job))
+    if memory == NULL:
+        return -1
+    prepare(fast, job, <char*> ((<size_t> memory + SPARE - 1) // SPARE * SPARE))
+    failed = job.table.forward_units(run)
+    if not failed:                                                     # states[0, 1:] is the first T * m rows
+        failed = job.table.head_units(<const real*> (<const char*> run.states + run.m * run.n_a * job.item),
+                                      run.n_a, run.T * run.m, <const real*> job.Wy, <const real*> job.by,
+                                      run.n_y, run.y)
+    free(memory)
+    return failed
+
+
+cdef Py_ssize_t work_size(Fast fast, const Job* job) noexcept nogil:
+    """Bytes for x in time-major order, and for the packed parameters where they are not given."""
+    cdef const Run* run = &job.run
+    cdef Py_ssize_t size = 0
+    if turns_input(fast, job):
+        size += run.T * run.m * run.n_x
+    if not job.packed:
+        size += job.table.packed_size(run.n_a, run.n_x + run.n_a + 1, fast.gates)
+        size += job.table.packed_size(run.n_y, run.n_a + 1, 1)
+    return size * job.item + 8 * SPARE
+
+
+cdef bint turns_input(Fast fast, const Job* job) noexcept nogil:
+    """Whether x is copied to (T, m, n_x): the features of one column are far apart, and read many times."""
+    return job.run.x_k != 1 and job.run.m * job.run.T > 1
+
+
+cdef void prepare(Fast fast, Job* job, char* memory) noexcept nogil:
+    """Fill the work area: each part starts on a cache line."""
+    cdef Run* run = &job.run
+    cdef Py_ssize_t t, g, item = job.item
+    cdef Py_ssize_t x_size = run.T * run.m * run.n_x * item
+    if not job.packed:
+        run.Wx = <const real*> memory
+        memory = past(memory, job.table.packed_size(run.n_a, run.n_x, fast.gates) * item)
+        run.Wa = <const real*> memory
+        memory = past(memory, job.table.packed_size(run.n_a, run.n_a, fast.gates) * item)
+        run.b = <const real*> memory
+        memory = past(memory, job.table.packed_size(run.n_a, 1, fast.gates) * item)
+        for g in range(fast.gates):
+            job.table.pack_gate(run.weights[g].Wx, run.weights[g].Wx_row, run.weights[g].Wx_col, run.n_a, run.n_x,
+                                g, fast.gates, <real*> run.Wx)
+            job.table.pack_gate(run.weights[g].Wa, run.weights[g].Wa_row, run.weights[g].Wa_col, run.n_a, run.n_a,
+                                g, fast.gates, <real*> run.Wa)
+            job.table.pack_gate(run.weights[g].b, run.weights[g].b_row, 1, run.n_a, 1, g, fast.gates, <real*> run.b)
+        job.Wy = memory
+        memory = past(memory, job.table.packed_size(run.n_y, run.n_a, 1) * item)
+        job.by = memory
+        memory = past(memory, job.table.packed_size(run.n_y, 1, 1) * item)
+        job.table.pack_gate(run.head.Wa, run.head.Wa_row, run.head.Wa_col, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
+        job.table.pack_gate(run.head.b, run.head.b_row, 1, run.n_y, 1, 0, 1, <real*> job.by)
+    if turns_input(fast, job):
+        for t in range(run.T):
+            copy(memory + t * run.m * run.n_x * item, item, run.n_x * item,
+                 <const char*> run.x + t * run.x_t * item, run.x_k * item, run.x_m * item, run.n_x, run.m, item)
+        run.x = <const real*> memory
+        run.x_k, run.x_m, run.x_t = 1, run.n_x, run.m * run.n_x

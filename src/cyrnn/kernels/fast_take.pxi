@@ -1,0 +1,119 @@
+"""Taking the arguments of a call: each function says whether all is as expected, and fills in the job."""
+
+cdef inline bint is_matrix(object a, const Job* job, Py_ssize_t rows, Py_ssize_t cols):
+    """Whether a is a plain aligned array of the call's dtype and of that shape."""
+    return (PyArray_CheckExact(a) and cnp.PyArray_NDIM(<cnp.ndarray> a) == 2
+            and cnp.PyArray_TYPE(<cnp.ndarray> a) == job.typenum and PyArray_ISBEHAVED_RO(<cnp.ndarray> a)
+            and cnp.PyArray_DIM(<cnp.ndarray> a, 0) == rows and cnp.PyArray_DIM(<cnp.ndarray> a, 1) == cols)
+
+
+cdef bint take_input(Fast fast, Job* job, object given, int nd) except -1:
+    cdef cnp.ndarray x
+    cdef Run* run = &job.run
+    if not PyArray_CheckExact(given):
+        return False
+    x = given
+    job.typenum = cnp.PyArray_TYPE(x)
+    if job.typenum == cnp.NPY_DOUBLE:
+        job.table, job.item = fast.f64, 8
+    elif job.typenum == cnp.NPY_FLOAT:
+        job.table, job.item = fast.f32, 4
+    else:
+        return False
+    if cnp.PyArray_NDIM(x) != nd or not PyArray_ISBEHAVED_RO(x):
+        return False
+    run.cell = fast.number
+    run.x = <const real*> cnp.PyArray_DATA(x)
+    run.n_x = cnp.PyArray_DIM(x, 0)
+    run.m = cnp.PyArray_DIM(x, 1)
+    run.T = cnp.PyArray_DIM(x, 2) if nd == 3 else 1
+    run.x_k = cnp.PyArray_STRIDE(x, 0) // job.item
+    run.x_m = cnp.PyArray_STRIDE(x, 1) // job.item
+    run.x_t = cnp.PyArray_STRIDE(x, 2) // job.item if nd == 3 else 0
+    return run.m > 0 and run.T > 0
+
+
+cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
+    cdef Run* run = &job.run
+    cdef GateWeights* gate
+    cdef Py_ssize_t g, n_a, n_x = run.n_x
+    cdef PyObject* W_x
+    cdef PyObject* W_a
+    cdef PyObject* b
+    cdef tuple keys
+    job.packed = type(parameters) is fast.packed
+    if job.packed:
+        return take_panels(fast, job, parameters.panels)
+    if not PyDict_CheckExact(parameters):
+        return False
+    n_a = -1
+    for g in range(fast.gates):
+        keys = <tuple> fast.keys[g]
+        gate = &job.weights[g]
+        W_x = PyDict_GetItemWithError(parameters, keys[0])
+        W_a = PyDict_GetItemWithError(parameters, keys[1])
+        b = PyDict_GetItemWithError(parameters, keys[2])
+        if W_x == NULL or W_a == NULL or b == NULL or not PyArray_CheckExact(<object> W_x):
+            return False
+        if n_a < 0:
+            if cnp.PyArray_NDIM(<cnp.ndarray> W_x) != 2:
+                return False
+            n_a = cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
+        if fast.stacked:                                               # one matrix for [a_prev, xt]
+            if not is_matrix(<object> W_x, job, n_a, n_a + n_x):
+                return False
+        elif not is_matrix(<object> W_x, job, n_a, n_x) or not is_matrix(<object> W_a, job, n_a, n_a):
+            return False
+        if not is_matrix(<object> b, job, n_a, 1):
+            return False
+        gate.Wa = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W_a)
+        gate.Wa_row = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 0) // job.item
+        gate.Wa_col = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 1) // job.item
+        gate.Wx = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W_x)
+        gate.Wx_row = cnp.PyArray_STRIDE(<cnp.ndarray> W_x, 0) // job.item
+        gate.Wx_col = cnp.PyArray_STRIDE(<cnp.ndarray> W_x, 1) // job.item
+        if fast.stacked:
+            gate.Wx = <const real*> (<const char*> gate.Wx + n_a * gate.Wx_col * job.item)
+        gate.b = <const real*> cnp.PyArray_DATA(<cnp.ndarray> b)
+        gate.b_row = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
+    run.weights = job.weights
+    run.n_a = n_a
+    W_a = PyDict_GetItemWithError(parameters, fast.W_y)
+    b = PyDict_GetItemWithError(parameters, fast.b_y)
+    if W_a == NULL or b == NULL or not PyArray_CheckExact(<object> W_a):
+        return False
+    if cnp.PyArray_NDIM(<cnp.ndarray> W_a) != 2:
+        return False
+    run.n_y = cnp.PyArray_DIM(<cnp.ndarray> W_a, 0)
+    if not is_matrix(<object> W_a, job, run.n_y, n_a) or not is_matrix(<object> b, job, run.n_y, 1):
+        return False
+    run.head.Wa = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W_a)
+    run.head.Wa_row = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 0) // job.item
+    run.head.Wa_col = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 1) // job.item
+    run.head.b = <const real*> cnp.PyArray_DATA(<cnp.ndarray> b)
+    run.head.b_row = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
+    return n_a > 0 and run.n_y > 0
+
+
+cdef bint take_panels(Fast fast, Job* job, object panels) except -1:
+    cdef Run* run = &job.run
+    cdef cnp.ndarray Wx = panels.Wx, Wa = panels.Wa, b = panels.b, Wy = panels.Wy, by = panels.by
+    if panels.cell is not fast.cell or cnp.PyArray_TYPE(Wx) != job.typenum or panels.n_x != run.n_x:
+        return False
+    run.n_a, run.n_y = panels.n_a, panels.n_y
+    run.Wx = <const real*> cnp.PyArray_DATA(Wx)
+    run.Wa = <const real*> cnp.PyArray_DATA(Wa)
+    run.b = <const real*> cnp.PyArray_DATA(b)
+    job.Wy = <const char*> cnp.PyArray_DATA(Wy)
+    job.by = <const char*> cnp.PyArray_DATA(by)
+    return run.n_a > 0 and run.n_y > 0
+
+
+cdef bint take_states(Fast fast, Job* job, tuple initial, bint optional) except -1:
+    cdef Py_ssize_t i
+    for i in range(fast.states):
+        if initial[i] is None and i > 0 and optional:
+            continue
+        if not is_matrix(initial[i], job, job.run.n_a, job.run.m):
+            return False
+    return True
