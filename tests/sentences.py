@@ -12,39 +12,6 @@ import cyrnn
 RNN, LSTM = ({cell.name: make(cell, np.float64) for cell in CELLS}[name] for name in ("rnn", "lstm"))
 WEIGHTS = np.ones((2, 3))
 
-#: valid arguments: n_x = 3, n_a = 5, n_y = 2, m = 10, T_x = 4
-VALID = {
-    "sigmoid": {"x": WEIGHTS},
-    "tanh": {"x": WEIGHTS},
-    "softmax": {"x": WEIGHTS},
-    "rnn_cell_forward": {
-        "xt": RNN.x[:, :, 0],
-        "a_prev": RNN.initial[0],
-        "parameters": RNN.parameters,
-    },
-    "rnn_forward": {"x": RNN.x, "a0": RNN.initial[0], "parameters": RNN.parameters},
-    "lstm_cell_forward": {
-        "xt": LSTM.x[:, :, 0],
-        "a_prev": LSTM.initial[0],
-        "c_prev": LSTM.initial[1],
-        "parameters": LSTM.parameters,
-    },
-    "lstm_forward": {
-        "x": LSTM.x,
-        "a0": LSTM.initial[0],
-        "c0": LSTM.initial[1],
-        "parameters": LSTM.parameters,
-    },
-    "pack": {"parameters": LSTM.parameters},
-    "initialize_adam": {"parameters": {"W": WEIGHTS}},
-    "update_parameters_with_adam": {
-        "parameters": {"W": WEIGHTS.copy(), "b": WEIGHTS.copy()},
-        "grads": {"dW": WEIGHTS, "dx": WEIGHTS},
-        "v": {"dW": WEIGHTS, "db": WEIGHTS},
-        "s": {"dW": WEIGHTS, "db": WEIGHTS},
-        "t": 1,
-    },
-}
 REAL = "expected float32 or float64 (float16, integers and bools are converted)"
 ADAM = "update_parameters_with_adam"
 
