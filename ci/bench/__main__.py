@@ -1,0 +1,94 @@
+"""The command line: `run` times and writes JSON and a table; `compare` judges and writes README's table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from . import machine  # the others import NumPy, which must wait for machine.settle
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+def _shapes(text: str) -> list[tuple[int, int, int, int]]:
+    shapes = []
+    for part in text.split(";"):
+        n_x, n_a, m, T_x = (int(number) for number in part.split(","))
+        shapes.append((n_x, n_a, m, T_x))
+    return shapes
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ci.bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="time the contestants")
+    run.add_argument(
+        "--kinds", type=_words, help="of hidden,stream,cell,forward,threads,pack; all if not given"
+    )
+    run.add_argument("--cells", type=_words, default=["lstm", "rnn"], help="of lstm,rnn; both if not given")
+    run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
+    run.add_argument("--rivals", type=_words, help="contestants, cyrnn among them; all if not given")
+    run.add_argument("--shapes", type=_shapes, help="n_x,n_a,m,T_x;... instead of each kind's own")
+    run.add_argument(
+        "--seconds", type=float, default=0.15, help="for each contestant in each row, after the heats"
+    )
+    run.add_argument("--core", type=int, help="pin to this core; the second if not given")
+    run.add_argument("--json", type=Path, help="write the rows to this file")
+    run.add_argument("--table", type=Path, help="write the table to this file, too")
+
+    compare = commands.add_parser("compare", help="hold JSON files against the targets")
+    compare.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
+    compare.add_argument("--readme", type=Path, help="write the table between the bench markers of this file")
+    compare.add_argument("--strict", action="store_true", help="fail if a target is missed")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import contestant, rows, table, work
+    from .run import timed
+
+    modules, missing = contestant.load(args.rivals or list(contestant.MODULES))
+    head = {
+        "machine": machine.describe(core),
+        "contestants": {name: module.version() for name, module in modules.items()},
+        "missing": missing,
+        "isa": modules["cyrnn"].isa() if "cyrnn" in modules else "",
+        "seconds": args.seconds,
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+    }
+    print("\n".join(table.head_lines(head)), file=sys.stderr)
+    common = {"cpu": head["machine"]["cpu"], "commit": head["machine"]["commit"]}
+    found: list[rows.Row] = []
+    for case in work.cases(args.kinds or list(work.KINDS), args.cells, args.dtypes, args.shapes):
+        start = time.perf_counter()
+        found += [row | common for row in timed(case, modules, args.seconds)]
+        print(f"{time.perf_counter() - start:6.1f} s  {case}", file=sys.stderr, flush=True)
+        if args.json:
+            rows.write(args.json, head, found)
+    text = table.render(head, found)
+    print(text, end="")
+    if args.table:
+        args.table.write_text(text)
+    return 0
+
+
+def compare(args: argparse.Namespace) -> int:
+    from . import judge, readme, rows
+
+    head, found = rows.read(args.json)
+    text, count = judge.report(found)
+    print(text, end="")
+    if args.readme:
+        readme.write(args.readme, head, found)
+    return 1 if args.strict and count["MISSED"] else 0
+
+
+if __name__ == "__main__":
+    arguments = _parser().parse_args()
+    sys.exit(run(arguments) if arguments.command == "run" else compare(arguments))

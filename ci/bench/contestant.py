@@ -1,0 +1,58 @@
+"""What a contestant is, and which exist."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from .work import Array, Case
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way in which one contestant does one case."""
+
+    rival: str
+    way: str
+    #: the work: all of it is timed. A stream's call is one step, which keeps its state for the next.
+    call: Callable[[], Any]
+    #: what `call` returned -> {"a": (n_a, m, T_x), ...}; for a cell or a step (n_a, m)
+    read: Callable[[Any], dict[str, Array]]
+    #: entered around the timed calls, outside the clock
+    around: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    threads: int = 1
+
+
+#: name -> module in .rivals. A module has `version() -> str` and, for each kind that it can do, a function
+#: kind(case) -> list of Way, empty where this case is not offered. Importing it imports the rival.
+MODULES = {
+    "cyrnn": "ours",
+    "notebook": "notebook_way",
+    "numpy": "best_numpy",
+    "torch": "pytorch",
+    "onnxruntime": "onnx_runtime",
+    "openvino": "open_vino",
+    "jax": "jax_scan",
+}
+
+
+def load(names: list[str]) -> tuple[dict[str, ModuleType], dict[str, str]]:
+    """Import contestants; return those that are here, and for the others why not."""
+    here: dict[str, ModuleType] = {}
+    missing: dict[str, str] = {}
+    for name in names:
+        try:
+            here[name] = importlib.import_module(f".rivals.{MODULES[name]}", __package__)
+        except ImportError as error:
+            missing[name] = str(error)
+    return here, missing
+
+
+def ways(module: ModuleType, case: Case) -> list[Way]:
+    """Every way in which a contestant does a case; empty if it does not."""
+    offer: Callable[[Case], list[Way]] = getattr(module, case.kind, lambda _: [])
+    return offer(case)

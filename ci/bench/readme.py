@@ -1,0 +1,114 @@
+"""README's table, written between two marker comments."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from .rows import Row, blocks, find, shapes
+from .table import advantage, shape_text, short
+from .targets import PEERS
+from .work import CELLS, DTYPES
+
+START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+ORDER = ("cyrnn", *PEERS)
+
+
+def _table(head: list[str], body: list[list[str]]) -> list[str]:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _peers(rows: list[Row]) -> list[str]:
+    """Minima in microseconds of one kind, cell and dtype, a column for each rival."""
+    names = [name for name in ORDER if find(rows, rival=name)]
+    body = []
+    for shape in shapes(rows):
+        here = find(rows, shape=shape)
+        times = {row["rival"]: short(row["min_us"]) for row in here}
+        body.append([shape_text(shape), *(times.get(name, "") for name in names), advantage(here)])
+    return _table(["n_x, n_a, m, T_x", *names, "fastest rival / cyrnn"], body)
+
+
+def _notebook(rows: list[Row]) -> list[str]:
+    """A line for each function and shape, both dtypes beside each other."""
+    body = []
+    for kind in ("cell", "forward"):
+        for cell in CELLS:
+            block = [row for row in rows if (row["kind"], row["cell"]) == (kind, cell)]
+            for shape in shapes(block):
+                size = shape_text(shape if kind == "forward" else shape[:3])
+                line = [f"`{cell}_{'cell_' * (kind == 'cell')}forward` {size}"]
+                for dtype in DTYPES:
+                    here = find(block, shape=shape, dtype=dtype)
+                    times = {row["rival"]: short(row["min_us"]) for row in here}
+                    line += [times.get("notebook", ""), times.get("cyrnn", ""), advantage(here)]
+                body.append(line)
+    head = ["with y and caches"] + [
+        text for dtype in DTYPES for text in (f"{dtype}: notebook", "cyrnn", "ratio")
+    ]
+    return _table(head, body) if body else []
+
+
+def _others(rows: list[Row]) -> list[str]:
+    """One line for each kind, cell and dtype against the fastest rival: mean and worst, whatever they are."""
+    body = []
+    for kind, cell, dtype, block in blocks(rows):
+        if kind not in ("hidden", "stream"):
+            continue
+        ratios = {}
+        for shape in shapes(block):
+            found = advantage(find(block, shape=shape))
+            if found:
+                ratios[shape] = float(found[:-1])
+        if ratios:
+            mean = math.exp(sum(map(math.log, ratios.values())) / len(ratios))
+            worst = min(ratios, key=lambda shape: ratios[shape])
+            best = max(ratios.values())
+            body.append(
+                [
+                    f"{kind} {cell} {dtype}",
+                    f"{mean:.2f}x",
+                    f"{best:.2f}x",
+                    f"{ratios[worst]:.2f}x {shape_text(worst)}",
+                ]
+            )
+    return _table(["against the fastest rival", "geometric mean", "best", "worst"], body) if body else []
+
+
+def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
+    """What goes between the markers."""
+    machine = run["machine"]
+    rivals = [
+        f"{name} {version}"
+        for name, version in run["contestants"].items()
+        if name not in ("cyrnn", "notebook")
+    ]
+    said = [
+        f"One core of {machine['cpu']}, ISA {run['isa']}, commit {machine['commit']}; {', '.join(rivals)}.",
+        "Microseconds, minima of interleaved runs, results checked first.",
+        "Written by `python -m ci.bench compare`.",
+    ]
+    named = {(kind, cell, dtype): block for kind, cell, dtype, block in blocks(rows)}
+    parts = [said, _notebook(rows)]
+    for kind, title in (
+        ("hidden", "Hidden states of a sequence"),
+        ("stream", "One streaming step, from Python"),
+    ):
+        block = named.get((kind, "lstm", "f32"))
+        if block:
+            parts.append([f"{title}, LSTM, float32:", "", *_peers(block)])
+    parts.append(_others(rows))
+    return [line for part in parts if part for line in [*part, ""]]
+
+
+def write(path: Path, run: dict[str, Any], rows: list[Row]) -> None:
+    """Replace what stands between a file's markers; raise ValueError unless each is there once, in order."""
+    text = path.read_text(encoding="utf-8")
+    if not (text.count(START) == text.count(END) == 1 and text.index(START) < text.index(END)):
+        raise ValueError(f"{path} needs {START} and, below it, {END}, once each")
+    before, rest = text.split(START)
+    after = rest.split(END)[1]
+    body = "\n".join(["", "", *lines(run, rows)])
+    path.write_text(f"{before}{START}{body}{END}{after}", encoding="utf-8")

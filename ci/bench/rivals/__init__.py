@@ -1,0 +1,1 @@
+"""One module for each contestant; importing it imports what it times."""

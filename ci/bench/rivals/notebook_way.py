@@ -1,0 +1,113 @@
+"""The notebook's way: a Python loop over steps, a product per gate, a copy per step, all kept in a cache.
+
+Written from the equations in the manner in which such notebooks are, with one thing better than usual: work
+arrays have the dtype of the input, so that float32 is not computed in float64, which would be slower.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..contestant import Way
+from ..work import Array, Case
+
+
+def version() -> str:
+    return np.__version__
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - np.max(x))
+    return e / e.sum(axis=0)
+
+
+def rnn_cell(xt: Array, a_prev: Array, parameters: dict[str, Array]) -> tuple[Any, ...]:
+    Wax = parameters["Wax"]
+    Waa = parameters["Waa"]
+    Wya = parameters["Wya"]
+    ba = parameters["ba"]
+    by = parameters["by"]
+    a_next = np.tanh(np.dot(Wax, xt) + np.dot(Waa, a_prev) + ba)
+    yt = softmax(np.dot(Wya, a_next) + by)
+    return a_next, yt, (a_next, a_prev, xt, parameters)
+
+
+def lstm_cell(xt: Array, a_prev: Array, c_prev: Array, parameters: dict[str, Array]) -> tuple[Any, ...]:
+    Wf, bf = parameters["Wf"], parameters["bf"]
+    Wi, bi = parameters["Wi"], parameters["bi"]
+    Wc, bc = parameters["Wc"], parameters["bc"]
+    Wo, bo = parameters["Wo"], parameters["bo"]
+    Wy, by = parameters["Wy"], parameters["by"]
+    n_x, m = xt.shape
+    n_a = Wy.shape[1]
+
+    both = np.zeros((n_a + n_x, m), xt.dtype)
+    both[:n_a, :] = a_prev
+    both[n_a:, :] = xt
+
+    ft = sigmoid(np.dot(Wf, both) + bf)
+    it = sigmoid(np.dot(Wi, both) + bi)
+    cct = np.tanh(np.dot(Wc, both) + bc)
+    c_next = ft * c_prev + it * cct
+    ot = sigmoid(np.dot(Wo, both) + bo)
+    a_next = ot * np.tanh(c_next)
+    yt = softmax(np.dot(Wy, a_next) + by)
+    return a_next, c_next, yt, (a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters)
+
+
+def rnn_sequence(x: Array, a0: Array, parameters: dict[str, Array]) -> tuple[Any, ...]:
+    caches = []
+    _, m, T_x = x.shape
+    n_y, n_a = parameters["Wya"].shape
+    a = np.zeros((n_a, m, T_x), x.dtype)
+    y = np.zeros((n_y, m, T_x), x.dtype)
+    a_next = a0
+    for t in range(T_x):
+        a_next, yt, cache = rnn_cell(x[:, :, t], a_next, parameters)
+        a[:, :, t] = a_next
+        y[:, :, t] = yt
+        caches.append(cache)
+    return a, y, (caches, x)
+
+
+def lstm_sequence(x: Array, a0: Array, parameters: dict[str, Array]) -> tuple[Any, ...]:
+    caches = []
+    _, m, T_x = x.shape
+    n_y, n_a = parameters["Wy"].shape
+    a = np.zeros((n_a, m, T_x), x.dtype)
+    c = np.zeros((n_a, m, T_x), x.dtype)
+    y = np.zeros((n_y, m, T_x), x.dtype)
+    a_next = a0
+    c_next = np.zeros(a0.shape, x.dtype)
+    for t in range(T_x):
+        a_next, c_next, yt, cache = lstm_cell(x[:, :, t], a_next, c_next, parameters)
+        a[:, :, t] = a_next
+        c[:, :, t] = c_next
+        y[:, :, t] = yt
+        caches.append(cache)
+    return a, y, c, (caches, x)
+
+
+def read_named(*names: str) -> Any:
+    """Return a function that names the leading results of a tuple."""
+    return lambda result: dict(zip(names, result, strict=False))
+
+
+def cell(case: Case) -> list[Way]:
+    xt, a_prev, c_prev, parameters = np.ascontiguousarray(case.x[:, :, 0]), case.a0, case.c0, case.parameters
+    if case.cell == "rnn":
+        return [Way("notebook", "", lambda: rnn_cell(xt, a_prev, parameters), read_named("a", "y"))]
+    return [Way("notebook", "", lambda: lstm_cell(xt, a_prev, c_prev, parameters), read_named("a", "c", "y"))]
+
+
+def forward(case: Case) -> list[Way]:
+    x, a0, parameters = case.x, case.a0, case.parameters
+    if case.cell == "rnn":
+        return [Way("notebook", "", lambda: rnn_sequence(x, a0, parameters), read_named("a", "y"))]
+    return [Way("notebook", "", lambda: lstm_sequence(x, a0, parameters), read_named("a", "y", "c"))]

@@ -1,0 +1,108 @@
+"""cyrnn itself. The one file of the benchmark that knows its names below the public ones."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import cyrnn
+from cyrnn import packing, sequence
+from cyrnn.kernels import dispatch
+
+from ..contestant import Way
+from ..work import Array, Case
+
+
+def version() -> str:
+    return str(cyrnn.__version__)
+
+
+def isa() -> str:
+    return str(dispatch.kernels.isa)
+
+
+def _hidden_call(case: Case) -> Callable[[], Array]:
+    """Hidden states (T_x, m, n_a) from x (T_x, m, n_x), on packed parameters."""
+    panels = cyrnn.pack(case.parameters).panels
+    x = case.x_rows
+    initial = (case.a0_rows, case.c0_rows)[: len(panels.cell.states)]
+    return lambda: sequence.hidden_states(panels, x, initial)
+
+
+def _read_rows(a: Array) -> dict[str, Array]:
+    return {"a": a.transpose(2, 1, 0)}
+
+
+def hidden(case: Case) -> list[Way]:
+    return [Way("cyrnn", "packed", _hidden_call(case), _read_rows)]
+
+
+def stream(case: Case) -> list[Way]:
+    panels = cyrnn.pack(case.parameters).panels
+    x = case.x_rows
+    state: tuple[Array, ...] = (case.a0_rows, case.c0_rows)[: len(panels.cell.states)]
+
+    def call() -> tuple[Array, ...]:
+        nonlocal state
+        states = sequence.begin(panels, 1, 1, state)
+        sequence.advance(panels, x, states)
+        state = tuple(states[:, 1])
+        return state
+
+    def read(state: tuple[Array, ...]) -> dict[str, Array]:
+        return {name: np.array(array).reshape(-1, 1) for name, array in zip("ac", state, strict=False)}
+
+    return [Way("cyrnn", "packed", call, read)]
+
+
+def _named(*names: str) -> Callable[[tuple[Any, ...]], dict[str, Array]]:
+    return lambda result: dict(zip(names, result, strict=False))
+
+
+def cell(case: Case) -> list[Way]:
+    xt, a_prev, c_prev, parameters = np.ascontiguousarray(case.x[:, :, 0]), case.a0, case.c0, case.parameters
+    if case.cell == "rnn":
+        rnn = cyrnn.rnn_cell_forward
+        return [Way("cyrnn", "dict", lambda: rnn(xt, a_prev, parameters), _named("a", "y"))]
+    lstm = cyrnn.lstm_cell_forward
+    return [Way("cyrnn", "dict", lambda: lstm(xt, a_prev, c_prev, parameters), _named("a", "c", "y"))]
+
+
+def forward(case: Case) -> list[Way]:
+    x, a0, parameters = case.x, case.a0, case.parameters
+    if case.cell == "rnn":
+        return [Way("cyrnn", "dict", lambda: cyrnn.rnn_forward(x, a0, parameters), _named("a", "y"))]
+    return [Way("cyrnn", "dict", lambda: cyrnn.lstm_forward(x, a0, parameters), _named("a", "y", "c"))]
+
+
+@contextlib.contextmanager
+def _on(count: int) -> Iterator[None]:
+    before = cyrnn.get_num_threads()
+    cyrnn.set_num_threads(count)
+    try:
+        yield
+    finally:
+        cyrnn.set_num_threads(before)
+
+
+def threads(case: Case) -> list[Way]:
+    if not hasattr(cyrnn, "set_num_threads"):
+        return []
+    call = _hidden_call(case)
+    return [
+        Way("cyrnn", "packed", call, _read_rows, lambda count=count: _on(count), count) for count in (1, 2)
+    ]
+
+
+def pack(case: Case) -> list[Way]:
+    parameters = case.parameters
+
+    def read(packed: Any) -> dict[str, Array]:
+        if not all(np.array_equal(packed[key], value) for key, value in parameters.items()):
+            raise ValueError("pack changed a value")
+        return {}
+
+    return [Way("cyrnn", "pack", lambda: packing.pack(parameters), read)]

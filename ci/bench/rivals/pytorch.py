@@ -1,0 +1,125 @@
+"""PyTorch: nn.LSTM and nn.RNN, for a step also nn.LSTMCell and nn.RNNCell; with and without oneDNN."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..contestant import Way
+from ..work import Array, Case
+
+warnings.filterwarnings(
+    "ignore", message="TF32 acceleration", category=UserWarning
+)  # from mkldnn.flags, about GPUs
+torch.set_num_threads(1)
+with contextlib.suppress(RuntimeError):  # may be set once only
+    torch.set_num_interop_threads(1)
+
+
+def version() -> str:
+    return str(torch.__version__)
+
+
+@contextlib.contextmanager
+def _mode(onednn: bool) -> Iterator[None]:
+    with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=onednn):
+        yield
+
+
+def _load(module: Any, case: Case) -> Any:
+    """Fill a layer or a cell; torch's gates are i, f, g, o, and its second bias is left at zero."""
+    W_x, W_a, b = case.weights("ifco")
+    suffix = "" if isinstance(module, torch.nn.RNNCellBase) else "_l0"
+    with torch.no_grad():
+        for name, array in (
+            ("weight_ih", W_x),
+            ("weight_hh", W_a),
+            ("bias_ih", b),
+            ("bias_hh", np.zeros_like(b)),
+        ):
+            getattr(module, name + suffix).copy_(torch.from_numpy(array))
+    return module.eval().requires_grad_(False)
+
+
+def _state(case: Case, layers: bool) -> Any:
+    """h, or (h, c), as (m, n_a), with a leading axis of one layer if wanted."""
+    with torch.inference_mode():
+        states = [torch.from_numpy(array).clone() for array in (case.a0_rows, case.c0_rows)]
+        if layers:
+            states = [state[None] for state in states]
+    return tuple(states) if case.cell == "lstm" else states[0]
+
+
+def _layer(case: Case) -> Any:
+    kind = torch.nn.LSTM if case.cell == "lstm" else torch.nn.RNN
+    return _load(kind(case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
+
+
+def hidden(case: Case) -> list[Way]:
+    layer, state = _layer(case), _state(case, layers=True)
+    with torch.inference_mode():
+        x = torch.from_numpy(case.x_rows).clone()
+
+    def read(result: Any) -> dict[str, Array]:
+        return {"a": result[0].numpy().transpose(2, 1, 0)}
+
+    return [
+        Way("torch", name, lambda: layer(x, state), read, lambda onednn=onednn: _mode(onednn))
+        for name, onednn in (("oneDNN", True), ("native", False))
+    ]
+
+
+def stream(case: Case) -> list[Way]:
+    return [
+        _stream_cell(case, True),
+        _stream_cell(case, False),
+        _stream_layer(case, True),
+        _stream_layer(case, False),
+    ]
+
+
+def _read_state(case: Case, state: Any) -> dict[str, Array]:
+    if case.cell == "rnn":
+        return {"a": state.reshape(-1, 1).numpy()}
+    return {"a": state[0].reshape(-1, 1).numpy(), "c": state[1].reshape(-1, 1).numpy()}
+
+
+def _stream_cell(case: Case, onednn: bool) -> Way:
+    kind = torch.nn.LSTMCell if case.cell == "lstm" else torch.nn.RNNCell
+    cell = _load(kind(case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
+    state = _state(case, layers=False)
+    xt, inlet = case.x_rows[0], np.empty_like(case.x_rows[0])
+    copyto = np.copyto
+    with torch.inference_mode():
+        seen = torch.from_numpy(inlet)
+
+    def call() -> Any:
+        nonlocal state
+        copyto(inlet, xt)
+        state = cell(seen, state)
+        return state
+
+    name = f"cell, {'oneDNN' if onednn else 'native'}"
+    return Way("torch", name, call, lambda state: _read_state(case, state), lambda: _mode(onednn))
+
+
+def _stream_layer(case: Case, onednn: bool) -> Way:
+    layer, state = _layer(case), _state(case, layers=True)
+    x, inlet = case.x_rows, np.empty_like(case.x_rows)
+    copyto = np.copyto
+    with torch.inference_mode():
+        seen = torch.from_numpy(inlet)
+
+    def call() -> Any:
+        nonlocal state
+        copyto(inlet, x)
+        _, state = layer(seen, state)
+        return state
+
+    name = f"layer, {'oneDNN' if onednn else 'native'}"
+    return Way("torch", name, call, lambda state: _read_state(case, state), lambda: _mode(onednn))

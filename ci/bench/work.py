@@ -1,0 +1,164 @@
+"""The work that is timed: kinds, shapes, and the arrays of one case."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, int, int, int]  # n_x, n_a, m, T_x
+
+HIDDEN: tuple[Shape, ...] = (
+    (3, 5, 10, 7),
+    (27, 50, 1, 30),
+    (27, 100, 1, 40),
+    (64, 64, 1, 100),
+    (64, 128, 1, 100),
+    (128, 128, 1, 100),
+    (256, 256, 1, 100),
+    (512, 512, 1, 100),
+    (1024, 1024, 1, 50),
+    (128, 128, 8, 64),
+    (256, 256, 16, 64),
+    (256, 256, 32, 50),
+    (512, 512, 64, 50),
+    (1024, 1024, 64, 25),
+)
+SHAPES: dict[str, tuple[Shape, ...]] = {
+    "hidden": HIDDEN,
+    "stream": tuple((n, n, 1, 1) for n in (64, 128, 256, 512)),
+    "cell": ((3, 5, 10, 1), (64, 64, 1, 1), (128, 128, 1, 1), (256, 256, 1, 1)),
+    "forward": ((3, 5, 10, 7), (64, 64, 1, 100), (128, 128, 1, 100), (256, 256, 32, 50)),
+    "threads": tuple(shape for shape in HIDDEN if shape[2] >= 16),
+    "pack": tuple((n, n, 1, 1) for n in (128, 256, 512, 1024)),
+}
+#: what each kind is, in a phrase
+KINDS = {
+    "hidden": "hidden states of a sequence: no head, no caches, weights packed before the clock",
+    "stream": "one step, batch 1, state carried, weights packed before the clock",
+    "cell": "one cell call with y and cache, dict parameters",
+    "forward": "a whole sequence with y and caches, dict parameters",
+    "threads": "hidden states on two threads, and the same while another process holds a core",
+    "pack": "packing, against np.copyto of as many bytes",
+}
+CELLS = ("lstm", "rnn")
+DTYPES = ("f32", "f64")
+GATES = ("f", "i", "c", "o")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time, with its inputs in the notebook's names and layout (n, m, T_x), C order."""
+
+    kind: str
+    cell: str
+    dtype: str
+    n_x: int
+    n_a: int
+    m: int
+    T_x: int
+
+    @property
+    def shape(self) -> Shape:
+        return self.n_x, self.n_a, self.m, self.T_x
+
+    @property
+    def n_y(self) -> int:
+        return 2 if self.n_a == 5 else 10  # the notebook's own is 2
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.cell} {self.dtype} ({','.join(map(str, self.shape))})"
+
+    @cached_property
+    def _draw(self) -> dict[str, Array]:
+        random = np.random.default_rng(zlib.crc32(repr((self.cell, self.shape)).encode()))
+        real = np.dtype(self.dtype.replace("f32", "f4").replace("f64", "f8"))
+        bound = self.n_a**-0.5  # as frameworks initialise: the state stays in the curved part of tanh
+
+        def uniform(*shape: int) -> Array:
+            return random.uniform(-bound, bound, shape).astype(real)
+
+        drawn: dict[str, Array] = {}
+        if self.cell == "lstm":
+            for gate in GATES:
+                drawn[f"W{gate}"] = uniform(self.n_a, self.n_a + self.n_x)
+                drawn[f"b{gate}"] = uniform(self.n_a, 1)
+            drawn["Wy"] = uniform(self.n_y, self.n_a)
+        else:
+            drawn["Wax"] = uniform(self.n_a, self.n_x)
+            drawn["Waa"] = uniform(self.n_a, self.n_a)
+            drawn["ba"] = uniform(self.n_a, 1)
+            drawn["Wya"] = uniform(self.n_y, self.n_a)
+        drawn["by"] = uniform(self.n_y, 1)
+        drawn["x"] = random.standard_normal((self.n_x, self.m, self.T_x)).astype(real)
+        drawn["a0"] = random.uniform(-0.5, 0.5, (self.n_a, self.m)).astype(real)
+        drawn["c0"] = random.uniform(-0.5, 0.5, (self.n_a, self.m)).astype(real)
+        return drawn
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        return {key: value for key, value in self._draw.items() if key not in ("x", "a0", "c0")}
+
+    @property
+    def x(self) -> Array:
+        return self._draw["x"]
+
+    @property
+    def a0(self) -> Array:
+        return self._draw["a0"]
+
+    @property
+    def c0(self) -> Array:
+        """The cell state before the first step; zero in `forward`, as the notebook's lstm_forward has it."""
+        return np.zeros_like(self._draw["c0"]) if self.kind == "forward" else self._draw["c0"]
+
+    @property
+    def real(self) -> Any:
+        return self.x.dtype
+
+    def weights(self, order: str = "fico") -> tuple[Array, Array, Array]:
+        """Return W_x (gates * n_a, n_x), W_a (gates * n_a, n_a), b (gates * n_a,), LSTM gates in `order`."""
+        p = self.parameters
+        if self.cell == "rnn":
+            return p["Wax"], p["Waa"], p["ba"][:, 0]
+        stacked = np.concatenate([p[f"W{gate}"] for gate in order])
+        W_a, W_x = np.ascontiguousarray(stacked[:, : self.n_a]), np.ascontiguousarray(stacked[:, self.n_a :])
+        return W_x, W_a, np.concatenate([p[f"b{gate}"][:, 0] for gate in order])
+
+    @property
+    def x_rows(self) -> Array:
+        """x as (T_x, m, n_x), C order: what frameworks take."""
+        return np.ascontiguousarray(self.x.transpose(2, 1, 0))
+
+    @property
+    def a0_rows(self) -> Array:
+        """a0 as (m, n_a), C order."""
+        return np.ascontiguousarray(self.a0.T)
+
+    @property
+    def c0_rows(self) -> Array:
+        """c0 as (m, n_a), C order."""
+        return np.ascontiguousarray(self.c0.T)
+
+
+def cases(
+    kinds: list[str], cells: list[str], dtypes: list[str], shapes: list[Shape] | None
+) -> Iterator[Case]:
+    """Every case of a selection; `shapes` None is all of each kind, else where the kind allows it."""
+    for kind in kinds:
+        for cell in cells:
+            for dtype in dtypes:
+                for shape in SHAPES[kind] if shapes is None else shapes:
+                    if possible(kind, shape):
+                        yield Case(kind, cell, dtype, *shape)
+
+
+def possible(kind: str, shape: Shape) -> bool:
+    """A cell call and a step have T_x = 1, a step has m = 1 too."""
+    _, _, m, T_x = shape
+    return (T_x == 1 or kind not in ("cell", "stream")) and (m == 1 or kind != "stream")
