@@ -13,6 +13,8 @@ from .notebook import (
     tanh,
 )
 from .packing import pack
+from .threads import get_num_threads as get_num_threads
+from .threads import set_num_threads as set_num_threads
 from .training import initialize_adam, update_parameters_with_adam
 
 __version__ = "0.1.0"

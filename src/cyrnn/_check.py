@@ -11,6 +11,7 @@ ValueError for a shape or a value, TypeError for a dtype or a kind, KeyError for
 from __future__ import annotations
 
 import numbers
+import operator
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, NoReturn, cast
 
@@ -234,6 +235,17 @@ def number(
         return result
     bounds = [f"at least {least}"] * (least is not None) + [f"less than {below}"] * (below is not None)
     raise ValueError(f"{function}: {argument} is {value}, expected a number {' and '.join(bounds)}")
+
+
+def whole_number(function: str, argument: str, value: object, *, least: int) -> int:
+    """Return a whole number of at least `least`, given as an integer or as its digits."""
+    try:
+        result = int(value) if isinstance(value, str) else operator.index(value)  # type: ignore[arg-type]  # tried here
+    except (TypeError, ValueError):
+        result = least - 1
+    if result < least or isinstance(value, (bool, np.bool)):
+        raise ValueError(f"{function}: {argument} is {value!r}, expected a whole number of at least {least}")
+    return result
 
 
 def _kind(value: object) -> str:

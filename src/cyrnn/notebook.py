@@ -11,8 +11,6 @@ from . import sequence
 from .activations import sigmoid, softmax, tanh
 from .cells import LSTM, RNN, Cell
 from .cells.spec import Array
-from .kernels import dispatch
-from .packing import Packed
 
 __all__ = [
     "lstm_cell_forward",
@@ -26,7 +24,7 @@ __all__ = [
 
 # Whole calls in compiled code. They give None unless every argument is a plain array that fits: then the general path
 # below takes over, which converts what can be converted and says what is wrong with the rest.
-_RNN, _LSTM = (dispatch.kernels.fast(cell, Packed) for cell in (RNN, LSTM))
+_RNN, _LSTM = sequence.fast(RNN), sequence.fast(LSTM)
 
 
 def rnn_cell_forward(

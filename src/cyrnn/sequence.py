@@ -2,21 +2,31 @@
 
 From `run` on, arrays are time-major: x (T, m, n_x), states (S, T + 1, m, n_a), gates (T, G, m, n_a) and y
 (T, m, n_y). `advance` is the one place that calls the time loop. Columns of the batch never meet, so a
-run may be split over m; each part wants C-contiguous states and gates of its own. A stream is runs of T =
-1, where the last states of one are the first of the next.
+run may be split over m. A stream is `step` after `step`, each from the states of the last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from . import _check
+from . import _check, threads
 from .cells import Cell
 from .cells.spec import Array
-from .packing import Panels, check_parameters, native, panels_for, time_major
+from .kernels import dispatch
+from .packing import Packed, Panels, check_parameters, native, panels_for, time_major
+
+
+_calls: dict[str, Any] = {}
+
+
+def fast(cell: Cell) -> Any:
+    """Return the compiled calls of a cell, each of which gives None where it does not apply (kernels/_fast.pyx)."""
+    if cell.name not in _calls:
+        _calls[cell.name] = dispatch.kernels.fast(cell, Packed)
+    return _calls[cell.name]
 
 
 class Blocks(NamedTuple):
@@ -67,6 +77,20 @@ def run(panels: Panels, x: Array, initial: Sequence[Array | None], *, gates: boo
     return Blocks(states, stored, head(panels, states[0, 1:]))
 
 
+def step(panels: Panels, x: Array, states: Array) -> Array:
+    """Return the states (S, m, n_a) one step after `states`, for x (m, n_x): a stream, its state kept by the caller.
+
+    No head, no cache; what comes back is the only memory asked for. All arrays are of the panels' dtype; `x` may
+    have any strides, `states` are C-contiguous.
+    """
+    following = fast(panels.cell).advance(panels, x, states)
+    if following is not None:
+        return cast(Array, following)
+    blocks = begin(panels, 1, len(x), list(states))
+    advance(panels, x[None], blocks)
+    return np.ascontiguousarray(blocks[:, 1])
+
+
 def hidden_states(panels: Panels, x: Array, initial: Sequence[Array | None]) -> Array:
     """Return the hidden states alone, (T, m, n_a): no head, nothing for the backward pass."""
     T, m, _ = x.shape
@@ -84,17 +108,29 @@ def begin(panels: Panels, T: int, m: int, initial: Sequence[Array | None]) -> Ar
 
 
 def advance(panels: Panels, x: Array, states: Array, gates: Array | None = None) -> None:
-    """Write states[:, 1:], and gates where given, from x and states[:, 0]."""
-    if x.shape[0] and states.size:  # the kernels never see an empty run
-        panels.face.forward(panels.cell.name, x, panels.Wx, panels.Wa, panels.b, states, gates)
+    """Write states[:, 1:], and gates where given, from x and states[:, 0]; the batch is split over threads."""
+    T, m, n_x = x.shape
+    if T == 0 or states.size == 0:  # the kernels never see an empty run
+        return
+    work = T * m * panels.n_a * len(panels.cell.gates) * (n_x + panels.n_a)
+
+    def columns(first: int, last: int) -> None:
+        panels.face.forward(panels.cell.name, x, panels.Wx, panels.Wa, panels.b, states, gates, first, last)
+
+    threads.split(columns, m, work)
 
 
 def head(panels: Panels, a: Array) -> Array:
     """Return y = softmax(Wy a + by), (T, m, n_y), for a (T, m, n_a), C-contiguous."""
     T, m, n_a = a.shape
     y = np.empty((T, m, panels.n_y), panels.dtype)
+    rows, out = a.reshape(T * m, n_a), y.reshape(T * m, panels.n_y)
+
+    def part(first: int, last: int) -> None:
+        panels.face.head(rows[first:last], panels.Wy, panels.by, out[first:last])
+
     if y.size:
-        panels.face.head(a.reshape(T * m, n_a), panels.Wy, panels.by, y.reshape(T * m, panels.n_y))
+        threads.split(part, T * m, y.size * n_a)
     return y
 
 

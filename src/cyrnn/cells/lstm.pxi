@@ -11,7 +11,7 @@ cdef void lstm_pointwise(const Block* block) noexcept nogil:
     cdef vec ft, it, cct, ot, c
     for r in range(block.rows):
         z = block.z + r * block.z_row
-        c_prev = block.previous + block.state + r * block.row
+        c_prev = block.previous + block.previous_state + r * block.row
         a_next = block.next + r * block.row
         c_next = a_next + block.state
         i = 0

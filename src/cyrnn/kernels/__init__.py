@@ -36,12 +36,22 @@ class Face(Protocol):
         """
 
     def forward(
-        self, cell: str, x: Array, Wx: Array, Wa: Array, b: Array, states: Array, gates: Array | None
+        self,
+        cell: str,
+        x: Array,
+        Wx: Array,
+        Wa: Array,
+        b: Array,
+        states: Array,
+        gates: Array | None,
+        first: int = 0,
+        last: int = -1,
     ) -> None:
         """Run the cell over x (T, m, n_x), any strides; Wx, Wa, b are packed.
 
         states (S, T + 1, m, n_a), C-contiguous: slot 0 holds the initial states, slots 1..T are written.
         gates (T, G, m, n_a), C-contiguous, or None: the cell's stored gates are written.
+        Only the columns first <= i < last of the batch are run; a negative last means all from first on.
         """
 
     def head(self, a: Array, Wy: Array, by: Array, y: Array) -> None:

@@ -75,6 +75,15 @@ cdef struct Job:
     Py_ssize_t y_unit, y_column
 
 
+cdef double most_work = 0    # multiply-adds from which on a call is left to threads, 0: never
+
+
+def leave_above(double work):
+    """Let calls of that many multiply-adds, or more, give None; 0: none of them."""
+    global most_work
+    most_work = work
+
+
 def place(cell, str name):
     """Return what stands under a name of the cell's cache: its kind, and which of that kind."""
     if name == "xt":
@@ -134,7 +143,7 @@ cdef class Fast:
             return None
         if not take_states(self, &job, initial, False) or not choose(self, &job):
             return None
-        y, states, gates = compute(self, &job, initial, keep)
+        y, states, gates = compute(self, &job, initial, keep, parameters)
         results = PyTuple_New(self.states + 2)
         for i in range(self.states):
             state = state_at(self, &job, states, i, 1)
@@ -157,7 +166,7 @@ cdef class Fast:
             return None
         if not take_states(self, &job, initial, True) or not choose(self, &job):
             return None
-        y, states, gates = compute(self, &job, initial, keep)
+        y, states, gates = compute(self, &job, initial, keep, parameters)
         results = PyTuple_New(self.states + 2)
         give(results, 0, whole(self, &job, states, 0))
         give(results, 1, whole_y(self, &job, y, 3))
@@ -166,6 +175,34 @@ cdef class Fast:
         give(results, self.states + 1,
              (caches(self, &job, states, gates, x, initial, parameters), x) if keep else None)
         return results
+
+    def advance(self, panels, x, states):
+        """Return the states (S, m, n_a) one step after `states`, for x (m, n_x); or None. No head, no cache."""
+        cdef Job job
+        cdef Run* run = &job.run
+        cdef cnp.npy_intp dims[3]
+        cdef cnp.ndarray out
+        if not take_dtype(self, &job, x, 2):
+            return None
+        run.T = 1
+        run.m, run.n_x = cnp.PyArray_DIM(<cnp.ndarray> x, 0), cnp.PyArray_DIM(<cnp.ndarray> x, 1)
+        if run.m == 0 or not take_panels(self, &job, panels):
+            return None
+        dims[0], dims[1], dims[2] = self.states, run.m, run.n_a
+        if not is_block(states, &job, dims):
+            return None
+        run.x_t = 0
+        run.x_m = cnp.PyArray_STRIDE(<cnp.ndarray> x, 0) // job.item
+        run.x_k = cnp.PyArray_STRIDE(<cnp.ndarray> x, 1) // job.item
+        out = PyArray_EMPTY(3, dims, job.typenum, 0)
+        run.columns = run.m
+        run.initial = <const real*> cnp.PyArray_DATA(<cnp.ndarray> states)
+        run.states = <real*> cnp.PyArray_DATA(out)
+        run.initial_state = run.state = run.m * run.n_a
+        run.gates = NULL
+        if run_forward(&job):
+            raise MemoryError("cyrnn: no memory for the work area")
+        return out
 
 
 include "fast_take.pxi"

@@ -7,7 +7,7 @@ ctypedef struct Block:
     const real* previous     # states before the step, and
     real* next               # after it
     Py_ssize_t row           # from row to row of states and gates
-    Py_ssize_t state         # from state to state
+    Py_ssize_t previous_state, state       # from state to state
     real* gates              # values kept for the cache, or NULL
     Py_ssize_t gate          # from gate to gate
 

@@ -102,7 +102,9 @@ cdef int forward_batch(const Run* run) noexcept nogil:
     block.z_row = 0
     block.z_gate = z_gate
     block.row = 0
-    block.state = (run.T + 1) * n * m
+    block.previous_state = run.initial_state
+    block.previous = run.initial
+    block.state = run.state
     block.gate = n * m
     block.gates = NULL
     p.first.K = run.n_x
@@ -111,7 +113,7 @@ cdef int forward_batch(const Run* run) noexcept nogil:
     p.second.K = n
     p.second.panel = a
     p.second.panel_k = width
-    copy_columns(run.states, m, 1, n, m, a, width)
+    copy_columns(run.initial, m, 1, n, m, a, width)
     for t in range(run.T):
         copy_columns(run.x + t * run.x_t, run.x_k, run.x_m, run.n_x, m, x, width)
         for g in range(gates):
@@ -124,12 +126,13 @@ cdef int forward_batch(const Run* run) noexcept nogil:
             p.start = run.weights[g].b
             p.start_row = run.weights[g].b_row
             rows_times_columns(&p, n, m, z + g * z_gate)
-        block.previous = run.states + t * n * m
-        block.next = run.states + (t + 1) * n * m
+        block.next = run.states + t * n * m
         if run.gates != NULL:
             block.gates = run.gates + gates * t * n * m
         pointwise(&block)
-        copy_columns(run.states + (t + 1) * n * m, m, 1, n, m, a, width)
+        block.previous = block.next
+        block.previous_state = block.state
+        copy_columns(block.next, m, 1, n, m, a, width)
         if run.y != NULL:
             head_batch(run, a, width, y)
             memcpy(run.y + t * y_size, y, y_size * sizeof(real))
@@ -166,7 +169,7 @@ cdef inline void extend_turning(vec* acc, const real** W, const Py_ssize_t* rows
 
 
 cdef inline void step_turning(const Run* run, Py_ssize_t R) noexcept nogil:
-    """One step (T = 1), units in lanes, R = m columns; states (S, 2, m, n_a). Needs W with unit stride in k."""
+    """One step (T = 1), units in lanes, R = m columns; states (S, 1, m, n_a). Needs W with unit stride in k."""
     cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, unit = 0, v, r, g
     cdef Py_ssize_t per = units_per_panel(gates)
     cdef Py_ssize_t units[4]
@@ -184,7 +187,8 @@ cdef inline void step_turning(const Run* run, Py_ssize_t R) noexcept nogil:
     block.z_row = 4 * LANES
     block.z_gate = per
     block.row = n
-    block.state = 2 * R * n
+    block.previous_state = run.initial_state
+    block.state = run.state
     block.gate = R * n
     block.gates = NULL
     while unit < n:
@@ -202,14 +206,14 @@ cdef inline void step_turning(const Run* run, Py_ssize_t R) noexcept nogil:
                 for r in range(R):
                     acc[v * R + r] = load(z)
         extend_turning(acc, Wx, Wx_row, units, run.n_x, run.x, run.x_m, run.x_k, R)
-        extend_turning(acc, Wa, Wa_row, units, n, run.states, n, 1, R)
+        extend_turning(acc, Wa, Wa_row, units, n, run.initial, n, 1, R)
         for r in range(R):
             for v in range(4):
                 if units[v] > 0:
                     store(z + (r * 4 + v) * LANES, acc[v * R + r])
         block.n = min(per, n - unit)
-        block.previous = run.states + unit
-        block.next = run.states + R * n + unit
+        block.previous = run.initial + unit
+        block.next = run.states + unit
         if run.gates != NULL:
             block.gates = run.gates + unit
         pointwise(&block)
@@ -233,7 +237,7 @@ cdef int step_few(const Run* run) noexcept nogil:
     if work == NULL:
         return -1
     a = aligned(work)
-    copy_columns(run.states + m * n, 1, n, n, m, a, width)
+    copy_columns(run.states, 1, n, n, m, a, width)
     head_batch(run, a, width, a + n * width)
     memcpy(run.y, a + n * width, y_size * sizeof(real))
     free(work)

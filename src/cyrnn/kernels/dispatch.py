@@ -30,7 +30,7 @@ class NoFast:
     def step(*_: object) -> None:
         return None
 
-    sequence = step
+    sequence = advance = step
 
 
 class Kernels:
@@ -55,6 +55,14 @@ class Kernels:
 
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"
+
+
+def leave_above(work: int) -> None:
+    """Let compiled calls give None for work that threads should share: so many multiply-adds or more; 0: never."""
+    if kernels.isa != "reference":
+        from . import _fast
+
+        _fast.leave_above(work)
 
 
 def features() -> dict[str, bool]:

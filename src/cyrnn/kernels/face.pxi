@@ -72,16 +72,19 @@ def pack(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
 
 
 def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1] Wa, const real[::1] b,
-            real[:, :, :, ::1] states, real[:, :, :, ::1] gates):
-    """Run T steps: x (T, m, n_x); states (S, T + 1, m, n_a), [s, 0] given; gates (T, G, m, n_a) or None."""
+            real[:, :, :, ::1] states, real[:, :, :, ::1] gates, Py_ssize_t first=0, Py_ssize_t last=-1):
+    """Run T steps: x (T, m, n_x); states (S, T + 1, m, n_a), [s, 0] given; gates (T, G, m, n_a) or None.
+
+    Only the columns first <= i < last of the batch are run, all of them by default.
+    """
     cdef Run run
     cdef int failed
     run.cell = cell_numbers[cell]
     run.T = x.shape[0]
-    run.m = x.shape[1]
+    run.columns = x.shape[1]
+    run.m = (run.columns if last < 0 else last) - first
     run.n_x = x.shape[2]
     run.n_a = states.shape[3]
-    run.x = &x[0, 0, 0]
     run.x_t = x.strides[0] // <Py_ssize_t> sizeof(real)
     run.x_m = x.strides[1] // <Py_ssize_t> sizeof(real)
     run.x_k = x.strides[2] // <Py_ssize_t> sizeof(real)
@@ -89,8 +92,11 @@ def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1]
     run.Wa = &Wa[0]
     run.b = &b[0]
     run.weights = NULL
-    run.states = &states[0, 0, 0, 0]
-    run.gates = NULL if gates is None else &gates[0, 0, 0, 0]
+    run.x = &x[0, 0, 0] + first * run.x_m
+    run.initial = &states[0, 0, 0, 0] + first * run.n_a
+    run.states = &states[0, 0, 0, 0] + (run.columns + first) * run.n_a
+    run.state = run.initial_state = (run.T + 1) * run.columns * run.n_a
+    run.gates = NULL if gates is None else &gates[0, 0, 0, 0] + first * run.n_a
     with nogil:
         failed = forward_units(&run)
     if failed:

@@ -19,11 +19,13 @@ cdef inline char* past(char* memory, Py_ssize_t size) noexcept nogil:
 
 
 cdef bint choose(Fast fast, Job* job) except -1:
-    """Settle how to compute, and with it the layout of the results."""
+    """Settle how to compute, and with it the layout of the results; False: not here."""
     cdef Run* run = &job.run
     cdef Py_ssize_t lanes = job.table.lanes, K = run.n_x + run.n_a
     cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
     cdef Py_ssize_t g
+    if most_work > 0 and <double> run.T * run.m * run.n_a * fast.gates * K >= most_work:
+        return False
     job.way = UNITS
     if not job.packed:
         # multiply-adds on vectors, per gate and k; packing counts as TURN of them for every vector of W
@@ -45,7 +47,7 @@ cdef bint choose(Fast fast, Job* job) except -1:
     return True
 
 
-cdef tuple compute(Fast fast, Job* job, tuple initial, bint keep):
+cdef tuple compute(Fast fast, Job* job, tuple initial, bint keep, object parameters):
     """Allocate the results, run, and return y, states, gates (None where they are not kept)."""
     cdef Run* run = &job.run
     cdef Py_ssize_t T = run.T, m = run.m, n = run.n_a, i
@@ -63,24 +65,44 @@ cdef tuple compute(Fast fast, Job* job, tuple initial, bint keep):
         dims[0], dims[1], dims[2] = T, fast.kept, m
         gates = PyArray_EMPTY(4, dims, job.typenum, 0)
         run.gates = <real*> cnp.PyArray_DATA(gates)
-    run.states = <real*> cnp.PyArray_DATA(states)
+    run.columns = m
+    run.initial = <const real*> cnp.PyArray_DATA(states)
+    run.states = <real*> (<char*> cnp.PyArray_DATA(states) + m * n * job.item)
+    run.state = run.initial_state = (T + 1) * m * n
     run.y = <real*> cnp.PyArray_DATA(y)
     for i in range(fast.states):
-        slot = <char*> run.states + i * (T + 1) * m * n * job.item
+        slot = <char*> run.initial + i * (T + 1) * m * n * job.item
         if initial[i] is None:
             memset(slot, 0, m * n * job.item)
         else:
             start = initial[i]
             copy(slot, job.unit, job.column, <const char*> cnp.PyArray_DATA(start), cnp.PyArray_STRIDE(start, 0),
                  cnp.PyArray_STRIDE(start, 1), n, m, job.item)
-    if T * m * n * fast.gates * (run.n_x + n) < LONG:
+    if is_short(job):
         failed = work(fast, job)
     else:
+        # while others may run, the parameters that the job points to must not go: hold them, not only their dict
+        held = parameters.panels if job.packed else list((<dict> parameters).values())
         with nogil:
             failed = work(fast, job)
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
     return y, states, gates
+
+
+cdef inline bint is_short(const Job* job) noexcept nogil:
+    """Whether releasing the GIL would cost more than it gives."""
+    return job.run.T * job.run.m * job.run.n_a * (job.run.n_x + job.run.n_a) < LONG
+
+
+cdef int run_forward(const Job* job) except -2:
+    """The states alone, from packed parameters."""
+    cdef int failed
+    if is_short(job):
+        return job.table.forward_units(&job.run)
+    with nogil:
+        failed = job.table.forward_units(&job.run)
+    return failed
 
 
 cdef int work(Fast fast, Job* job) noexcept nogil:
@@ -96,10 +118,9 @@ cdef int work(Fast fast, Job* job) noexcept nogil:
         return -1
     prepare(fast, job, <char*> ((<size_t> memory + SPARE - 1) // SPARE * SPARE))
     failed = job.table.forward_units(run)
-    if not failed:                                                     # states[0, 1:] is the first T * m rows
-        failed = job.table.head_units(<const real*> (<const char*> run.states + run.m * run.n_a * job.item),
-                                      run.n_a, run.T * run.m, <const real*> job.Wy, <const real*> job.by,
-                                      run.n_y, run.y)
+    if not failed:
+        failed = job.table.head_units(run.states, run.n_a, run.T * run.m, <const real*> job.Wy,
+                                      <const real*> job.by, run.n_y, run.y)
     free(memory)
     return failed
 

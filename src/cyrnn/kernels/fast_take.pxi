@@ -7,9 +7,17 @@ cdef inline bint is_matrix(object a, const Job* job, Py_ssize_t rows, Py_ssize_t
             and cnp.PyArray_DIM(<cnp.ndarray> a, 0) == rows and cnp.PyArray_DIM(<cnp.ndarray> a, 1) == cols)
 
 
-cdef bint take_input(Fast fast, Job* job, object given, int nd) except -1:
+cdef inline bint is_block(object a, const Job* job, const cnp.npy_intp* dims):
+    """Whether a is a plain C-contiguous array of the call's dtype and those three sizes."""
+    return (PyArray_CheckExact(a) and cnp.PyArray_NDIM(<cnp.ndarray> a) == 3
+            and cnp.PyArray_TYPE(<cnp.ndarray> a) == job.typenum and PyArray_ISBEHAVED_RO(<cnp.ndarray> a)
+            and cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray> a) and cnp.PyArray_DIM(<cnp.ndarray> a, 0) == dims[0]
+            and cnp.PyArray_DIM(<cnp.ndarray> a, 1) == dims[1] and cnp.PyArray_DIM(<cnp.ndarray> a, 2) == dims[2])
+
+
+cdef bint take_dtype(Fast fast, Job* job, object given, int nd) except -1:
+    """Whether the input is a plain aligned array of nd dimensions; its dtype is the call's."""
     cdef cnp.ndarray x
-    cdef Run* run = &job.run
     if not PyArray_CheckExact(given):
         return False
     x = given
@@ -20,10 +28,18 @@ cdef bint take_input(Fast fast, Job* job, object given, int nd) except -1:
         job.table, job.item = fast.f32, 4
     else:
         return False
-    if cnp.PyArray_NDIM(x) != nd or not PyArray_ISBEHAVED_RO(x):
+    job.run.cell = fast.number
+    job.run.x = <const real*> cnp.PyArray_DATA(x)
+    return cnp.PyArray_NDIM(x) == nd and PyArray_ISBEHAVED_RO(x)
+
+
+cdef bint take_input(Fast fast, Job* job, object given, int nd) except -1:
+    """Take xt (n_x, m), or x (n_x, m, T)."""
+    cdef cnp.ndarray x
+    cdef Run* run = &job.run
+    if not take_dtype(fast, job, given, nd):
         return False
-    run.cell = fast.number
-    run.x = <const real*> cnp.PyArray_DATA(x)
+    x = given
     run.n_x = cnp.PyArray_DIM(x, 0)
     run.m = cnp.PyArray_DIM(x, 1)
     run.T = cnp.PyArray_DIM(x, 2) if nd == 3 else 1

@@ -87,11 +87,14 @@ cdef void step(const Run* run, Py_ssize_t t, const real* ahead) noexcept nogil:
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
     cdef Py_ssize_t row, R, first, P, panel, q, Vp, i, left = panels
     cdef Pointwise pointwise = pointwise_of(run.cell)
+    cdef real* following = run.states + t * run.columns * n
+    cdef const real* previous = following - run.columns * n if t else run.initial
     cdef Product p
     cdef Block block
     block.row = n
-    block.state = (run.T + 1) * m * n
-    block.gate = m * n
+    block.previous_state = run.state if t else run.initial_state
+    block.state = run.state
+    block.gate = run.columns * n
     block.z_gate = per
     p.start_is_column = False
     p.first.K = 0
@@ -131,7 +134,7 @@ cdef void step(const Run* run, Py_ssize_t t, const real* ahead) noexcept nogil:
         while row < m:
             R = even_share(m - row, TILE_ROWS if P == 1 else max_rows(P))
             p.first.rows = run.x + t * run.x_t + row * run.x_m
-            p.second.rows = run.states + (t * m + row) * n
+            p.second.rows = previous + row * n
             if ahead == NULL:
                 p.start = run.b + first * V * LANES
                 p.start_row = 0
@@ -141,14 +144,14 @@ cdef void step(const Run* run, Py_ssize_t t, const real* ahead) noexcept nogil:
             product(&p, R, P, Vp)
             block.rows = R
             for q in range(P):
-                i = (t * m + row) * n + (first + q) * per
+                i = row * n + (first + q) * per
                 block.z = z + q * V * LANES
                 block.n = min(per, n - (first + q) * per)
-                block.previous = run.states + i
-                block.next = run.states + i + m * n
+                block.previous = previous + i
+                block.next = following + i
                 block.gates = NULL
                 if run.gates != NULL:
-                    block.gates = run.gates + gates * t * m * n + row * n + (first + q) * per
+                    block.gates = run.gates + gates * t * run.columns * n + i
                 pointwise(&block)
             row += R
 

@@ -27,8 +27,11 @@ typedef struct {
     ptrdiff_t x_t, x_m, x_k;
     const real *Wx, *Wa, *b;            /* packed */
     const GateWeights *weights;         /* one per gate, for the direct ways, which read nothing packed */
-    real *states;                       /* units in lanes (S, T + 1, m, n_a), batch in lanes (S, T + 1, n_a, m); */
-                                        /* [s, 0] is given, the rest is written */
+    ptrdiff_t columns;                  /* the batch in memory, of which these m columns are neighbours */
+    const real *initial;                /* states before the first step: units in lanes (S, columns, n_a), */
+    ptrdiff_t initial_state;            /* batch in lanes (S, n_a, columns); from state to state */
+    real *states;                       /* states after each step, written: (S, T, ...) of the same kind; */
+    ptrdiff_t state;                    /* from state to state */
     real *gates;                        /* (T, G, ...) of the same kind, or NULL where nobody will read them */
     GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
     ptrdiff_t n_y;

@@ -33,7 +33,11 @@ cdef extern from "run.h" nogil:
         const real* Wa
         const real* b
         const GateWeights* weights
+        Py_ssize_t columns
+        const real* initial
+        Py_ssize_t initial_state
         real* states
+        Py_ssize_t state
         real* gates
         GateWeights head
         Py_ssize_t n_y
