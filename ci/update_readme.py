@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import sys
 from pathlib import Path
 
@@ -25,8 +26,10 @@ def main() -> None:
 
 def measured(here: dict[str, object]) -> str:
     """The conditions and the table, in Markdown."""
+    import cyrnn
     from cyrnn.demo import info, speed
 
+    same_source(Path(cyrnn.__file__).parent)
     known = info.facts()
     lines = [
         "Microseconds a call, float64: the best of many interleaved turns, and their median in brackets.",
@@ -44,6 +47,15 @@ def measured(here: dict[str, object]) -> str:
             plain, ours = (f"{t.best:.1f} ({t.median:.1f})" for t in (row.plain, row.cyrnn))
             lines.append(f"| `{row.function}` | {row.sizes} | {plain} | {ours} | {row.speed_up:.1f} |")
     return "\n".join(lines)
+
+
+def same_source(installed: Path) -> None:
+    """Refuse to put this checkout's commit over another's times: the Python, at least, must be the same."""
+    source = README.parent / "src" / "cyrnn"
+    names = [str(path.relative_to(source)) for path in source.rglob("*.py")]
+    _, differ, missing = filecmp.cmpfiles(source, installed, names, shallow=False)
+    if differ or missing:
+        sys.exit(f"pip install . first: {installed} differs in {', '.join(differ + missing)}")
 
 
 if __name__ == "__main__":
