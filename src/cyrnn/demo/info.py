@@ -26,14 +26,8 @@ def facts() -> dict[str, Any]:
         "features": dispatch.features(),
         "isa": dispatch.kernels.isa,
         "available": list(dispatch.available()),
-        "threads": threads(),
+        "threads": cyrnn.get_num_threads(),
     }
-
-
-def threads() -> int:
-    """How many threads the kernels may use: one, until there is a setting to ask."""
-    ask = getattr(cyrnn, "get_num_threads", None)
-    return int(ask()) if ask else 1
 
 
 def cpu() -> str:
