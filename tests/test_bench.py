@@ -147,6 +147,7 @@ HEAD = {
         "python": "3.11.7",
         "numpy": "2.4.6",
         "blas": "openblas 0.3.31 SkylakeX",
+        "load": 0.25,
         "commit": "0123456789+",
     },
     "contestants": dict.fromkeys(contestant.MODULES, "2026.4.1+cpu"),

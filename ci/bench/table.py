@@ -66,7 +66,8 @@ def wrong(rows: list[Row]) -> list[str]:
 def head_lines(run: dict[str, Any]) -> list[str]:
     on = run["machine"]
     said = [
-        f"{on['cpu']}, {on['cores']} cores, pinned to core {on['pinned']}; {on['system']}",
+        f"{on['cpu']}, {on['cores']} cores, pinned to core {on['pinned']}; "
+        f"{on['system']}, load {on['load']} at the start",
         f"commit {on['commit']}, ISA {run['isa'] or 'none'}, Python {on['python']}, "
         f"NumPy {on['numpy']} on {on['blas']}",
         "contestants: " + ", ".join(f"{name} {version}" for name, version in run["contestants"].items()),

@@ -42,18 +42,17 @@ def hidden(case: Case) -> list[Way]:
 
 def stream(case: Case) -> list[Way]:
     panels = cyrnn.pack(case.parameters).panels
-    x = case.x_rows
-    state: tuple[Array, ...] = (case.a0_rows, case.c0_rows)[: len(panels.cell.states)]
+    xt = case.x_rows[0]
+    states = np.stack((case.a0_rows, case.c0_rows)[: len(panels.cell.states)])
+    step = sequence.step
 
-    def call() -> tuple[Array, ...]:
-        nonlocal state
-        states = sequence.begin(panels, 1, 1, state)
-        sequence.advance(panels, x, states)
-        state = tuple(states[:, 1])
-        return state
+    def call() -> Array:
+        nonlocal states
+        states = step(panels, xt, states)
+        return states
 
-    def read(state: tuple[Array, ...]) -> dict[str, Array]:
-        return {name: np.array(array).reshape(-1, 1) for name, array in zip("ac", state, strict=False)}
+    def read(states: Array) -> dict[str, Array]:
+        return {name: array.T for name, array in zip("ac", states, strict=False)}
 
     return [Way("cyrnn", "packed", call, read)]
 
