@@ -1,89 +1,123 @@
-# exp, tanh and sigmoid on `vec`: the same formulas for float32 and float64, the same bits on every ISA with fma.
+"""exp, tanh and sigmoid of a vector: one algorithm for both dtypes, the same bits on every ISA with an fma.
+
+Design. No branches, no tables, no libm; every operation is one of lanes.h and rounds once. All three share
+the reduction a = n ln2 + r: adding ROUNDER = 1.5 * 2^MANTISSA to a log2(e) leaves the nearest integer n in
+the low bits of the sum, where a bias added on the way makes it the exponent of 2^n after one shift.
+
+Largest error in ULP of the true value, measured by ci/accuracy/measure.py: float32 over all 2^32 arguments,
+float64 over a sample. In brackets the baseline, whose fma rounds twice:
+
+              float32         float64
+    exp       0.88 (1.16)     0.87 (1.15)
+    tanh      0.91 (1.12)     1.10 (1.35)
+    sigmoid   0.88 (1.16)     0.87 (1.11)
+
+Arguments may be anything: nan gives nan, the rest is said with each function. Division by hardware is the
+faster: a polynomial and Newton steps with fma in its place cost tanh and sigmoid 7% on AVX-512 and 25% on
+AVX2 (Xeon, Sapphire Rapids, 2026-11-23), because there is enough other work to hide it. Where an argument or
+a result is subnormal, or x^2 in tanh, the CPU's assist made it 30 times slower on the same machine.
+"""
 cdef extern from "coefficients.h" nogil:
-    const real MAGIC, LOG2E, LN2_HI, LN2_LO, EXP_MIN, EXP_MAX, TANH_MAX, TINY
+    const real ROUNDER, LOG2E, LN2_HI, LN2_LO, HALF_LN2, EXP_MAX, EXP_MIN, TANH_MAX, TANH_SLOPE, UNLIFT
     const real* EXP_Q
-    const real* EXPM1_Q
-    const bits SIGN_BIT, HALF_EXPONENT
+    const real* TANH_Q
+    const bits SIGN, EXPONENT
     enum:
-        MANTISSA, HIGHER, EXP_TERMS
+        MANTISSA, BIAS, LIFT, TERMS
+
+
+cdef inline vec horner(const real* q, vec r) noexcept nogil:
+    """q[0] r^(TERMS - 1) + ... + q[TERMS - 1]."""
+    cdef vec total = splat(q[0])
+    cdef Py_ssize_t k
+    for k in range(1, TERMS):
+        total = fma(total, r, splat(q[k]))
+    return total
+
+
+cdef inline vec remainder(vec a, vec t, vec rounder) noexcept nogil:
+    """r = a - n ln2, |r| <= ln2/2, for the t = a log2(e) + rounder that holds n."""
+    cdef vec n = t - rounder
+    return fma(n, splat(-LN2_LO), fma(n, splat(-LN2_HI), a))
 
 
 cdef inline vec exp_(vec x) noexcept nogil:
-    cdef vec t, n, r, q, p
-    cdef ivec scale, half
-    cdef Py_ssize_t k
+    """exp(x) = 2^n exp(r). exp(+-0) = 1, exp(inf) = inf, exp(-inf) = +0; inf or subnormal where right.
+
+    2^n goes on in two factors of half its exponent each: neither overflows, and the product rounds again only
+    where it is subnormal. EXP_MIN is so far down that the first factor is 0 there, which costs no assist.
+    """
+    cdef vec rounder = splat(ROUNDER + 2 * BIAS)
+    cdef vec t, r, p
+    cdef ivec first, both
     x = larger(splat(EXP_MIN), smaller(splat(EXP_MAX), x))
-    t = fma(x, splat(LOG2E), splat(MAGIC))
-    n = t - splat(MAGIC)
-    r = fma(n, splat(-LN2_HI), x)
-    r = fma(n, splat(-LN2_LO), r)
-    q = splat(EXP_Q[0])
-    for k in range(1, EXP_TERMS):
-        q = fma(q, r, splat(EXP_Q[k]))
-    p = splat(1) + fma(q, r * r, r)
-    scale = as_bits(t) << MANTISSA
-    half = (as_bits(t) << (MANTISSA - 1)) & isplat(HALF_EXPONENT)
-    return p * as_real(half) * as_real(scale - half)
+    t = fma(x, splat(LOG2E), rounder)
+    r = remainder(x, t, rounder)
+    p = fma(fma(horner(EXP_Q, r), r, splat(1)), r, splat(1))
+    both = as_bits(t) << MANTISSA
+    first = (as_bits(t) << (MANTISSA - 1)) & isplat(EXPONENT)
+    return p * as_real(first) * as_real(both - first)
 
 
 cdef inline vec tanh_(vec x) noexcept nogil:
-    # tanh|x| = -e / (2 + e), e = expm1(-2|x|); everything halved so that the argument needs no doubling
-    cdef vec a, t, n, r, q, m, s, h, e, d, y, el, dl, rr
-    cdef ivec sign
-    cdef Py_ssize_t k
-    sign = as_bits(x) & isplat(SIGN_BIT)
-    a = as_real(as_bits(x) | isplat(SIGN_BIT))
-    a = larger(splat(-TANH_MAX), a)
-    t = fma(a, splat(2 * LOG2E), splat(MAGIC))
-    n = t - splat(MAGIC)
-    r = fma(n, splat(-0.5 * LN2_HI), a)
-    r = fma(n, splat(-0.5 * LN2_LO), r)
-    q = splat(EXPM1_Q[0] * (1 << EXP_TERMS))
-    for k in range(1, EXP_TERMS):
-        q = fma(q, r, splat(EXPM1_Q[k] * (1 << (EXP_TERMS - k))))
+    """tanh(x), odd to the bit: tanh(+-0) = +-0, tanh(+-inf) = +-1, and x itself where x^2 is lost beside 1.
+
+    With e = (1 - exp(-2|x|))/2, tanh|x| = e / (1 - e). Here n counts up from 0 and |x| = n ln2/2 + r, so
+
+        exp(-2|x|) = 2^-n exp(-2r)      m = (1 - exp(-2r))/2      e = (1 - 2^-n)/2 + 2^-n m
+
+    and e is as precise as |x| when n = 0. `low` carries the digits that m and e drop. The quotient
+    q = e / (1 - e) is put right: 1/(1 - e) = 1 + q, e - q is exact (q is between e and 2e), and so
+
+        tanh|x| - q = ((e - q) + q e + low (1 + q)) (1 + q), to first order.
+
+    n is TANH_SLOPE |x|, rounded: a little less than |x| 2/ln2, so that n stays below MANTISSA + 2, where
+    (1 - 2^-n)/2 rounds to 1/2, until 1 is good enough for tanh. As r drifts to 0.4, 2^-n forgives it.
+    """
+    cdef vec rounder = splat(ROUNDER + BIAS)
+    cdef vec a, t, r, rr, s, m, h, e, low, q, y
+    a = smaller(splat(TANH_MAX), as_real(as_bits(x) & isplat(~SIGN)))
+    t = fma(a, splat(-TANH_SLOPE), rounder)
+    r = fma(t - rounder, splat(HALF_LN2), a)            # t holds -n
+    q = horner(TANH_Q, r)
     rr = r * r
     m = fma(q, rr, r)
-    s = as_real((as_bits(t) << MANTISSA) - isplat(<bits> ((1 << (10 if sizeof(real) == 8 else 7)) - 1) << MANTISSA))
-    h = fma(s, splat(0.5), splat(-0.5))
+    low = fma(q, rr, r - m)
+    s = as_real(as_bits(t) << MANTISSA)                 # 2^-n
+    h = fma(s, splat(-0.5), splat(0.5))
     e = fma(s, m, h)
-    el = fma(s, m, h - e)
-    d = splat(1) + e
-    dl = (splat(1) - d) + e
-    y = splat(1) / d
-    q = e * y
-    rr = fma(-q, d, e) + el
-    rr = fma(-q, dl + el, rr)
-    q = fma(rr, y, q)
-    return as_real((as_bits(q) & isplat(~SIGN_BIT)) | sign)
+    low = fma(s, low, fma(s, m, h - e))
+    q = e / (splat(1) - e)
+    y = splat(1) + q
+    q = fma(fma(low, y, fma(q, e, e - q)), y, q)
+    return as_real(as_bits(q) | (as_bits(x) & isplat(SIGN)))
 
 
 cdef inline vec sigmoid_(vec x) noexcept nogil:
-    cdef vec a, t, n, r, q, m, p, pl, s, d, dl, y, num, numl, sc, res
-    cdef mask neg
-    cdef Py_ssize_t k
-    neg = less(x, splat(0))
-    a = as_real(as_bits(x) | isplat(SIGN_BIT))
-    a = larger(splat(EXP_MIN), a)
-    t = fma(a, splat(LOG2E), splat(MAGIC))
-    n = t - splat(MAGIC)
-    r = fma(n, splat(-LN2_HI), a)
-    r = fma(n, splat(-LN2_LO), r)
-    q = splat(EXP_Q[0])
-    for k in range(1, EXP_TERMS):
-        q = fma(q, r, splat(EXP_Q[k]))
-    m = fma(q, r * r, r)
-    p = splat(1) + m
-    pl = (splat(1) - p) + m
-    s = as_real((as_bits(t) << MANTISSA) - isplat(<bits> ((1 << (10 if sizeof(real) == 8 else 7)) - 1 - HIGHER) << MANTISSA))
-    num = p * s
-    numl = pl * s
-    d = fma(num, splat(TINY), splat(1))
-    dl = fma(num, splat(TINY), splat(1) - d)
-    num = pick(neg, num, splat(1))
-    numl = pick(neg, numl, splat(0))
-    sc = pick(neg, splat(TINY), splat(1))
-    y = splat(1) / d
-    q = num * y
-    res = fma(-q, d, num) + fma(-q, dl, numl)
-    q = fma(res, y, q)
-    return q * sc
+    """1/(1 + exp(-x)). sigmoid(+-0) = 1/2, sigmoid(inf) = 1, sigmoid(-inf) = +0; subnormal where right.
+
+    With p = exp(-|x|), it is 1/(1 + p) for x >= 0 and p/(1 + p) for x < 0. `low` carries the digits that p
+    drops; they matter only for x < 0. The quotient q = above / (1 + p) is put right by
+
+        above/(1 + p) - q = ((above - q) - q p + low y) y, with y = 1/(1 + p) and above - q exact.
+
+    For x < 0 all that is done to 2^LIFT times the value, so that nothing is subnormal before the result is.
+    """
+    cdef mask negative = less(x, splat(0))
+    cdef vec rounder = splat(ROUNDER + BIAS + LIFT)
+    cdef vec a, t, r, u, p, low, s, above, y, q
+    a = larger(splat(EXP_MIN), as_real(as_bits(x) | isplat(SIGN)))
+    t = fma(a, splat(LOG2E), rounder)
+    r = remainder(a, t, rounder)
+    u = fma(horner(EXP_Q, r), r, splat(1))
+    p = fma(u, r, splat(1))
+    low = fma(u, r, splat(1) - p)
+    s = as_real(as_bits(t) << MANTISSA)                 # 2^(n + LIFT), or 0 at EXP_MIN
+    p = p * s
+    above = pick(negative, p, splat(1))
+    low = pick(negative, low * s, splat(0))
+    p = p * splat(UNLIFT)
+    y = splat(1) / (splat(1) + p)
+    q = above * y
+    q = fma(fma(low, y, fma(-q, p, above - q)), y, q)
+    return q * pick(negative, splat(UNLIFT), splat(1))

@@ -1,46 +1,60 @@
-/* Constants of the activations (activations.pxi), one set per dtype; found by ci/accuracy/generate.py.
- * Polynomials are listed from the highest power down, ready for Horner. */
+/* Constants of activations.pxi, one set per dtype. Polynomials begin with the highest power, for Horner.
+ *
+ * ci/accuracy/generate.py finds and prints those marked [g]; ci/accuracy/measure.py measures what they give.
+ * "adds d ULP" is what rounding nowhere else would leave of the error.
+ */
 #ifndef CYRNN_COEFFICIENTS_H
 #define CYRNN_COEFFICIENTS_H
 #include "lanes.h"
 
 #if CYRNN_DOUBLE
 #define MANTISSA 52
-#define MAGIC 6755399441057790.0 /* 1.5 * 2^52 + 2046 */
-#define LN2_HI 0x1.62e42fee00000p-1
-#define LN2_LO 0x1.a39ef35793c76p-33
-#define EXP_MIN -746.0
+#define BIAS 1023
+#define ROUNDER 0x1.8p+52
 #define EXP_MAX 710.0
-#define TANH_MAX 20.0
-#define TINY 0x1p-512
-#define HIGHER 512
-#define EXP_TERMS 10
-static const real EXP_Q[EXP_TERMS] = {
-    0x1.ad7f6e40e0c63p-26, 0x1.28ad72c9d4e2cp-22, 0x1.71df2552b5058p-19, 0x1.a0199a0c6a6efp-16,
-    0x1.a01a012a57804p-13, 0x1.6c16c1842a109p-10, 0x1.1111111127be6p-7,  0x1.555555555087cp-5,
-    0x1.55555555554fap-3,  0x1.000000000000ap-1};
-static const real EXPM1_Q[EXP_TERMS] = {
-    0x1.af76a1e004a80p-26, 0x1.28a2a87a10fbcp-22, 0x1.71ddea0a1ee4fp-19, 0x1.a019a689607bdp-16,
-    0x1.a01a01b5d71a6p-13, 0x1.6c16c17f36044p-10, 0x1.111111110e6d3p-7,  0x1.55555555520fbp-5,
-    0x1.555555555555cp-3,  0x1.0000000000005p-1};
+#define EXP_MIN -1417.5
+#define LN2_HI 0x1.62e42fee00000p-1         /* [g] 32 bits, so that n * LN2_HI is exact */
+#define LN2_LO 0x1.a39ef35793c76p-33        /* [g] HI + LO = ln 2 to 2^-86 */
+#define TANH_MAX 19.065                     /* tanh is 1 to within half an ULP from 19.0616 on */
+#define TANH_SLOPE 0x1.6ce2137893747p+1     /* [g] */
+#define TERMS 10
+/* exp(r) = 1 + r + r^2 q(r), |r| <= ln2/2; adds 0.017 ULP [g] */
+static const real EXP_Q[TERMS] = {
+    0x1.ad9f21c68cc19p-26, 0x1.28ad7385c3c69p-22, 0x1.71df0d2ddc035p-19, 0x1.a01999f6e8a58p-16,
+    0x1.a01a0137bc8d1p-13, 0x1.6c16c18440f31p-10, 0x1.1111111124902p-7,  0x1.5555555550780p-5,
+    0x1.555555555550bp-3,  0x1.000000000000ap-1,
+};
+/* (1 - exp(-2r))/2 = r + r^2 q(r), -0.17 <= r <= 0.40; adds 0.11 ULP [g] */
+static const real TANH_Q[TERMS] = {
+    0x1.a6813e949be77p-16, -0x1.289e07276aee6p-13, 0x1.71e36ba11b764p-11, -0x1.a019ace131933p-9,
+    0x1.a019ff4d078aap-7,  -0x1.6c16c17bf454bp-5,  0x1.111111117ed6dp-3,  -0x1.555555555384ap-2,
+    0x1.5555555555398p-1,  -0x1.ffffffffffffbp-1,
+};
 #else
 #define MANTISSA 23
-#define MAGIC 12583166.0f /* 1.5 * 2^23 + 254 */
-#define LN2_HI 0x1.62e4p-1f
-#define LN2_LO 0x1.7f7d1cp-20f
-#define EXP_MIN -104.0f
+#define BIAS 127
+#define ROUNDER 0x1.8p+23f
 #define EXP_MAX 89.0f
-#define TANH_MAX 10.0f
-#define TINY 0x1p-64f
-#define HIGHER 64
-#define EXP_TERMS 5
-static const real EXP_Q[EXP_TERMS] = {
-    0x1.6a2442p-10f, 0x1.1239e2p-7f, 0x1.5558f2p-5f, 0x1.555492p-3f, 0x1.fffffcp-2f};
-static const real EXPM1_Q[EXP_TERMS] = {
-    0x1.6d9906p-10f, 0x1.1227fcp-7f, 0x1.555486p-5f, 0x1.5554b0p-3f, 0x1.000000p-1f};
+#define EXP_MIN -175.4f
+#define LN2_HI 0x1.62e400p-1f               /* [g] 15 bits, so that n * LN2_HI is exact */
+#define LN2_LO 0x1.7f7d1cp-20f              /* [g] HI + LO = ln 2 to 2^-44 */
+#define TANH_MAX 9.015f                     /* tanh is 1 to within half an ULP from 9.0110 on */
+#define TANH_SLOPE 0x1.67c188p+1f           /* [g] */
+#define TERMS 5
+/* exp(r) = 1 + r + r^2 q(r), |r| <= ln2/2; adds 0.026 ULP [g] */
+static const real EXP_Q[TERMS] = {
+    0x1.6a504ap-10f, 0x1.123974p-7f, 0x1.5558acp-5f, 0x1.555492p-3f, 0x1.fffffcp-2f,
+};
+/* (1 - exp(-2r))/2 = r + r^2 q(r), -0.17 <= r <= 0.40; adds 0.12 ULP [g] */
+static const real TANH_Q[TERMS] = {
+    -0x1.6307b4p-5f, 0x1.123456p-3f, -0x1.556194p-2f, 0x1.55549ap-1f, -0x1.fffff2p-1f,
+};
 #endif
 
 #define LOG2E ((real)0x1.71547652b82fep+0)
-#define SIGN_BIT ((bits)1 << (8 * sizeof(real) - 1))
-#define HALF_EXPONENT ((bits)-1 << MANTISSA)
+#define HALF_LN2 ((real)0x1.62e42fefa39efp-2)
+#define SIGN ((bits)1 << (8 * sizeof(real) - 1))
+#define EXPONENT ((bits)-1 << MANTISSA)      /* with the sign, which is clear where it is used */
+#define LIFT (BIAS - 1)
+#define UNLIFT (CYRNN_DOUBLE ? (real)0x1p-1022 : (real)0x1p-126)    /* 2^-LIFT */
 #endif
