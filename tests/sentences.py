@@ -232,6 +232,12 @@ SENTENCES = [
         },
         TypeError,
     ),
+    # ---- threads
+    ("set_num_threads: n is 0, expected a whole number of at least 1", {"n": 0}, ValueError),
+    ("set_num_threads: n is -1, expected a whole number of at least 1", {"n": -1}, ValueError),
+    ("set_num_threads: n is 2.0, expected a whole number of at least 1", {"n": 2.0}, ValueError),
+    ("set_num_threads: n is None, expected a whole number of at least 1", {"n": None}, ValueError),
+    ("set_num_threads: n is True, expected a whole number of at least 1", {"n": True}, ValueError),
     # ---- Adam
     (
         "initialize_adam: parameters is of type list, expected a dict or another mapping",

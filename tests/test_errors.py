@@ -39,6 +39,7 @@ VALID = {
         "parameters": LSTM.parameters,
     },
     "pack": {"parameters": LSTM.parameters},
+    "set_num_threads": {"n": cyrnn.get_num_threads()},
     "initialize_adam": {"parameters": {"W": WEIGHTS}},
     ADAM: {
         "parameters": {"W": WEIGHTS.copy(), "b": WEIGHTS.copy()},

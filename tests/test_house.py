@@ -28,6 +28,7 @@ FLOORS = {
     "cyrnn.sequence": 3,
     "cyrnn.activations": 3,
     "cyrnn.packing": 2,
+    "cyrnn.threads": 2,
     "cyrnn.kernels": 1,
     "cyrnn.cells": 0,
     "cyrnn._check": 0,
