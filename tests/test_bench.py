@@ -80,15 +80,28 @@ def test_race_keeps_the_fastest_way_of_each_rival_and_thread_count(monkeypatch):
 
     ways = [way("a", "slow"), way("a", "fast"), way("b", "only"), way("a", "two", 2), way("a", "near")]
     times = {"slow": 9.0, "fast": 1.0, "only": 5.0, "two": 7.0, "near": 1.1}
-    field = [(way, 1, [times[way.way]] * clock.HEATS) for way in ways]
-    monkeypatch.setattr(clock, "_calls_for", lambda _: 1)
-    monkeypatch.setattr(
-        clock, "_round", lambda entries: [entry[2].append(times[entry[0].way]) for entry in entries]
-    )
+    monkeypatch.setattr(clock, "_ready", clock.Entry)
+
+    def turn(entry: clock.Entry) -> None:
+        entry.times.append(times[entry.way.way] * (1 if entry.times else 2))
+        entry.shares.append(1.0 if len(entry.times) > 1 else 0.5)
+
+    monkeypatch.setattr(clock.Entry, "turn", turn)
     raced = clock.race(ways, 0)
-    assert [way.way for way, _ in raced] == ["fast", "only", "two"]
-    assert all(len(seen) == clock.LEAST_ROUNDS for _, seen in raced)
-    assert clock._patience(field) == 1
+    assert [entry.way.way for entry in raced] == ["fast", "only", "two"]
+    assert all(len(entry.times) == clock.LEAST_ROUNDS for entry in raced)
+    assert clock.summary(raced[0]) == {
+        "min_us": 1e6,
+        "median_us": 1e6,
+        "turns": clock.LEAST_ROUNDS,
+        "share": 1.0,
+    }
+
+
+@pytest.mark.parametrize(("share", "busy", "mark"), [(0.99, False, ""), (0.6, False, "~"), (0.6, True, "")])
+def test_table_marks_a_minimum_that_had_not_its_core(share, busy, mark):
+    row = made_row("torch", 10.0, share=share, busy=busy)
+    assert table.entry(row) == f"10.0/10.0{mark}"
 
 
 def test_targets_name_work_that_a_run_does():
@@ -100,7 +113,11 @@ def test_targets_name_work_that_a_run_does():
 
 def made_row(rival: str, us: float, **more: object) -> rows.Row:
     row = {"kind": "stream", "cell": "lstm", "dtype": "f32", "shape": [64, 64, 1, 1], "rival": rival}
-    return row | {"threads": 1, "busy": False, "min_us": us, "median_us": us, "way": "", "error": 0.0} | more
+    return (
+        row
+        | {"threads": 1, "busy": False, "min_us": us, "median_us": us, "way": "", "error": 0.0, "share": 1.0}
+        | more
+    )
 
 
 def verdict_of(found: list[rows.Row], **wanted: object) -> list[judge.Verdict]:

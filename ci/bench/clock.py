@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gc
 import statistics
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import repeat
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from .contestant import Way
-
-#: a way, its calls in one turn, and the seconds per call of each turn so far
-Entry = tuple[Way, int, list[float]]
 
 #: A turn lasts about this long, in seconds: short enough for many rounds, long enough to have warm caches
 TURN = 0.003
@@ -27,48 +24,68 @@ PATIENCE = 3
 SELF_WARMING = 0.005
 
 
-def _turn(call: Callable[[], Any], calls: int) -> float:
-    """Return seconds per call."""
-    start = perf_counter()
-    for _ in repeat(None, calls):
-        call()
-    return (perf_counter() - start) / calls
+@dataclass
+class Entry:
+    """A way and its turns so far."""
+
+    way: Way
+    #: in one turn
+    calls: int = 1
+    #: seconds per call of each turn
+    times: list[float] = field(default_factory=list)
+    #: processor time over time of each turn: below the number of threads, something else had the core
+    shares: list[float] = field(default_factory=list)
+
+    @property
+    def least(self) -> float:
+        return min(self.times)
+
+    def turn(self) -> float:
+        """Take a turn; return seconds per call."""
+        call, used = self.way.call, process_time()
+        start = perf_counter()
+        for _ in repeat(None, self.calls):
+            call()
+        lasted = perf_counter() - start
+        self.shares.append((process_time() - used) / max(lasted, 1e-9))
+        self.times.append(lasted / self.calls)
+        return self.times[-1]
 
 
-def _calls_for(way: Way) -> int:
-    """Return how many calls make a turn; warms up on the way."""
+def _ready(way: Way) -> Entry:
+    """Warm up, find how many calls make a turn."""
+    trial = Entry(way)
     with way.around():
         way.call()
-        once = min(_turn(way.call, 1) for _ in range(2))
-        while once < TURN / 20:
-            calls = max(2, int(TURN / 10 / max(once, 1e-8)))
-            once = _turn(way.call, calls)
-            if calls * once > TURN / 20:
-                break
-    return max(1, round(TURN / once))
+        once = min(trial.turn() for _ in range(2))
+        while once * trial.calls < TURN / 20:
+            trial.calls = max(2 * trial.calls, int(TURN / 10 / max(once, 1e-8)))
+            once = trial.turn()
+    return Entry(way, max(1, round(TURN / once)))
 
 
-def _round(field: list[Entry]) -> None:
-    for way, calls, times in field:
-        with way.around():
-            if not times or min(times) < SELF_WARMING or way.threads > 1:  # threads may have to be started
-                way.call()
-            times.append(_turn(way.call, calls))
+def _round(entries: list[Entry]) -> None:
+    for entry in entries:
+        with entry.way.around():
+            if not entry.times or entry.least < SELF_WARMING or entry.way.threads > 1:
+                entry.way.call()  # threads may have to be started
+            entry.turn()
 
 
-def _fastest(field: list[Entry], like: Way) -> Entry:
+def _fastest(entries: list[Entry], like: Way) -> Entry:
     """Return the fastest entry of the same rival on as many threads."""
-    same = [entry for entry in field if (entry[0].rival, entry[0].threads) == (like.rival, like.threads)]
-    return min(same, key=lambda entry: min(entry[2]))
+    key = like.rival, like.threads
+    same = [entry for entry in entries if (entry.way.rival, entry.way.threads) == key]
+    return min(same, key=lambda entry: entry.least)
 
 
-def _patience(field: list[Entry]) -> float:
-    unsteady = any(statistics.median(times) > UNSTEADY * min(times) for _, _, times in field)
+def _patience(entries: list[Entry]) -> float:
+    unsteady = any(statistics.median(entry.times) > UNSTEADY * entry.least for entry in entries)
     return PATIENCE if unsteady else 1
 
 
-def race(ways: list[Way], seconds: float) -> list[tuple[Way, list[float]]]:
-    """Time every way in turns; return (way, seconds per call of each turn), for each rival its fastest way.
+def race(ways: list[Way], seconds: float) -> list[Entry]:
+    """Time every way in turns; return for each rival the entry of its fastest way.
 
     On several numbers of threads a rival has a fastest way on each. `seconds` is for each way that goes on.
     """
@@ -76,23 +93,26 @@ def race(ways: list[Way], seconds: float) -> list[tuple[Way, list[float]]]:
     gc.collect()
     gc.disable()
     try:
-        field: list[Entry] = [(way, _calls_for(way), []) for way in ways]
+        entries = [_ready(way) for way in ways]
         for _ in range(HEATS):
-            _round(field)
-        field = [entry for entry in field if min(entry[2]) <= NEAR * min(_fastest(field, entry[0])[2])]
+            _round(entries)
+        entries = [entry for entry in entries if entry.least <= NEAR * _fastest(entries, entry.way).least]
         start, rounds = perf_counter(), HEATS
-        while rounds < LEAST_ROUNDS or perf_counter() < start + seconds * len(field) * _patience(field):
-            _round(field)
+        while rounds < LEAST_ROUNDS or perf_counter() < start + seconds * len(entries) * _patience(entries):
+            _round(entries)
             rounds += 1
     finally:
         if collecting:
             gc.enable()
-    return [(way, times) for way, _, times in field if _fastest(field, way)[0] is way]
+    return [entry for entry in entries if _fastest(entries, entry.way) is entry]
 
 
-def summary(times: list[float]) -> dict[str, Any]:
+def summary(entry: Entry) -> dict[str, Any]:
+    """What a row says of an entry's turns; `share`: of its cores, how much the fastest turn had."""
+    share = entry.shares[entry.times.index(entry.least)] / entry.way.threads
     return {
-        "min_us": round(min(times) * 1e6, 3),
-        "median_us": round(statistics.median(times) * 1e6, 3),
-        "turns": len(times),
+        "min_us": round(entry.least * 1e6, 3),
+        "median_us": round(statistics.median(entry.times) * 1e6, 3),
+        "turns": len(entry.times),
+        "share": round(share, 3),
     }

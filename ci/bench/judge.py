@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .rows import Row, fastest, find
-from .table import shape_text, short
+from .table import disturbed, shape_text, short
 from .targets import TARGETS, TIE, Target
 from .work import Shape
 
@@ -67,7 +67,8 @@ def _line(verdict: Verdict) -> str:
     if verdict.ours and verdict.rival:
         other = "1 thread" if verdict.target.kind == "threads" else verdict.rival["rival"]
         times = f"ours {short(verdict.ours['min_us']):>7}  {other:>11} {short(verdict.rival['min_us']):>7}"
-    return f"  {name:<18} {times:<34} {verdict.ratio:6.2f}x of {verdict.least:5.2f}x  {verdict.word}"
+    doubt = " ~" * any(row is not None and disturbed(row) for row in (verdict.ours, verdict.rival))
+    return f"  {name:<18} {times:<34} {verdict.ratio:6.2f}x of {verdict.least:5.2f}x  {verdict.word}{doubt}"
 
 
 def report(rows: list[Row]) -> tuple[str, Counter[str]]:

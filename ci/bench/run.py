@@ -59,10 +59,10 @@ def _race(
 ) -> list[Row]:
     errors = {id(way): error for way, error in good}
     return [
-        row(case, way.rival, modules[way.rival])
-        | {"way": way.way, "threads": way.threads, "error": errors[id(way)]}
-        | clock.summary(times)
-        for way, times in clock.race([way for way, _ in good], seconds)
+        row(case, entry.way.rival, modules[entry.way.rival])
+        | {"way": entry.way.way, "threads": entry.way.threads, "error": errors[id(entry.way)]}
+        | clock.summary(entry)
+        for entry in clock.race([way for way, _ in good], seconds)
     ]
 
 

@@ -12,6 +12,8 @@ NAMES = {"onnxruntime": "onnxrt"}
 #: why a row has no time, where that is no news
 NOT_OFFERED = "does not offer this"
 WIDTH = 100
+#: a minimum whose turn had less than this of its cores is not one to trust
+WHOLE = 0.95
 
 
 def short(us: float) -> str:
@@ -33,7 +35,14 @@ def column(row: Row) -> str:
 
 
 def entry(row: Row) -> str:
-    return f"{short(row['min_us'])}/{short(row['median_us'])}" if "min_us" in row else "-"
+    if "min_us" not in row:
+        return "-"
+    return f"{short(row['min_us'])}/{short(row['median_us'])}{'~' * disturbed(row)}"
+
+
+def disturbed(row: Row) -> bool:
+    """Whether something else ran even in the fastest turn."""
+    return bool(row["share"] < WHOLE and not row["busy"])
 
 
 def advantage(rows: list[Row]) -> str:
@@ -80,7 +89,8 @@ def render(run: dict[str, Any], rows: list[Row]) -> str:
     """The whole table."""
     lines = [
         *head_lines(run),
-        "min/median, microseconds per call; best/ours: the fastest rival's minimum over ours",
+        "min/median, microseconds per call; best/ours: the fastest rival's minimum over ours;",
+        f"~ even in the fastest turn it used less than {WHOLE:.0%} of its cores",
     ]
     for kind, cell, dtype, block in blocks(rows):
         lines += ["", f"{kind} {cell} {dtype}: {KINDS[kind]}", *block_lines(block)]
