@@ -176,8 +176,13 @@ LANE_OP mask less(vec a, vec b) { return a < b; }
 LANE_OP vec pick(mask m, vec a, vec b) { return m ? a : b; }
 #endif
 /* b where b is nan or where neither is the larger: what x86's own max and min do, so spelled alike everywhere. */
+#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
+LANE_OP vec larger(vec a, vec b) { return (vec)X86(max)((x86)a, (x86)b); }
+LANE_OP vec smaller(vec a, vec b) { return (vec)X86(min)((x86)a, (x86)b); }
+#else
 LANE_OP vec larger(vec a, vec b) { return pick(less(b, a), a, b); }
 LANE_OP vec smaller(vec a, vec b) { return pick(less(a, b), a, b); }
+#endif
 
 /* ---- transposition, for packing ------------------------------------------------------------------------- */
 /* rows[i] lane j <-> rows[j] lane i, of LANES vectors: log2(LANES) rounds that swap the off-diagonal blocks of side s. */
