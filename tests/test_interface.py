@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import CELLS, cell_function, each_cell, make, run_cell, run_sequence, sequence_function
+from problems import cell_function, each_cell, make, run_cell, run_sequence, sequence_function
 
 import cyrnn
 
@@ -72,9 +72,7 @@ def test_star_import_gives_the_functions_and_not_np():
     assert set(namespace) == set(cyrnn.__all__)
     assert set(POSITIONAL) - NOT_STARRED <= set(namespace)
     assert "np" not in namespace
-    assert not any(
-        name.startswith("_") or isinstance(value, types.ModuleType) for name, value in namespace.items()
-    )
+    assert not any(name.startswith("_") or isinstance(value, types.ModuleType) for name, value in namespace.items())
 
 
 def test_all_lists_each_name_once():
@@ -91,7 +89,7 @@ def test_version_is_the_installed_metadata():
 
 
 def test_return_order_lstm_forward_gives_y_before_c():
-    problem = make(CELLS[[cell.name for cell in CELLS].index("lstm")], np.float64, n_y=2, n_a=5)
+    problem = make(cyrnn.cells.LSTM, np.float64, n_y=2, n_a=5)
     a, y, c, caches = cyrnn.lstm_forward(problem.x, problem.initial[0], problem.parameters)
     assert (a.shape, y.shape, c.shape) == ((5, 10, 4), (2, 10, 4), (5, 10, 4))
     np.testing.assert_array_equal(c[:, :, 2], caches[0][2][1])
@@ -100,13 +98,36 @@ def test_return_order_lstm_forward_gives_y_before_c():
 
 
 def test_return_order_lstm_cell_forward_gives_c_before_y():
-    problem = make(CELLS[[cell.name for cell in CELLS].index("lstm")], np.float64, n_y=2, n_a=5)
-    a_next, c_next, yt_pred, cache = cyrnn.lstm_cell_forward(
-        problem.x[:, :, 0], *problem.initial, problem.parameters
-    )
+    problem = make(cyrnn.cells.LSTM, np.float64, n_y=2, n_a=5)
+    a_next, c_next, yt_pred, cache = cyrnn.lstm_cell_forward(problem.x[:, :, 0], *problem.initial, problem.parameters)
     assert (a_next.shape, c_next.shape, yt_pred.shape, len(cache)) == ((5, 10), (5, 10), (2, 10), 10)
     _, _, _, _, _, _, _, ot, _, _ = cache
     np.testing.assert_allclose(a_next, ot * np.tanh(c_next), rtol=1e-14)
+
+
+CACHES = {
+    "rnn": "a_next a_prev xt parameters",
+    "lstm": "a_next c_next a_prev c_prev ft it cct ot xt parameters",
+}
+
+
+@pytest.mark.parametrize("name", CACHES)
+def test_cache_of_the_spec_is_the_notebooks(name):
+    assert " ".join(cyrnn.cells.CELLS[name].cache) == CACHES[name]
+
+
+def test_lstm_gates_in_the_cache_are_those_of_the_equations():
+    """Each by its own weights and its own activation: no two of them exchanged."""
+    problem = make(cyrnn.cells.LSTM, np.float64)
+    p, (a_prev, c_prev), xt = problem.parameters, problem.initial, problem.x[:, :, 0]
+    a_next, c_next, _, cache = cyrnn.lstm_cell_forward(xt, a_prev, c_prev, p)
+    stacked = np.concatenate([a_prev, xt])
+    z = {gate: p[f"W{gate}"] @ stacked + p[f"b{gate}"] for gate in "fico"}
+    ft, it, ot = (1 / (1 + np.exp(-z[gate])) for gate in "fio")
+    for got, want in zip(cache[4:8], (ft, it, np.tanh(z["c"]), ot), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-13)
+    np.testing.assert_allclose(c_next, ft * c_prev + it * np.tanh(z["c"]), rtol=1e-12)
+    np.testing.assert_allclose(a_next, ot * np.tanh(c_next), rtol=1e-12)
 
 
 @each_cell
@@ -214,9 +235,7 @@ def test_sequence_extras_are_keyword_only(cell):
         sequence_function(cell)(problem.x, problem.initial[0], problem.parameters, True)
 
 
-@pytest.mark.parametrize(
-    "sizes", [{"m": 0}, {"T_x": 0}, {"n_x": 0}, {"m": 0, "T_x": 0}, {"m": 0, "n_x": 0}], ids=str
-)
+@pytest.mark.parametrize("sizes", [{"m": 0}, {"T_x": 0}, {"n_x": 0}, {"m": 0, "T_x": 0}, {"m": 0, "n_x": 0}], ids=str)
 @each_cell
 def test_sequence_empty_sizes_gives_right_shapes(cell, sizes):
     problem = make(cell, np.float32, **sizes)

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from problems import cell_function, each_cell, isa_in_use, make, run_cell, run_s
 import cyrnn
 
 STATM = Path("/proc/self/statm")
-CALLS, ROUNDS = 2000, 200
+CALLS, ROUNDS = 2000, 60
 #: a leak of one small array per call would be CALLS * 500 bytes
 SLACK = 512 * 1024
 
@@ -79,7 +80,7 @@ def test_blocks_traced_over_many_calls_are_flat(cell):
     sizes = []
     tracemalloc.start()
     try:
-        for _ in range(3):
+        for _ in range(7):
             for _ in range(ROUNDS):
                 for call in calls:
                     call()
@@ -87,7 +88,8 @@ def test_blocks_traced_over_many_calls_are_flat(cell):
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    growth = min(sizes[1] - sizes[0], sizes[2] - sizes[1])  # free lists fill at any time, but not every time
+    # free lists fill at any time, but not every time
+    growth = min(after - before for before, after in pairwise(sizes))
     assert growth < ROUNDS * 16
 
 
@@ -137,9 +139,7 @@ def test_results_dropped_are_freed_while_the_cache_lives_and_after(cell):
     assert gone
 
 
-@pytest.mark.skipif(
-    isa_in_use() == "reference", reason="the reference makes NumPy's temporaries: readable, not frugal"
-)
+@pytest.mark.skipif(isa_in_use() == "reference", reason="the reference makes NumPy's temporaries: readable, not frugal")
 @each_cell
 def test_no_caches_allocates_little_beside_the_outputs(cell):
     """The peak over a long run: outputs, and a work area that does not grow with T_x."""
