@@ -1,4 +1,4 @@
-"""The extension modules: one stub per ISA and dtype, all of them the same body. Everything else is in pyproject.toml."""
+"""The extension modules: one stub per ISA and dtype, all of them the same body. All else is in pyproject.toml."""
 
 import platform
 import sys
@@ -20,7 +20,8 @@ if ARM and not MSVC:
     FLAGS["neon"] = []
 
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate (DESIGN section 3).
-NUMERICS = ["/O2", "/fp:precise"] if MSVC else ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
+GNU = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
+NUMERICS = ["/O2", "/fp:precise"] if MSVC else GNU
 LIMITED_API = [("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")]
 NUMPY_API = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_NO_DEPRECATED_API", "NPY_TARGET_VERSION")]
 INLINE = [] if MSVC else [("CYTHON_INLINE", "__inline__ __attribute__((__always_inline__))")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import sequence
+from . import packing, sequence
 from .activations import sigmoid, softmax, tanh
 from .cells import LSTM, RNN, Cell
 from .cells.spec import Array
@@ -24,7 +24,7 @@ __all__ = [
 
 # Whole calls in compiled code. They give None unless every argument is a plain array that fits: then the general path
 # below takes over, which converts what can be converted and says what is wrong with the rest.
-_RNN, _LSTM = sequence.fast(RNN), sequence.fast(LSTM)
+_RNN, _LSTM = packing.calls(RNN), packing.calls(LSTM)
 
 
 def rnn_cell_forward(

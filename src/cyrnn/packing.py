@@ -19,12 +19,13 @@ class Panels:
     `Wx`, `Wa`, `b` hold all gates, `Wy`, `by` the head; one-dimensional, laid out as the kernels please.
     """
 
-    __slots__ = ("Wa", "Wx", "Wy", "b", "by", "cell", "dtype", "face", "n_a", "n_x", "n_y")
+    __slots__ = ("Wa", "Wx", "Wy", "b", "by", "calls", "cell", "dtype", "face", "n_a", "n_x", "n_y")
 
     def __init__(
         self, cell: Cell, arrays: Mapping[str, Array], dtype: np.dtype[Any], face: Face | None = None
     ) -> None:
         self.cell = cell
+        self.calls = calls(cell)
         self.dtype = dtype
         self.face: Face = dispatch.kernels.of(dtype) if face is None else face
         self.n_y, self.n_a = arrays[cell.W_y].shape
@@ -45,6 +46,16 @@ class Panels:
             for gate, matrix in enumerate(matrices):
                 self.face.pack(native(matrix, self.dtype), gate, gates, out)
         return out
+
+
+_calls: dict[str, Any] = {}
+
+
+def calls(cell: Cell) -> Any:
+    """Return the compiled calls of a cell, each of which gives None where it does not apply (kernels/_fast.pyx)."""
+    if cell.name not in _calls:
+        _calls[cell.name] = dispatch.kernels.fast(cell, Packed)
+    return _calls[cell.name]
 
 
 def on_cache_line(size: int, dtype: np.dtype[Any]) -> Array:

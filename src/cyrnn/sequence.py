@@ -15,18 +15,7 @@ import numpy as np
 from . import _check, threads
 from .cells import Cell
 from .cells.spec import Array
-from .kernels import dispatch
-from .packing import Packed, Panels, check_parameters, native, panels_for, time_major
-
-
-_calls: dict[str, Any] = {}
-
-
-def fast(cell: Cell) -> Any:
-    """Return the compiled calls of a cell, each of which gives None where it does not apply (kernels/_fast.pyx)."""
-    if cell.name not in _calls:
-        _calls[cell.name] = dispatch.kernels.fast(cell, Packed)
-    return _calls[cell.name]
+from .packing import Panels, check_parameters, native, panels_for, time_major
 
 
 class Blocks(NamedTuple):
@@ -83,7 +72,7 @@ def step(panels: Panels, x: Array, states: Array) -> Array:
     No head, no cache; what comes back is the only memory asked for. All arrays are of the panels' dtype; `x` may
     have any strides, `states` are C-contiguous.
     """
-    following = fast(panels.cell).advance(panels, x, states)
+    following = panels.calls.advance(panels, x, states)
     if following is not None:
         return cast(Array, following)
     blocks = begin(panels, 1, len(x), list(states))

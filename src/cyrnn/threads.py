@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from . import _check
@@ -77,7 +78,7 @@ def split(run: Callable[[int, int], None], rows: int, work: int) -> None:
         return
     bounds = [rows * i // parts for i in range(parts + 1)]
     workers = _workers()
-    others = [workers.submit(run, *part) for part in zip(bounds[1:-1], bounds[2:], strict=True)]
+    others = [workers.submit(run, *part) for part in pairwise(bounds[1:])]
     try:
         run(bounds[0], bounds[1])
     finally:

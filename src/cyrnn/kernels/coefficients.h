@@ -54,7 +54,7 @@ static const real TANH_Q[TERMS] = {
 #define LOG2E ((real)0x1.71547652b82fep+0)
 #define HALF_LN2 ((real)0x1.62e42fefa39efp-2)
 #define SIGN ((bits)1 << (8 * sizeof(real) - 1))
-#define EXPONENT ((bits)-1 << MANTISSA)      /* with the sign, which is clear where it is used */
+#define EXPONENT (-((bits)1 << MANTISSA))     /* with the sign, which is clear where it is used */
 #define LIFT (BIAS - 1)
 #define UNLIFT (CYRNN_DOUBLE ? (real)0x1p-1022 : (real)0x1p-126)    /* 2^-LIFT */
 #endif

@@ -1,4 +1,7 @@
-"""Picks the ISA once, before importing its kernels: everything in such a module may use that ISA, its import included."""
+"""Picks the ISA once, before importing its kernels.
+
+Everything in a kernel module may use its ISA, its import included: so detect first, import second.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ..cells import Cell
-from . import _cpu
 
 #: ISA -> the CPU features it needs; the best comes first
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -21,6 +23,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "baseline": (),
     "reference": (),
 }
+
+
+def compiled(name: str) -> ModuleType:
+    """Import one of this package's extension modules."""
+    return importlib.import_module(f"{__package__}.{name}")
 
 
 class NoFast:
@@ -49,9 +56,7 @@ class Kernels:
         """
         if self.isa == "reference":
             return NoFast
-        from . import _fast
-
-        return _fast.Fast(cell, self.f32.table, self.f64.table, packed)
+        return compiled("_fast").Fast(cell, self.f32.table, self.f64.table, packed)
 
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"
@@ -60,14 +65,12 @@ class Kernels:
 def leave_above(work: int) -> None:
     """Let compiled calls give None for work that threads should share: so many multiply-adds or more; 0: never."""
     if kernels.isa != "reference":
-        from . import _fast
-
-        _fast.leave_above(work)
+        compiled("_fast").leave_above(work)
 
 
 def features() -> dict[str, bool]:
     """Return what this CPU and its operating system support, by feature name."""
-    return dict(_cpu.features())
+    return dict(compiled("_cpu").features())
 
 
 def missing(isa: str) -> list[str]:
@@ -91,14 +94,14 @@ def load(isa: str) -> Kernels:
     if isa not in NEEDS:
         raise ImportError(f"cyrnn: no ISA is called {isa!r}; there are {', '.join(NEEDS)}")
     if missing(isa):
-        raise ImportError(f"cyrnn: the {isa} kernels need {' '.join(NEEDS[isa])}; this CPU lacks {' '.join(missing(isa))}")
+        needs, lacks = " ".join(NEEDS[isa]), " ".join(missing(isa))
+        raise ImportError(f"cyrnn: the {isa} kernels need {needs}; this CPU lacks {lacks}")
     if not built(isa):
         raise ImportError(f"cyrnn: the {isa} kernels are not part of this installation")
     if isa == "reference":
         reference = importlib.import_module(f"{__package__}.reference")
         return Kernels(isa, reference, reference)
-    f32, f64 = (importlib.import_module(f"{__package__}._isa_{isa}_{dtype}") for dtype in ("f32", "f64"))
-    return Kernels(isa, f32, f64)
+    return Kernels(isa, compiled(f"_isa_{isa}_f32"), compiled(f"_isa_{isa}_f64"))
 
 
 #: the kernels in use: those that CYRNN_ISA names, or the best that this CPU runs

@@ -5,7 +5,7 @@ cdef inline cnp.ndarray view(cnp.ndarray base, Py_ssize_t offset, int nd, const 
     """A view of base's memory, offset and strides in bytes."""
     cdef PyArray_Descr* descr = PyArray_DESCR(base)
     cdef cnp.ndarray out
-    Py_INCREF(<object> <PyObject*> descr)                                                       # NewFromDescr takes one over
+    Py_INCREF(<object> <PyObject*> descr)                                  # NewFromDescr takes one over
     out = PyArray_NewFromDescr(<PyTypeObject*> cnp.ndarray, descr, nd, dims, strides,
                                <char*> cnp.PyArray_DATA(base) + offset,
                                cnp.PyArray_FLAGS(base) & cnp.NPY_ARRAY_WRITEABLE, NULL)
@@ -97,7 +97,7 @@ cdef list caches(Fast fast, const Job* job, cnp.ndarray states, cnp.ndarray gate
             (<list> steps[i]).append(state)
             following[i] = <PyObject*> state
         state = cache(fast, job, gates, t, view(x, t * cnp.PyArray_STRIDE(x, 2), 2, dims, strides), previous,
-                           following, parameters)
+                      following, parameters)
         Py_INCREF(state)
         PyList_SetItem(out, t, state)
         for i in range(fast.states):

@@ -42,11 +42,20 @@ def pack(W: Array, gate: int, gates: int, out: Array) -> None:
 
 
 def forward(
-    cell: str, x: Array, Wx: Array, Wa: Array, b: Array, states: Array, gates: Array | None, first: int = 0, last: int = -1
+    cell: str,
+    x: Array,
+    Wx: Array,
+    Wa: Array,
+    b: Array,
+    states: Array,
+    gates: Array | None,
+    first: int = 0,
+    last: int = -1,
 ) -> None:
-    if last < 0:
-        last = x.shape[1]
-    x, states, gates = x[:, first:last], states[:, :, first:last], gates if gates is None else gates[:, :, first:last]
+    part = slice(first, x.shape[1] if last < 0 else last)
+    x, states = x[:, part], states[:, :, part]
+    if gates is not None:
+        gates = gates[:, :, part]
     spec = CELLS[cell]
     T, _, n_x = x.shape
     n_a = states.shape[3]
