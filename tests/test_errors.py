@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from problems import cell_function, each_cell, make, run_cell, run_sequence
 from sentences import ADAM, LSTM, RNN, SENTENCES, WEIGHTS
 
 import cyrnn
@@ -100,6 +102,41 @@ def test_valid_arguments_raise_nothing(function):
     getattr(cyrnn, function)(**arguments)
 
 
+def wrong_shapes(shape: tuple[int, ...]):
+    """Every shape that differs in one size by one, or by one dimension."""
+    for axis, size in enumerate(shape):
+        for other in (size - 1, size + 1):
+            yield (*shape[:axis], other, *shape[axis + 1 :])
+    yield shape[1:]
+    yield (*shape, 1)
+
+
+@each_cell
+def test_wrong_size_of_any_axis_of_any_argument_is_refused(cell):
+    """With plain arrays otherwise, so that no compiled call takes what the checks would not."""
+    problem = make(cell, np.float64)
+    step_x = problem.x[:, :, 0].copy()
+    for shape in wrong_shapes(problem.x.shape):
+        if shape[:2] != problem.x.shape[:2] or len(shape) != 3:  # any T_x is right
+            with pytest.raises(ValueError, match=f"^{cell.name}_forward: "):
+                run_sequence(replace(problem, x=np.ones(shape)))
+    for shape in wrong_shapes(step_x.shape):
+        with pytest.raises(ValueError, match=f"^{cell.name}_cell_forward: "):
+            cell_function(cell)(np.ones(shape), *problem.initial, problem.parameters)
+    for place, state in enumerate(problem.initial):
+        for shape in wrong_shapes(state.shape):
+            initial = (*problem.initial[:place], np.ones(shape), *problem.initial[place + 1 :])
+            for call in (run_sequence, run_cell):
+                with pytest.raises(ValueError, match=r"has shape .*, expected \(n_a, m\) = \(5, 10\): "):
+                    call(replace(problem, initial=initial))
+    for key, value in problem.parameters.items():
+        for shape in wrong_shapes(value.shape):
+            wrong = replace(problem, parameters={**problem.parameters, key: np.ones(shape)})
+            for call in (run_sequence, run_cell):
+                with pytest.raises(ValueError, match=r"has shape .*, expected "):
+                    call(wrong)
+
+
 def test_error_of_a_ragged_list_repeats_numpys_reason():
     ragged = [[1.0, 2.0], [3.0]]
     with pytest.raises(ValueError, match="inhomogeneous") as numpys:
@@ -112,16 +149,12 @@ def test_error_of_a_ragged_list_repeats_numpys_reason():
 def test_every_public_function_has_sentences():
     with_sentence = {sentence.partition(":")[0] for sentence, _, _ in SENTENCES}
     assert with_sentence == set(VALID)
-    assert {
-        name for name in cyrnn.__all__ if inspect.signature(getattr(cyrnn, name)).parameters
-    } <= with_sentence
+    assert {name for name in cyrnn.__all__ if inspect.signature(getattr(cyrnn, name)).parameters} <= with_sentence
 
 
 def test_every_raise_in_check_is_reached_by_a_sentence():
     path = Path(_check.__file__)
-    raises = [
-        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)
-    ]
+    raises = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
     reached = set()
 
     def lines(frame, event, _argument):
