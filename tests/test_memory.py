@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
 import sys
 import tracemalloc
 from itertools import pairwise
@@ -158,6 +159,45 @@ def test_no_caches_allocates_little_beside_the_outputs(cell):
         outputs = sum(value.nbytes for value in out[:-1])
         beside.append(peak - outputs)
     assert beside[1] - beside[0] < 64 * 1024, f"beside the outputs: {beside} bytes"
+
+
+PEAK = """
+import resource, sys
+import numpy as np
+import cyrnn
+from problems import make, sequence_function
+cell = cyrnn.cells.CELLS[sys.argv[1]]
+problem = make(cell, np.float64, n_x=64, n_a=8, n_y=2, m=1, T_x=10)
+x = np.random.RandomState(0).standard_normal((64, 1, 100_000))
+if sys.argv[2] == "fortran":
+    x = np.asfortranarray(x)
+p = cyrnn.pack(problem.parameters) if sys.argv[3] == "packed" else problem.parameters
+function = sequence_function(cell)
+function(x[:, :, :1000], problem.initial[0], p, return_caches=False)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+out = function(x, problem.initial[0], p, return_caches=False)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) * 1024 - sum(value.nbytes for value in out[:-1]))
+"""
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="the unit of the peak of resident memory is Linux's")
+@pytest.mark.skipif(isa_in_use() == "reference", reason="the reference makes NumPy's temporaries")
+@pytest.mark.parametrize("parameters", ["dict", "packed"])
+@pytest.mark.parametrize("order", ["c", "fortran"])
+@each_cell
+def test_no_caches_long_run_needs_a_bounded_work_area(cell, order, parameters):
+    """By the system's account, which sees memory that C asks for: 50 MB of x are read where they are."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, cell.name, order, parameters],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 8 * 1024 * 1024
 
 
 @each_cell
