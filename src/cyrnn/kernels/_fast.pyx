@@ -44,6 +44,10 @@ cdef enum:
     TURN = 20                # packing a vector costs about as much as this many multiply-adds on vectors
     LONG = 100_000           # multiply-adds from which on the GIL is worth releasing: some 5 us
     SPARE = 64               # bytes, for starting on a cache line
+    SHARED = 8               # columns from which on threads may share a call: twice threads.LEAST_ROWS
+    TURNED = 1 << 20         # bytes of x that are turned to time-major order at once
+
+cdef double MOST_ELEMENTS = 2.0 ** 58
 
 cdef enum Kind:              # what stands at a place of the cache
     NEXT

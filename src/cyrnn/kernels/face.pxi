@@ -61,6 +61,8 @@ def softmax(const real[:, ::1] z, real[:, ::1] out):
 
 def packed_size(Py_ssize_t units, Py_ssize_t k, Py_ssize_t gates):
     """Return how many elements `gates` stacked matrices (units, k) take when packed."""
+    if (<double> units + 64) * gates * k >= 2.0 ** 58:
+        raise MemoryError("cyrnn: no memory for the packed weights")
     return packed_elements(units, k, gates)
 
 

@@ -18,13 +18,24 @@ cdef inline char* past(char* memory, Py_ssize_t size) noexcept nogil:
     return memory + (size + SPARE - 1) // SPARE * SPARE
 
 
+cdef bint sizes_fit(Fast fast, const Job* job) noexcept nogil:
+    """Whether every count of bytes below stays within 64 bits: arrays of stride 0 can claim any size."""
+    cdef const Run* run = &job.run
+    cdef double rows = (<double> run.T + 1) * run.m, units = run.n_a + 64.0
+    return (rows * (units * MOST_GATES + run.n_x + run.n_y) < MOST_ELEMENTS
+            and units * (fast.gates + 1) * (<double> run.n_x + run.n_a + 1) < MOST_ELEMENTS
+            and (run.n_y + 64.0) * units < MOST_ELEMENTS)
+
+
 cdef bint choose(Fast fast, Job* job) except -1:
     """Settle how to compute, and with it the layout of the results; False: not here."""
     cdef Run* run = &job.run
     cdef Py_ssize_t lanes = job.table.lanes, K = run.n_x + run.n_a
     cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
     cdef Py_ssize_t g
-    if most_work > 0 and <double> run.T * run.m * run.n_a * fast.gates * K >= most_work:
+    if not sizes_fit(fast, job):
+        return False
+    if most_work > 0 and run.m >= SHARED and <double> run.T * run.m * run.n_a * fast.gates * K >= most_work:
         return False
     job.way = UNITS
     if not job.packed:
@@ -116,8 +127,7 @@ cdef int work(Fast fast, Job* job) noexcept nogil:
     memory = malloc(work_size(fast, job))
     if memory == NULL:
         return -1
-    prepare(fast, job, <char*> ((<size_t> memory + SPARE - 1) // SPARE * SPARE))
-    failed = job.table.forward_units(run)
+    failed = forward_in_parts(fast, job, prepare(fast, job, past(<char*> memory - <size_t> memory % SPARE, 1)))
     if not failed:
         failed = job.table.head_units(run.states, run.n_a, run.T * run.m, <const real*> job.Wy,
                                       <const real*> job.by, run.n_y, run.y)
@@ -125,12 +135,46 @@ cdef int work(Fast fast, Job* job) noexcept nogil:
     return failed
 
 
+cdef inline Py_ssize_t steps_turned(Fast fast, const Job* job) noexcept nogil:
+    """How many steps of x are turned at once: some TURNED bytes of them, or all where x is read where it is."""
+    cdef Py_ssize_t step = job.run.m * job.run.n_x * job.item
+    if not turns_input(fast, job) or step == 0:
+        return job.run.T
+    return min(job.run.T, max(1, TURNED // step))
+
+
+cdef int forward_in_parts(Fast fast, Job* job, char* memory) noexcept nogil:
+    """Run all steps, turning x to (T, m, n_x) in `memory` part by part: the work area stays small however long T is."""
+    cdef const Run* run = &job.run
+    cdef Run part = run[0]
+    cdef Py_ssize_t t, first = 0, steps = steps_turned(fast, job), item = job.item
+    cdef Py_ssize_t step = run.m * run.n_a * item
+    while first < run.T:
+        part.T = min(steps, run.T - first)
+        if turns_input(fast, job):
+            for t in range(part.T):
+                copy(memory + t * run.m * run.n_x * item, item, run.n_x * item,
+                     <const char*> run.x + (first + t) * run.x_t * item, run.x_k * item, run.x_m * item,
+                     run.n_x, run.m, item)
+            part.x = <const real*> memory
+            part.x_k, part.x_m, part.x_t = 1, run.n_x, run.m * run.n_x
+        if job.table.forward_units(&part):
+            return -1
+        part.initial = <const real*> (<char*> part.states + (part.T - 1) * step)
+        part.initial_state = part.state
+        part.states = <real*> (<char*> part.states + part.T * step)
+        if part.gates != NULL:
+            part.gates = <real*> (<char*> part.gates + part.T * fast.kept * step)
+        first += part.T
+    return 0
+
+
 cdef Py_ssize_t work_size(Fast fast, const Job* job) noexcept nogil:
     """Bytes for x in time-major order, and for the packed parameters where they are not given."""
     cdef const Run* run = &job.run
     cdef Py_ssize_t size = 0
     if turns_input(fast, job):
-        size += run.T * run.m * run.n_x
+        size += steps_turned(fast, job) * run.m * run.n_x
     if not job.packed:
         size += job.table.packed_size(run.n_a, run.n_x + run.n_a + 1, fast.gates)
         size += job.table.packed_size(run.n_y, run.n_a + 1, 1)
@@ -142,11 +186,10 @@ cdef bint turns_input(Fast fast, const Job* job) noexcept nogil:
     return job.run.x_k != 1 and job.run.m * job.run.T > 1
 
 
-cdef void prepare(Fast fast, Job* job, char* memory) noexcept nogil:
-    """Fill the work area: each part starts on a cache line."""
+cdef char* prepare(Fast fast, Job* job, char* memory) noexcept nogil:
+    """Pack what is not packed, each part from a cache line on; return where the work area goes on."""
     cdef Run* run = &job.run
-    cdef Py_ssize_t t, g, item = job.item
-    cdef Py_ssize_t x_size = run.T * run.m * run.n_x * item
+    cdef Py_ssize_t g, item = job.item
     if not job.packed:
         run.Wx = <const real*> memory
         memory = past(memory, job.table.packed_size(run.n_a, run.n_x, fast.gates) * item)
@@ -166,9 +209,4 @@ cdef void prepare(Fast fast, Job* job, char* memory) noexcept nogil:
         memory = past(memory, job.table.packed_size(run.n_y, 1, 1) * item)
         job.table.pack_gate(run.head.Wa, run.head.Wa_row, run.head.Wa_col, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
         job.table.pack_gate(run.head.b, run.head.b_row, 1, run.n_y, 1, 0, 1, <real*> job.by)
-    if turns_input(fast, job):
-        for t in range(run.T):
-            copy(memory + t * run.m * run.n_x * item, item, run.n_x * item,
-                 <const char*> run.x + t * run.x_t * item, run.x_k * item, run.x_m * item, run.n_x, run.m, item)
-        run.x = <const real*> memory
-        run.x_k, run.x_m, run.x_t = 1, run.n_x, run.m * run.n_x
+    return memory

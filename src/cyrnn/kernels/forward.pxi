@@ -88,11 +88,14 @@ cdef void step(const Run* run, Py_ssize_t t, const real* ahead) noexcept nogil:
     cdef Py_ssize_t row, R, first, P, panel, q, Vp, i, left = panels
     cdef Pointwise pointwise = pointwise_of(run.cell)
     cdef real* following = run.states + t * run.columns * n
-    cdef const real* previous = following - run.columns * n if t else run.initial
+    cdef const real* previous = run.initial
     cdef Product p
     cdef Block block
     block.row = n
-    block.previous_state = run.state if t else run.initial_state
+    block.previous_state = run.initial_state
+    if t > 0:
+        previous = run.states + (t - 1) * run.columns * n
+        block.previous_state = run.state
     block.state = run.state
     block.gate = run.columns * n
     block.z_gate = per
