@@ -13,7 +13,7 @@
 What is compiled is one dtype (`real`) for one ISA: lanes.h says which.
 """
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
     LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, larger, less, load, load_part, mask, pick,
