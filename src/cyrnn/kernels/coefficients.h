@@ -10,7 +10,6 @@
 #if CYRNN_DOUBLE
 #define MANTISSA 52
 #define BIAS 1023
-#define SIGN INT64_MIN
 #define ROUNDER 0x1.8p+52
 #define EXP_MAX 710.0
 #define EXP_MIN -1417.5
@@ -34,7 +33,6 @@ static const real TANH_Q[TERMS] = {
 #else
 #define MANTISSA 23
 #define BIAS 127
-#define SIGN INT32_MIN
 #define ROUNDER 0x1.8p+23f
 #define EXP_MAX 89.0f
 #define EXP_MIN -175.4f
@@ -55,6 +53,7 @@ static const real TANH_Q[TERMS] = {
 
 #define LOG2E ((real)0x1.71547652b82fep+0)
 #define HALF_LN2 ((real)0x1.62e42fefa39efp-2)
+#define SIGN ((bits)1 << (8 * sizeof(real) - 1))
 #define EXPONENT (-((bits)1 << MANTISSA))     /* with the sign, which is clear where it is used */
 #define LIFT (BIAS - 1)
 #define UNLIFT (CYRNN_DOUBLE ? (real)0x1p-1022 : (real)0x1p-126)    /* 2^-LIFT */

@@ -4,7 +4,7 @@
  *     CYRNN_DOUBLE                0 for float32, 1 for float64
  *     CYRNN_AVX512 | CYRNN_AVX2 | CYRNN_NEON | CYRNN_BASELINE | CYRNN_ONE_LANE
  * and this header turns it into
- *     real   the element            bits   the signed integer of the same width
+ *     real   the element            bits   the unsigned integer of the same width: sums and shifts wrap
  *     vec    LANES elements         ivec   LANES such integers       mask   LANES truth values
  *
  * Design. The operations below are the only ones whose spelling depends on the ISA; + - * / on `vec` and
@@ -23,10 +23,10 @@
 
 #if CYRNN_DOUBLE
 typedef double real;
-typedef int64_t bits;
+typedef uint64_t bits;
 #else
 typedef float real;
-typedef int32_t bits;
+typedef uint32_t bits;
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

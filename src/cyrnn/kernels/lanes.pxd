@@ -5,9 +5,9 @@ Cython takes `vec` for a plain number; the C compiler knows better. So never wri
 from cyrnn.kernels.run cimport real
 
 cdef extern from "lanes.h" nogil:
-    ctypedef long long bits
+    ctypedef unsigned long long bits
     ctypedef double vec
-    ctypedef long long ivec
+    ctypedef unsigned long long ivec
     ctypedef long long mask
 
     const Py_ssize_t LANES
