@@ -2,6 +2,7 @@
 
 import platform
 import sys
+import sysconfig
 
 import numpy
 from setuptools import Extension, setup
@@ -22,7 +23,9 @@ if ARM and not MSVC:
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate (DESIGN section 3).
 GNU = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
 NUMERICS = ["/O2", "/fp:precise"] if MSVC else GNU
-LIMITED_API = [("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")]
+#: one wheel for every CPython from 3.11 on; a free-threaded one has no Limited API, and gets a wheel of its own
+ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
+LIMITED_API = [("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")] if ABI3 else []
 NUMPY_API = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_NO_DEPRECATED_API", "NPY_TARGET_VERSION")]
 INLINE = [] if MSVC else [("CYTHON_INLINE", "__inline__ __attribute__((__always_inline__))")]
 
@@ -35,7 +38,7 @@ def kernel(isa: str, bits: int) -> Extension:
         define_macros=[(f"CYRNN_{isa.upper()}", None), ("CYRNN_DOUBLE", str(int(bits == 64))), *LIMITED_API, *INLINE],
         extra_compile_args=[*NUMERICS, *FLAGS[isa]],
         libraries=[] if MSVC else ["m"],
-        py_limited_api=True,
+        py_limited_api=ABI3,
     )
 
 
@@ -47,11 +50,11 @@ def plain(name: str) -> Extension:
         include_dirs=[KERNELS, numpy.get_include()],
         define_macros=[*NUMPY_API, *LIMITED_API],
         extra_compile_args=[] if MSVC else ["-g0"],
-        py_limited_api=True,
+        py_limited_api=ABI3,
     )
 
 
 setup(
     ext_modules=[plain("_cpu"), plain("_fast"), *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64))],
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

@@ -1,4 +1,4 @@
-# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=True, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """A whole call of the notebook's in compiled code, for arguments that are as expected.
 
 A cell call on small arrays lasts about a microsecond, and a cache of T_x tuples holds 7 T_x views: in Python the
@@ -34,6 +34,16 @@ cdef extern from "numpy/arrayobject.h":
     PyArray_Descr* PyArray_DESCR(cnp.ndarray arr)
     bint PyArray_CheckExact(object a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define FREE_THREADED 1
+    #else
+    #define FREE_THREADED 0
+    #endif
+    """
+    bint FREE_THREADED
 
 cnp.import_array()
 
@@ -86,6 +96,11 @@ def leave_above(double work):
     """Let calls of that many multiply-adds, or more, give None; 0: none of them."""
     global most_work
     most_work = work
+
+
+cdef inline object own(object parameters):
+    """The parameters, for as long as a call lasts: without a GIL another thread may replace a dict's arrays."""
+    return dict(<dict> parameters) if FREE_THREADED and PyDict_CheckExact(parameters) else parameters
 
 
 def place(cell, str name):
@@ -143,11 +158,12 @@ cdef class Fast:
         cdef PyObject* following[MOST_STATES]
         cdef bint keep = bool(return_caches)
         cdef tuple results
-        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, parameters):
+        cdef object owned = own(parameters)
+        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, owned):
             return None
         if not take_states(self, &job, initial, False) or not choose(self, &job):
             return None
-        y, states, gates = compute(self, &job, initial, keep, parameters)
+        y, states, gates = compute(self, &job, initial, keep, owned)
         results = PyTuple_New(self.states + 2)
         for i in range(self.states):
             state = state_at(self, &job, states, i, 1)
@@ -166,11 +182,12 @@ cdef class Fast:
         cdef cnp.ndarray y, states, gates
         cdef bint keep = bool(return_caches)
         cdef tuple results
-        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, parameters):
+        cdef object owned = own(parameters)
+        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, owned):
             return None
         if not take_states(self, &job, initial, True) or not choose(self, &job):
             return None
-        y, states, gates = compute(self, &job, initial, keep, parameters)
+        y, states, gates = compute(self, &job, initial, keep, owned)
         results = PyTuple_New(self.states + 2)
         give(results, 0, whole(self, &job, states, 0))
         give(results, 1, whole_y(self, &job, y, 3))
