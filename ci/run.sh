@@ -103,6 +103,7 @@ for isa in $isas; do
     part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa pytest"
 done
 part 'README: demo' readme demo 'pip install . && python -m cyrnn'
+part 'wheels' bash "$tree/ci/wheels/run.sh"
 
 printf '\n=== %d s in all\n' "$SECONDS"
 [ ${#failed[@]} = 0 ] || printf 'FAILED: %s\n' "${failed[@]}"

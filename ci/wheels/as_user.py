@@ -1,0 +1,26 @@
+"""In a new environment, after `pip install` of the wheel: python as_user.py LIST, what `pip list --format=json` said.
+
+NumPy came along and nothing else, and importing cyrnn costs under 15 ms beyond NumPy.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+MOST_MILLISECONDS = 15.0
+#: the least of so many, since whatever else this machine does only adds to it
+RUNS = 20
+CLOCK = (
+    "import numpy, time; start = time.perf_counter(); import cyrnn; print((time.perf_counter() - start) * 1e3)"
+)
+
+installed = {package["name"]: package["version"] for package in json.loads(Path(sys.argv[1]).read_bytes())}
+assert installed.keys() == {"cyrnn", "numpy"}, installed
+times = [
+    float(subprocess.run([sys.executable, "-I", "-c", CLOCK], capture_output=True, text=True, check=True).stdout)
+    for _ in range(RUNS)
+]
+python = "Python " + sys.version.split()[0]
+print(f"{python}: NumPy {installed['numpy']} and nothing else; import cyrnn {min(times):.1f} ms beyond NumPy's")
+assert min(times) < MOST_MILLISECONDS, times
