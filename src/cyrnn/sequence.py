@@ -82,6 +82,9 @@ def step(panels: Panels, x: Array, states: Array) -> Array:
 
 def hidden_states(panels: Panels, x: Array, initial: Sequence[Array | None]) -> Array:
     """Return the hidden states alone, (T, m, n_a): no head, nothing for the backward pass."""
+    compiled = panels.calls.hidden(panels, x, tuple(None if state is None else state.T for state in initial))
+    if compiled is not None:
+        return cast(Array, compiled)
     T, m, _ = x.shape
     states = begin(panels, T, m, initial)
     advance(panels, x, states)

@@ -147,55 +147,92 @@ cdef class Fast:
         for i, name in enumerate(cell.cache):
             self.kind[i], self.index[i] = place(cell, name)
 
-    # ---- the two calls ------------------------------------------------------------------------------------------
+    # ---- the calls ----------------------------------------------------------------------------------------------
 
     def step(self, xt, tuple initial, parameters, return_caches):
         """Return (*next states, y, cache) for xt (n_x, m) and initial states (n_a, m); or None."""
         cdef Job job
-        cdef Py_ssize_t i
-        cdef cnp.ndarray y, states, gates
+        cdef Run* run = &job.run
+        cdef Py_ssize_t i, size, kept = self.kept if return_caches else 0
+        cdef cnp.npy_intp dims[2]
+        cdef cnp.ndarray values, y
         cdef PyObject* previous[MOST_STATES]
         cdef PyObject* following[MOST_STATES]
-        cdef bint keep = bool(return_caches)
         cdef tuple results
-        cdef object owned = own(parameters)
-        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, owned):
+        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, parameters):
             return None
         if not take_states(self, &job, initial, False) or not choose(self, &job):
             return None
-        y, states, gates = compute(self, &job, initial, keep, owned)
+        # small arrays cost more than small steps: next states and gates are views of one block, or the block itself
+        size = run.m * run.n_a
+        dims[0], dims[1] = (self.states + kept) * run.n_a, run.m
+        values = PyArray_EMPTY(2, dims, job.typenum, job.column != job.item)
+        dims[0] = run.n_y
+        y = PyArray_EMPTY(2, dims, job.typenum, job.y_column != job.item)
+        run.columns = run.m
+        run.states = <real*> cnp.PyArray_DATA(values)
+        run.state = size
+        run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
+        run.y = <real*> cnp.PyArray_DATA(y)
+        start = start_at(self, &job, initial)
+        execute(self, &job, parameters)
         results = PyTuple_New(self.states + 2)
         for i in range(self.states):
-            state = state_at(self, &job, states, i, 1)
+            state = values if self.states + kept == 1 else state_at(self, &job, values, i * size)
             following[i] = <PyObject*> state
             previous[i] = <PyObject*> initial[i]
             give(results, i, state)
-        give(results, self.states, whole_y(self, &job, y, 2))
-        give(results, self.states + 1,
-             cache(self, &job, gates, 0, xt, previous, following, parameters) if keep else None)
+        give(results, self.states, y)
+        give(results, self.states + 1, cache(self, &job, values, self.states * size, xt, previous, following,
+                                             parameters) if return_caches else None)
         return results
 
     def sequence(self, x, tuple initial, parameters, return_caches):
         """Return (a, y, *other states, caches) for x (n_x, m, T_x) and initial states (n_a, m); or None."""
         cdef Job job
-        cdef Py_ssize_t i
-        cdef cnp.ndarray y, states, gates
-        cdef bint keep = bool(return_caches)
+        cdef Run* run = &job.run
+        cdef Py_ssize_t i, kept = self.kept if return_caches else 0
+        cdef cnp.npy_intp dims[4]
+        cdef cnp.ndarray y, states, gates = None
         cdef tuple results
-        cdef object owned = own(parameters)
-        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, owned):
+        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, parameters):
             return None
         if not take_states(self, &job, initial, True) or not choose(self, &job):
             return None
-        y, states, gates = compute(self, &job, initial, keep, owned)
+        states = start_of_sequence(self, &job, initial)
+        dims[0], dims[1], dims[2], dims[3] = run.T, run.n_y, run.m, run.n_a
+        y = PyArray_EMPTY(3, dims, job.typenum, 0)
+        run.y = <real*> cnp.PyArray_DATA(y)
+        if kept:
+            dims[1] = kept
+            gates = PyArray_EMPTY(4, dims, job.typenum, 0)
+            run.gates = <real*> cnp.PyArray_DATA(gates)
+        execute(self, &job, parameters)
         results = PyTuple_New(self.states + 2)
         give(results, 0, whole(self, &job, states, 0))
-        give(results, 1, whole_y(self, &job, y, 3))
+        give(results, 1, whole_y(self, &job, y))
         for i in range(1, self.states):
             give(results, i + 1, whole(self, &job, states, i))
         give(results, self.states + 1,
-             (caches(self, &job, states, gates, x, initial, parameters), x) if keep else None)
+             (caches(self, &job, states, gates, x, initial, parameters), x) if return_caches else None)
         return results
+
+    def hidden(self, panels, x, tuple initial):
+        """Return the hidden states (T, m, n_a) for x (T, m, n_x) and initial states (n_a, m); or None. No head."""
+        cdef Job job
+        cdef cnp.npy_intp dims[3]
+        cdef cnp.npy_intp strides[3]
+        cdef cnp.ndarray states
+        if not take_rows(self, &job, panels, x, 3) or not take_states(self, &job, initial, True):
+            return None
+        if not choose(self, &job):
+            return None
+        states = start_of_sequence(self, &job, initial)
+        if run_forward(&job):
+            raise MemoryError("cyrnn: no memory for the work area")
+        dims[0], dims[1], dims[2] = job.run.T, job.run.m, job.run.n_a
+        strides[0], strides[1], strides[2] = job.run.m * job.column, job.column, job.unit
+        return view(states, strides[0], 3, dims, strides)
 
     def advance(self, panels, x, states):
         """Return the states (S, m, n_a) one step after `states`, for x (m, n_x); or None. No head, no cache."""
@@ -203,18 +240,11 @@ cdef class Fast:
         cdef Run* run = &job.run
         cdef cnp.npy_intp dims[3]
         cdef cnp.ndarray out
-        if not take_dtype(self, &job, x, 2):
-            return None
-        run.T = 1
-        run.m, run.n_x = cnp.PyArray_DIM(<cnp.ndarray> x, 0), cnp.PyArray_DIM(<cnp.ndarray> x, 1)
-        if run.m == 0 or not take_panels(self, &job, panels):
+        if not take_rows(self, &job, panels, x, 2):
             return None
         dims[0], dims[1], dims[2] = self.states, run.m, run.n_a
         if not is_block(states, &job, dims):
             return None
-        run.x_t = 0
-        run.x_m = cnp.PyArray_STRIDE(<cnp.ndarray> x, 0) // job.item
-        run.x_k = cnp.PyArray_STRIDE(<cnp.ndarray> x, 1) // job.item
         out = PyArray_EMPTY(3, dims, job.typenum, 0)
         run.columns = run.m
         run.initial = <const real*> cnp.PyArray_DATA(<cnp.ndarray> states)

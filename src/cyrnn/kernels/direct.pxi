@@ -98,7 +98,8 @@ cdef int forward_batch(const Run* run) noexcept nogil:
     y = z + gates * z_gate                     # (n_y, m), likewise
     # lanes behind the last column are computed too; left as malloc had them, they read as subnormal float32:
     # lstm_forward (3,5,10,7) took 16.1 us so, 7.1 cleared (Xeon with AVX-512, 2026-11-23)
-    memset(z, 0, gates * z_gate * sizeof(real))
+    for g in range(gates):
+        store(z + g * z_gate + n * m, splat(0))
     block.rows = 1
     block.n = n * m
     block.z = z
@@ -143,32 +144,42 @@ cdef int forward_batch(const Run* run) noexcept nogil:
     return 0
 
 
+cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row, const real* x, Py_ssize_t x_m, Py_ssize_t x_k,
+                               Py_ssize_t R) noexcept nogil:
+    """acc (R) += W x for LANES rows of W and LANES k."""
+    cdef vec square[MAX_LANES]
+    cdef Py_ssize_t i, r
+    load_turned(W, row, square)
+    for i in range(LANES):
+        for r in range(R):
+            acc[r] = fma(splat(x[r * x_m + i * x_k]), square[i], acc[r])
+
+
 cdef inline void extend_turning(vec* acc, const real** W, const Py_ssize_t* rows, const Py_ssize_t* units,
                                 Py_ssize_t K, const real* x, Py_ssize_t x_m, Py_ssize_t x_k,
                                 Py_ssize_t R) noexcept nogil:
     """acc (4, R) += W x, k ascending: four matrices of units[v] rows each (unit stride in k), R columns of x."""
-    cdef Py_ssize_t k = 0, i, r, v, left
-    cdef vec square[MAX_LANES]
-    cdef vec s
+    cdef Py_ssize_t k = 0, left, i, r, v
+    cdef real column[MAX_LANES]
+    if (min(min(units[0], units[1]), min(units[2], units[3])) >= LANES
+            and rows[1] == rows[0] and rows[2] == rows[0] and rows[3] == rows[0]):
+        while k + LANES <= K:                   # written out, so that the sums stay in registers
+            extend_square(acc, W[0] + k, rows[0], x + k * x_k, x_m, x_k, R)
+            extend_square(acc + R, W[1] + k, rows[0], x + k * x_k, x_m, x_k, R)
+            extend_square(acc + 2 * R, W[2] + k, rows[0], x + k * x_k, x_m, x_k, R)
+            extend_square(acc + 3 * R, W[3] + k, rows[0], x + k * x_k, x_m, x_k, R)
+            k += LANES
     while k < K:
-        left = K - k
+        left = min(K - k, LANES)
         for v in range(4):
-            if units[v] <= 0:
-                continue
-            if units[v] >= LANES and left >= LANES:
-                for i in range(LANES):
-                    square[i] = load(W[v] + i * rows[v] + k)
-                transpose(square)
-                for i in range(LANES):
+            if units[v] >= LANES and left == LANES:
+                extend_square(acc + v * R, W[v] + k, rows[v], x + k * x_k, x_m, x_k, R)
+            elif units[v] > 0:
+                for i in range(k, k + left):
+                    pack_lanes(W[v] + i, rows[v], 1, min(units[v], LANES), 1, column, LANES)
                     for r in range(R):
-                        acc[v * R + r] = fma(splat(x[r * x_m + (k + i) * x_k]), square[i], acc[v * R + r])
-            else:
-                for i in range(min(left, LANES)):
-                    pack_lanes(W[v] + k + i, rows[v], 1, min(units[v], LANES), 1, <real*> square, LANES)
-                    for r in range(R):
-                        s = splat(x[r * x_m + (k + i) * x_k])
-                        acc[v * R + r] = fma(s, load(<real*> square), acc[v * R + r])
-        k += LANES
+                        acc[v * R + r] = fma(splat(x[r * x_m + i * x_k]), load(column), acc[v * R + r])
+        k += left
 
 
 cdef inline void step_turning(const Run* run, Py_ssize_t R) noexcept nogil:

@@ -58,37 +58,66 @@ cdef bint choose(Fast fast, Job* job) except -1:
     return True
 
 
-cdef tuple compute(Fast fast, Job* job, tuple initial, bint keep, object parameters):
-    """Allocate the results, run, and return y, states, gates (None where they are not kept)."""
+cdef object start_at(Fast fast, Job* job, tuple initial):
+    """Let a step start from the given states where they lie, if they lie as kernels read them; else from a copy.
+
+    Returns what must live as long as the step: the copy, or None.
+    """
     cdef Run* run = &job.run
-    cdef Py_ssize_t T = run.T, m = run.m, n = run.n_a, i
-    cdef cnp.npy_intp dims[4]
-    cdef cnp.ndarray states, y, start
-    cdef cnp.ndarray gates = None
-    cdef char* slot
-    cdef int failed
-    dims[0], dims[1], dims[2], dims[3] = fast.states, T + 1, m, n
-    states = PyArray_EMPTY(4, dims, job.typenum, 0)
-    dims[0], dims[1], dims[2] = T, run.n_y, m
-    y = PyArray_EMPTY(3, dims, job.typenum, 0)
-    run.gates = NULL
-    if keep and fast.kept:
-        dims[0], dims[1], dims[2] = T, fast.kept, m
-        gates = PyArray_EMPTY(4, dims, job.typenum, 0)
-        run.gates = <real*> cnp.PyArray_DATA(gates)
-    run.columns = m
-    run.initial = <const real*> cnp.PyArray_DATA(states)
-    run.states = <real*> (<char*> cnp.PyArray_DATA(states) + m * n * job.item)
-    run.state = run.initial_state = (T + 1) * m * n
-    run.y = <real*> cnp.PyArray_DATA(y)
+    cdef cnp.ndarray start, first = initial[0]
+    cdef cnp.npy_intp size = fast.states * run.m * run.n_a
+    cdef Py_ssize_t i, apart = 0
+    cdef bint as_they_lie = fast.states <= 2
     for i in range(fast.states):
-        slot = <char*> run.initial + i * (T + 1) * m * n * job.item
+        start = initial[i]
+        apart = <const char*> cnp.PyArray_DATA(start) - <const char*> cnp.PyArray_DATA(first)
+        as_they_lie = (as_they_lie and apart % job.item == 0
+                       and (run.n_a == 1 or cnp.PyArray_STRIDE(start, 0) == job.unit)
+                       and (run.m == 1 or cnp.PyArray_STRIDE(start, 1) == job.column))
+    if as_they_lie:
+        run.initial = <const real*> cnp.PyArray_DATA(first)
+        run.initial_state = apart // job.item
+        return None
+    start = PyArray_EMPTY(1, &size, job.typenum, 0)
+    run.initial = <const real*> cnp.PyArray_DATA(start)
+    run.initial_state = run.m * run.n_a
+    fill(fast, job, <char*> run.initial, run.initial_state, initial)
+    return start
+
+
+cdef void fill(Fast fast, const Job* job, char* out, Py_ssize_t state, tuple initial):
+    """Write the initial states, `state` elements apart, as the results will lie; None stands for zeros."""
+    cdef const Run* run = &job.run
+    cdef cnp.ndarray start
+    cdef Py_ssize_t i
+    for i in range(fast.states):
         if initial[i] is None:
-            memset(slot, 0, m * n * job.item)
+            memset(out, 0, run.m * run.n_a * job.item)
         else:
             start = initial[i]
-            copy(slot, job.unit, job.column, <const char*> cnp.PyArray_DATA(start), cnp.PyArray_STRIDE(start, 0),
-                 cnp.PyArray_STRIDE(start, 1), n, m, job.item)
+            copy(out, job.unit, job.column, <const char*> cnp.PyArray_DATA(start), cnp.PyArray_STRIDE(start, 0),
+                 cnp.PyArray_STRIDE(start, 1), run.n_a, run.m, job.item)
+        out += state * job.item
+
+
+cdef cnp.ndarray start_of_sequence(Fast fast, Job* job, tuple initial):
+    """Allocate the states of every step, (S, T + 1, ...), and fill in the initial ones."""
+    cdef Run* run = &job.run
+    cdef cnp.npy_intp dims[4]
+    cdef cnp.ndarray states
+    dims[0], dims[1], dims[2], dims[3] = fast.states, run.T + 1, run.m, run.n_a
+    states = PyArray_EMPTY(4, dims, job.typenum, 0)
+    run.columns = run.m
+    run.gates = NULL
+    run.initial = <const real*> cnp.PyArray_DATA(states)
+    run.states = <real*> (<char*> cnp.PyArray_DATA(states) + run.m * run.n_a * job.item)
+    run.state = run.initial_state = (run.T + 1) * run.m * run.n_a
+    fill(fast, job, <char*> cnp.PyArray_DATA(states), run.state, initial)
+    return states
+
+
+cdef int execute(Fast fast, Job* job, object parameters) except -1:
+    cdef int failed
     if is_short(job):
         failed = work(fast, job)
     else:
@@ -98,7 +127,7 @@ cdef tuple compute(Fast fast, Job* job, tuple initial, bint keep, object paramet
             failed = work(fast, job)
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
-    return y, states, gates
+    return 0
 
 
 cdef inline bint is_short(const Job* job) noexcept nogil:

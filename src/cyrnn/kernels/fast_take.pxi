@@ -125,6 +125,21 @@ cdef bint take_panels(Fast fast, Job* job, object panels) except -1:
     return run.n_a > 0 and run.n_y > 0
 
 
+cdef bint take_rows(Fast fast, Job* job, object panels, object given, int nd) except -1:
+    """Take panels and x as kernels have it: (T, m, n_x), or (m, n_x) of a single step."""
+    cdef Run* run = &job.run
+    cdef cnp.ndarray x
+    if not take_dtype(fast, job, given, nd):
+        return False
+    x = given
+    run.T = cnp.PyArray_DIM(x, 0) if nd == 3 else 1
+    run.x_t = cnp.PyArray_STRIDE(x, 0) // job.item if nd == 3 else 0
+    run.m, run.n_x = cnp.PyArray_DIM(x, nd - 2), cnp.PyArray_DIM(x, nd - 1)
+    run.x_m, run.x_k = cnp.PyArray_STRIDE(x, nd - 2) // job.item, cnp.PyArray_STRIDE(x, nd - 1) // job.item
+    job.packed = True
+    return run.m > 0 and run.T > 0 and take_panels(fast, job, panels)
+
+
 cdef bint take_states(Fast fast, Job* job, tuple initial, bint optional) except -1:
     cdef Py_ssize_t i
     for i in range(fast.states):

@@ -19,14 +19,14 @@ cdef inline int give(tuple out, Py_ssize_t i, object item) except -1:
     return PyTuple_SetItem(out, i, item)
 
 
-cdef cnp.ndarray state_at(Fast fast, const Job* job, cnp.ndarray states, Py_ssize_t state, Py_ssize_t slot):
-    """One state (n_a, m) at one slot; slot 0 is the initial one."""
+cdef cnp.ndarray state_at(Fast fast, const Job* job, cnp.ndarray base, Py_ssize_t first):
+    """One state or gate of one step, (n_a, m), from that element of base on."""
     cdef const Run* run = &job.run
     cdef cnp.npy_intp dims[2]
     cdef cnp.npy_intp strides[2]
     dims[0], dims[1] = run.n_a, run.m
     strides[0], strides[1] = job.unit, job.column
-    return view(states, (state * (run.T + 1) + slot) * run.m * run.n_a * job.item, 2, dims, strides)
+    return view(base, first * job.item, 2, dims, strides)
 
 
 cdef cnp.ndarray whole(Fast fast, const Job* job, cnp.ndarray states, Py_ssize_t state):
@@ -39,29 +39,25 @@ cdef cnp.ndarray whole(Fast fast, const Job* job, cnp.ndarray states, Py_ssize_t
     return view(states, (state * (run.T + 1) + 1) * run.m * run.n_a * job.item, 3, dims, strides)
 
 
-cdef cnp.ndarray whole_y(Fast fast, const Job* job, cnp.ndarray y, int nd):
-    """The predictions: (n_y, m, T), or (n_y, m) of a single step."""
+cdef cnp.ndarray whole_y(Fast fast, const Job* job, cnp.ndarray y):
+    """The predictions (n_y, m, T)."""
     cdef const Run* run = &job.run
     cdef cnp.npy_intp dims[3]
     cdef cnp.npy_intp strides[3]
     dims[0], dims[1], dims[2] = run.n_y, run.m, run.T
     strides[0], strides[1], strides[2] = job.y_unit, job.y_column, run.m * run.n_y * job.item
-    return view(y, 0, nd, dims, strides)
+    return view(y, 0, 3, dims, strides)
 
 
-cdef tuple cache(Fast fast, const Job* job, cnp.ndarray gates, Py_ssize_t t, object xt, PyObject** previous,
+cdef tuple cache(Fast fast, const Job* job, cnp.ndarray gates, Py_ssize_t first, object xt, PyObject** previous,
                  PyObject** following, object parameters):
-    """The notebook's tuple for one step."""
+    """The notebook's tuple for one step, whose gates stand from that element of `gates` on."""
     cdef const Run* run = &job.run
-    cdef cnp.npy_intp dims[2]
-    cdef cnp.npy_intp strides[2]
     cdef Py_ssize_t i
     cdef tuple out = PyTuple_New(fast.places)
-    dims[0], dims[1] = run.n_a, run.m
-    strides[0], strides[1] = job.unit, job.column
     for i in range(fast.places):
         if fast.kind[i] == GATE:
-            give(out, i, view(gates, (t * fast.kept + fast.index[i]) * run.m * run.n_a * job.item, 2, dims, strides))
+            give(out, i, state_at(fast, job, gates, first + fast.index[i] * run.m * run.n_a))
         elif fast.kind[i] == NEXT:
             give(out, i, <object> following[fast.index[i]])
         elif fast.kind[i] == PREVIOUS:
@@ -83,20 +79,20 @@ cdef list caches(Fast fast, const Job* job, cnp.ndarray states, cnp.ndarray gate
     cdef PyObject* following[MOST_STATES]
     cdef list steps = [[] for i in range(fast.states)]                 # owns what the pointers point to
     cdef list out = PyList_New(run.T)
-    cdef Py_ssize_t t, i
+    cdef Py_ssize_t t, i, size = run.m * run.n_a
     cdef object state
     dims[0], dims[1] = run.n_x, run.m
     strides[0], strides[1] = cnp.PyArray_STRIDE(x, 0), cnp.PyArray_STRIDE(x, 1)
     for i in range(fast.states):
-        state = state_at(fast, job, states, i, 0) if initial[i] is None else initial[i]
+        state = state_at(fast, job, states, i * run.state) if initial[i] is None else initial[i]
         (<list> steps[i]).append(state)
         previous[i] = <PyObject*> state
     for t in range(run.T):
         for i in range(fast.states):
-            state = state_at(fast, job, states, i, t + 1)
+            state = state_at(fast, job, states, i * run.state + (t + 1) * size)
             (<list> steps[i]).append(state)
             following[i] = <PyObject*> state
-        state = cache(fast, job, gates, t, view(x, t * cnp.PyArray_STRIDE(x, 2), 2, dims, strides), previous,
+        state = cache(fast, job, gates, t * fast.kept * size, view(x, t * cnp.PyArray_STRIDE(x, 2), 2, dims, strides), previous,
                       following, parameters)
         Py_INCREF(state)
         PyList_SetItem(out, t, state)

@@ -152,6 +152,14 @@ cdef Py_ssize_t packed_elements(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates
     return vectors(units, gates) * LANES * K
 
 
+cdef inline void load_turned(const real* p, Py_ssize_t row, vec* square) noexcept nogil:
+    """square[k] = column k of the LANES by LANES elements at p, whose rows are `row` apart."""
+    cdef Py_ssize_t i
+    for i in range(LANES):
+        square[i] = load(p + i * row)
+    transpose(square)
+
+
 cdef void pack_lanes(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t K,
                      real* out, Py_ssize_t out_k) noexcept nogil:
     """out[k * out_k + lane] = W[lane, k] for the first n lanes, 0 for the others.
@@ -162,9 +170,7 @@ cdef void pack_lanes(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n
     cdef Py_ssize_t i, k = 0
     if col == 1 and n == LANES:
         while k + LANES <= K:
-            for i in range(LANES):
-                square[i] = load(W + i * row + k)
-            transpose(square)
+            load_turned(W + k, row, square)
             for i in range(LANES):
                 store(out + (k + i) * out_k, square[i])
             k += LANES
