@@ -1,0 +1,222 @@
+"""Calls whose arrays all stand at the edge of their memory; test_guard_pages.py runs this file as a program.
+
+    python guard_cases.py GROUP
+
+Each case goes to standard output before it runs, so that the last line says what a fault was met in. Each call is made
+twice, at the edge and on ordinary arrays: the results must have the same bits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from guards import SIDES, guarded
+from problems import CELLS, DTYPES, Problem, isa_in_use, make, results, run_cell, run_sequence
+
+import cyrnn
+from cyrnn.kernels import dispatch
+from cyrnn.sequence import step
+
+SIZES = range(1, 68)
+#: what the other sizes are while one takes all of SIZES: so many cases of each
+OTHERS = {"n_x": (3, 17, 1, 8), "n_a": (5, 16, 33, 1), "n_y": (2, 19, 1, 4), "m": (3, 1, 17, 2), "T_x": (2, 1, 3, 1)}
+#: how arrays may lie in memory, besides in C order
+LAYOUTS = {
+    "C": lambda a: np.array(a, order="C"),
+    "F": lambda a: np.array(a, order="F"),
+    "apart": lambda a: apart(a),
+    "backward": lambda a: np.array(np.flip(a), order="C")[(slice(None, None, -1),) * a.ndim],
+}
+
+
+def apart(a: np.ndarray) -> np.ndarray:
+    """Every second element of a larger array, from its first to its last."""
+    memory = np.empty([2 * n - 1 for n in a.shape], a.dtype)
+    view = memory[(slice(None, None, 2),) * a.ndim]
+    view[...] = a
+    return view
+
+
+def draw(*shape: int, dtype) -> np.ndarray:
+    return np.random.RandomState(sum(shape)).standard_normal(shape).astype(dtype)
+
+
+def sweep(*names: str) -> Iterator[tuple[int, dict[str, int]]]:
+    """Each of the names through SIZES, the others through OTHERS; with the number of the case."""
+    for swept in names:
+        for size in SIZES:
+            for i in range(4):
+                yield size + i, {name: OTHERS[name][(size + i + j) % 4] for j, name in enumerate(names)} | {swept: size}
+
+
+def check(name: str, call: Callable[..., list], *inputs, layout: str = "C") -> None:
+    """Compare what `call` returns for arrays, or problems, at the edge and elsewhere."""
+    lay = LAYOUTS[layout]
+    want = call(*inputs)
+    for side in SIDES:
+        os.write(1, f"{name}, {layout}, {side}\n".encode())
+        with guarded(side):
+            got = call(*(value.map(lay) if isinstance(value, Problem) else lay(value) for value in inputs))
+        assert [value.tobytes() for value in got] == [value.tobytes() for value in want], "other bits"
+
+
+def filled(function, *inputs, shape, last=()) -> list:
+    """The output of a function of the face, which is its last argument."""
+    out = np.empty(shape, inputs[0].dtype)
+    function(*inputs, *last, out)
+    return [out]
+
+
+# ---- the face ---------------------------------------------------------------------------------------------------
+
+
+def activations(face, dtype) -> None:
+    for n in SIZES:
+        for name in ("exp", "tanh", "sigmoid"):
+            function = getattr(face, name)
+            check(f"{name} {n}", lambda x, f=function: filled(f, x, shape=x.shape), draw(n, dtype=dtype))
+        for shape in {(n, other) for other in OTHERS["m"]} | {(other, n) for other in OTHERS["n_y"]}:
+            check(f"softmax {shape}", lambda z: filled(face.softmax, z, shape=z.shape), draw(*shape, dtype=dtype))
+
+
+def packed(face, *matrices: np.ndarray) -> np.ndarray:
+    out = np.empty(face.packed_size(*matrices[0].shape, len(matrices)), matrices[0].dtype)
+    for gate, W in enumerate(matrices):
+        face.pack(W, gate, len(matrices), out)
+    return out
+
+
+def pack(face, dtype) -> None:
+    for i, sizes in sweep("n_a", "n_x"):
+        for gates in (1, 3, 4):
+            W = [draw(sizes["n_a"], sizes["n_x"], dtype=dtype) for _ in range(gates)]
+            for layout in LAYOUTS if i % 4 == 0 else ("C", "F"):
+                check(f"pack {gates} {sizes}", lambda *W: [packed(face, *W)], *W, layout=layout)
+
+
+def forward(face, dtype) -> None:
+    for cell in CELLS:
+        for i, sizes in sweep("n_x", "n_a", "m", "T_x"):
+            problem = make(cell, dtype, **sizes)
+            first = i % sizes["m"] if i % 3 == 0 else 0
+            name = f"forward {cell.name} {sizes} from column {first}, {'with' if i % 2 else 'no'} gates"
+            check(name, lambda p, f=first, g=i % 2: run_face(face, p, f, g), problem, layout=list(LAYOUTS)[i % 4])
+
+
+def run_face(face, problem: Problem, first: int, gates: int) -> list:
+    """Pack, and run all steps of the columns from the first on; what is not run stays as it was."""
+    cell, p, x = problem.cell, problem.parameters, problem.x
+    n_a, m = problem.initial[0].shape
+    W_a = [p[gate.W_a][:, :n_a] for gate in cell.gates]
+    W_x = [p[gate.W_x][:, p[gate.W_x].shape[1] - len(x) :] for gate in cell.gates]
+    weights = packed(face, *W_x), packed(face, *W_a), packed(face, *(p[gate.b] for gate in cell.gates))
+    states = np.zeros((len(cell.states), x.shape[2] + 1, m, n_a), x.dtype)
+    states[:, 0] = [value.T for value in problem.initial]
+    kept = np.zeros((x.shape[2], len(cell.stored_gates), m, n_a), x.dtype) if gates and cell.stored_gates else None
+    face.forward(cell.name, x.transpose(2, 1, 0), *weights, states, kept, first)
+    return [states] if kept is None else [states, kept]
+
+
+def head(face, dtype) -> None:
+    for _, sizes in sweep("m", "n_a", "n_y"):
+        m, n_a, n_y = sizes.values()
+        a, Wy, by = draw(m, n_a, dtype=dtype), draw(n_y, n_a, dtype=dtype), draw(n_y, 1, dtype=dtype)
+
+        def call(a, Wy, by):
+            return filled(face.head, a, packed(face, Wy), packed(face, by), shape=(len(a), len(Wy)))
+
+        check(f"head {sizes}", call, a, Wy, by)
+
+
+# ---- the public functions ---------------------------------------------------------------------------------------
+
+
+def cell_calls(face, dtype) -> None:
+    """One step: the direct ways from a dict, the packed way, and the step of a stream."""
+    for cell in CELLS:
+        for i, sizes in sweep("n_x", "n_a", "n_y", "m"):
+            problem = make(cell, dtype, **sizes, T_x=1)
+            name, layout = f"{cell.name} {sizes}", list(LAYOUTS)[i % 4]
+            check(f"cell call {name}", lambda p: one_step(p), problem, layout=layout)
+            if i % 2:
+                check(f"packed cell call {name}", lambda p: one_step(with_panels(p)), problem, layout=layout)
+                check(f"stream {name}", lambda p: [stream_step(p)], problem, layout=layout)
+
+
+def one_step(problem: Problem) -> list:
+    done = run_cell(problem)
+    return [*done.states, done.y, *done.cache[:-1]]
+
+
+def with_panels(problem: Problem) -> Problem:
+    return Problem(problem.cell, cyrnn.pack(problem.parameters), problem.x, problem.initial)
+
+
+def stream_step(problem: Problem) -> np.ndarray:
+    panels = cyrnn.pack(problem.parameters).panels
+    return step(panels, problem.x[:, :, 0].T, np.array([value.T for value in problem.initial]))
+
+
+def sequence_calls(face, dtype) -> None:
+    for cell in CELLS:
+        for i, sizes in sweep("n_x", "n_a", "n_y", "m", "T_x"):
+            problem = make(cell, dtype, **sizes)
+            name, layout = f"{cell.name} {sizes}", list(LAYOUTS)[i % 4]
+            keep = i % 3 > 0
+            check(
+                f"sequence {name}", lambda p, k=keep: results(run_sequence(p, return_caches=k)), problem, layout=layout
+            )
+            if i % 2:
+                check(
+                    f"packed sequence {name}", lambda p: results(run_sequence(with_panels(p))), problem, layout=layout
+                )
+
+
+# ---- faults made on purpose: the guards at work -----------------------------------------------------------------
+
+
+def touch(side: str, change: bool) -> None:
+    """Read, or write, the element beyond an array; the last one within is no fault."""
+    with guarded(side):
+        x = np.ones(5)
+    beyond = x.ctypes.data + (x.nbytes if side == "end" else -x.itemsize)
+    within = x.ctypes.data + (x.nbytes - x.itemsize if side == "end" else 0)
+    for address in (within, beyond):
+        os.write(1, f"{'beyond' if address == beyond else 'within'} the {side}\n".encode())
+        place = ctypes.c_double.from_address(address)
+        place.value = 2 if change else place.value
+
+
+def short(function: str, which: int) -> None:
+    """Tell a kernel of one element more than its input (0), or its output (1), has."""
+    face = dispatch.kernels.of(np.dtype(np.float32))
+    with guarded("end"):
+        given = [np.ones(5, np.float32), np.empty(5, np.float32)]
+    given[1 - which] = np.ones(6, np.float32)
+    given[which] = np.lib.stride_tricks.as_strided(given[which], (6,))
+    os.write(1, f"beyond the {'output' if which else 'input'} of {function}\n".encode())
+    getattr(face, function)(*given)
+
+
+FAULTS = {
+    "read-end": lambda: touch("end", False),
+    "read-start": lambda: touch("start", False),
+    "write-end": lambda: touch("end", True),
+    "write-start": lambda: touch("start", True),
+    "kernel-reads": lambda: short("exp", 0),
+    "kernel-writes": lambda: short("exp", 1),
+}
+GROUPS = {function.__name__: function for function in (activations, pack, forward, head, cell_calls, sequence_calls)}
+
+if __name__ == "__main__":
+    if sys.argv[1] in FAULTS:
+        FAULTS[sys.argv[1]]()
+    else:
+        for dtype in DTYPES:
+            os.write(1, f"{isa_in_use()} {dtype}\n".encode())
+            GROUPS[sys.argv[1]](dispatch.kernels.of(dtype), dtype)
+    os.write(1, b"done\n")
