@@ -159,7 +159,8 @@ cdef class Fast:
         cdef PyObject* previous[MOST_STATES]
         cdef PyObject* following[MOST_STATES]
         cdef tuple results
-        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, parameters):
+        cdef object owned = own(parameters)
+        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, owned):
             return None
         if not take_states(self, &job, initial, False) or not choose(self, &job):
             return None
@@ -175,7 +176,7 @@ cdef class Fast:
         run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
         run.y = <real*> cnp.PyArray_DATA(y)
         start = start_at(self, &job, initial)
-        execute(self, &job, parameters)
+        execute(self, &job, owned)
         results = PyTuple_New(self.states + 2)
         for i in range(self.states):
             state = values if self.states + kept == 1 else state_at(self, &job, values, i * size)
@@ -195,7 +196,8 @@ cdef class Fast:
         cdef cnp.npy_intp dims[4]
         cdef cnp.ndarray y, states, gates = None
         cdef tuple results
-        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, parameters):
+        cdef object owned = own(parameters)
+        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, owned):
             return None
         if not take_states(self, &job, initial, True) or not choose(self, &job):
             return None
@@ -207,7 +209,7 @@ cdef class Fast:
             dims[1] = kept
             gates = PyArray_EMPTY(4, dims, job.typenum, 0)
             run.gates = <real*> cnp.PyArray_DATA(gates)
-        execute(self, &job, parameters)
+        execute(self, &job, owned)
         results = PyTuple_New(self.states + 2)
         give(results, 0, whole(self, &job, states, 0))
         give(results, 1, whole_y(self, &job, y))
