@@ -71,6 +71,8 @@ build() {
     fi
 }
 
+sanitizers() { inside sanitizers 'extras test >../test.txt && pip install -q -r ../test.txt numpy && bash ci/sanitizers/run.sh'; }
+
 # A command of README.md, word for word, in an environment of its own
 readme() { # NAME COMMAND
     grep -qxF -- "$2" "$root/README.md" || { echo "README.md has no line: $2"; return 1; }
@@ -102,6 +104,7 @@ part "ISAs of this CPU: $isas" test -n "$isas"
 for isa in $isas; do
     part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa pytest"
 done
+part 'sanitizers' sanitizers
 part 'README: demo' readme demo 'pip install . && python -m cyrnn'
 part 'wheels' bash "$tree/ci/wheels/run.sh"
 
