@@ -71,7 +71,9 @@ build() {
     fi
 }
 
-sanitizers() { inside sanitizers 'extras test >../test.txt && pip install -q -r ../test.txt numpy && bash ci/sanitizers/run.sh'; }
+sanitizers() {
+    inside sanitizers 'extras test >../test.txt && pip install -q -r ../test.txt numpy && bash ci/sanitizers/run.sh'
+}
 
 # A command of README.md, word for word, in an environment of its own
 readme() { # NAME COMMAND
