@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# The wheel for aarch64, cross-compiled here, and the whole test suite on it under qemu: NEON, `baseline` and the
+# one-lane kernels. The ledger must have x86's hashes, bit for bit. As root on Debian:
+#     bash ci/wheels/arm64.sh [PYTEST-ARGUMENT...]
+source "$(dirname "${BASH_SOURCE[0]}")/elsewhere.sh"
+needs mmdebstrap:mmdebstrap qemu-aarch64-static:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
+
+register() { # let the kernel start aarch64 programs in any chroot, by the emulator of this system
+    local binfmt=/proc/sys/fs/binfmt_misc
+    [ -e $binfmt/status ] || mount -t binfmt_misc binfmt_misc $binfmt
+    [ -e $binfmt/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$binfmt/register
+}
+
+# setup.py with its own choice of kernels and flags; only the compiler and Python's headers are the other system's.
+cross_compile() {
+    local include
+    include=$(echo "$system"/usr/include/python3.*)
+    cd "$work/tree"
+    CC=aarch64-linux-gnu-gcc LDSHARED='aarch64-linux-gnu-gcc -shared' \
+        CFLAGS="-I$include -idirafter $system/usr/include" "$work/env/bin/python" - <<'PYTHON'
+import platform, runpy, sys
+platform.machine = lambda: "aarch64"
+sys.argv = ["setup.py", "-q", "bdist_wheel", "--plat-name", "linux_aarch64"]
+runpy.run_path("setup.py", run_name="__main__")
+PYTHON
+}
+
+say 'Debian for arm64: the first release whose Python has NumPy 2; its gcc is for tests/test_one_lane.py'
+register
+unpack trixie arm64 python3,python3-dev,gcc,libc6-dev
+version=$(inside python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+say "Wheel, for Python $version"
+"$python" -m venv "$work/env"
+"$work/env/bin/pip" install -q 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
+cross_compile
+install_inside "$version" "$(echo "$work"/tree/dist/cyrnn-*-cp311-abi3-linux_aarch64.whl)" aarch64
+
+say 'Ledger'
+inside python3 -c 'from cyrnn.kernels import dispatch as d; print(d.available()); assert d.kernels.isa == "neon"'
+inside python3 /tree/tests/ledger.py
+
+say 'Test suite'
+suite_inside "$version" "${@:--q}"
+say 'Done'
