@@ -27,7 +27,7 @@ print(*([value] if isinstance(value, str) else value), sep="\n")' "$1"
 podman_runs() { # whether it can be had, and starts a container that holds /bin/true
     if ! command -v podman runc mmdebstrap >/dev/null; then
         apt-get -q update && apt-get -q install -y --no-install-recommends podman runc mmdebstrap
-    fi >"$work/apt.log" 2>&1 || return
+    fi >"$work/apt.log" 2>&1 || { tail -n 5 "$work/apt.log" && return 1; }
     # shellcheck disable=SC2046
     tar -chPf - /bin/true $(ldd /bin/true | grep -o '/[^ ]*') | podman import -q - "$image-probe" >/dev/null &&
         podman run --rm "$image-probe" /bin/true
@@ -87,7 +87,7 @@ twine check --strict "$work"/sdist/*
 if [ -z "${WITHOUT_PODMAN:-}" ] && podman_runs; then
     with_podman
 else
-    echo '!!!!!! podman cannot run here: build, auditwheel repair and the tests are done WITHOUT cibuildwheel !!!!!!'
+    echo '!!!!!! cibuildwheel is NOT RUN, since podman cannot run here or is not wanted: the same follows by hand !!!!!!'
     by_hand
 fi
 
