@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The wheel as users get it: an sdist, and from it the wheel that cibuildwheel builds, repairs, audits and tests as
 # pyproject.toml says, in a container made here; then what a user can notice of it, on each CPython.
-#     bash ci/wheels/run.sh    in a tree without build products, as root on Debian
+#     bash ci/wheels/run.sh    as root on Debian
 # Where podman cannot run, or with WITHOUT_PODMAN=1, the same is done by hand on this machine. These wheels prove the
 # pipeline; releases come from the public images.
 set -euo pipefail
