@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backward_sentences import BACKWARD_SENTENCES, DA, LSTM_CACHES, RNN_CACHES
 from problems import cell_function, each_cell, make, run_cell, run_sequence
-from sentences import ADAM, LSTM, RNN, SENTENCES, WEIGHTS
+from sentences import ADAM, LSTM, RNN, WEIGHTS
+from sentences import SENTENCES as FORWARD_SENTENCES
 
 import cyrnn
 from cyrnn import _check
@@ -40,6 +42,10 @@ VALID = {
         "c0": LSTM.initial[1],
         "parameters": LSTM.parameters,
     },
+    "rnn_cell_backward": {"da_next": RNN.initial[0], "cache": RNN_CACHES[0][0]},
+    "rnn_backward": {"da": DA, "caches": RNN_CACHES},
+    "lstm_cell_backward": {"da_next": LSTM.initial[0], "dc_next": LSTM.initial[1], "cache": LSTM_CACHES[0][0]},
+    "lstm_backward": {"da": DA, "caches": LSTM_CACHES, "dc": LSTM.initial[1]},
     "pack": {"parameters": LSTM.parameters},
     "set_num_threads": {"n": cyrnn.get_num_threads()},
     "initialize_adam": {"parameters": {"W": WEIGHTS}},
@@ -51,6 +57,7 @@ VALID = {
         "t": 1,
     },
 }
+SENTENCES = FORWARD_SENTENCES + BACKWARD_SENTENCES
 each_sentence = pytest.mark.parametrize(
     ("sentence", "changes", "error"), SENTENCES, ids=[row[0][:60] for row in SENTENCES]
 )
@@ -73,8 +80,17 @@ def snapshot(arguments: dict) -> list:
     items = []
     for name, value in arguments.items():
         inside = value.items() if hasattr(value, "items") else [(None, value)]
-        items += [(name, key, id(item), np.asarray(item, object).tolist()) for key, item in inside]
+        items += [(name, key, id(item), content(item)) for key, item in inside]
     return items
+
+
+def content(value):
+    """The numbers in an array, or in any nest of tuples, lists and dicts of arrays."""
+    if isinstance(value, dict):
+        return {key: content(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [content(item) for item in value]
+    return np.asarray(value, object).tolist()
 
 
 @each_sentence

@@ -4,8 +4,12 @@
 """
 
 from .notebook import (
+    lstm_backward,
+    lstm_cell_backward,
     lstm_cell_forward,
     lstm_forward,
+    rnn_backward,
+    rnn_cell_backward,
     rnn_cell_forward,
     rnn_forward,
     sigmoid,
@@ -21,9 +25,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "initialize_adam",
+    "lstm_backward",
+    "lstm_cell_backward",
     "lstm_cell_forward",
     "lstm_forward",
     "pack",
+    "rnn_backward",
+    "rnn_cell_backward",
     "rnn_cell_forward",
     "rnn_forward",
     "sigmoid",

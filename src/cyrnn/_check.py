@@ -68,9 +68,7 @@ def computed_in(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def same_shape(function: str, argument: str, array: NDArray[Any], other: str, like: NDArray[Any]) -> None:
     """Refuse an array that is not of the shape of another."""
     if array.shape != like.shape:
-        raise ValueError(
-            f"{function}: {argument} has shape {array.shape}, expected {like.shape}: the shape of {other}"
-        )
+        raise ValueError(f"{function}: {argument} has shape {array.shape}, expected {like.shape}: the shape of {other}")
 
 
 # ---- one call of a cell --------------------------------------------------------------------------
@@ -147,10 +145,8 @@ class Call:
     def require_cell(self, packed: str, wanted: str) -> None:
         """Refuse parameters that are packed for another cell."""
         if packed != wanted:
-            raise MissingKeys(
-                f"{self.function}: parameters is packed for the cell {packed}, "
-                f"expected one packed for {wanted}"
-            )
+            said = f"parameters is packed for the cell {packed}, expected one packed for {wanted}"
+            raise MissingKeys(f"{self.function}: {said}")
 
     def require_dtype(self, packed: np.dtype[Any]) -> None:
         """Refuse arrays that ask for another dtype than that in which the parameters are packed."""
@@ -163,6 +159,53 @@ class Call:
             f"{self.function}: {argument} has dtype {array.dtype}{note}, "
             f"expected {packed}: parameters is packed in {packed}"
         )
+
+
+# ---- caches --------------------------------------------------------------------------------------
+
+
+def caches(function: str, value: object) -> dict[str, object]:
+    """Return the caches of the steps of a sequence, by what they are called in sentences."""
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{function}: caches is {_kind(value)}, expected the pair (list of T_x caches, x)")
+    if len(value) != 2:
+        raise ValueError(f"{function}: caches has {len(value)} entries, expected 2: (list of T_x caches, x)")
+    steps = value[0]
+    if not isinstance(steps, (tuple, list)):
+        raise TypeError(f"{function}: caches[0] is {_kind(steps)}, expected a list of T_x caches")
+    if not steps:
+        raise ValueError(f"{function}: caches[0] is empty, expected the cache of at least one step")
+    return {f"caches[0][{t}]": step for t, step in enumerate(steps)}
+
+
+def entries(function: str, argument: str, cache: object, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the entries of one cache by their names."""
+    if not isinstance(cache, (tuple, list)):
+        raise TypeError(f"{function}: {argument} is {_kind(cache)}, expected the tuple ({', '.join(names)})")
+    if len(cache) != len(names):
+        raise ValueError(
+            f"{function}: {argument} has {len(cache)} entries, expected {len(names)}: ({', '.join(names)})"
+        )
+    return dict(zip(names, cache, strict=True))
+
+
+def no_longer(function: str, argument: str, array: NDArray[Any], steps: int) -> None:
+    """Refuse gradients (n_a, m, T) of more steps than there are caches."""
+    if array.shape[2] > steps:
+        raise ValueError(
+            f"{function}: {argument} has shape {array.shape}, expected (n_a, m, T) with T <= {steps}: "
+            f"caches[0] has {steps} entries"
+        )
+
+
+def same_weights(function: str, step: str, value: object, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse the parameters of one step where they are not those of the first."""
+    given = mapping(function, f"parameters of {step}", value)
+    require_keys(function, f"parameters of {step}", given, weights)
+    for key, array in weights.items():
+        argument = f'parameters["{key}"] of {step}'
+        if not np.array_equal(as_array(function, argument, given[key]), array, equal_nan=True):
+            raise ValueError(f"{function}: {argument} differs from the first step's, expected the same in every step")
 
 
 # ---- mappings ------------------------------------------------------------------------------------
@@ -180,8 +223,7 @@ def mutable_mapping(function: str, argument: str, value: object) -> MutableMappi
     mapping(function, argument, value)
     if not isinstance(value, MutableMapping):
         raise TypeError(
-            f"{function}: {argument} is {_kind(value)}, which is read-only, "
-            "expected a dict: it is updated in place"
+            f"{function}: {argument} is {_kind(value)}, which is read-only, expected a dict: it is updated in place"
         )
     return value
 
@@ -209,9 +251,7 @@ def recognise(function: str, parameters: object, cells: Mapping[str, Mapping[str
         lacks = "; ".join(f"{_listed(keys)} for {name}" for name, keys in missing.items())
         raise MissingKeys(f"{function}: parameters lacks {lacks}; it has {_listed(given)}")
     if len(found) > 1:
-        raise ValueError(
-            f"{function}: parameters has the keys of {' and of '.join(found)}, expected those of one cell"
-        )
+        raise ValueError(f"{function}: parameters has the keys of {' and of '.join(found)}, expected those of one cell")
     return found[0]
 
 

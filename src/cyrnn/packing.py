@@ -77,6 +77,26 @@ def split_weights(gate: Gate, arrays: Mapping[str, Array], n_a: int) -> tuple[Ar
     return arrays[gate.W_x], arrays[gate.W_a]
 
 
+def gate_keys(cell: Cell) -> list[str]:
+    """Return the keys of the parameters of all gates, each once: those that a sequence's gradients have."""
+    return list(dict.fromkeys(key for gate in cell.gates for key in (gate.W_x, gate.W_a, gate.b)))
+
+
+def turned(
+    cell: Cell, arrays: Mapping[str, Array], dtype: np.dtype[Any], face: Face
+) -> tuple[Array, Array]:
+    """Return W_x^T (n_x, G n_a) and W_a^T (n_a, G n_a) of all gates, packed: what the way back multiplies by."""
+    G, n_a = len(cell.gates), arrays[cell.W_y].shape[1]
+    outs = []
+    for matrices in zip(*(split_weights(gate, arrays, n_a) for gate in cell.gates), strict=True):
+        out = on_cache_line(face.packed_size(matrices[0].shape[1], G * n_a, 1), dtype)
+        if out.size:
+            for gate, matrix in enumerate(matrices):
+                face.pack_turned(native(matrix, dtype), gate, G, out)
+        outs.append(out)
+    return outs[0], outs[1]
+
+
 class Packed(Mapping[str, Any]):
     """Parameters made ready for the kernels: a read-only mapping with the keys and values it was made from.
 

@@ -7,7 +7,7 @@ run may be split over m. A stream is `step` after `step`, each from the states o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -15,7 +15,8 @@ import numpy as np
 from . import _check, threads
 from .cells import Cell
 from .cells.spec import Array
-from .packing import Panels, check_parameters, native, panels_for, time_major
+from .kernels import dispatch
+from .packing import Panels, check_parameters, gate_keys, native, panels_for, split_weights, time_major, turned
 
 
 class Blocks(NamedTuple):
@@ -126,20 +127,61 @@ def head(panels: Panels, a: Array) -> Array:
     return y
 
 
-def step_values(
-    cell: Cell, blocks: Blocks, xs: list[Any], initial: list[Any], parameters: object
-) -> dict[str, list[Any]]:
-    """Return what a cache of the cell may hold, by name: a list of T values, (n, m) views of the blocks.
+class Past(NamedTuple):
+    """What the way back needs of a run, time-major and of one dtype; S states, G' stored gates."""
 
-    The inputs `xs` of every step, the `initial` states and the parameters go in as the objects that they are.
+    arrays: Mapping[str, Array]  # the parameters, of their own dtypes
+    da: Array  # (T, m, n_a): what arrives at the hidden state of each step
+    last: Array  # (S, m, n_a): what arrives at the other states after the last step; [0] is not read
+    x: Array  # (T, m, n_x)
+    previous: Array  # (S, T, m, n_a): states before each step, and
+    following: Array  # after it
+    gates: Array | None  # (T, G', m, n_a); None where the cell stores none
+
+
+class Gradients(NamedTuple):
+    """What the way back gives, time-major."""
+
+    x: Array  # (T, m, n_x)
+    initial: Array  # (S, m, n_a), in the order of cell.states
+    weights: dict[str, Array]  # by the parameter's key, of its shape
+
+
+def backward(cell: Cell, past: Past) -> Gradients:
+    """Return the gradients of everything that a run was given, from what arrives at its states.
+
+    Beside the results it takes memory for T m (G n_a) elements, G being the number of gates.
     """
-    T = len(xs)
-    values = {"xt": xs, "parameters": [parameters] * T}
-    for name, block, given in zip(cell.states, blocks.states, initial, strict=True):
-        start = block[0].T if given is None else given
-        following = list(block[1:].mT)
-        values[f"{name}_next"] = following
-        values[f"{name}_prev"] = [start, *following[:-1]][:T]
-    for name, gate in zip(cell.stored_gates, blocks.gates.transpose(1, 0, 3, 2), strict=False):
-        values[name] = list(gate)
-    return values
+    T, m, n_a = past.da.shape
+    G, n_x, dtype = len(cell.gates), past.x.shape[2], past.x.dtype
+    dz = np.zeros((T, m, G * n_a), dtype)
+    dx, initial = np.zeros((T, m, n_x), dtype), past.last.copy()
+    weights = {key: np.zeros(past.arrays[key].shape, dtype) for key in gate_keys(cell)}
+    if not dz.size:
+        return Gradients(dx, initial, weights)
+    face = dispatch.kernels.of(dtype)
+    WxT, WaT = turned(cell, past.arrays, dtype, face)
+
+    def columns(first: int, last: int) -> None:
+        states = past.previous, past.following, past.gates
+        face.backward(cell.name, past.da, WaT, *states, dz, initial, first, last)
+
+    rows, inputs, hidden = (block.reshape(T * m, -1) for block in (dz, past.x, past.previous[0]))
+
+    def inputs_of(first: int, last: int) -> None:
+        face.multiply(rows[first:last], WxT, dx.reshape(T * m, n_x)[first:last])
+
+    def units(first: int, last: int) -> None:
+        for g, gate in enumerate(cell.gates):
+            W_x, W_a = split_weights(gate, weights, n_a)
+            part = rows[:, g * n_a + first : g * n_a + last]
+            face.add_outer(part, hidden, W_a[first:last])
+            if n_x:
+                face.add_outer(part, inputs, W_x[first:last])
+            face.add_rows(part, weights[gate.b][first:last, 0])
+
+    threads.split(columns, m, T * m * G * n_a * n_a)
+    if n_x:
+        threads.split(inputs_of, T * m, T * m * G * n_a * n_x)
+    threads.split(units, n_a, T * m * G * n_a * (n_x + n_a))
+    return Gradients(dx, initial, weights)

@@ -31,3 +31,33 @@ cdef void lstm_pointwise(const Block* block) noexcept nogil:
                 put(kept + 2 * gate, cct, left)
                 put(kept + 3 * gate, ot, left)
             i += LANES
+
+
+cdef void lstm_derivative(const Undo* undo) noexcept nogil:
+    # dz (gate, rows, n) in the order f, i, c, o; `carried` (rows, n): dc
+    cdef Py_ssize_t r, i, left, gate = undo.gate, dz_gate = undo.dz_gate
+    cdef const real* kept
+    cdef real* dz
+    cdef real* carried
+    cdef vec ft, it, cct, ot, tc, c_prev, da, dc
+    for r in range(undo.rows):
+        i = 0
+        while i < undo.n:
+            left = undo.n - i
+            kept = undo.gates + r * undo.row + i
+            ft = get(kept, left)
+            it = get(kept + gate, left)
+            cct = get(kept + 2 * gate, left)
+            ot = get(kept + 3 * gate, left)
+            c_prev = get(undo.previous + undo.previous_state + r * undo.row + i, left)
+            tc = tanh_(get(undo.next + undo.next_state + r * undo.row + i, left))
+            da = load(undo.z + r * undo.z_row + i) + get(undo.da + r * undo.da_row + i, left)
+            carried = undo.carried + r * undo.row + i
+            dz = undo.dz + r * undo.dz_row + i
+            dc = fma(da * ot, one_minus_square(tc), get(carried, left))           # a_next = ot * tanh(c_next)
+            put(dz + 3 * dz_gate, da * tc * from_sigmoid(ot), left)               # ot = sigmoid(z_o)
+            put(carried, dc * ft, left)                                           # c_next = ft * c_prev + it * cct
+            put(dz, dc * c_prev * from_sigmoid(ft), left)                         # ft = sigmoid(z_f)
+            put(dz + dz_gate, dc * cct * from_sigmoid(it), left)                  # it = sigmoid(z_i)
+            put(dz + 2 * dz_gate, dc * it * one_minus_square(cct), left)          # cct = tanh(z_c)
+            i += LANES

@@ -6,15 +6,23 @@
     ot     = sigmoid(Wo [a_prev, xt] + bo)        output
     c_next = ft * c_prev + it * cct
     a_next = ot * tanh(c_next)
+
+and back, dx standing for the gradient of x, z_g for what gate g is taken of:
+
+    dc      = dc_next + da_next * ot * (1 - tanh(c_next)^2)          dc_prev = dc * ft
+    dz_f    = dc * c_prev * ft * (1 - ft)        dz_i = dc * cct * it * (1 - it)
+    dz_c    = dc * it * (1 - cct^2)              dz_o = da_next * tanh(c_next) * ot * (1 - ot)
+    [da_prev, dxt] = sum over the gates of W_g^T dz_g
+    dW_g    = dz_g [a_prev, xt]^T                db_g = dz_g, summed over the batch
 """
 
 from __future__ import annotations
 
 from .activations import sigmoid, tanh
-from .spec import Array, Cell, Gate
+from .spec import Arrays, Cell, Gate
 
 
-def pointwise(z: tuple[Array, ...], previous: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def pointwise(z: Arrays, previous: Arrays) -> tuple[Arrays, Arrays]:
     z_f, z_i, z_c, z_o = z
     _, c_prev = previous
     ft = sigmoid(z_f)
@@ -24,6 +32,23 @@ def pointwise(z: tuple[Array, ...], previous: tuple[Array, ...]) -> tuple[tuple[
     c_next = ft * c_prev + it * cct
     a_next = ot * tanh(c_next)
     return (ft, it, cct, ot), (a_next, c_next)
+
+
+def derivative(
+    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
+) -> tuple[Arrays, Arrays]:
+    da, dc = arriving
+    _, c_prev = previous
+    _, c_next = following
+    ft, it, cct, ot = gates
+    tc = tanh(c_next)
+    dc = dc + da * ot * (1 - tc) * (1 + tc)  # a_next = ot * tanh(c_next)
+    dz_o = da * tc * ot * (1 - ot)  # ot = sigmoid(z_o)
+    dc_prev = dc * ft  # c_next = ft * c_prev + it * cct
+    dz_f = dc * c_prev * ft * (1 - ft)  # ft = sigmoid(z_f)
+    dz_i = dc * cct * it * (1 - it)  # it = sigmoid(z_i)
+    dz_c = dc * it * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
+    return (dz_f, dz_i, dz_c, dz_o), (dc_prev,)
 
 
 LSTM = Cell(
@@ -51,4 +76,5 @@ LSTM = Cell(
     b_y="by",
     cache=("a_next", "c_next", "a_prev", "c_prev", "ft", "it", "cct", "ot", "xt", "parameters"),
     pointwise=pointwise,
+    derivative=derivative,
 )

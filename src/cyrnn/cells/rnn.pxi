@@ -13,3 +13,16 @@ cdef void rnn_pointwise(const Block* block) noexcept nogil:
             left = block.n - i
             put(a_next + i, tanh_(load(z + i)), left)
             i += LANES
+
+
+cdef void rnn_derivative(const Undo* undo) noexcept nogil:
+    cdef Py_ssize_t r, i, left
+    cdef vec a, da
+    for r in range(undo.rows):
+        i = 0
+        while i < undo.n:
+            left = undo.n - i
+            a = get(undo.next + r * undo.row + i, left)
+            da = load(undo.z + r * undo.z_row + i) + get(undo.da + r * undo.da_row + i, left)
+            put(undo.dz + r * undo.dz_row + i, da * one_minus_square(a), left)                  # a_next = tanh(z)
+            i += LANES

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
-Pointwise = Callable[[tuple[Array, ...], tuple[Array, ...]], tuple[tuple[Array, ...], tuple[Array, ...]]]
+Arrays = tuple[Array, ...]
+Pointwise = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
+Derivative = Callable[[Arrays, Arrays, Arrays, Arrays], tuple[Arrays, Arrays]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Cell:
     cache: tuple[str, ...]
     #: (z of each gate, each previous state) -> (each gate's value, each next state), all of one shape
     pointwise: Pointwise = field(repr=False)
+    #: (gradient of each next state, each previous state, each next state, each stored gate) ->
+    #: (gradient of each z, what reaches each previous state but the hidden one past the matrix product)
+    derivative: Derivative = field(repr=False)
 
     @cached_property
     def stored_gates(self) -> tuple[str, ...]:

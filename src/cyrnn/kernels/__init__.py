@@ -56,3 +56,37 @@ class Face(Protocol):
 
     def head(self, a: Array, Wy: Array, by: Array, y: Array) -> None:
         """y (N, n_y) = softmax over n_y of Wy a + by, for the rows of a (N, n_a); both C-contiguous."""
+
+    def pack_turned(self, W: Array, gate: int, gates: int, out: Array) -> None:
+        """Write W (n, units), turned, as the columns of `gate` in one packed matrix (units, gates * n)."""
+
+    def backward(
+        self,
+        cell: str,
+        da: Array,
+        WaT: Array,
+        previous: Array,
+        next: Array,
+        gates: Array | None,
+        dz: Array,
+        start: Array,
+        first: int = 0,
+        last: int = -1,
+    ) -> None:
+        """Go back over T steps: write dz (T, m, G * n_a), gradients of the pre-activations, gates in their order.
+
+        da (T, m, n_a), unit stride along n_a: gradients that arrive at the hidden states; WaT from pack_turned.
+        previous, next (S, T, m, n_a): states before and after each step, C-contiguous but for the first axis.
+        gates (T, G', m, n_a), C-contiguous: the stored gates, or None where the cell stores none.
+        start (S, m, n_a): the gradients of the initial states are written; start[1:] hold what arrives at the
+        other states after the last step. Only the columns first <= i < last; negative: all from first on.
+        """
+
+    def multiply(self, rows: Array, panels: Array, out: Array) -> None:
+        """out (N, units) = rows (N, K) times the transposed of a packed matrix (units, K); both C-contiguous."""
+
+    def add_outer(self, left: Array, right: Array, out: Array) -> None:
+        """out (units, K) += left^T right, for left (N, units), right (N, K); unit stride along the last axes."""
+
+    def add_rows(self, left: Array, out: Array) -> None:
+        """out (units,), any stride, += the sum of the rows of left (N, units), unit stride along the last axis."""

@@ -4,9 +4,9 @@
 A cell call on small arrays lasts about a microsecond, and a cache of T_x tuples holds 7 T_x views: in Python the
 checks and the views would cost more than the arithmetic. So the calls here take any object, and where all are plain
 arrays of one dtype and of fitting shapes they check, allocate, run and build the cache at once. Anything else gives
-None: then the general path (notebook.py, _check.py) converts the arguments, or says what is wrong with them.
+None: then the general path (notebook/general.py, _check.py) converts the arguments, or says what is wrong with them.
 
-`sequence.py` and `notebook.py` are the readable twin; the tests hold the two together.
+`sequence.py` and `notebook/` are the readable twin; the tests hold the two together.
 """
 cimport numpy as cnp
 from cpython.object cimport PyObject, PyTypeObject
@@ -15,7 +15,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from cyrnn.kernels.run cimport LSTM, MOST_GATES, RNN, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport LSTM, MOST_GATES, RNN, Back, GateWeights, Run, Table, real
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -31,6 +31,7 @@ cdef extern from "numpy/arrayobject.h":
                                      const cnp.npy_intp* strides, void* data, int flags, PyObject* obj)
     int PyArray_SetBaseObject(cnp.ndarray arr, object base) except -1     # takes over a reference
     cnp.ndarray PyArray_EMPTY(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
+    cnp.ndarray PyArray_ZEROS(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     PyArray_Descr* PyArray_DESCR(cnp.ndarray arr)
     bint PyArray_CheckExact(object a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
@@ -126,6 +127,8 @@ cdef class Fast:
     cdef tuple keys          # per gate: W_x, W_a, b
     cdef bint stacked        # W_x and W_a stand in one matrix
     cdef object W_y, b_y
+    cdef tuple gradient_keys  # per gate: dW_x, dW_a, db
+    cdef tuple starts, ends  # the gradients of the states before a sequence, before a step
     cdef const Table* f32
     cdef const Table* f64
 
@@ -139,6 +142,9 @@ cdef class Fast:
         if self.gates > MOST_GATES or self.states > MOST_STATES or self.places > MOST_CACHE:
             raise ValueError(f"cyrnn: {cell.name} has more gates, states or cache entries than the kernels foresee")
         self.keys = tuple((gate.W_x, gate.W_a, gate.b) for gate in cell.gates)
+        self.gradient_keys = tuple(tuple("d" + key for key in keys) for keys in self.keys)
+        self.starts = tuple(f"d{state}0" for state in cell.states)
+        self.ends = tuple(f"d{state}_prev" for state in cell.states)
         self.stacked = cell.gates[0].W_x == cell.gates[0].W_a
         self.W_y, self.b_y = cell.W_y, cell.b_y
         self.f32 = <const Table*> PyCapsule_GetPointer(f32, "cyrnn.kernels.table")
@@ -175,7 +181,7 @@ cdef class Fast:
         run.state = size
         run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
         run.y = <real*> cnp.PyArray_DATA(y)
-        start = start_at(self, &job, initial)
+        _start = start_at(self, &job, initial)          # lives until the step is done
         execute(self, &job, owned)
         results = PyTuple_New(self.states + 2)
         for i in range(self.states):
@@ -257,7 +263,18 @@ cdef class Fast:
             raise MemoryError("cyrnn: no memory for the work area")
         return out
 
+    def backward(self, da, caches, dc):
+        """Return the gradients for da (n_a, m, T), the caches of a sequence, and dc (n_a, m) or None; or None."""
+        if type(caches) is not tuple or len(<tuple> caches) != 2 or type((<tuple> caches)[0]) is not list:
+            return None
+        return gradients(self, da, tuple(<list> (<tuple> caches)[0]), dc, False)
+
+    def backward_step(self, da_next, cache, dc_next):
+        """Return the gradients for da_next (n_a, m), the cache of a step, and dc_next (n_a, m) or None; or None."""
+        return gradients(self, da_next, (cache,), dc_next, True)
+
 
 include "fast_take.pxi"
 include "fast_run.pxi"
 include "fast_views.pxi"
+include "fast_back.pxi"

@@ -121,3 +121,13 @@ cdef inline vec sigmoid_(vec x) noexcept nogil:
     q = above * y
     q = fma(fma(low, y, fma(-q, p, above - q)), y, q)
     return q * pick(negative, splat(UNLIFT), splat(1))
+
+
+cdef inline vec one_minus_square(vec y) noexcept nogil:
+    """The derivative of tanh where it is y; (1 - y)(1 + y) is as exact as y however near it is to 1."""
+    return (splat(1) - y) * (splat(1) + y)
+
+
+cdef inline vec from_sigmoid(vec y) noexcept nogil:
+    """The derivative of sigmoid where it is y."""
+    return y * (splat(1) - y)

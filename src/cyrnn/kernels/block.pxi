@@ -1,6 +1,7 @@
-"""What a cell's pointwise function is given: `rows` rows of `n` neighbouring elements, strides in elements."""
+"""What the cells' functions are given."""
 
 ctypedef struct Block:
+    # What a cell's pointwise function is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
     const real* z            # pre-activations; each row may be read up to a whole vector past n
     Py_ssize_t z_row, z_gate
@@ -10,6 +11,22 @@ ctypedef struct Block:
     Py_ssize_t previous_state, state       # from state to state
     real* gates              # values kept for the cache, or NULL
     Py_ssize_t gate          # from gate to gate
+
+ctypedef struct Undo:
+    # What a cell's derivative is given: `rows` rows of `n` neighbouring elements, strides in elements.
+    Py_ssize_t rows, n
+    const real* z            # what the step after gives back to a_next; rows as in Block, and
+    Py_ssize_t z_row
+    const real* da           # what the caller adds to it
+    Py_ssize_t da_row
+    const real* previous     # states before the step, and
+    const real* next         # after it
+    const real* gates        # values kept by the cache
+    Py_ssize_t row           # from row to row of states, gates and `carried`
+    Py_ssize_t previous_state, next_state, gate
+    real* carried            # gradient of the second state: after the step, then before it
+    real* dz                 # written: gradients of the pre-activations
+    Py_ssize_t dz_row, dz_gate
 
 
 cdef inline vec get(const real* p, Py_ssize_t left) noexcept nogil:

@@ -2,10 +2,11 @@
 
     activations.pxi     exp, tanh, sigmoid
     matmul.pxi          packed products, canonical order
-    block.pxi           what a pointwise function is given
-    ../cells/rnn.pxi    pointwise, one stem per cell
+    block.pxi           what the cells' functions are given
+    ../cells/rnn.pxi    pointwise and its derivative, one stem per cell
     ../cells/lstm.pxi
     forward.pxi         the time loop
+    backward.pxi        the way back, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
     direct.pxi          the same without packing, for short runs
     face.pxi            the entry points, typed memoryviews
@@ -20,7 +21,7 @@ from cyrnn.kernels.lanes cimport (
     smaller, splat, store, store_part, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
-from cyrnn.kernels.run cimport LSTM, RNN, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport LSTM, RNN, Back, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"
@@ -28,6 +29,7 @@ include "block.pxi"
 include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
 include "forward.pxi"
+include "backward.pxi"
 include "head.pxi"
 include "direct.pxi"
 include "face.pxi"

@@ -37,7 +37,7 @@ class NoFast:
     def step(*_: object) -> None:
         return None
 
-    sequence = hidden = advance = step
+    sequence = hidden = advance = backward = backward_step = step
 
 
 class Kernels:

@@ -12,10 +12,16 @@ cdef Table offer
 offer.lanes = LANES
 offer.packed_size = packed_elements
 offer.pack_gate = pack_gate
+offer.turn = turn_steps
 offer.forward_units = forward_units
 offer.head_units = head_units
 offer.forward_batch = forward_batch
 offer.step_few = step_few
+offer.pack_turned = pack_turned_gate
+offer.backward = backward_units
+offer.multiply = multiply_rows
+offer.add_outer = add_outer_of
+offer.add_rows = add_rows_of
 table = PyCapsule_New(&offer, "cyrnn.kernels.table", NULL)
 
 
@@ -112,3 +118,65 @@ def head(const real[:, ::1] a, const real[::1] Wy, const real[::1] by, real[:, :
         failed = head_units(&a[0, 0], a.shape[1], a.shape[0], &Wy[0], &by[0], y.shape[1], &y[0, 0])
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
+
+
+def pack_turned(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
+    """Write one gate's W (n, units), turned, to its places in out: as packed, all are one matrix (units, gates * n)."""
+    with nogil:
+        pack_turned_gate(&W[0, 0], W.strides[0] // <Py_ssize_t> sizeof(real),
+                         W.strides[1] // <Py_ssize_t> sizeof(real), W.shape[0], W.shape[1], gate, gates, &out[0])
+
+
+def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:, :, :, :] previous,
+             const real[:, :, :, :] next, const real[:, :, :, ::1] gates, real[:, :, ::1] dz, real[:, :, ::1] start,
+             Py_ssize_t first=0, Py_ssize_t last=-1):
+    """dz (T, m, G * n_a) and the gradients of the initial states, start (S, m, n_a), from da (T, m, n_a).
+
+    previous and next (S, T, m, n_a): the states before and after each step, slots side by side; gates (T, G', m, n_a)
+    or None. start[1] holds what arrives at the second state after the last step. Only columns first <= i < last.
+    """
+    cdef Back back
+    back.cell = cell_numbers[cell]
+    back.T, back.columns, back.n_a = da.shape[0], da.shape[1], da.shape[2]
+    back.m = (back.columns if last < 0 else last) - first
+    back.da_t = da.strides[0] // <Py_ssize_t> sizeof(real)
+    back.da_m = da.strides[1] // <Py_ssize_t> sizeof(real)
+    back.da = &da[0, 0, 0] + first * back.da_m
+    back.WaT = &WaT[0]
+    back.initial = &previous[0, 0, 0, 0] + first * back.n_a
+    back.previous = back.initial + back.columns * back.n_a
+    back.next = &next[0, 0, 0, 0] + first * back.n_a
+    back.state = back.initial_state = next.strides[0] // <Py_ssize_t> sizeof(real)
+    back.gates = NULL
+    back.gate_t = 0
+    if gates is not None:
+        back.gates = &gates[0, 0, 0, 0] + first * back.n_a
+        back.gate_t = gates.shape[1] * back.columns * back.n_a
+    back.dz = &dz[0, 0, 0] + first * dz.shape[2]
+    back.start = &start[0, 0, 0] + first * back.n_a
+    with nogil:
+        backward_units(&back)
+
+
+def multiply(const real[:, ::1] rows, const real[::1] panels, real[:, ::1] out):
+    """out (N, units) = rows (N, K) times a packed matrix (units, K)."""
+    with nogil:
+        multiply_rows(&rows[0, 0], rows.shape[0], rows.shape[1], &panels[0], out.shape[1], &out[0, 0])
+
+
+def add_outer(const real[:, :] left, const real[:, :] right, real[:, :] out):
+    """out (units, K) += left^T right, for left (N, units) and right (N, K); the last axis of each has unit stride."""
+    cdef int failed
+    with nogil:
+        failed = add_outer_of(&left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(real), &right[0, 0],
+                              right.strides[0] // <Py_ssize_t> sizeof(real), left.shape[0], left.shape[1],
+                              right.shape[1], &out[0, 0], out.strides[0] // <Py_ssize_t> sizeof(real))
+    if failed:
+        raise MemoryError("cyrnn: no memory for the work area")
+
+
+def add_rows(const real[:, :] left, real[:] out):
+    """out (units,) += the sum of the rows of left (N, units), whose last axis has unit stride."""
+    with nogil:
+        add_rows_of(&left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(real), left.shape[0], left.shape[1], &out[0],
+                    out.strides[0] // <Py_ssize_t> sizeof(real))

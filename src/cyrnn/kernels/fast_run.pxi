@@ -176,15 +176,13 @@ cdef int forward_in_parts(Fast fast, Job* job, char* memory) noexcept nogil:
     """Run all steps, turning x to (T, m, n_x) in `memory` part by part: the work area stays small however long T is."""
     cdef const Run* run = &job.run
     cdef Run part = run[0]
-    cdef Py_ssize_t t, first = 0, steps = steps_turned(fast, job), item = job.item
+    cdef Py_ssize_t first = 0, steps = steps_turned(fast, job), item = job.item
     cdef Py_ssize_t step = run.m * run.n_a * item
     while first < run.T:
         part.T = min(steps, run.T - first)
         if turns_input(fast, job):
-            for t in range(part.T):
-                copy(memory + t * run.m * run.n_x * item, item, run.n_x * item,
-                     <const char*> run.x + (first + t) * run.x_t * item, run.x_k * item, run.x_m * item,
-                     run.n_x, run.m, item)
+            job.table.turn(<const real*> (<const char*> run.x + first * run.x_t * item), run.x_k, run.x_m, run.x_t,
+                           run.n_x, run.m, part.T, <real*> memory)
             part.x = <const real*> memory
             part.x_k, part.x_m, part.x_t = 1, run.n_x, run.m * run.n_x
         if job.table.forward_units(&part):

@@ -92,8 +92,8 @@ cdef list caches(Fast fast, const Job* job, cnp.ndarray states, cnp.ndarray gate
             state = state_at(fast, job, states, i * run.state + (t + 1) * size)
             (<list> steps[i]).append(state)
             following[i] = <PyObject*> state
-        state = cache(fast, job, gates, t * fast.kept * size, view(x, t * cnp.PyArray_STRIDE(x, 2), 2, dims, strides), previous,
-                      following, parameters)
+        xt = view(x, t * cnp.PyArray_STRIDE(x, 2), 2, dims, strides)
+        state = cache(fast, job, gates, t * fast.kept * size, xt, previous, following, parameters)
         Py_INCREF(state)
         PyList_SetItem(out, t, state)
         for i in range(fast.states):

@@ -198,3 +198,17 @@ cdef void pack_gate(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t un
                        out + panel * V * LANES * K + (v + gate) * LANES, width * LANES)
         unit += per
         panel += 1
+
+
+cdef void turn_steps(const real* x, Py_ssize_t x_k, Py_ssize_t x_m, Py_ssize_t x_t, Py_ssize_t n, Py_ssize_t m,
+                     Py_ssize_t T, real* out) noexcept nogil:
+    """out (T, m, n) = x (n, m, T) with these strides: the features of a column side by side."""
+    cdef Py_ssize_t k, j, t, whole = n // LANES * LANES if x_t == 1 else 0
+    for j in range(m):
+        k = 0
+        while k < whole:
+            pack_lanes(x + k * x_k + j * x_m, x_k, 1, LANES, T, out + j * n + k, m * n)
+            k += LANES
+        for t in range(T):
+            for k in range(whole, n):
+                out[(t * m + j) * n + k] = x[k * x_k + j * x_m + t * x_t]

@@ -79,3 +79,55 @@ def head(a: Array, Wy: Array, by: Array, y: Array) -> None:
     with np.errstate(all="ignore"):
         z = by + a @ Wy.reshape(n_y, a.shape[1]).T  # (N, n_y)
     softmax(z.T, y.T)
+
+
+def pack_turned(W: Array, gate: int, gates: int, out: Array) -> None:
+    n, units = W.shape
+    out.reshape(units, gates, n)[:, gate] = W.T
+
+
+def backward(
+    cell: str,
+    da: Array,
+    WaT: Array,
+    previous: Array,
+    next: Array,
+    gates: Array | None,
+    dz: Array,
+    start: Array,
+    first: int = 0,
+    last: int = -1,
+) -> None:
+    part = slice(first, da.shape[1] if last < 0 else last)
+    spec = CELLS[cell]
+    T, _, n_a = da.shape
+    G = len(spec.gates)
+    W_aT = WaT.reshape(n_a, G * n_a)
+    given = np.zeros_like(start[0, part])
+    carried = start[1:, part]
+    with np.errstate(all="ignore"):
+        for t in reversed(range(T)):
+            stored = () if gates is None else tuple(gates[t, :, part])
+            before, after = tuple(previous[:, t, part]), tuple(next[:, t, part])
+            arriving = (given + da[t, part], *carried)
+            d_gates, following = spec.derivative(arriving, before, after, stored)
+            dz[t, part] = np.concatenate(d_gates, axis=1)
+            for row, state in zip(carried, following, strict=True):
+                row[...] = state
+            given = dz[t, part] @ W_aT.T
+    start[0, part] = given
+
+
+def multiply(rows: Array, panels: Array, out: Array) -> None:
+    with np.errstate(all="ignore"):
+        np.matmul(rows, panels.reshape(out.shape[1], rows.shape[1]).T, out=out)
+
+
+def add_outer(left: Array, right: Array, out: Array) -> None:
+    with np.errstate(all="ignore"):
+        out += left.T @ right
+
+
+def add_rows(left: Array, out: Array) -> None:
+    with np.errstate(all="ignore"):
+        out += left.sum(axis=0)

@@ -38,16 +38,45 @@ typedef struct {
     real *y;                            /* for the direct ways: (T, n_y, m), or NULL */
 } Run;
 
+/* The way back over such a run: dz (T, columns, G * n_a), the gradients of all pre-activations, from those of a.
+ * States and gates are as a run left them, or of the same layout; S and G are the cell's, strides in elements. */
+typedef struct {
+    int cell;
+    ptrdiff_t n_a, m, T;
+    ptrdiff_t columns;
+    const real *da;                     /* (T, m, n_a), arriving at a of every step, with these strides */
+    ptrdiff_t da_t, da_m;
+    const real *WaT;                    /* packed: (n_a, G * n_a) */
+    const real *initial;                /* states before the first step, (S, columns, n_a); from state to state */
+    ptrdiff_t initial_state;
+    const real *previous, *next;        /* states before steps 1 .. T - 1, and after steps 0 .. T - 1: */
+    ptrdiff_t state;                    /* (S, T, columns, n_a); from state to state */
+    const real *gates;                  /* (T, G', columns, n_a), those that the cache keeps; NULL where it keeps none */
+    ptrdiff_t gate_t;                   /* from step to step */
+    real *dz;                           /* written */
+    real *start;                        /* (S, columns, n_a): gradients of the initial states. What arrives at the */
+                                        /* second state after the last step is there before */
+} Back;
+
 /* What a kernel module offers to compiled callers; int results are 0, or -1 where memory is short. */
 typedef struct {
     ptrdiff_t lanes;
     ptrdiff_t (*packed_size)(ptrdiff_t units, ptrdiff_t K, ptrdiff_t gates);
     void (*pack_gate)(const real *W, ptrdiff_t row, ptrdiff_t col, ptrdiff_t units, ptrdiff_t K,
                       ptrdiff_t gate, ptrdiff_t gates, real *out);
+    void (*turn)(const real *x, ptrdiff_t x_k, ptrdiff_t x_m, ptrdiff_t x_t, ptrdiff_t n, ptrdiff_t m, ptrdiff_t T,
+                 real *out);
     int (*forward_units)(const Run *run);
     int (*head_units)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
     int (*forward_batch)(const Run *run);
     int (*step_few)(const Run *run);
+    void (*pack_turned)(const real *W, ptrdiff_t row, ptrdiff_t col, ptrdiff_t n, ptrdiff_t units, ptrdiff_t gate,
+                        ptrdiff_t gates, real *out);
+    void (*backward)(const Back *back);
+    void (*multiply)(const real *rows, ptrdiff_t N, ptrdiff_t K, const real *panels, ptrdiff_t units, real *out);
+    int (*add_outer)(const real *left, ptrdiff_t left_row, const real *right, ptrdiff_t right_row, ptrdiff_t N,
+                     ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row);
+    void (*add_rows)(const real *left, ptrdiff_t left_row, ptrdiff_t N, ptrdiff_t units, real *out, ptrdiff_t out_step);
 } Table;
 
 #endif

@@ -1,0 +1,204 @@
+"""The notebook's functions of the LSTM cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import packing
+from ..cells import LSTM
+from ..cells.spec import Array
+from .general import backward, cell_backward, cell_forward, forward
+
+_LSTM = packing.calls(LSTM)  # whole calls in compiled code: see general.py
+
+
+def lstm_cell_forward(
+    xt: Any, a_prev: Any, c_prev: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+) -> tuple[Array, Array, Array, Any]:
+    """Run the LSTM cell for one step, [a_prev, xt] being the one stacked on the other.
+
+        ft     = sigmoid(Wf [a_prev, xt] + bf)       it = sigmoid(Wi [a_prev, xt] + bi)
+        cct    = tanh   (Wc [a_prev, xt] + bc)       ot = sigmoid(Wo [a_prev, xt] + bo)
+        c_next = ft * c_prev + it * cct
+        a_next = ot * tanh(c_next)                   yt_pred = softmax(Wy a_next + by)
+
+    Parameters
+    ----------
+    xt : ndarray of shape (n_x, m)
+        Inputs, one column per example; dtypes and strides as for `rnn_cell_forward`.
+    a_prev, c_prev : ndarray of shape (n_a, m)
+        Hidden state and memory before the step.
+    parameters : mapping
+        `Wf Wi Wc Wo` (n_a, n_a + n_x), `bf bi bc bo` (n_a, 1), `Wy` (n_y, n_a), `by` (n_y, 1), or what `pack`
+        returns.
+    return_caches : bool
+        If False, nothing is kept for the backward pass: cache is None.
+
+    Returns
+    -------
+    a_next, c_next : ndarray of shape (n_a, m)
+    yt_pred : ndarray of shape (n_y, m)
+        Every column adds up to 1.
+    cache : tuple
+        `(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters)`, what was given as it was given.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        For a wrong shape, a wrong dtype or kind, a missing key; before any work.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 (the forget gate); notebook, cell 7.
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wf", "Wi", "Wc", "Wo"), np.zeros((1, 2)))
+    >>> parameters |= dict.fromkeys(("bf", "bi", "bc", "bo", "Wy", "by"), np.zeros((1, 1)))
+    >>> lstm_cell_forward(np.ones((1, 1)), np.zeros((1, 1)), np.ones((1, 1)), parameters)[1]
+    array([[0.5]])
+    """
+    return _LSTM.step(xt, (a_prev, c_prev), parameters, return_caches) or cell_forward(
+        LSTM, xt, {"a_prev": a_prev, "c_prev": c_prev}, parameters, return_caches
+    )
+
+
+def lstm_forward(
+    x: Any, a0: Any, parameters: Mapping[str, Any], *, c0: Any = None, return_caches: bool = True
+) -> tuple[Array, Array, Array, Any]:
+    """Run the LSTM cell over a sequence: `lstm_cell_forward` for t = 0 .. T_x - 1.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_x, m, T_x)
+        Inputs of all steps.
+    a0, c0 : ndarray of shape (n_a, m)
+        Hidden state and memory before the first step; c0 may be left out, and is zero then.
+    parameters : mapping
+        As for `lstm_cell_forward`.
+    return_caches : bool
+        If False, nothing is kept for the backward pass: caches is None.
+
+    Returns
+    -------
+    a : ndarray of shape (n_a, m, T_x)
+        Hidden states after every step.
+    y : ndarray of shape (n_y, m, T_x)
+    c : ndarray of shape (n_a, m, T_x)
+        Memory after every step.
+    caches : tuple
+        `(list of T_x caches of lstm_cell_forward, x)`.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        As from `lstm_cell_forward`.
+
+    Notes
+    -----
+    y comes before c. Memory layout and the objects in the caches are as for `rnn_forward`.
+
+    References
+    ----------
+    As for `lstm_cell_forward`; notebook, cell 10.
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wf", "Wi", "Wc", "Wo"), np.zeros((1, 2)))
+    >>> parameters |= dict.fromkeys(("bf", "bi", "bc", "bo", "Wy", "by"), np.zeros((1, 1)))
+    >>> a, y, c, caches = lstm_forward(np.ones((1, 1, 3)), np.zeros((1, 1)), parameters, c0=np.ones((1, 1)))
+    >>> c
+    array([[[0.5  , 0.25 , 0.125]]])
+    """
+    return _LSTM.sequence(x, (a0, c0), parameters, return_caches) or forward(
+        LSTM, x, {"a0": a0, "c0": c0}, parameters, return_caches
+    )
+
+
+def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Array]:
+    """Return the gradients of one step of the LSTM cell; z_g is what gate g is taken of, summed over the gates below.
+
+        dc      = dc_next + da_next * ot * (1 - tanh(c_next)^2)      dc_prev = dc * ft
+        dz_f    = dc * c_prev * ft * (1 - ft)       dz_i = dc * cct * it * (1 - it)
+        dz_c    = dc * it * (1 - cct^2)             dz_o = da_next * tanh(c_next) * ot * (1 - ot)
+        [da_prev, dxt] = Wf^T dz_f + Wi^T dz_i + Wc^T dz_c + Wo^T dz_o
+        dWf     = dz_f [a_prev, xt]^T, and so on    dbf = the sum of dz_f over the batch, and so on
+
+    Parameters
+    ----------
+    da_next, dc_next : ndarray of shape (n_a, m)
+        Gradients of the loss with respect to a_next and c_next.
+    cache : tuple
+        `(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters)`, from `lstm_cell_forward` or put together
+        by hand.
+
+    Returns
+    -------
+    dict
+        `dxt` (n_x, m), `da_prev` and `dc_prev` (n_a, m), `dWf dWi dWc dWo` (n_a, n_a + n_x), `dbf dbi dbc dbo`
+        (n_a, 1).
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        As from `rnn_cell_backward`.
+
+    References
+    ----------
+    Graves 2012, "Supervised sequence labelling with recurrent neural networks", section 4.6.
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wf", "Wi", "Wc", "Wo"), np.zeros((1, 2)))
+    >>> parameters |= dict.fromkeys(("bf", "bi", "bc", "bo", "Wy", "by"), np.zeros((1, 1)))
+    >>> one = np.ones((1, 1))
+    >>> *_, cache = lstm_cell_forward(one, 0 * one, one, parameters)
+    >>> lstm_cell_backward(0 * one, one, cache)["dc_prev"]
+    array([[0.5]])
+    """
+    return _LSTM.backward_step(da_next, cache, dc_next) or cell_backward(
+        LSTM, {"da_next": da_next, "dc_next": dc_next}, cache
+    )
+
+
+def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
+    """Return the gradients of a sequence of the LSTM cell: back-propagation through time.
+
+    Parameters
+    ----------
+    da : ndarray of shape (n_a, m, T)
+        Gradient of the loss with respect to a, of the first T steps, as for `rnn_backward`.
+    caches : tuple
+        `(list of T_x caches of lstm_cell_forward, x)`, from `lstm_forward` or put together by hand.
+    dc : ndarray of shape (n_a, m)
+        Gradient of the loss with respect to c after step T; zero if left out.
+
+    Returns
+    -------
+    dict
+        `dx` (n_x, m, T), `da0` and `dc0` (n_a, m), `dWf dWi dWc dWo` (n_a, n_a + n_x), `dbf dbi dbc dbo` (n_a, 1).
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        As from `rnn_backward`.
+
+    Notes
+    -----
+    As for `rnn_backward`; the memory is for T m (4 n_a + n_a + n_x) elements, and for T m (8 n_a) more where
+    `lstm_forward` did not make the caches.
+
+    References
+    ----------
+    Graves 2012, "Supervised sequence labelling with recurrent neural networks", section 4.6.
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wf", "Wi", "Wc", "Wo"), np.zeros((1, 2)))
+    >>> parameters |= dict.fromkeys(("bf", "bi", "bc", "bo", "Wy", "by"), np.zeros((1, 1)))
+    >>> *_, caches = lstm_forward(np.ones((1, 1, 3)), np.zeros((1, 1)), parameters)
+    >>> lstm_backward(np.zeros((1, 1, 3)), caches, dc=np.ones((1, 1)))["dc0"]
+    array([[0.125]])
+    """
+    return _LSTM.backward(da, caches, dc) or backward(LSTM, {"da": da, "dc": dc}, caches)

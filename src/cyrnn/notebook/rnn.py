@@ -1,0 +1,202 @@
+"""The notebook's functions of the plain recurrent cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import packing
+from ..cells import RNN
+from ..cells.spec import Array
+from .general import backward, cell_backward, cell_forward, forward
+
+_RNN = packing.calls(RNN)  # whole calls in compiled code: see general.py
+
+
+def rnn_cell_forward(
+    xt: Any, a_prev: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+) -> tuple[Array, Array, Any]:
+    """Run the recurrent cell for one step.
+
+        a_next  = tanh(Wax xt + Waa a_prev + ba)
+        yt_pred = softmax(Wya a_next + by)
+
+    Parameters
+    ----------
+    xt : ndarray of shape (n_x, m)
+        Inputs, one column per example.
+    a_prev : ndarray of shape (n_a, m)
+        Hidden state before the step.
+    parameters : mapping
+        `Wax` (n_a, n_x), `Waa` (n_a, n_a), `Wya` (n_y, n_a), `ba` (n_a, 1), `by` (n_y, 1), or what `pack`
+        returns.
+    return_caches : bool
+        If False, nothing is kept for the backward pass: cache is None.
+
+    Returns
+    -------
+    a_next : ndarray of shape (n_a, m)
+    yt_pred : ndarray of shape (n_y, m)
+        Every column adds up to 1.
+    cache : tuple
+        `(a_next, a_prev, xt, parameters)`, the last three as they were given.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        For a wrong shape, a wrong dtype or kind, a missing key; before any work.
+
+    Notes
+    -----
+    Computed in float64 if any array is float64, integer or bool, else in float32. Arrays may have any strides
+    and are never written to.
+
+    References
+    ----------
+    Elman 1990, "Finding structure in time"; notebook, cell 2.
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wax", "Waa", "ba", "Wya", "by"), np.ones((1, 1)))
+    >>> rnn_cell_forward(np.ones((1, 1)), np.full((1, 1), -2.0), parameters)[:2]
+    (array([[0.]]), array([[1.]]))
+    """
+    return _RNN.step(xt, (a_prev,), parameters, return_caches) or cell_forward(
+        RNN, xt, {"a_prev": a_prev}, parameters, return_caches
+    )
+
+
+def rnn_forward(
+    x: Any, a0: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+) -> tuple[Array, Array, Any]:
+    """Run the recurrent cell over a sequence: `rnn_cell_forward` for t = 0 .. T_x - 1.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_x, m, T_x)
+        Inputs of all steps.
+    a0 : ndarray of shape (n_a, m)
+        Hidden state before the first step.
+    parameters : mapping
+        As for `rnn_cell_forward`.
+    return_caches : bool
+        If False, nothing is kept for the backward pass: caches is None.
+
+    Returns
+    -------
+    a : ndarray of shape (n_a, m, T_x)
+        Hidden states after every step.
+    y_pred : ndarray of shape (n_y, m, T_x)
+    caches : tuple
+        `(list of T_x caches of rnn_cell_forward, x)`.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        As from `rnn_cell_forward`.
+
+    Notes
+    -----
+    Results are views of memory in the order (T_x, m, n). In the caches, xt is a view of x, a_next one of a,
+    and a_prev the very object that was a_next one step before: a0 itself at first.
+
+    References
+    ----------
+    Elman 1990, "Finding structure in time"; notebook, cell 5.
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wax", "Waa", "ba", "Wya", "by"), np.ones((1, 1)))
+    >>> a, y_pred, caches = rnn_forward(np.zeros((1, 1, 7)), np.zeros((1, 1)), parameters)
+    >>> a.shape, y_pred.shape, len(caches[0])
+    ((1, 1, 7), (1, 1, 7), 7)
+    """
+    return _RNN.sequence(x, (a0,), parameters, return_caches) or forward(
+        RNN, x, {"a0": a0}, parameters, return_caches
+    )
+
+
+def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
+    """Return the gradients of one step of the recurrent cell.
+
+        dz      = da_next * (1 - a_next^2)
+        da_prev = Waa^T dz      dxt  = Wax^T dz
+        dWaa    = dz a_prev^T   dWax = dz xt^T      dba = the sum of dz over the batch
+
+    Parameters
+    ----------
+    da_next : ndarray of shape (n_a, m)
+        Gradient of the loss with respect to a_next.
+    cache : tuple
+        `(a_next, a_prev, xt, parameters)`, from `rnn_cell_forward` or put together by hand.
+
+    Returns
+    -------
+    dict
+        `dxt` (n_x, m), `da_prev` (n_a, m), `dWax` (n_a, n_x), `dWaa` (n_a, n_a), `dba` (n_a, 1).
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        For a wrong shape, a wrong dtype or kind, a missing key; before any work.
+
+    Notes
+    -----
+    Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
+    this: its gradient arrives in da_next.
+
+    References
+    ----------
+    Werbos 1990, "Backpropagation through time: what it does and how to do it".
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wax", "Waa", "ba", "Wya", "by"), np.full((1, 1), 0.5))
+    >>> one = np.ones((1, 1))
+    >>> rnn_cell_backward(one, (0.5 * one, 2 * one, one, parameters))
+    {'dxt': array([[0.375]]), 'da_prev': array([[0.375]]), \
+'dWax': array([[0.75]]), 'dWaa': array([[1.5]]), 'dba': array([[0.75]])}
+    """
+    return _RNN.backward_step(da_next, cache, None) or cell_backward(RNN, {"da_next": da_next}, cache)
+
+
+def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
+    """Return the gradients of a sequence of the recurrent cell: back-propagation through time.
+
+    Parameters
+    ----------
+    da : ndarray of shape (n_a, m, T)
+        Gradient of the loss with respect to a, of the first T steps; T may be less than T_x. What the later of them
+        hand back to the earlier ones is not part of it: that is added here.
+    caches : tuple
+        `(list of T_x caches of rnn_cell_forward, x)`, from `rnn_forward` or put together by hand.
+
+    Returns
+    -------
+    dict
+        `dx` (n_x, m, T), `da0` (n_a, m), `dWax` (n_a, n_x), `dWaa` (n_a, n_a), `dba` (n_a, 1).
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        For a wrong shape, a wrong dtype or kind, a missing key; caches of another cell, or too few; before any work.
+
+    Notes
+    -----
+    Computed in float64 if any array is float64, integer or bool, else in float32. Beside its results it uses memory
+    for T m (n_a + n_x) elements and the turned weights, and twice that n_a for caches that `rnn_forward` did not make;
+    none of it is kept. The gradients are sums over steps and batch in a fixed order: the same bits for any number of
+    threads. The weights are those in the caches: update them after this call, not between forward and backward.
+
+    References
+    ----------
+    Werbos 1990, "Backpropagation through time: what it does and how to do it".
+
+    Examples
+    --------
+    >>> parameters = dict.fromkeys(("Wax", "Waa", "ba", "Wya", "by"), np.ones((1, 1)))
+    >>> a, y_pred, caches = rnn_forward(np.zeros((1, 1, 7)), np.zeros((1, 1)), parameters)
+    >>> rnn_backward(np.ones((1, 1, 5)), caches)["dx"].shape
+    (1, 1, 5)
+    """
+    return _RNN.backward(da, caches, None) or backward(RNN, {"da": da}, caches)
