@@ -274,7 +274,7 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     out["dxt" if one else "dx"] = view(dx, 0, 2 if one else 3, dims, strides)
     job.unit, job.column = item, n * item
     names = fast.ends if one else fast.starts
-    for i in range(fast.states):
+    for i in range(fast.states if one or dc is not None else 1):
         out[names[i]] = state_at(fast, &job, start, i * m * n)
     for g in range(fast.gates):
         keys = <tuple> fast.gradient_keys[g]

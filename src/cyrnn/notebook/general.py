@@ -53,14 +53,14 @@ def cell_backward(cell: Cell, gradients: dict[str, Any], cache: Any) -> dict[str
 
 
 def backward(cell: Cell, gradients: dict[str, Any], kept: Any) -> dict[str, Array]:
-    """Return the gradients of a sequence."""
+    """Return the gradients of a sequence; of an initial state but the hidden one only if its last had a gradient."""
     function = f"{cell.name}_backward"
     past = checked_past(function, cell, gradients, _check.caches(function, kept), whole=True)
     found = sequence.backward(cell, past)
-    names = (f"d{state}0" for state in cell.states)
+    names = (f"d{state}0" for state, given in zip(cell.states, gradients.values(), strict=True) if given is not None)
     return {"dx": found.x.T} | _named(names, found)
 
 
 def _named(names: Iterable[str], found: sequence.Gradients) -> dict[str, Array]:
-    states = dict(zip(names, (state.T for state in found.initial), strict=True))
+    states = dict(zip(names, (state.T for state in found.initial), strict=False))
     return states | {f"d{key}": gradient for key, gradient in found.weights.items()}

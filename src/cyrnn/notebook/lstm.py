@@ -172,12 +172,14 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
     caches : tuple
         `(list of T_x caches of lstm_cell_forward, x)`, from `lstm_forward` or put together by hand.
     dc : ndarray of shape (n_a, m)
-        Gradient of the loss with respect to c after step T; zero if left out.
+        Gradient of the loss with respect to c after step T; zero if left out. Where it is given, be it zeros, the
+        gradient of c0 is returned, too.
 
     Returns
     -------
     dict
-        `dx` (n_x, m, T), `da0` and `dc0` (n_a, m), `dWf dWi dWc dWo` (n_a, n_a + n_x), `dbf dbi dbc dbo` (n_a, 1).
+        `dx` (n_x, m, T), `da0` (n_a, m), `dWf dWi dWc dWo` (n_a, n_a + n_x), `dbf dbi dbc dbo` (n_a, 1), and with
+        `dc` also `dc0` (n_a, m).
 
     Raises
     ------
