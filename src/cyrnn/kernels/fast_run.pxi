@@ -39,8 +39,9 @@ cdef bint choose(Fast fast, Job* job) except -1:
         return False
     job.way = UNITS
     if not job.packed:
-        # multiply-adds on vectors, per gate and k; packing counts as TURN of them for every vector of W
-        if run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + TURN):
+        # multiply-adds on vectors, per gate and k; packing counts as TURN of them for every vector of W, and a
+        # quarter is added where lanes are columns: fewer sums at once, and W is read with long strides
+        if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + TURN):
             job.way = BATCH
         if run.T == 1 and run.m <= FEW_COLUMNS:
             job.way = FEW
