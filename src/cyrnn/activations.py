@@ -9,6 +9,9 @@ import numpy as np
 from . import _check, packing
 from .kernels import dispatch
 
+# Compiled calls: None for anything but a plain array, which the general functions at the end then take.
+_sigmoid, _tanh, _softmax = (dispatch.kernels.elements(name) for name in ("sigmoid", "tanh", "softmax"))
+
 
 def sigmoid(x: Any) -> Any:
     """Return 1 / (1 + exp(-x)) of every element.
@@ -33,7 +36,8 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid([0.0, -np.inf, np.inf])
     array([0.5, 0. , 1. ])
     """
-    return _elementwise("sigmoid", x)
+    found = _sigmoid(x)
+    return _elementwise("sigmoid", x) if found is None else found
 
 
 def tanh(x: Any) -> Any:
@@ -59,7 +63,8 @@ def tanh(x: Any) -> Any:
     >>> tanh([0.0, -np.inf, np.inf])
     array([ 0., -1.,  1.])
     """
-    return _elementwise("tanh", x)
+    found = _tanh(x)
+    return _elementwise("tanh", x) if found is None else found
 
 
 def softmax(x: Any) -> Any:
@@ -87,13 +92,8 @@ def softmax(x: Any) -> Any:
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
-    array = _check.as_array("softmax", "x", x)
-    z = packing.contiguous(array, _check.computed_in(array.dtype), "C")
-    out = np.empty_like(z)
-    if out.size:
-        columns = (array.shape[0] if array.ndim else 1, -1)
-        dispatch.kernels.of(z.dtype).softmax(z.reshape(columns), out.reshape(columns))
-    return out[()]
+    found = _softmax(x)
+    return _columnwise(x) if found is None else found
 
 
 def _elementwise(function: str, x: object) -> Any:
@@ -103,4 +103,15 @@ def _elementwise(function: str, x: object) -> Any:
     out = np.empty_like(z)
     if out.size:
         getattr(dispatch.kernels.of(z.dtype), function)(z.ravel("K"), out.ravel("K"))
+    return out[()]
+
+
+def _columnwise(x: object) -> Any:
+    """softmax, whatever x is."""
+    array = _check.as_array("softmax", "x", x)
+    z = packing.contiguous(array, _check.computed_in(array.dtype), "C")
+    out = np.empty_like(z)
+    if out.size:
+        columns = (array.shape[0] if array.ndim else 1, -1)
+        dispatch.kernels.of(z.dtype).softmax(z.reshape(columns), out.reshape(columns))
     return out[()]

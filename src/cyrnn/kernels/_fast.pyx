@@ -54,6 +54,7 @@ cdef enum:
     FEW_COLUMNS = 3          # as in direct.pxi
     TURN = 20                # packing a vector costs about as much as this many multiply-adds on vectors
     LONG = 100_000           # multiply-adds from which on the GIL is worth releasing: some 5 us
+    SHORT = 10_000           # elements up to which the GIL is kept, likewise
     SPARE = 64               # bytes, for starting on a cache line
     SHARED = 8               # columns from which on threads may share a call: twice threads.LEAST_ROWS
     TURNED = 1 << 20         # bytes of x that are turned to time-major order at once
@@ -278,3 +279,4 @@ include "fast_take.pxi"
 include "fast_run.pxi"
 include "fast_views.pxi"
 include "fast_back.pxi"
+include "fast_elements.pxi"

@@ -38,3 +38,27 @@ cdef inline void put(real* p, vec v, Py_ssize_t left) noexcept nogil:
         store(p, v)
     else:
         store_part(p, v, left)
+
+
+cdef void exp_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
+    """out (N,) = exp(x)."""
+    cdef Py_ssize_t i = 0
+    while i < N:
+        put(out + i, exp_(get(x + i, N - i)), N - i)
+        i += LANES
+
+
+cdef void tanh_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
+    """out (N,) = tanh(x)."""
+    cdef Py_ssize_t i = 0
+    while i < N:
+        put(out + i, tanh_(get(x + i, N - i)), N - i)
+        i += LANES
+
+
+cdef void sigmoid_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
+    """out (N,) = sigmoid(x)."""
+    cdef Py_ssize_t i = 0
+    while i < N:
+        put(out + i, sigmoid_(get(x + i, N - i)), N - i)
+        i += LANES

@@ -58,6 +58,12 @@ class Kernels:
             return NoFast
         return compiled("_fast").Fast(cell, self.f32.table, self.f64.table, packed)
 
+    def elements(self, name: str) -> Any:
+        """Return a compiled function of whole arrays, "sigmoid", "tanh" or "softmax"; None where it does not apply."""
+        if self.isa == "reference":
+            return NoFast.step
+        return compiled("_fast").Elements(name, self.f32.table, self.f64.table)
+
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"
 

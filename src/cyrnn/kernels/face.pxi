@@ -22,47 +22,34 @@ offer.backward = backward_units
 offer.multiply = multiply_rows
 offer.add_outer = add_outer_of
 offer.add_rows = add_rows_of
+offer.tanh = tanh_of
+offer.sigmoid = sigmoid_of
+offer.softmax = softmax_of
 table = PyCapsule_New(&offer, "cyrnn.kernels.table", NULL)
 
 
 def exp(const real[::1] x, real[::1] out):
     """out = exp(x), both of shape (N,)."""
-    cdef Py_ssize_t i, n = x.shape[0]
     with nogil:
-        i = 0
-        while i < n:
-            put(&out[0] + i, exp_(get(&x[0] + i, n - i)), n - i)
-            i += LANES
+        exp_of(&x[0], x.shape[0], &out[0])
 
 
 def tanh(const real[::1] x, real[::1] out):
     """out = tanh(x), both of shape (N,)."""
-    cdef Py_ssize_t i, n = x.shape[0]
     with nogil:
-        i = 0
-        while i < n:
-            put(&out[0] + i, tanh_(get(&x[0] + i, n - i)), n - i)
-            i += LANES
+        tanh_of(&x[0], x.shape[0], &out[0])
 
 
 def sigmoid(const real[::1] x, real[::1] out):
     """out = 1 / (1 + exp(-x)), both of shape (N,)."""
-    cdef Py_ssize_t i, n = x.shape[0]
     with nogil:
-        i = 0
-        while i < n:
-            put(&out[0] + i, sigmoid_(get(&x[0] + i, n - i)), n - i)
-            i += LANES
+        sigmoid_of(&x[0], x.shape[0], &out[0])
 
 
 def softmax(const real[:, ::1] z, real[:, ::1] out):
     """out (n, N) = softmax of every column of z (n, N)."""
-    cdef Py_ssize_t i, n = z.shape[0], N = z.shape[1]
     with nogil:
-        i = 0
-        while i < N:
-            softmax_lanes(&z[0, 0] + i, N, n, &out[0, 0] + i, N, N - i)
-            i += LANES
+        softmax_of(&z[0, 0], z.shape[0], z.shape[1], &out[0, 0])
 
 
 def packed_size(Py_ssize_t units, Py_ssize_t k, Py_ssize_t gates):

@@ -18,6 +18,14 @@ cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row, Py_ssize_t n, re
         put(y + j * y_row, get(y + j * y_row, left) / total, left)
 
 
+cdef void softmax_of(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil:
+    """y (n, N) = softmax of every column of z."""
+    cdef Py_ssize_t i = 0
+    while i < N:
+        softmax_lanes(z + i, N, n, y + i, N, N - i)
+        i += LANES
+
+
 cdef int head_units(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
                     real* y) noexcept nogil:
     """y (N, n_y) for a (N, n_a), Wy and by packed. Returns -1 where the work area cannot be had."""

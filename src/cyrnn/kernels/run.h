@@ -77,6 +77,9 @@ typedef struct {
     int (*add_outer)(const real *left, ptrdiff_t left_row, const real *right, ptrdiff_t right_row, ptrdiff_t N,
                      ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row);
     void (*add_rows)(const real *left, ptrdiff_t left_row, ptrdiff_t N, ptrdiff_t units, real *out, ptrdiff_t out_step);
+    void (*tanh)(const real *x, ptrdiff_t N, real *out);
+    void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
+    void (*softmax)(const real *z, ptrdiff_t n, ptrdiff_t N, real *y);
 } Table;
 
 #endif

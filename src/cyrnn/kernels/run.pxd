@@ -84,3 +84,6 @@ cdef extern from "run.h" nogil:
                          Py_ssize_t units, Py_ssize_t K, real* out, Py_ssize_t out_row) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row, Py_ssize_t N, Py_ssize_t units, real* out,
                          Py_ssize_t out_step) noexcept nogil
+        void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
+        void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
+        void (*softmax)(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil
