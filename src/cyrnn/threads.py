@@ -108,7 +108,7 @@ def _use(n: int) -> None:
     global _threads
     _threads = n
     _forget()
-    dispatch.leave_above(2 * MILLISECOND if n > 1 else 0)
+    dispatch.share_above(2 * MILLISECOND if n > 1 else 0, split)
 
 
 def _cores() -> int:

@@ -81,23 +81,26 @@ cdef struct Job:
     Run run
     GateWeights weights[MOST_GATES]
     const Table* table
+    int gates, kept
     int typenum
     Py_ssize_t item          # bytes of an element
     bint packed
     const char* Wy           # packed
     const char* by
+    void* memory             # holds what was packed for this call
     Way way
     Py_ssize_t unit, column  # strides of states and gates
     Py_ssize_t y_unit, y_column
 
 
-cdef double most_work = 0    # multiply-adds from which on a call is left to threads, 0: never
+cdef double most_work = 0    # multiply-adds from which on threads share a call, 0: never
+cdef object split = None     # threads.split
 
 
-def leave_above(double work):
-    """Let calls of that many multiply-adds, or more, give None; 0: none of them."""
-    global most_work
-    most_work = work
+def share_above(double work, how):
+    """Let how(run, rows, multiply-adds) divide calls of that many multiply-adds, or more, among threads; 0: none."""
+    global most_work, split
+    most_work, split = work, how
 
 
 cdef inline object own(object parameters):
@@ -183,7 +186,7 @@ cdef class Fast:
         run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
         run.y = <real*> cnp.PyArray_DATA(y)
         _start = start_at(self, &job, initial)          # lives until the step is done
-        execute(self, &job, owned)
+        execute(&job, owned)
         results = PyTuple_New(self.states + 2)
         for i in range(self.states):
             state = values if self.states + kept == 1 else state_at(self, &job, values, i * size)
@@ -216,7 +219,7 @@ cdef class Fast:
             dims[1] = kept
             gates = PyArray_EMPTY(4, dims, job.typenum, 0)
             run.gates = <real*> cnp.PyArray_DATA(gates)
-        execute(self, &job, owned)
+        execute(&job, owned)
         results = PyTuple_New(self.states + 2)
         give(results, 0, whole(self, &job, states, 0))
         give(results, 1, whole_y(self, &job, y))
@@ -234,11 +237,10 @@ cdef class Fast:
         cdef cnp.ndarray states
         if not take_rows(self, &job, panels, x, 3) or not take_states(self, &job, initial, True):
             return None
-        if not choose(self, &job):
+        if not choose(self, &job) or is_shared(job.run.m, work_of(&job)):
             return None
         states = start_of_sequence(self, &job, initial)
-        if run_forward(&job):
-            raise MemoryError("cyrnn: no memory for the work area")
+        in_parts(states_part, &job, 1, work_of(&job))
         dims[0], dims[1], dims[2] = job.run.T, job.run.m, job.run.n_a
         strides[0], strides[1], strides[2] = job.run.m * job.column, job.column, job.unit
         return view(states, strides[0], 3, dims, strides)
@@ -260,8 +262,7 @@ cdef class Fast:
         run.states = <real*> cnp.PyArray_DATA(out)
         run.initial_state = run.state = run.m * run.n_a
         run.gates = NULL
-        if run_forward(&job):
-            raise MemoryError("cyrnn: no memory for the work area")
+        in_parts(states_part, &job, 1, work_of(&job))
         return out
 
     def backward(self, da, caches, dc):
@@ -278,5 +279,6 @@ cdef class Fast:
 include "fast_take.pxi"
 include "fast_run.pxi"
 include "fast_views.pxi"
+include "fast_caches.pxi"
 include "fast_back.pxi"
 include "fast_elements.pxi"

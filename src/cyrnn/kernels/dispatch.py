@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -68,10 +69,10 @@ class Kernels:
         return f"<cyrnn kernels: {self.isa}>"
 
 
-def leave_above(work: int) -> None:
-    """Let compiled calls give None for work that threads should share: so many multiply-adds or more; 0: never."""
+def share_above(work: int, split: Callable[[Callable[[int, int], None], int, int], None]) -> None:
+    """Let `split` divide compiled calls of so many multiply-adds or more among threads; 0: none of them."""
     if kernels.isa != "reference":
-        compiled("_fast").leave_above(work)
+        compiled("_fast").share_above(work, split)
 
 
 def features() -> dict[str, bool]:

@@ -1,166 +1,4 @@
-"""The way back: the notebook's caches are read where they lie, if they lie as kernels leave them; else copied."""
-
-cdef inline cnp.ndarray entry(tuple held, Py_ssize_t t, int place):
-    return <cnp.ndarray> (<tuple> held[t])[place]
-
-
-cdef inline const char* data(cnp.ndarray a):
-    return <const char*> cnp.PyArray_DATA(a)
-
-
-cdef object take_caches(Fast fast, Job* job, tuple held):
-    """Take sizes and parameters from the first cache; return the latter, which must live as long as the job.
-
-    None unless every cache is a tuple of the cell's, of plain arrays that fit and the same parameters.
-    """
-    cdef Run* run = &job.run
-    cdef Py_ssize_t t
-    cdef int i
-    cdef object first = None, owned = None, cache, item
-    for t in range(run.T):
-        cache = held[t]
-        if type(cache) is not tuple or len(<tuple> cache) != fast.places:
-            return None
-        if t == 0:
-            for i in range(fast.places):
-                item = (<tuple> cache)[i]
-                if fast.kind[i] == PARAMETERS:
-                    first = item
-                elif fast.kind[i] == INPUT:
-                    if not PyArray_CheckExact(item) or cnp.PyArray_NDIM(<cnp.ndarray> item) != 2:
-                        return None
-                    run.n_x = cnp.PyArray_DIM(<cnp.ndarray> item, 0)
-            owned = own(first.arrays if type(first) is fast.packed else first)
-            if not take_parameters(fast, job, owned):
-                return None
-        for i in range(fast.places):
-            item = (<tuple> cache)[i]
-            if fast.kind[i] == PARAMETERS:
-                if item is not first:
-                    return None
-            elif not is_matrix(item, job, run.n_x if fast.kind[i] == INPUT else run.n_a, run.m):
-                return None
-    return owned
-
-
-cdef bint evenly(const Job* job, tuple held, int place, Py_ssize_t t0, Py_ssize_t* step):
-    """Whether an entry of the caches from t0 on is one array of three dimensions; `step`: bytes from step to step."""
-    cdef cnp.ndarray a, first = entry(held, min(t0, job.run.T - 1), place)
-    cdef Py_ssize_t t
-    step[0] = data(entry(held, t0 + 1, place)) - data(first) if t0 + 1 < job.run.T else 0
-    for t in range(t0 + 1, job.run.T):
-        a = entry(held, t, place)
-        if (data(a) != data(first) + (t - t0) * step[0] or cnp.PyArray_STRIDE(a, 0) != cnp.PyArray_STRIDE(first, 0)
-                or cnp.PyArray_STRIDE(a, 1) != cnp.PyArray_STRIDE(first, 1)):
-            return False
-    return True
-
-
-cdef inline bint in_rows(const Job* job, cnp.ndarray a, Py_ssize_t units):
-    """Whether a (units, m) lies as rows (m, units) without gaps."""
-    return ((cnp.PyArray_STRIDE(a, 0) == job.item or units == 1)
-            and (cnp.PyArray_STRIDE(a, 1) == units * job.item or job.run.m == 1))
-
-
-cdef bint lies(const Job* job, tuple held, int place, Py_ssize_t t0, Py_ssize_t units, Py_ssize_t step):
-    """Whether an entry of the caches from t0 on is rows without gaps, `step` bytes from step to step."""
-    cdef Py_ssize_t found
-    if t0 >= job.run.T:
-        return True
-    return (evenly(job, held, place, t0, &found) and (found == step or t0 + 1 == job.run.T)
-            and in_rows(job, entry(held, t0, place), units))
-
-
-cdef char* gather(const Job* job, tuple held, int place, Py_ssize_t units, Py_ssize_t step, char* out):
-    """Copy an entry of all caches to rows of units, `step` bytes from step to step."""
-    cdef cnp.ndarray a = entry(held, 0, place)
-    cdef Py_ssize_t t, found, item = job.item, T = job.run.T
-    if evenly(job, held, place, 0, &found) and found % item == 0 and step == job.run.m * units * item:
-        job.table.turn(<const real*> data(a), cnp.PyArray_STRIDE(a, 0) // item, cnp.PyArray_STRIDE(a, 1) // item,
-                       found // item, units, job.run.m, T, <real*> out)
-        return out
-    for t in range(T):
-        copy_rows(job, entry(held, t, place), units, out + t * step)
-    return out
-
-
-cdef inline void copy_rows(const Job* job, cnp.ndarray a, Py_ssize_t units, char* out):
-    """Copy a (units, m) to rows (m, units)."""
-    copy(out, job.item, units * job.item, data(a), cnp.PyArray_STRIDE(a, 0), cnp.PyArray_STRIDE(a, 1), units,
-         job.run.m, job.item)
-
-
-cdef inline int find(Fast fast, Kind kind, int index):
-    """Its place in the cache."""
-    cdef int i = 0
-    while fast.kind[i] != kind or fast.index[i] != index:
-        i += 1
-    return i
-
-
-cdef char* take_states_back(Fast fast, const Job* job, Back* back, tuple held, char* memory):
-    """Find states before and after each step, or copy them to memory; return where memory goes on."""
-    cdef Py_ssize_t n = job.run.n_a, size = job.run.m * n * job.item, T = job.run.T, block = T * size
-    cdef Py_ssize_t i, apart = 0
-    cdef int after, before, last = fast.states - 1
-    cdef bint as_they_lie = fast.states <= 2, start_lies = fast.states <= 2
-    cdef const char* a_next = data(entry(held, 0, find(fast, NEXT, 0)))
-    cdef const char* a_prev = data(entry(held, 0, find(fast, PREVIOUS, 0)))
-    for i in range(fast.states):
-        after, before = find(fast, NEXT, i), find(fast, PREVIOUS, i)
-        as_they_lie = as_they_lie and lies(job, held, after, 0, n, size) and lies(job, held, before, 1, n, size)
-    if as_they_lie:
-        apart = data(entry(held, 0, find(fast, NEXT, last))) - a_next
-        as_they_lie = apart % job.item == 0 and (T == 1 or apart == (
-            data(entry(held, 1, find(fast, PREVIOUS, last))) - data(entry(held, 1, find(fast, PREVIOUS, 0)))))
-    if as_they_lie:
-        back.next = <const real*> a_next
-        back.state = apart // job.item
-        back.previous = <const real*> (data(entry(held, 1, find(fast, PREVIOUS, 0))) if T > 1 else NULL)
-    else:
-        back.next = <const real*> memory
-        back.state = block // job.item
-        back.previous = <const real*> (memory + fast.states * block + size)
-        for i in range(fast.states):
-            gather(job, held, find(fast, NEXT, i), n, size, memory + i * block)
-            gather(job, held, find(fast, PREVIOUS, i), n, size, memory + (fast.states + i) * block)
-        memory += 2 * fast.states * block
-    apart = data(entry(held, 0, find(fast, PREVIOUS, last))) - a_prev
-    for i in range(fast.states):
-        start_lies = start_lies and in_rows(job, entry(held, 0, find(fast, PREVIOUS, i)), n)
-    if start_lies and apart % job.item == 0:
-        back.initial = <const real*> a_prev
-        back.initial_state = apart // job.item
-    else:
-        back.initial = <const real*> memory
-        back.initial_state = size // job.item
-        for i in range(fast.states):
-            copy_rows(job, entry(held, 0, find(fast, PREVIOUS, i)), n, memory + i * size)
-        memory += fast.states * size
-    return memory
-
-
-cdef char* take_gates_back(Fast fast, const Job* job, Back* back, tuple held, char* memory):
-    """Find the kept gates, or copy them to memory; return where memory goes on."""
-    cdef Py_ssize_t n = job.run.n_a, size = job.run.m * n * job.item, step = fast.kept * size, i
-    cdef bint as_they_lie = True
-    cdef const char* first
-    back.gates = NULL
-    back.gate_t = step // job.item
-    if fast.kept == 0:
-        return memory
-    first = data(entry(held, 0, find(fast, GATE, 0)))
-    for i in range(fast.kept):
-        as_they_lie = (as_they_lie and data(entry(held, 0, find(fast, GATE, i))) == first + i * size
-                       and lies(job, held, find(fast, GATE, i), 0, n, step))
-    if as_they_lie:
-        back.gates = <const real*> first
-        return memory
-    back.gates = <const real*> memory
-    for i in range(fast.kept):
-        gather(job, held, find(fast, GATE, i), n, step, memory + i * size)
-    return memory + job.run.T * step
-
+"""The way back in parts that threads may share, and the gradients as users see them."""
 
 cdef struct Weights:
     # where the gradients of one gate's weights go; row strides in elements
@@ -170,53 +8,94 @@ cdef struct Weights:
     Py_ssize_t a_row, x_row
 
 
-cdef int differentiate(Fast fast, const Job* job, Back* back, const char* x, const Weights* to, char* memory,
-                       char* dx) noexcept nogil:
-    """Pack W^T, go back, and multiply what is left to multiply. Returns -1 where a work area cannot be had."""
-    cdef const Run* run = &job.run
-    cdef const Table* table = job.table
-    cdef Py_ssize_t g, n = run.n_a, m = run.m, K = fast.gates * n, rows = run.T * m, item = job.item
-    cdef char* WxT
-    cdef const char* dz
+cdef struct Way_back:
+    Job* job
+    Back back
+    Weights to[MOST_GATES]
+    const char* x            # (T, m, n_x)
+    char* dx
+    char* WxT
+
+
+cdef int pack_turned_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef const Way_back* w = <const Way_back*> what
+    cdef const Run* run = &w.job.run
+    cdef const GateWeights* W
+    cdef Py_ssize_t g
+    for g in range(w.job.gates):
+        W = run.weights + g
+        w.job.table.pack_turned(W.Wa, W.Wa_row, W.Wa_col, run.n_a, run.n_a, g, w.job.gates, <real*> w.back.WaT)
+        w.job.table.pack_turned(W.Wx, W.Wx_row, W.Wx_col, run.n_a, run.n_x, g, w.job.gates, <real*> w.WxT)
+    return 0
+
+
+cdef inline const real* on(const real* p, Py_ssize_t elements, const Job* job) noexcept nogil:
+    return <const real*> (<const char*> p + elements * job.item)
+
+
+cdef int columns_back_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """All steps of some columns."""
+    cdef const Way_back* w = <const Way_back*> what
+    cdef Back part = w.back
+    cdef Py_ssize_t offset = first * part.n_a
+    part.m = last - first
+    part.da = on(part.da, first * part.da_m, w.job)
+    part.initial, part.next = on(part.initial, offset, w.job), on(part.next, offset, w.job)
+    if part.T > 1:
+        part.previous = on(part.previous, offset, w.job)
+    if part.gates != NULL:
+        part.gates = on(part.gates, offset, w.job)
+    part.dz = <real*> on(part.dz, offset * w.job.gates, w.job)
+    part.start = <real*> on(part.start, offset, w.job)
+    w.job.table.backward(&part)
+    return 0
+
+
+cdef int inputs_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """dx of some rows of (T, m)."""
+    cdef const Way_back* w = <const Way_back*> what
+    cdef Py_ssize_t K = w.job.gates * w.back.n_a, n_x = w.job.run.n_x
+    w.job.table.multiply(on(w.back.dz, first * K, w.job), last - first, K, <const real*> w.WxT, n_x,
+                         <real*> (w.dx + first * n_x * w.job.item))
+    return 0
+
+
+cdef int units_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """The gradients of some units' weights, in every gate."""
+    cdef const Way_back* w = <const Way_back*> what
+    cdef const Job* job = w.job
+    cdef const Weights* to
+    cdef Py_ssize_t g, n = job.run.n_a, n_x = job.run.n_x, m = job.run.m, rows = job.run.T * m, K = job.gates * n
+    cdef Py_ssize_t some = last - first
+    cdef const real* dz
+    cdef real* dWa
     cdef int failed = 0
-    back.dz = <real*> memory
-    memory = past(memory, rows * K * item)
-    back.WaT = <const real*> memory
-    WxT = past(memory, table.packed_size(n, K, 1) * item)
-    for g in range(fast.gates):
-        table.pack_turned(run.weights[g].Wa, run.weights[g].Wa_row, run.weights[g].Wa_col, n, n, g, fast.gates,
-                          <real*> back.WaT)
-        if run.n_x:
-            table.pack_turned(run.weights[g].Wx, run.weights[g].Wx_row, run.weights[g].Wx_col, n, run.n_x, g,
-                              fast.gates, <real*> WxT)
-    table.backward(back)
-    if run.n_x:
-        table.multiply(back.dz, rows, K, <const real*> WxT, run.n_x, <real*> dx)
-    for g in range(fast.gates):
-        dz = <const char*> back.dz + g * n * item
-        failed |= table.add_outer(<const real*> dz, K, back.initial, n, m, n, n, <real*> to[g].dWa, to[g].a_row)
-        failed |= table.add_outer(<const real*> (dz + m * K * item), K, back.previous, n, rows - m, n, n,
-                                  <real*> to[g].dWa, to[g].a_row)
-        failed |= table.add_outer(<const real*> dz, K, <const real*> x, run.n_x, rows, n, run.n_x,
-                                  <real*> to[g].dWx, to[g].x_row)
-        table.add_rows(<const real*> dz, K, rows, n, <real*> to[g].db, 1)
+    for g in range(job.gates):
+        to = &w.to[g]
+        dz = on(w.back.dz, g * n + first, job)
+        dWa = <real*> (to.dWa + first * to.a_row * job.item)
+        failed |= job.table.add_outer(dz, K, w.back.initial, n, m, some, n, dWa, to.a_row)
+        failed |= job.table.add_outer(on(dz, m * K, job), K, w.back.previous, n, rows - m, some, n, dWa, to.a_row)
+        failed |= job.table.add_outer(dz, K, <const real*> w.x, n_x, rows, some, n_x,
+                                      <real*> (to.dWx + first * to.x_row * job.item), to.x_row)
+        job.table.add_rows(dz, K, rows, some, <real*> (to.db + first * job.item), 1)
     return failed
 
 
 cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     """The gradients of a sequence, or with `one` of a single step, by the notebook's names; or None."""
     cdef Job job
-    cdef Back back
+    cdef Way_back w
+    cdef Back* back = &w.back
     cdef Run* run = &job.run
-    cdef Weights to[MOST_GATES]
-    cdef Py_ssize_t n, m, T, size, rows, i, g, item
+    cdef Weights* to
+    cdef Py_ssize_t n, m, T, size, rows, i, g, item, K
     cdef cnp.npy_intp elements
     cdef cnp.npy_intp dims[3]
     cdef cnp.npy_intp strides[3]
     cdef cnp.ndarray grown, start, dx, dW, work_area
     cdef char* rest
-    cdef const char* x
-    cdef int place, failed
+    cdef int place
     cdef dict out
     if not take_dtype(fast, &job, da, 2 if one else 3):
         return None
@@ -233,8 +112,6 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
         return None
     if dc is not None and not is_matrix(dc, &job, n, m):
         return None
-    if most_work > 0 and m >= SHARED and <double> rows * n * fast.gates * (n + run.n_x) >= most_work:
-        return None
     size = m * n * item
     elements = (rows * ((2 * fast.states + fast.kept + 1 + fast.gates) * n + run.n_x) + fast.states * m * n
                 + job.table.packed_size(n, fast.gates * n, 1) + job.table.packed_size(run.n_x, fast.gates * n, 1))
@@ -243,7 +120,7 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     rest = <char*> cnp.PyArray_DATA(work_area)
     rest = past(rest - <size_t> rest % SPARE, 1)
     back.cell, back.n_a, back.m, back.T, back.columns = fast.number, n, m, T, m
-    rest = take_gates_back(fast, &job, &back, held, take_states_back(fast, &job, &back, held, rest))
+    rest = take_gates_back(fast, &job, back, held, take_states_back(fast, &job, back, held, rest))
     if cnp.PyArray_STRIDE(grown, 0) == item or n == 1:
         back.da = <const real*> data(grown)
         back.da_m = cnp.PyArray_STRIDE(grown, 1) // item
@@ -257,9 +134,9 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
         rest += T * size
     place = find(fast, INPUT, 0)
     if lies(&job, held, place, 0, run.n_x, m * run.n_x * item):
-        x = data(entry(held, 0, place))
+        w.x = data(entry(held, 0, place))
     else:
-        x = gather(&job, held, place, run.n_x, m * run.n_x * item, rest)
+        w.x = gather(&job, held, place, run.n_x, m * run.n_x * item, rest)
         rest += rows * run.n_x * item
     dims[0], dims[1], dims[2] = fast.states, m, n
     start = PyArray_ZEROS(3, dims, job.typenum, 0)
@@ -280,21 +157,28 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
         keys = <tuple> fast.gradient_keys[g]
         dims[0], dims[1] = n, run.n_x + n if fast.stacked else run.n_x
         out[keys[0]] = dW = PyArray_ZEROS(2, dims, job.typenum, 0)
-        to[g].dWa = to[g].dWx = <char*> cnp.PyArray_DATA(dW)
-        to[g].a_row = to[g].x_row = dims[1]
+        to = &w.to[g]
+        to.dWa = to.dWx = <char*> cnp.PyArray_DATA(dW)
+        to.a_row = to.x_row = dims[1]
         if fast.stacked:
-            to[g].dWx += n * item
+            to.dWx += n * item
         else:
             dims[1] = n
             out[keys[1]] = dW = PyArray_ZEROS(2, dims, job.typenum, 0)
-            to[g].dWa, to[g].a_row = <char*> cnp.PyArray_DATA(dW), n
+            to.dWa, to.a_row = <char*> cnp.PyArray_DATA(dW), n
         dims[1] = 1
         out[keys[2]] = dW = PyArray_ZEROS(2, dims, job.typenum, 0)
-        to[g].db = <char*> cnp.PyArray_DATA(dW)
+        to.db = <char*> cnp.PyArray_DATA(dW)
     # while others may run, what the job points to must not go: the caches are held, and the parameters' arrays here
     _kept = list((<dict> owned).values())
-    with nogil:
-        failed = differentiate(fast, &job, &back, x, to, past(rest, 1), <char*> cnp.PyArray_DATA(dx))
-    if failed:
-        raise MemoryError("cyrnn: no memory for the work area")
+    K = fast.gates * n
+    rest = past(rest, 1)
+    back.dz = <real*> rest
+    rest = past(rest, rows * K * item)
+    back.WaT = <const real*> rest
+    w.job, w.dx, w.WxT = &job, <char*> cnp.PyArray_DATA(dx), past(rest, job.table.packed_size(n, K, 1) * item)
+    in_parts(pack_turned_part, &w, 1, <double> K * (n + run.n_x))
+    in_parts(columns_back_part, &w, m, <double> rows * K * n)
+    in_parts(inputs_part, &w, rows, <double> rows * K * run.n_x)
+    in_parts(units_part, &w, n, work_of(&job))
     return out

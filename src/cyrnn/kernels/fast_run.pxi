@@ -35,10 +35,8 @@ cdef bint choose(Fast fast, Job* job) except -1:
     cdef Py_ssize_t g
     if not sizes_fit(fast, job):
         return False
-    if most_work > 0 and run.m >= SHARED and <double> run.T * run.m * run.n_a * fast.gates * K >= most_work:
-        return False
     job.way = UNITS
-    if not job.packed:
+    if not job.packed and not is_shared(run.m, work_of(job)):
         # multiply-adds on vectors, per gate and k; packing counts as TURN of them for every vector of W, and a
         # quarter is added where lanes are columns: fewer sums at once, and W is read with long strides
         if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + TURN):
@@ -117,124 +115,162 @@ cdef cnp.ndarray start_of_sequence(Fast fast, Job* job, tuple initial):
     return states
 
 
-cdef int execute(Fast fast, Job* job, object parameters) except -1:
-    cdef int failed
-    if is_short(job):
-        failed = work(fast, job)
-    else:
-        # while others may run, the parameters that the job points to must not go: hold them, not only their dict
-        held = parameters.panels if job.packed else list((<dict> parameters).values())
+# ---- parts of a job, which threads may share --------------------------------------------------------------------
+
+ctypedef int (*Part)(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+
+
+cdef class Task:
+    """Some part of a job as Python calls it."""
+
+    cdef Part part
+    cdef const void* what
+
+    def __call__(self, Py_ssize_t first, Py_ssize_t last):
+        cdef int failed
         with nogil:
-            failed = work(fast, job)
+            failed = self.part(self.what, first, last)
+        if failed:
+            raise MemoryError("cyrnn: no memory for the work area")
+
+
+cdef inline bint is_shared(Py_ssize_t rows, double work) noexcept nogil:
+    """Whether threads share work on so many rows."""
+    return most_work > 0 and rows >= SHARED and work >= most_work
+
+
+cdef int in_parts(Part part, const void* what, Py_ssize_t rows, double work) except -1:
+    """Do what is to be done for all rows, on several threads if the work is worth it."""
+    cdef Task task
+    cdef int failed
+    if is_shared(rows, work):
+        task = Task()
+        task.part, task.what = part, what
+        split(task, rows, <Py_ssize_t> work)
+        return 0
+    if work < LONG:                           # releasing the GIL would cost more than it gives
+        failed = part(what, 0, rows)
+    else:
+        with nogil:
+            failed = part(what, 0, rows)
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
     return 0
 
 
-cdef inline bint is_short(const Job* job) noexcept nogil:
-    """Whether releasing the GIL would cost more than it gives."""
-    return job.run.T * job.run.m * job.run.n_a * (job.run.n_x + job.run.n_a) < LONG
-
-
-cdef int run_forward(const Job* job) except -2:
-    """The states alone, from packed parameters."""
-    cdef int failed
-    if is_short(job):
-        return job.table.forward_units(&job.run)
-    with nogil:
-        failed = job.table.forward_units(&job.run)
-    return failed
-
-
-cdef int work(Fast fast, Job* job) noexcept nogil:
-    cdef Run* run = &job.run
-    cdef void* memory
-    cdef int failed
-    if job.way == BATCH:
-        return job.table.forward_batch(run)
-    if job.way == FEW:
-        return job.table.step_few(run)
-    memory = malloc(work_size(fast, job))
-    if memory == NULL:
-        return -1
-    failed = forward_in_parts(fast, job, prepare(fast, job, past(<char*> memory - <size_t> memory % SPARE, 1)))
-    if not failed:
-        failed = job.table.head_units(run.states, run.n_a, run.T * run.m, <const real*> job.Wy,
-                                      <const real*> job.by, run.n_y, run.y)
-    free(memory)
-    return failed
-
-
-cdef inline Py_ssize_t steps_turned(Fast fast, const Job* job) noexcept nogil:
-    """How many steps of x are turned at once: some TURNED bytes of them, or all where x is read where it is."""
-    cdef Py_ssize_t step = job.run.m * job.run.n_x * job.item
-    if not turns_input(fast, job) or step == 0:
-        return job.run.T
-    return min(job.run.T, max(1, TURNED // step))
-
-
-cdef int forward_in_parts(Fast fast, Job* job, char* memory) noexcept nogil:
-    """Run all steps, turning x to (T, m, n_x) in `memory` part by part: the work area stays small however long T is."""
+cdef inline double work_of(const Job* job) noexcept nogil:
+    """Multiply-adds of the time loop and the head."""
     cdef const Run* run = &job.run
-    cdef Run part = run[0]
-    cdef Py_ssize_t first = 0, steps = steps_turned(fast, job), item = job.item
-    cdef Py_ssize_t step = run.m * run.n_a * item
-    while first < run.T:
-        part.T = min(steps, run.T - first)
-        if turns_input(fast, job):
-            job.table.turn(<const real*> (<const char*> run.x + first * run.x_t * item), run.x_k, run.x_m, run.x_t,
-                           run.n_x, run.m, part.T, <real*> memory)
-            part.x = <const real*> memory
-            part.x_k, part.x_m, part.x_t = 1, run.n_x, run.m * run.n_x
-        if job.table.forward_units(&part):
+    return <double> run.T * run.m * run.n_a * (job.gates * (<double> run.n_x + run.n_a) + run.n_y)
+
+
+cdef int execute(Job* job, object parameters) except -1:
+    cdef Py_ssize_t rows = job.run.T * job.run.m
+    cdef double amount = work_of(job)
+    if amount >= LONG:
+        # while others may run, the parameters that the job points to must not go: hold them, not only their dict
+        _held = parameters.panels if job.packed else list((<dict> parameters).values())
+    if job.way != UNITS:
+        return in_parts(direct_part, job, 1, amount)
+    job.memory = NULL
+    try:
+        if not job.packed:
+            in_parts(pack_part, job, 1, amount / rows)
+        in_parts(columns_part, job, job.run.m, amount)
+        in_parts(head_part, job, rows, amount)
+    finally:
+        free(job.memory)
+    return 0
+
+
+cdef int direct_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef const Job* job = <const Job*> what
+    return job.table.forward_batch(&job.run) if job.way == BATCH else job.table.step_few(&job.run)
+
+
+cdef int states_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """The states of all columns, x as it lies."""
+    cdef const Job* job = <const Job*> what
+    return job.table.forward_units(&job.run)
+
+
+cdef int head_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """y of some rows of (T, m)."""
+    cdef const Job* job = <const Job*> what
+    cdef const Run* run = &job.run
+    return job.table.head_units(<const real*> (<const char*> run.states + first * run.n_a * job.item), run.n_a,
+                                last - first, <const real*> job.Wy, <const real*> job.by, run.n_y,
+                                <real*> (<char*> run.y + first * run.n_y * job.item))
+
+
+cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """All steps of some columns. Where the features of one column are far apart, x is turned to (T, m, n_x) part by
+    part of T, since it is read many times: the work area stays small however long T is.
+    """
+    cdef const Job* job = <const Job*> what
+    cdef Run part = job.run
+    cdef Py_ssize_t T = part.T, steps = T, t = 0, m = last - first, item = job.item, x_m = part.x_m
+    cdef Py_ssize_t x_t = part.x_t, x_k = part.x_k, step = part.columns * part.n_a * item, x_step = m * part.n_x
+    cdef bint turned = x_k != 1 and m * T > 1
+    cdef const char* x = <const char*> part.x + first * x_m * item
+    cdef void* memory = NULL
+    cdef int failed = 0
+    part.m = m
+    part.x = <const real*> x
+    part.initial = <const real*> (<const char*> part.initial + first * part.n_a * item)
+    part.states = <real*> (<char*> part.states + first * part.n_a * item)
+    if part.gates != NULL:
+        part.gates = <real*> (<char*> part.gates + first * part.n_a * item)
+    if turned:
+        if x_step > 0:
+            steps = min(T, max(1, TURNED // (x_step * item)))
+        memory = malloc(steps * x_step * item + SPARE)
+        if memory == NULL:
             return -1
+        part.x = <const real*> memory
+        part.x_k, part.x_m, part.x_t = 1, part.n_x, x_step
+    while t < T and not failed:
+        part.T = min(steps, T - t)
+        if turned:
+            job.table.turn(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T, <real*> memory)
+        failed = job.table.forward_units(&part)
         part.initial = <const real*> (<char*> part.states + (part.T - 1) * step)
         part.initial_state = part.state
         part.states = <real*> (<char*> part.states + part.T * step)
         if part.gates != NULL:
-            part.gates = <real*> (<char*> part.gates + part.T * fast.kept * step)
-        first += part.T
-    return 0
+            part.gates = <real*> (<char*> part.gates + part.T * job.kept * step)
+        t += part.T
+    free(memory)
+    return failed
 
 
-cdef Py_ssize_t work_size(Fast fast, const Job* job) noexcept nogil:
-    """Bytes for x in time-major order, and for the packed parameters where they are not given."""
-    cdef const Run* run = &job.run
-    cdef Py_ssize_t size = 0
-    if turns_input(fast, job):
-        size += steps_turned(fast, job) * run.m * run.n_x
-    if not job.packed:
-        size += job.table.packed_size(run.n_a, run.n_x + run.n_a + 1, fast.gates)
-        size += job.table.packed_size(run.n_y, run.n_a + 1, 1)
-    return size * job.item + 8 * SPARE
-
-
-cdef bint turns_input(Fast fast, const Job* job) noexcept nogil:
-    """Whether x is copied to (T, m, n_x): the features of one column are far apart, and read many times."""
-    return job.run.x_k != 1 and job.run.m * job.run.T > 1
-
-
-cdef char* prepare(Fast fast, Job* job, char* memory) noexcept nogil:
-    """Pack what is not packed, each part from a cache line on; return where the work area goes on."""
+cdef int pack_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Pack the weights, each matrix from a cache line on."""
+    cdef Job* job = <Job*> what
     cdef Run* run = &job.run
+    cdef const Table* table = job.table
     cdef Py_ssize_t g, item = job.item
-    if not job.packed:
-        run.Wx = <const real*> memory
-        memory = past(memory, job.table.packed_size(run.n_a, run.n_x, fast.gates) * item)
-        run.Wa = <const real*> memory
-        memory = past(memory, job.table.packed_size(run.n_a, run.n_a, fast.gates) * item)
-        run.b = <const real*> memory
-        memory = past(memory, job.table.packed_size(run.n_a, 1, fast.gates) * item)
-        for g in range(fast.gates):
-            job.table.pack_gate(run.weights[g].Wx, run.weights[g].Wx_row, run.weights[g].Wx_col, run.n_a, run.n_x,
-                                g, fast.gates, <real*> run.Wx)
-            job.table.pack_gate(run.weights[g].Wa, run.weights[g].Wa_row, run.weights[g].Wa_col, run.n_a, run.n_a,
-                                g, fast.gates, <real*> run.Wa)
-            job.table.pack_gate(run.weights[g].b, run.weights[g].b_row, 1, run.n_a, 1, g, fast.gates, <real*> run.b)
-        job.Wy = memory
-        memory = past(memory, job.table.packed_size(run.n_y, run.n_a, 1) * item)
-        job.by = memory
-        memory = past(memory, job.table.packed_size(run.n_y, 1, 1) * item)
-        job.table.pack_gate(run.head.Wa, run.head.Wa_row, run.head.Wa_col, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
-        job.table.pack_gate(run.head.b, run.head.b_row, 1, run.n_y, 1, 0, 1, <real*> job.by)
-    return memory
+    cdef char* memory
+    job.memory = malloc((table.packed_size(run.n_a, run.n_x + run.n_a + 1, job.gates)
+                         + table.packed_size(run.n_y, run.n_a + 1, 1)) * item + 8 * SPARE)
+    if job.memory == NULL:
+        return -1
+    memory = past(<char*> job.memory - <size_t> job.memory % SPARE, 1)
+    run.Wx = <const real*> memory
+    memory = past(memory, table.packed_size(run.n_a, run.n_x, job.gates) * item)
+    run.Wa = <const real*> memory
+    memory = past(memory, table.packed_size(run.n_a, run.n_a, job.gates) * item)
+    run.b = <const real*> memory
+    memory = past(memory, table.packed_size(run.n_a, 1, job.gates) * item)
+    for g in range(job.gates):
+        table.pack_gate(run.weights[g].Wx, run.weights[g].Wx_row, run.weights[g].Wx_col, run.n_a, run.n_x,
+                        g, job.gates, <real*> run.Wx)
+        table.pack_gate(run.weights[g].Wa, run.weights[g].Wa_row, run.weights[g].Wa_col, run.n_a, run.n_a,
+                        g, job.gates, <real*> run.Wa)
+        table.pack_gate(run.weights[g].b, run.weights[g].b_row, 1, run.n_a, 1, g, job.gates, <real*> run.b)
+    job.Wy = memory
+    memory = past(memory, table.packed_size(run.n_y, run.n_a, 1) * item)
+    job.by = memory
+    table.pack_gate(run.head.Wa, run.head.Wa_row, run.head.Wa_col, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
+    table.pack_gate(run.head.b, run.head.b_row, 1, run.n_y, 1, 0, 1, <real*> job.by)
+    return 0
