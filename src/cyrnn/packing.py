@@ -135,7 +135,8 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     """Prepare the parameters of a cell once, for many calls.
 
     The kernels read weights from panels, in the order in which they need them. Every function that takes
-    `parameters` makes the panels of a dict anew at each call, and finds them ready in the result of `pack`.
+    `parameters` makes the panels of a dict anew at each call, and finds them ready in the result of `pack`. For
+    running a model; while it is trained, the dict does.
 
     Parameters
     ----------
@@ -158,8 +159,8 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     Notes
     -----
     The arrays are copied: later changes of the originals do not reach the result, so pack again after an
-    update. Panels are float64 if any array is float64, integer or bool, else float32; the inputs of a call
-    must be of that dtype too. Pickling and copying keep the arrays and make the panels anew.
+    update. Panels are float64 if any array is float64, integer or bool, else float32; the inputs of a forward
+    call must be of that dtype too. Pickling and copying keep the arrays and make the panels anew.
 
     Examples
     --------

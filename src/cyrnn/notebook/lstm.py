@@ -93,11 +93,12 @@ def lstm_forward(
     Raises
     ------
     ValueError, TypeError, KeyError
-        As from `lstm_cell_forward`.
+        For a wrong shape, a wrong dtype or kind, a missing key; before any work.
 
     Notes
     -----
-    y comes before c. Memory layout and the objects in the caches are as for `rnn_forward`.
+    y comes before c, unlike yt_pred and c_next from `lstm_cell_forward`. Memory layout and the objects in the caches
+    are as for `rnn_forward`.
 
     References
     ----------
@@ -117,7 +118,7 @@ def lstm_forward(
 
 
 def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Array]:
-    """Return the gradients of one step of the LSTM cell; z_g is what gate g is taken of, summed over the gates below.
+    """Return the gradients of one step of the LSTM cell. z_f is what sigmoid is taken of in ft; z_i, z_c, z_o likewise.
 
         dc      = dc_next + da_next * ot * (1 - tanh(c_next)^2)      dc_prev = dc * ft
         dz_f    = dc * c_prev * ft * (1 - ft)       dz_i = dc * cct * it * (1 - it)
@@ -128,7 +129,7 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
     Parameters
     ----------
     da_next, dc_next : ndarray of shape (n_a, m)
-        Gradients of the loss with respect to a_next and c_next.
+        Gradients of the loss with respect to a_next and c_next; zeros where nothing arrives.
     cache : tuple
         `(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters)`, from `lstm_cell_forward` or put together
         by hand.
@@ -142,7 +143,12 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
     Raises
     ------
     ValueError, TypeError, KeyError
-        As from `rnn_cell_backward`.
+        For a wrong shape, a wrong dtype or kind, a missing key, a cache of another cell; before any work.
+
+    Notes
+    -----
+    Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
+    this: its gradient arrives in da_next, and dWy and dby are the caller's.
 
     References
     ----------
@@ -165,10 +171,14 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
 def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
     """Return the gradients of a sequence of the LSTM cell: back-propagation through time.
 
+    `lstm_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] and the da_prev of the step after it; the
+    gradients of the weights are the sums over all steps.
+
     Parameters
     ----------
     da : ndarray of shape (n_a, m, T)
-        Gradient of the loss with respect to a, of the first T steps, as for `rnn_backward`.
+        Gradient of the loss with respect to a, of the first T steps; T may be less than T_x. What the later of them
+        hand back to the earlier ones is not part of it: that is added here.
     caches : tuple
         `(list of T_x caches of lstm_cell_forward, x)`, from `lstm_forward` or put together by hand.
     dc : ndarray of shape (n_a, m)
@@ -184,12 +194,14 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
     Raises
     ------
     ValueError, TypeError, KeyError
-        As from `rnn_backward`.
+        For a wrong shape, a wrong dtype or kind, a missing key; caches of another cell, or too few; before any work.
 
     Notes
     -----
-    As for `rnn_backward`; the memory is for T m (4 n_a + n_a + n_x) elements, and for T m (8 n_a) more where
-    `lstm_forward` did not make the caches.
+    The head, y, has no part in this: its gradient arrives in da, and dWy and dby are the caller's. README, "Train",
+    shows how. The weights are those in the caches: update them after this call, not between forward and backward.
+    Dtypes and bits are as for `rnn_backward`; the memory is for T m (4 n_a + n_a + n_x) elements, and for T m (8 n_a)
+    more where `lstm_forward` did not make the caches.
 
     References
     ----------

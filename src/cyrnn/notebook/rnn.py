@@ -93,7 +93,7 @@ def rnn_forward(
     Raises
     ------
     ValueError, TypeError, KeyError
-        As from `rnn_cell_forward`.
+        For a wrong shape, a wrong dtype or kind, a missing key; before any work.
 
     Notes
     -----
@@ -138,12 +138,12 @@ def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
     Raises
     ------
     ValueError, TypeError, KeyError
-        For a wrong shape, a wrong dtype or kind, a missing key; before any work.
+        For a wrong shape, a wrong dtype or kind, a missing key, a cache of another cell; before any work.
 
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
-    this: its gradient arrives in da_next.
+    this: its gradient arrives in da_next, and dWya and dby are the caller's.
 
     References
     ----------
@@ -162,6 +162,9 @@ def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
 
 def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
     """Return the gradients of a sequence of the recurrent cell: back-propagation through time.
+
+    `rnn_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] and the da_prev of the step after it; the
+    gradients of the weights are the sums over all steps.
 
     Parameters
     ----------
@@ -186,7 +189,8 @@ def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
     Computed in float64 if any array is float64, integer or bool, else in float32. Beside its results it uses memory
     for T m (n_a + n_x) elements and the turned weights, and twice that n_a for caches that `rnn_forward` did not make;
     none of it is kept. The gradients are sums over steps and batch in a fixed order: the same bits for any number of
-    threads. The weights are those in the caches: update them after this call, not between forward and backward.
+    threads. The head, y_pred, has no part in this: its gradient arrives in da, and dWya and dby are the caller's.
+    The weights are those in the caches: update them after this call, not between forward and backward.
 
     References
     ----------

@@ -73,7 +73,8 @@ def update_parameters_with_adam(
     parameters, v, s : dict
         The parameters, and the averages under `"d" + key`; the dicts are updated to hold new arrays.
     grads : mapping
-        Gradients under `"d" + key`, of the parameters' shapes; other keys (`dx`, `da0`) are passed over.
+        Gradients under `"d" + key`, of the parameters' shapes, as the backward functions return them; other keys
+        (`dx`, `da0`) are passed over. Those of the head (`dWy` or `dWya`, `dby`) are for the caller to add.
     t : int
         The number of this update, from 1.
     learning_rate, epsilon : float
@@ -95,8 +96,9 @@ def update_parameters_with_adam(
 
     Notes
     -----
-    The old arrays are never written to. Parameters without a gradient stay as they are. float32 stays
-    float32, mixed dtypes promote. Where anything is wrong, nothing is changed.
+    The old arrays are never written to. Parameters without a gradient stay as they are, without a word: with
+    the keys of grads misspelt, nothing is learned. float32 stays float32, mixed dtypes promote. Where anything is
+    wrong, nothing is changed.
 
     References
     ----------
