@@ -19,6 +19,7 @@ from cyrnn import __main__ as program
 from cyrnn import notebook
 from cyrnn.demo import numbers, speed
 from cyrnn.demo.cases import CASES, draw_from
+from cyrnn.demo.gradients import GRADIENTS
 from cyrnn.demo.page import Page
 from cyrnn.kernels import dispatch
 
@@ -30,8 +31,14 @@ FUNCTIONS = [
     "rnn_forward",
     "lstm_cell_forward",
     "lstm_forward",
+    "rnn_cell_backward",
+    "rnn_backward",
+    "lstm_cell_backward",
+    "lstm_backward",
 ]
-STORED = json.loads((Path(__file__).parent / "data" / "notebook.json").read_text(encoding="utf-8"))
+DATA = Path(__file__).parent / "data"
+STORED = json.loads((DATA / "notebook.json").read_text(encoding="utf-8"))
+GOLDENS = json.loads((DATA / "goldens.json").read_text(encoding="utf-8"))["cases"]
 
 
 def python(*words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -63,13 +70,13 @@ def test_demo_output_fits_80_columns_without_colour(quick):
 
 def test_demo_all_right_says_so(quick):
     verdicts = re.findall(r"^  (ok|WRONG) ", quick, re.MULTILINE)
-    # the notebook printed 25 values; the sentence adds two checks
-    assert verdicts == ["ok"] * 27
-    assert quick.splitlines()[-1] == "All 27 checks are ok."
+    # the notebook printed 25 values, its kin 31 of gradients; the sentence adds two checks
+    assert verdicts == ["ok"] * 58
+    assert quick.splitlines()[-1] == "All 58 checks are ok."
 
 
 def test_demo_shows_the_notebooks_values_beside_ours(quick):
-    for case in CASES:
+    for case in (*CASES, *GRADIENTS):
         for expression, text in case.printed.items():
             assert re.search(rf"^  ok     {re.escape(expression)}( |$)", quick, re.MULTILINE)
             if "." in text and not text.startswith("["):
@@ -96,6 +103,14 @@ def test_cases_are_those_of_the_stored_notebook():
         texts = [" ".join(text.split()) for text in case.printed.values()]
         assert [text for text in texts if text not in printed] == []
         assert len(texts) == sum(line.startswith("print(") for line in cell["code"])
+
+
+@pytest.mark.parametrize("case", GRADIENTS, ids=lambda case: case.function)
+def test_gradient_cases_are_those_of_the_stored_goldens(case):
+    stored = next(golden for golden in GOLDENS if golden["function"] == case.function)
+    values = {output["expr"]: output["values"] for output in stored["outputs"] if "values" in output}
+    copied = {expression: text.strip("[]").split() for expression, text in case.printed.items()}
+    assert copied == {re.sub(r"^gradients\['(\w+)'\]", r"\1", expr): texts for expr, texts in values.items()}
 
 
 def test_cases_exact_values_are_those_of_the_recurrence():
@@ -129,7 +144,7 @@ def test_demo_wrong_number_is_shown_and_fails(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("  WRONG  a_next[4]")
     assert lines[at + 3].index("^") == lines[at + 2].index("0.18141803") - 1
-    assert lines[-1] == "WRONG: 1 of 27 checks failed."
+    assert lines[-1] == "WRONG: 1 of 58 checks failed."
 
 
 @pytest.mark.parametrize(
@@ -144,6 +159,9 @@ def test_demo_wrong_number_is_shown_and_fails(monkeypatch, capsys):
         (0.17211776753291705, "0.1721177675329167", [True]),
         (0.17211776753291715, "0.1721177675329167", [False]),
         (float("nan"), "0.1721177675329167", [False]),
+        (-0.06396214197149, "-0.063962141971", [True]),
+        (-0.06396214197151, "-0.063962141971", [False]),
+        (float("nan"), "-0.063962141971", [False]),
         ((5, 10), "(5, 10)", [True]),
         ((5, 11), "(5, 10)", [False]),
         (9, "10", [False]),
@@ -162,10 +180,19 @@ def test_demo_function_that_differs_is_not_timed_and_fails(monkeypatch, capsys):
 
 
 def test_speed_compares_caches_too():
-    job = speed.jobs()["at the notebook's sizes"][-1]
+    job = next(job for job in speed.jobs()["at the notebook's sizes"] if job.function == "lstm_forward")
     ours, theirs = (notebook.lstm_forward(*job.arguments) for _ in range(2))
     assert speed.agree(ours, theirs)
     ours[3][0][3][4][0, 0] += 1e-6  # ft of step 3
+    assert not speed.agree(ours, theirs)
+
+
+def test_speed_compares_gradients_by_their_keys():
+    job = speed.jobs()["at the notebook's sizes"][-1]
+    ours = notebook.lstm_backward(*job.arguments)
+    theirs = dict(reversed(ours.items()))
+    assert speed.agree(ours, theirs)
+    theirs["dWf"], theirs["dWi"] = theirs["dWi"], theirs["dWf"]
     assert not speed.agree(ours, theirs)
 
 

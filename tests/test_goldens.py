@@ -43,7 +43,7 @@ def play(case: dict, dtype) -> dict:
     env = {"np": np}
     follow(case["recipe"], env)
     env = {name: cast(value, dtype) for name, value in env.items() if name != "__builtins__"}
-    env[case["function"]] = getattr(cyrnn, case["function"])
+    env |= {name: getattr(cyrnn, name) for name in cyrnn.__all__}
     for line in case["call"]:
         exec(line, env)
     return env

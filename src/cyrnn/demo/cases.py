@@ -17,6 +17,10 @@ from ..cells.spec import Array
 #: (sizes...) -> standard normal numbers of that shape, the next ones of the stream
 Draw = Callable[..., Array]
 
+#: A float printed in full may be this many units of its last digit from ours: the notebook's sums ran in the
+#: order its BLAS took. Its c[1][2][1] is 2.6 units from the exact value; ours is the nearest double.
+LAST_DIGIT = 4
+
 
 def draw_from(seed: int) -> Draw:
     """The stream of `np.random.seed(seed); np.random.randn`, without touching the caller's global one."""
@@ -28,12 +32,14 @@ class Case:
     function: str
     #: draws the arguments in the notebook's order, which the stream makes part of the input
     arguments: Callable[[Draw], tuple[Any, ...]]
-    #: the notebook's names of the results
+    #: the notebook's names of the results; a dict names its own
     results: tuple[str, ...]
     #: expression in those names -> the text that the notebook printed for it
     printed: dict[str, str]
     #: the same for floats, computed from the same input with 200 bits by mpmath, and rounded to 20 digits
     exact: dict[str, str] = field(default_factory=dict)
+    #: how far a float printed in full may be from ours, in units of its last digit
+    units: int = LAST_DIGIT
 
 
 def rnn_parameters(draw: Draw) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""The notebook's job in plain NumPy, as a reader writes it from the equations: what the demo races against.
+"""The notebook's job and its way back in plain NumPy, as a reader writes them from the equations: the demo's rival.
 
 Not for use: no checks, and softmax and sigmoid are the short forms. Names and results are those of `cyrnn`.
 """
@@ -75,3 +75,64 @@ def lstm_forward(x: Array, a0: Array, parameters: Parameters) -> tuple[Any, ...]
         c[:, :, t] = c_next
         caches.append(cache)
     return a, y, c, (caches, x)
+
+
+def rnn_cell_backward(da_next: Array, cache: tuple[Any, ...]) -> Parameters:
+    a_next, a_prev, xt, p = cache
+    dz = da_next * (1 - a_next**2)
+    weights = {"dWax": dz @ xt.T, "dWaa": dz @ a_prev.T, "dba": dz.sum(axis=1, keepdims=True)}
+    return {"dxt": p["Wax"].T @ dz, "da_prev": p["Waa"].T @ dz, **weights}
+
+
+def add(total: Parameters, step: Parameters) -> None:
+    """Add the gradients of one step to those of the later ones."""
+    for key, gradient in step.items():
+        if key in total:
+            total[key] += gradient
+        else:
+            total[key] = gradient
+
+
+def rnn_backward(da: Array, caches: tuple[Any, ...]) -> Parameters:
+    steps, x = caches
+    n_a, m, T = da.shape
+    dx = np.zeros((len(x), m, T))
+    da_prev: Array = np.zeros((n_a, m))
+    total: Parameters = {}
+    for t in reversed(range(T)):
+        step = rnn_cell_backward(da[:, :, t] + da_prev, steps[t])
+        dx[:, :, t], da_prev = step.pop("dxt"), step.pop("da_prev")
+        add(total, step)
+    return {"dx": dx, "da0": da_prev, **total}
+
+
+def lstm_cell_backward(da_next: Array, dc_next: Array, cache: tuple[Any, ...]) -> Parameters:
+    a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, p = cache
+    n_a = len(a_next)
+    tanh_c = np.tanh(c_next)
+    dc = dc_next + da_next * ot * (1 - tanh_c**2)
+    dz_f = dc * c_prev * ft * (1 - ft)
+    dz_i = dc * cct * it * (1 - it)
+    dz_c = dc * it * (1 - cct**2)
+    dz_o = da_next * tanh_c * ot * (1 - ot)
+    both = np.concatenate((a_prev, xt))
+    d_both = p["Wf"].T @ dz_f + p["Wi"].T @ dz_i + p["Wc"].T @ dz_c + p["Wo"].T @ dz_o
+    gradients = {"dxt": d_both[n_a:], "da_prev": d_both[:n_a], "dc_prev": dc * ft}
+    for gate, dz in (("f", dz_f), ("i", dz_i), ("c", dz_c), ("o", dz_o)):
+        gradients["dW" + gate] = dz @ both.T
+        gradients["db" + gate] = dz.sum(axis=1, keepdims=True)
+    return gradients
+
+
+def lstm_backward(da: Array, caches: tuple[Any, ...]) -> Parameters:
+    steps, x = caches
+    n_a, m, T = da.shape
+    dx = np.zeros((len(x), m, T))
+    da_prev: Array = np.zeros((n_a, m))
+    dc_prev: Array = np.zeros((n_a, m))
+    total: Parameters = {}
+    for t in reversed(range(T)):
+        step = lstm_cell_backward(da[:, :, t] + da_prev, dc_prev, steps[t])
+        dx[:, :, t], da_prev, dc_prev = step.pop("dxt"), step.pop("da_prev"), step.pop("dc_prev")
+        add(total, step)
+    return {"dx": dx, "da0": da_prev, **total}

@@ -17,6 +17,7 @@ from .. import notebook
 from ..cells.spec import Array
 from . import plain
 from .cases import CASES, draw_from
+from .gradients import GRADIENTS
 from .page import Page
 
 #: One turn takes at least this long: well above the clock's step and the loop around the call.
@@ -55,7 +56,7 @@ class Row:
 
 def jobs() -> dict[str, list[Job]]:
     """What is run, by size."""
-    small = {case.function: case.arguments(draw_from(1)) for case in CASES}
+    small = {case.function: case.arguments(draw_from(1)) for case in (*CASES, *GRADIENTS)}
     large = large_arguments(n_x=64, n_a=64, n_y=10, m=1, T_x=100)
     return {
         "at the notebook's sizes": elementwise((5, 10), (2, 10)) + [Job(*item) for item in small.items()],
@@ -83,11 +84,19 @@ def large_arguments(n_x: int, n_a: int, n_y: int, m: int, T_x: int) -> dict[str,
     lstm = {"W" + gate: scaled(n_a, n_a + n_x) for gate in "fico"}
     lstm |= {"b" + gate: draw(n_a, 1) for gate in "fico"}
     lstm |= {"Wy": scaled(n_y, n_a), "by": draw(n_y, 1)}
-    return {
+    forward: dict[str, tuple[Any, ...]] = {
         "rnn_cell_forward": (xt, a0, rnn),
         "rnn_forward": (x, a0, rnn),
         "lstm_cell_forward": (xt, a0, c0, lstm),
         "lstm_forward": (x, a0, lstm),
+    }
+    kept = {name: getattr(notebook, name)(*arguments)[-1] for name, arguments in forward.items()}
+    da, dc = draw(n_a, m, T_x), draw(n_a, m)
+    return forward | {
+        "rnn_cell_backward": (da[:, :, 0], kept["rnn_cell_forward"]),
+        "rnn_backward": (da, kept["rnn_forward"]),
+        "lstm_cell_backward": (da[:, :, 0], dc, kept["lstm_cell_forward"]),
+        "lstm_backward": (da, kept["lstm_forward"]),
     }
 
 
@@ -118,11 +127,16 @@ def measure(job: Job, seconds: float) -> Row | None:
 
 
 def sizes(job: Job) -> str:
-    x, *rest = job.arguments
+    first, *rest = job.arguments
     if not rest:
-        return str(x.shape)
-    n_x, *m_T_x = x.shape
-    return str((n_x, rest[0].shape[0], *m_T_x))
+        return str(first.shape)
+    if isinstance(rest[-1], dict):  # x or xt, the states, parameters
+        n_x, *m_T_x = first.shape
+        return str((n_x, len(rest[0]), *m_T_x))
+    cache = rest[-1]  # da or da_next, and what a forward function kept
+    *_, xt, _ = cache[0][0] if isinstance(cache[0], list) else cache
+    n_a, *m_T_x = first.shape
+    return str((len(xt), n_a, *m_T_x))
 
 
 def agree(ours: Any, theirs: Any) -> bool:
@@ -134,11 +148,11 @@ def agree(ours: Any, theirs: Any) -> bool:
 
 
 def arrays(result: Any) -> Iterator[Array]:
-    """The arrays in nested tuples, lists and dicts, in order."""
+    """The arrays in nested tuples, lists and dicts, in order; in dicts, in that of the keys."""
     if isinstance(result, np.ndarray):
         yield result
     else:
-        for item in result.values() if isinstance(result, dict) else result:
+        for item in [result[key] for key in sorted(result)] if isinstance(result, dict) else result:
             yield from arrays(item)
 
 
