@@ -1,5 +1,8 @@
-"""Recurrent networks on the CPU, on NumPy arrays: the notebook's functions, compiled.
+"""Recurrent networks on the CPU, on NumPy arrays: the notebook's functions, compiled, and their way back.
 
+Features come first, then the batch, then time: x is (n_x, m, T_x). Every example in a docstring begins with
+
+>>> import numpy as np
 >>> from cyrnn import *
 """
 
