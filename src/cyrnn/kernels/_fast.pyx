@@ -277,6 +277,7 @@ cdef class Fast:
 
 
 include "fast_take.pxi"
+include "fast_parts.pxi"
 include "fast_run.pxi"
 include "fast_views.pxi"
 include "fast_caches.pxi"

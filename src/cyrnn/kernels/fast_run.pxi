@@ -115,49 +115,6 @@ cdef cnp.ndarray start_of_sequence(Fast fast, Job* job, tuple initial):
     return states
 
 
-# ---- parts of a job, which threads may share --------------------------------------------------------------------
-
-ctypedef int (*Part)(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil
-
-
-cdef class Task:
-    """Some part of a job as Python calls it."""
-
-    cdef Part part
-    cdef const void* what
-
-    def __call__(self, Py_ssize_t first, Py_ssize_t last):
-        cdef int failed
-        with nogil:
-            failed = self.part(self.what, first, last)
-        if failed:
-            raise MemoryError("cyrnn: no memory for the work area")
-
-
-cdef inline bint is_shared(Py_ssize_t rows, double work) noexcept nogil:
-    """Whether threads share work on so many rows."""
-    return most_work > 0 and rows >= SHARED and work >= most_work
-
-
-cdef int in_parts(Part part, const void* what, Py_ssize_t rows, double work) except -1:
-    """Do what is to be done for all rows, on several threads if the work is worth it."""
-    cdef Task task
-    cdef int failed
-    if is_shared(rows, work):
-        task = Task()
-        task.part, task.what = part, what
-        split(task, rows, <Py_ssize_t> work)
-        return 0
-    if work < LONG:                           # releasing the GIL would cost more than it gives
-        failed = part(what, 0, rows)
-    else:
-        with nogil:
-            failed = part(what, 0, rows)
-    if failed:
-        raise MemoryError("cyrnn: no memory for the work area")
-    return 0
-
-
 cdef inline double work_of(const Job* job) noexcept nogil:
     """Multiply-adds of the time loop and the head."""
     cdef const Run* run = &job.run
