@@ -24,6 +24,8 @@ cdef extern from "Python.h":
     int PyTuple_SetItem(tuple t, Py_ssize_t i, object item) except -1     # takes over a reference
     list PyList_New(Py_ssize_t n)
     int PyList_SetItem(list t, Py_ssize_t i, object item) except -1       # likewise
+    void hold "Py_INCREF" (PyObject* o)
+    void let_go "Py_DECREF" (PyObject* o)
 
 cdef extern from "numpy/arrayobject.h":
     ctypedef struct PyArray_Descr
@@ -51,6 +53,7 @@ cnp.import_array()
 cdef enum:
     MOST_CACHE = 16          # places of a cache tuple
     MOST_STATES = 4
+    MOST_HELD = 3 * MOST_GATES + 2
     FEW_COLUMNS = 3          # as in direct.pxi
     TURN = 20                # packing a vector costs about as much as this many multiply-adds on vectors
     LONG = 100_000           # multiply-adds from which on the GIL is worth releasing: some 5 us
@@ -91,6 +94,8 @@ cdef struct Job:
     Way way
     Py_ssize_t unit, column  # strides of states and gates
     Py_ssize_t y_unit, y_column
+    PyObject* held[MOST_HELD]  # the parameters' arrays, until `release`: their dict may change during a call
+    int held_count
 
 
 cdef double most_work = 0    # multiply-adds from which on threads share a call, 0: never
@@ -170,33 +175,36 @@ cdef class Fast:
         cdef PyObject* following[MOST_STATES]
         cdef tuple results
         cdef object owned = own(parameters)
-        if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, owned):
-            return None
-        if not take_states(self, &job, initial, False) or not choose(self, &job):
-            return None
-        # small arrays cost more than small steps: next states and gates are views of one block, or the block itself
-        size = run.m * run.n_a
-        dims[0], dims[1] = (self.states + kept) * run.n_a, run.m
-        values = PyArray_EMPTY(2, dims, job.typenum, job.column != job.item)
-        dims[0] = run.n_y
-        y = PyArray_EMPTY(2, dims, job.typenum, job.y_column != job.item)
-        run.columns = run.m
-        run.states = <real*> cnp.PyArray_DATA(values)
-        run.state = size
-        run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
-        run.y = <real*> cnp.PyArray_DATA(y)
-        _start = start_at(self, &job, initial)          # lives until the step is done
-        execute(&job, owned)
-        results = PyTuple_New(self.states + 2)
-        for i in range(self.states):
-            state = values if self.states + kept == 1 else state_at(self, &job, values, i * size)
-            following[i] = <PyObject*> state
-            previous[i] = <PyObject*> initial[i]
-            give(results, i, state)
-        give(results, self.states, y)
-        give(results, self.states + 1, cache(self, &job, values, self.states * size, xt, previous, following,
-                                             parameters) if return_caches else None)
-        return results
+        try:
+            if not take_input(self, &job, xt, 2) or not take_parameters(self, &job, owned):
+                return None
+            if not take_states(self, &job, initial, False) or not choose(self, &job):
+                return None
+            # small arrays cost more than small steps: next states and gates are views of one block, or the block
+            size = run.m * run.n_a
+            dims[0], dims[1] = (self.states + kept) * run.n_a, run.m
+            values = PyArray_EMPTY(2, dims, job.typenum, job.column != job.item)
+            dims[0] = run.n_y
+            y = PyArray_EMPTY(2, dims, job.typenum, job.y_column != job.item)
+            run.columns = run.m
+            run.states = <real*> cnp.PyArray_DATA(values)
+            run.state = size
+            run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
+            run.y = <real*> cnp.PyArray_DATA(y)
+            _start = start_at(self, &job, initial)          # lives until the step is done
+            execute(&job, owned)
+            results = PyTuple_New(self.states + 2)
+            for i in range(self.states):
+                state = values if self.states + kept == 1 else state_at(self, &job, values, i * size)
+                following[i] = <PyObject*> state
+                previous[i] = <PyObject*> initial[i]
+                give(results, i, state)
+            give(results, self.states, y)
+            give(results, self.states + 1, cache(self, &job, values, self.states * size, xt, previous, following,
+                                                 parameters) if return_caches else None)
+            return results
+        finally:
+            release(&job)
 
     def sequence(self, x, tuple initial, parameters, return_caches):
         """Return (a, y, *other states, caches) for x (n_x, m, T_x) and initial states (n_a, m); or None."""
@@ -207,27 +215,30 @@ cdef class Fast:
         cdef cnp.ndarray y, states, gates = None
         cdef tuple results
         cdef object owned = own(parameters)
-        if not take_input(self, &job, x, 3) or not take_parameters(self, &job, owned):
-            return None
-        if not take_states(self, &job, initial, True) or not choose(self, &job):
-            return None
-        states = start_of_sequence(self, &job, initial)
-        dims[0], dims[1], dims[2], dims[3] = run.T, run.n_y, run.m, run.n_a
-        y = PyArray_EMPTY(3, dims, job.typenum, 0)
-        run.y = <real*> cnp.PyArray_DATA(y)
-        if kept:
-            dims[1] = kept
-            gates = PyArray_EMPTY(4, dims, job.typenum, 0)
-            run.gates = <real*> cnp.PyArray_DATA(gates)
-        execute(&job, owned)
-        results = PyTuple_New(self.states + 2)
-        give(results, 0, whole(self, &job, states, 0))
-        give(results, 1, whole_y(self, &job, y))
-        for i in range(1, self.states):
-            give(results, i + 1, whole(self, &job, states, i))
-        give(results, self.states + 1,
-             (caches(self, &job, states, gates, x, initial, parameters), x) if return_caches else None)
-        return results
+        try:
+            if not take_input(self, &job, x, 3) or not take_parameters(self, &job, owned):
+                return None
+            if not take_states(self, &job, initial, True) or not choose(self, &job):
+                return None
+            states = start_of_sequence(self, &job, initial)
+            dims[0], dims[1], dims[2], dims[3] = run.T, run.n_y, run.m, run.n_a
+            y = PyArray_EMPTY(3, dims, job.typenum, 0)
+            run.y = <real*> cnp.PyArray_DATA(y)
+            if kept:
+                dims[1] = kept
+                gates = PyArray_EMPTY(4, dims, job.typenum, 0)
+                run.gates = <real*> cnp.PyArray_DATA(gates)
+            execute(&job, owned)
+            results = PyTuple_New(self.states + 2)
+            give(results, 0, whole(self, &job, states, 0))
+            give(results, 1, whole_y(self, &job, y))
+            for i in range(1, self.states):
+                give(results, i + 1, whole(self, &job, states, i))
+            give(results, self.states + 1,
+                 (caches(self, &job, states, gates, x, initial, parameters), x) if return_caches else None)
+            return results
+        finally:
+            release(&job)
 
     def hidden(self, panels, x, tuple initial):
         """Return the hidden states (T, m, n_a) for x (T, m, n_x) and initial states (n_a, m); or None. No head."""

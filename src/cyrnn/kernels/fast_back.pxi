@@ -169,8 +169,7 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
         dims[1] = 1
         out[keys[2]] = dW = PyArray_ZEROS(2, dims, job.typenum, 0)
         to.db = <char*> cnp.PyArray_DATA(dW)
-    # while others may run, what the job points to must not go: the caches are held, and the parameters' arrays here
-    _kept = list((<dict> owned).values())
+    # while others may run, what the job points to must not go: the caches are held, and the parameters by `owned`
     K = fast.gates * n
     rest = past(rest, 1)
     back.dz = <real*> rest

@@ -9,7 +9,7 @@ cdef inline const char* data(cnp.ndarray a):
 
 
 cdef object take_caches(Fast fast, Job* job, tuple held):
-    """Take sizes and parameters from the first cache; return the latter, which must live as long as the job.
+    """Take sizes and parameters from the first cache; return the latter in a dict, which must live as long as the job.
 
     None unless every cache is a tuple of the cell's, of plain arrays that fit and the same parameters.
     """
@@ -17,7 +17,7 @@ cdef object take_caches(Fast fast, Job* job, tuple held):
     cdef Py_ssize_t t
     cdef int i
     cdef object first = None, owned = None, cache, item
-    for t in range(run.T):
+    for t in range(len(held)):              # those of later steps, too, as on the general path
         cache = held[t]
         if type(cache) is not tuple or len(<tuple> cache) != fast.places:
             return None
@@ -30,9 +30,15 @@ cdef object take_caches(Fast fast, Job* job, tuple held):
                     if not PyArray_CheckExact(item) or cnp.PyArray_NDIM(<cnp.ndarray> item) != 2:
                         return None
                     run.n_x = cnp.PyArray_DIM(<cnp.ndarray> item, 0)
-            owned = own(first.arrays if type(first) is fast.packed else first)
-            if not take_parameters(fast, job, owned):
-                return None
+            if type(first) is fast.packed:
+                owned = first.arrays
+            elif PyDict_CheckExact(first):
+                owned = dict(<dict> first)  # whose arrays stay, whatever is done to the user's
+            try:
+                if not take_parameters(fast, job, owned):
+                    return None
+            finally:
+                release(job)
         for i in range(fast.places):
             item = (<tuple> cache)[i]
             if fast.kind[i] == PARAMETERS:

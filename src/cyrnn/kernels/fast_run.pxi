@@ -124,9 +124,7 @@ cdef inline double work_of(const Job* job) noexcept nogil:
 cdef int execute(Job* job, object parameters) except -1:
     cdef Py_ssize_t rows = job.run.T * job.run.m
     cdef double amount = work_of(job)
-    if amount >= LONG:
-        # while others may run, the parameters that the job points to must not go: hold them, not only their dict
-        _held = parameters.panels if job.packed else list((<dict> parameters).values())
+    _held = parameters.panels if job.packed else None     # while others may run; the job itself holds a dict's arrays
     if job.way != UNITS:
         return in_parts(direct_part, job, 1, amount)
     job.memory = NULL

@@ -18,6 +18,7 @@ cdef inline bint is_block(object a, const Job* job, const cnp.npy_intp* dims):
 cdef bint take_dtype(Fast fast, Job* job, object given, int nd) except -1:
     """Whether the input is a plain aligned array of nd dimensions; its dtype is the call's."""
     cdef cnp.ndarray x
+    job.held_count = 0                                                  # this comes first in every call
     if not PyArray_CheckExact(given):
         return False
     x = given
@@ -50,6 +51,26 @@ cdef bint take_input(Fast fast, Job* job, object given, int nd) except -1:
     return run.m > 0 and run.T > 0
 
 
+cdef inline PyObject* find_array(Job* job, object parameters, object key) except? NULL:
+    """What stands in the dict under that key, held until `release`; NULL where nothing does.
+
+    The caller alone cannot hold it: while another is looked up the __eq__ of a strange key may replace it, and while
+    the GIL is released another thread.
+    """
+    cdef PyObject* found = PyDict_GetItemWithError(parameters, key)
+    if found != NULL:
+        hold(found)
+        job.held[job.held_count] = found
+        job.held_count += 1
+    return found
+
+
+cdef inline void release(Job* job):
+    while job.held_count > 0:
+        job.held_count -= 1
+        let_go(job.held[job.held_count])
+
+
 cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
     cdef Run* run = &job.run
     cdef GateWeights* gate
@@ -67,9 +88,9 @@ cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
     for g in range(fast.gates):
         keys = <tuple> fast.keys[g]
         gate = &job.weights[g]
-        W_x = PyDict_GetItemWithError(parameters, keys[0])
-        W_a = PyDict_GetItemWithError(parameters, keys[1])
-        b = PyDict_GetItemWithError(parameters, keys[2])
+        W_x = find_array(job, parameters, keys[0])
+        W_a = find_array(job, parameters, keys[1])
+        b = find_array(job, parameters, keys[2])
         if W_x == NULL or W_a == NULL or b == NULL or not PyArray_CheckExact(<object> W_x):
             return False
         if n_a < 0:
@@ -95,8 +116,8 @@ cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
         gate.b_row = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
     run.weights = job.weights
     run.n_a = n_a
-    W_a = PyDict_GetItemWithError(parameters, fast.W_y)
-    b = PyDict_GetItemWithError(parameters, fast.b_y)
+    W_a = find_array(job, parameters, fast.W_y)
+    b = find_array(job, parameters, fast.b_y)
     if W_a == NULL or b == NULL or not PyArray_CheckExact(<object> W_a):
         return False
     if cnp.PyArray_NDIM(<cnp.ndarray> W_a) != 2:
