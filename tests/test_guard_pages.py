@@ -1,7 +1,8 @@
 """Nothing beside an array is touched: every kernel, every size up to 67, inputs and outputs at closed pages.
 
 AddressSanitizer (ci/sanitizers) also sees the kernels' own work areas, but no masked load or store; a closed page stops
-those too. guard_cases.py holds the calls. It runs in another process, so that a fault is a failure here and no more.
+those too. guard_cases.py and guard_backward.py hold the calls. They run in another process, so that a fault is a
+failure here and no more.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import pytest
 from problems import COMPILED, ISAS, isa_in_use
 
 CASES = Path(__file__).with_name("guard_cases.py")
+CASES_BACK = Path(__file__).with_name("guard_backward.py")
 GROUPS = ("activations", "pack", "forward", "head", "cell_calls", "sequence_calls")
+GROUPS_BACK = ("products", "time_loop", "backward_calls")
 FAULTS = {
     "read-end": "beyond the end",
     "read-start": "beyond the start",
@@ -42,7 +45,7 @@ def run(group: str, isa: str) -> tuple[int, str, str]:
     import resource
 
     done = subprocess.run(
-        [sys.executable, str(CASES), group],
+        [sys.executable, str(CASES_BACK if group in GROUPS_BACK else CASES), group],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CYRNN_ISA": isa},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),  # dead by design: leave no core
         capture_output=True,
@@ -62,7 +65,7 @@ def test_guard_page_touched_by_intent_is_deadly(isa, fault):
     assert last == FAULTS[fault]
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", GROUPS + GROUPS_BACK)
 @pytest.mark.parametrize("isa", COMPILED)
 def test_kernel_every_size_touches_nothing_beside_its_arrays(isa, group):
     status, last, said = run(group, isa)
