@@ -29,7 +29,8 @@ LAYOUTS = {
     "C": lambda a: np.array(a, order="C"),
     "F": lambda a: np.array(a, order="F"),
     "apart": lambda a: apart(a),
-    "backward": lambda a: np.array(np.flip(a), order="C")[(slice(None, None, -1),) * a.ndim],
+    "reversed": lambda a: np.array(np.flip(a), order="C")[(slice(None, None, -1),) * a.ndim],
+    "wide": lambda a: wide(a),  # matrices alone
 }
 
 
@@ -41,26 +42,38 @@ def apart(a: np.ndarray) -> np.ndarray:
     return view
 
 
+def wide(a: np.ndarray) -> np.ndarray:
+    """Rows of a larger matrix, from the start of its first to the end of the last."""
+    rows, n = a.shape
+    memory = np.empty((rows - 1) * (n + 3) + n, a.dtype)
+    view = np.lib.stride_tricks.as_strided(memory, a.shape, ((n + 3) * a.itemsize, a.itemsize))
+    view[...] = a
+    return view
+
+
 def draw(*shape: int, dtype) -> np.ndarray:
     return np.random.RandomState(sum(shape)).standard_normal(shape).astype(dtype)
 
 
-def sweep(*names: str) -> Iterator[tuple[int, dict[str, int]]]:
-    """Each of the names through SIZES, the others through OTHERS; with the number of the case."""
+def sweep(*names: str, each: int = 4) -> Iterator[tuple[int, dict[str, int]]]:
+    """Each of the names through SIZES, `each` times, the others through OTHERS; with the number of the case."""
     for swept in names:
         for size in SIZES:
-            for i in range(4):
+            for i in range(each):
                 yield size + i, {name: OTHERS[name][(size + i + j) % 4] for j, name in enumerate(names)} | {swept: size}
 
 
 def check(name: str, call: Callable[..., list], *inputs, layout: str = "C") -> None:
     """Compare what `call` returns for arrays, or problems, at the edge and elsewhere."""
-    lay = LAYOUTS[layout]
-    want = call(*inputs)
+
+    def laid(how) -> list:
+        return [value.map(how) if isinstance(value, Problem) else how(value) for value in inputs]
+
+    want = call(*laid(LAYOUTS["C"]))  # a copy: some inputs are added to
     for side in SIDES:
         os.write(1, f"{name}, {layout}, {side}\n".encode())
         with guarded(side):
-            got = call(*(value.map(lay) if isinstance(value, Problem) else lay(value) for value in inputs))
+            got = call(*laid(LAYOUTS[layout]))
         assert [value.tobytes() for value in got] == [value.tobytes() for value in want], "other bits"
 
 
@@ -80,7 +93,9 @@ def activations(face, dtype) -> None:
             function = getattr(face, name)
             check(f"{name} {n}", lambda x, f=function: filled(f, x, shape=x.shape), draw(n, dtype=dtype))
         for shape in {(n, other) for other in OTHERS["m"]} | {(other, n) for other in OTHERS["n_y"]}:
-            check(f"softmax {shape}", lambda z: filled(face.softmax, z, shape=z.shape), draw(*shape, dtype=dtype))
+            z = draw(*shape, dtype=dtype)
+            check(f"softmax {shape}", lambda z: filled(face.softmax, z, shape=z.shape), z)
+            check(f"public {shape}", lambda z: [cyrnn.softmax(z), cyrnn.tanh(z), cyrnn.sigmoid(z)], z)
 
 
 def packed(face, *matrices: np.ndarray) -> np.ndarray:
@@ -132,6 +147,56 @@ def head(face, dtype) -> None:
         check(f"head {sizes}", call, a, Wy, by)
 
 
+def products(face, dtype) -> None:
+    """What the way back is made of: its packing, its products, its sums."""
+    for i, sizes in sweep("m", "n_a", "n_x", each=3):
+        N, units, K = sizes.values()
+        rows, left, W = (draw(*shape, dtype=dtype) for shape in ((N, K), (N, units), (units, K)))
+        for gates in (1, 4):
+            layout = ("C", "F")[i % 2]
+            check(f"pack turned {gates} {W.T.shape}", lambda W, g=gates: [turned(face, *[W.T] * g)], W, layout=layout)
+        check(
+            f"multiply {sizes}", lambda r, W: filled(face.multiply, r, packed(face, W), shape=(len(r), len(W))), rows, W
+        )
+        layout = ("C", "wide")[i % 2]
+        check(f"add outer {sizes}", lambda *given: added(face.add_outer, *given), left, rows, W, layout=layout)
+        check(f"add rows {sizes}", lambda rows, out: added(face.add_rows, rows, out[0]), rows, W, layout=layout)
+
+
+def turned(face, *matrices: np.ndarray) -> np.ndarray:
+    n, units = matrices[0].shape
+    out = np.empty(face.packed_size(units, len(matrices) * n, 1), matrices[0].dtype)
+    for gate, W in enumerate(matrices):
+        face.pack_turned(W, gate, len(matrices), out)
+    return out
+
+
+def added(function, *arrays: np.ndarray) -> list:
+    """The last array, to which the function adds."""
+    function(*arrays)
+    return [arrays[-1]]
+
+
+def backward(face, dtype) -> None:
+    for cell in CELLS:
+        for i, sizes in sweep("n_a", "m", "T_x"):
+            n_a, m, T = sizes.values()
+            S, G, stored = len(cell.states), len(cell.gates), len(cell.stored_gates)
+            shapes = (T, m, n_a), (G, n_a, n_a), (S, T + 1, m, n_a), (T, stored, m, n_a)
+            first = i % m if i % 3 == 0 else 0
+            name = f"backward {cell.name} {sizes} from column {first}"
+            given = (draw(*shape, dtype=dtype) for shape in shapes)
+            check(name, lambda *given, c=cell.name, f=first: back_face(face, c, f, *given), *given)
+
+
+def back_face(face, cell: str, first: int, da, W, states, gates) -> list:
+    T, m, n_a = da.shape
+    dz, start = np.zeros((T, m, len(W) * n_a), da.dtype), np.zeros((len(states), m, n_a), da.dtype)
+    gates = gates if gates.shape[1] else None
+    face.backward(cell, da, turned(face, *W), states[:, :-1], states[:, 1:], gates, dz, start, first)
+    return [dz, start]
+
+
 # ---- the public functions ---------------------------------------------------------------------------------------
 
 
@@ -163,7 +228,7 @@ def stream_step(problem: Problem) -> np.ndarray:
 
 def sequence_calls(face, dtype) -> None:
     for cell in CELLS:
-        for i, sizes in sweep("n_x", "n_a", "n_y", "m", "T_x"):
+        for i, sizes in sweep("n_x", "n_a", "n_y", "m", "T_x", each=3):
             problem = make(cell, dtype, **sizes)
             name, layout = f"{cell.name} {sizes}", list(LAYOUTS)[i % 4]
             keep = i % 3 > 0
@@ -180,6 +245,28 @@ def whole_run(problem: Problem, keep: bool = True) -> list:
 def hidden(problem: Problem) -> np.ndarray:
     panels = cyrnn.pack(problem.parameters).panels
     return hidden_states(panels, problem.x.transpose(2, 1, 0), [value.T for value in problem.initial])
+
+
+def gradients(face, dtype) -> None:
+    """The backward functions, of a sequence and of a step."""
+    for cell in CELLS:
+        for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=2):
+            problem, name = make(cell, dtype, **sizes), f"gradients {cell.name} {sizes}"
+            da = draw(sizes["n_a"], sizes["m"], sizes["T_x"], dtype=dtype)
+            layout = list(LAYOUTS)[i % 4]
+            check(name, whole_back, problem, da, layout=layout)
+            check(f"{name} of a step", step_back, problem, da, layout=layout)
+
+
+def whole_back(problem: Problem, da: np.ndarray) -> list:
+    caches = run_sequence(problem).caches
+    others = {f"d{state}": da[:, :, -1] for state in problem.cell.states[1:]}
+    return list(getattr(cyrnn, f"{problem.cell.name}_backward")(da, caches, **others).values())
+
+
+def step_back(problem: Problem, da: np.ndarray) -> list:
+    arriving = [da[:, :, 0]] * len(problem.cell.states)
+    return list(getattr(cyrnn, f"{problem.cell.name}_cell_backward")(*arriving, run_cell(problem).cache).values())
 
 
 # ---- faults made on purpose: the guards at work -----------------------------------------------------------------
@@ -216,7 +303,8 @@ FAULTS = {
     "kernel-reads": lambda: short("exp", 0),
     "kernel-writes": lambda: short("exp", 1),
 }
-GROUPS = {function.__name__: function for function in (activations, pack, forward, head, cell_calls, sequence_calls)}
+ALL = (activations, pack, forward, head, products, backward, cell_calls, sequence_calls, gradients)
+GROUPS = {function.__name__: function for function in ALL}
 
 if __name__ == "__main__":
     if sys.argv[1] in FAULTS:

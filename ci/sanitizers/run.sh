@@ -84,6 +84,10 @@ for isa in $isas; do
     # shellcheck disable=SC2046,SC2086
     CYRNN_ISA=$isa watched python -m pytest -q -s -p no:cacheprovider -k "not ($not_here)" \
         $(files $kernels $once) || failed+=" $isa"
+    for group in products backward gradients; do # every size of the way back, on closed pages and on malloc's memory
+        CYRNN_ISA=$isa PYTHONPATH=$PYTHONPATH:tests watched python tests/guard_cases.py "$group" >"$work/out" ||
+            { tail -n 3 "$work/out"; failed+=" $isa:$group"; }
+    done
     not_here=$not_again once=
 done
 echo "$SECONDS s in all"
