@@ -15,7 +15,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from cyrnn.kernels.run cimport LSTM, MOST_GATES, RNN, Back, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport MOST_GATES, Back, GateWeights, Run, Table, real
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -75,8 +75,6 @@ cdef enum Way:
     UNITS                    # packed weights, units in lanes
     BATCH                    # the notebook's own layout, batch in lanes
     FEW                      # one step of few columns, units in lanes, nothing packed
-
-cdef dict cell_numbers = {"rnn": RNN, "lstm": LSTM}
 
 
 cdef struct Job:
@@ -141,10 +139,10 @@ cdef class Fast:
     cdef const Table* f32
     cdef const Table* f64
 
-    def __init__(self, cell, f32, f64, packed):
+    def __init__(self, cell, int number, f32, f64, packed):
         self.cell = cell
         self.packed = packed
-        self.number = cell_numbers[cell.name]
+        self.number = number
         self.gates = len(cell.gates)
         self.states = len(cell.states)
         self.places = len(cell.cache)

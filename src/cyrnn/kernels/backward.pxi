@@ -11,8 +11,6 @@ before at once. dx needs dz alone, and the weight gradients are one long product
 end: there they run at the speed of large matrices, and threads can share their output.
 """
 
-ctypedef void (*Derivative)(const Undo*) noexcept nogil
-
 cdef enum:
     OUTER_ROWS = 256         # of a long product at a time: what stands beside each other in the cache
 
@@ -67,12 +65,6 @@ cdef void multiply_rows(const real* rows, Py_ssize_t N, Py_ssize_t K, const real
 
 
 # ---- the time loop ----------------------------------------------------------------------------------------------
-
-cdef inline Derivative derivative_of(int cell) noexcept nogil:
-    if cell == LSTM:
-        return lstm_derivative
-    return rnn_derivative
-
 
 cdef void step_back(const Back* back, Py_ssize_t t) noexcept nogil:
     """dz of step t, from dz of the step after it (none after the last) and from what the caller says of step t."""

@@ -5,6 +5,7 @@
     block.pxi           what the cells' functions are given
     ../cells/rnn.pxi    pointwise and its derivative, one stem per cell
     ../cells/lstm.pxi
+    registry.pxi        the cells by number
     forward.pxi         the time loop
     backward.pxi        the way back, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
@@ -21,13 +22,14 @@ from cyrnn.kernels.lanes cimport (
     smaller, splat, store, store_part, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
-from cyrnn.kernels.run cimport LSTM, RNN, Back, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport Back, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"
 include "block.pxi"
 include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
+include "registry.pxi"
 include "forward.pxi"
 include "backward.pxi"
 include "head.pxi"

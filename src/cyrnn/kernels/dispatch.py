@@ -57,7 +57,7 @@ class Kernels:
         """
         if self.isa == "reference":
             return NoFast
-        return compiled("_fast").Fast(cell, self.f32.table, self.f64.table, packed)
+        return compiled("_fast").Fast(cell, self.f32.cell_numbers[cell.name], self.f32.table, self.f64.table, packed)
 
     def elements(self, name: str) -> Any:
         """Return a compiled function of whole arrays, "sigmoid", "tanh" or "softmax"; None where it does not apply."""

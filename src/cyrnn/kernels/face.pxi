@@ -6,8 +6,6 @@ All of them release the GIL, write only to their last argument(s), and allocate 
 
 lanes = LANES
 
-cdef dict cell_numbers = {"rnn": RNN, "lstm": LSTM}
-
 cdef Table offer
 offer.lanes = LANES
 offer.packed_size = packed_elements

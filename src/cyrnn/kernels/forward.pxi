@@ -7,24 +7,10 @@ A tile of pre-activations is summed in registers, stored to a small buffer in L1
 turns it into gates and next states at once.
 """
 
-ctypedef void (*Pointwise)(const Block*) noexcept nogil
-
 cdef enum:
     # The work area of the input product: 512 KB on AVX-512, but at least one step and, if T allows, 48 rows of z.
     WORK_VECTORS = 8192
     WORK_ROWS = 48
-
-
-cdef inline Pointwise pointwise_of(int cell) noexcept nogil:
-    if cell == LSTM:
-        return lstm_pointwise
-    return rnn_pointwise
-
-
-cdef inline Py_ssize_t gates_of(int cell) noexcept nogil:
-    if cell == LSTM:
-        return 4
-    return 1
 
 
 cdef inline Py_ssize_t steps_ahead(const Run* run) noexcept nogil:

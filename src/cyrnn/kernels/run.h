@@ -10,7 +10,6 @@
 typedef void real;                      /* the caller, who serves both dtypes, only passes addresses on */
 #endif
 
-enum { RNN = 0, LSTM = 1 };             /* the cells, as the kernels number them */
 enum { MOST_GATES = 4 };
 
 /* One gate's weights as the notebook has them; strides in elements, of either sign. */
@@ -21,7 +20,7 @@ typedef struct {
 
 /* One run of a cell over T steps of m columns. Inputs and outputs do not overlap. */
 typedef struct {
-    int cell;
+    int cell;                           /* its number: registry.pxi */
     ptrdiff_t n_x, n_a, m, T;
     const real *x;                      /* (T, m, n_x) with these strides, in elements */
     ptrdiff_t x_t, x_m, x_k;
@@ -41,7 +40,7 @@ typedef struct {
 /* The way back over such a run: dz (T, columns, G * n_a), the gradients of all pre-activations, from those of a.
  * States and gates are as a run left them, or of the same layout; S and G are the cell's, strides in elements. */
 typedef struct {
-    int cell;
+    int cell;                           /* its number: registry.pxi */
     ptrdiff_t n_a, m, T;
     ptrdiff_t columns;
     const real *da;                     /* (T, m, n_a), arriving at a of every step, with these strides */

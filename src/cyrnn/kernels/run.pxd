@@ -5,8 +5,6 @@
 cdef extern from "run.h" nogil:
     ctypedef double real
 
-    enum: RNN
-    enum: LSTM
     enum: MOST_GATES
 
     ctypedef struct GateWeights:
