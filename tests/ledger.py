@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from backward import Arriving, run_backward
 from problems import CANONICAL, CELLS, DTYPES, Problem, Sizes, isa_in_use, results, run_sequence
 
 import cyrnn
@@ -49,6 +50,18 @@ def problem_of(cell, sizes: Sizes, dtype) -> Problem:
     return Problem(cell, parameters, x, initial)
 
 
+def arriving_at(problem: Problem) -> Arriving:
+    """Gradients for all steps but the last one, where there are several, and for the last cell state."""
+    n_a, m, T = (*problem.initial[0].shape, max(1, problem.x.shape[2] - 1))
+    random, dtype = np.random.RandomState(n_a + m + T), problem.x.dtype
+    da = exact(random, (n_a, m, T), 1.0, dtype)
+    return Arriving(da, tuple(exact(random, (n_a, m), 1.0, dtype) for _ in problem.cell.states[1:]))
+
+
+def gradients_of(problem: Problem) -> list:
+    return list(run_backward(problem, arriving_at(problem)).values())
+
+
 def digest(arrays: list) -> str:
     """Of shapes and little-endian bytes in C order."""
     sha = hashlib.sha256()
@@ -58,18 +71,29 @@ def digest(arrays: list) -> str:
     return sha.hexdigest()
 
 
+def of_every_cell(dtype, suffix: str, compute) -> dict:
+    """Name of each case of a cell and sizes -> what computes its arrays, compute(problem)."""
+    cases = {}
+    for cell in CELLS:
+        for sizes in SIZES:
+            name = "-".join([cell.name, dtype.name, *(f"{key}{n}" for key, n in sizes._asdict().items())])
+            cases[name + suffix] = lambda c=cell, s=sizes, d=dtype: compute(problem_of(c, s, d))
+    return cases
+
+
+def gradients() -> dict:
+    return {key: case for dtype in DTYPES for key, case in of_every_cell(dtype, "-backward", gradients_of).items()}
+
+
 def corpus() -> dict:
     """Name of each case -> what computes its arrays."""
     cases = {}
     for dtype in DTYPES:
-        for cell in CELLS:
-            for sizes in SIZES:
-                name = "-".join([cell.name, dtype.name, *(f"{key}{n}" for key, n in sizes._asdict().items())])
-                cases[name] = lambda c=cell, s=sizes, d=dtype: results(run_sequence(problem_of(c, s, d)))
+        cases |= of_every_cell(dtype, "", lambda problem: results(run_sequence(problem)))
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases
+    return cases | gradients()
 
 
 def recorded() -> dict:

@@ -20,6 +20,10 @@ POSITIONAL = {
     "rnn_forward": ["x", "a0", "parameters"],
     "lstm_cell_forward": ["xt", "a_prev", "c_prev", "parameters"],
     "lstm_forward": ["x", "a0", "parameters"],
+    "rnn_cell_backward": ["da_next", "cache"],
+    "rnn_backward": ["da", "caches"],
+    "lstm_cell_backward": ["da_next", "dc_next", "cache"],
+    "lstm_backward": ["da", "caches"],
     "initialize_adam": ["parameters"],
     "update_parameters_with_adam": [
         "parameters",
@@ -45,12 +49,14 @@ DEFAULTS = {
     "epsilon": 1e-8,
     "return_caches": True,
     "c0": None,
+    "dc": None,
 }
 KEYWORD_ONLY = {
     "rnn_cell_forward": {"return_caches"},
     "rnn_forward": {"return_caches"},
     "lstm_cell_forward": {"return_caches"},
     "lstm_forward": {"return_caches", "c0"},
+    "lstm_backward": {"dc"},
 }
 
 

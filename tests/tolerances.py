@@ -1,7 +1,8 @@
 """Every tolerance of the suite, in one table.
 
 A row holds the largest |got - want| / max(1, |want|) that passes, in units of the dtype's epsilon:
-the results of all cells are of order one.
+the results of all cells are of order one. Gradients are of any order: of them a row holds the largest
+|got - want| over the largest |want| of the same gradient.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ TABLE = {
     "sequence against oracle": (8, "errors are carried from step to step"),
     "saturated sequence against oracle": (128, "pre-activations in the hundreds carry their own roundings"),
     "kernel against reference": (32, "two roundings of the same sequence, neither the true one"),
+    "chain rule against complex step": (64, "the complex step is computed in float64"),
+    "gradient against equations": (256, "sums of up to 260 terms over t and m, which may cancel: one unit has one"),
+    "gradient of few units against equations": (2**16, "1 - a^2 cancels where a is near 1, and nothing is larger"),
+    "saturated gradient against equations": (1024, "1 - a^2 cancels where a is near 1: the rest has a's error"),
+    "gradient against itself in another order": (64, "only the reference: NumPy's order depends on the layout"),
+    "gradient against central differences": (2**28, "1e-7: the loss is rounded, then divided by 2^-16"),
     "adam against equations": (32, "1 - beta2**t cancels to a thousandth"),
     "printed number": (64, "room under the digits printed: theirs were rounded on the way too"),
 }
@@ -37,6 +44,16 @@ def assert_close(got, want, what: str, name: str = "") -> None:
     error = np.abs(got[finite].astype(want.dtype) - want[finite]) / np.maximum(1, np.abs(want[finite]))
     worst = float(error.max(initial=0.0))
     assert worst <= bound(what, got.dtype), f"{what}: {name} off by {worst / EPS[got.dtype]:.3g} eps"
+
+
+def assert_gradients_close(got: dict, want: dict, what: str) -> None:
+    """Fail unless got has want's names and each gradient is within the row `what` of want's, by its largest element."""
+    assert got.keys() == want.keys()
+    for name, wanted in want.items():
+        assert got[name].shape == wanted.shape, name
+        error = float(abs(got[name].astype(wanted.dtype) - wanted).max(initial=0))
+        allowed = bound(what, got[name].dtype) * float(abs(wanted).max(initial=0))
+        assert error <= allowed, f"{what}: {name} off by {error:.3g}, {allowed:.3g} allowed"
 
 
 def printed_tolerance(value: float, digits: dict, dtype) -> float:
