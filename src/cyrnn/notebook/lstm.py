@@ -200,8 +200,8 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
     -----
     The head, y, has no part in this: its gradient arrives in da, and dWy and dby are the caller's. README, "Train",
     shows how. The weights are those in the caches: update them after this call, not between forward and backward.
-    Dtypes and bits are as for `rnn_backward`; the memory is for T m (4 n_a + n_a + n_x) elements, and for T m (8 n_a)
-    more where `lstm_forward` did not make the caches.
+    Dtypes and bits are as for `rnn_backward`; the memory is for T m (13 n_a + n_x) elements, of which
+    T m (4 n_a to 5 n_a + n_x) are touched where `lstm_forward` made the caches.
 
     References
     ----------

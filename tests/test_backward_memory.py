@@ -1,0 +1,62 @@
+"""What the way back asks for: linear in T_x, with the constant that its docstring states, and nothing is kept."""
+
+from __future__ import annotations
+
+import gc
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+from backward import arriving, from_caches, sequence_backward
+from problems import each_cell, isa_in_use, make, run_sequence
+
+SIZES = {"n_x": 64, "n_a": 64, "n_y": 1, "m": 2}
+
+
+def stated(cell) -> tuple[int, int]:
+    """How many n_a and n_x for each step and column, as the docstring has it."""
+    text = " ".join(sequence_backward(cell).__doc__.split())
+    many, n_x = re.search(r"memory (?:is )?for T m \((\d+) n_a \+ (\d*)n_x\) elements", text).groups()
+    return int(many), int(n_x or 1)
+
+
+def traced(cell, T: int) -> tuple[int, int]:
+    """The peak of a call beside its results, and what is left when results and caches are gone; in bytes."""
+    problem = make(cell, np.float64, T_x=T, **SIZES)
+    d = arriving(problem)
+    from_caches(cell, run_sequence(problem).caches, d)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        caches = run_sequence(problem).caches
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        gradients = from_caches(cell, caches, d)
+        _, peak = tracemalloc.get_traced_memory()
+        results = sum(value.nbytes for value in gradients.values())
+        del caches, gradients
+        gc.collect()
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak - before - results, left
+
+
+@pytest.mark.skipif(isa_in_use() == "reference", reason="the reference makes NumPy's temporaries: readable, not frugal")
+@each_cell
+def test_backward_memory_is_linear_in_the_steps_as_the_docstring_says(cell):
+    n_a, n_x = stated(cell)
+    weights = 8 * 2 * len(cell.gates) * 64 * 64  # W_x and W_a turned
+    peaks = [traced(cell, T)[0] for T in (500, 1000)]
+    for peak, T in zip(peaks, (500, 1000), strict=True):
+        asked = 8 * T * 2 * (n_a * 64 + n_x * 64) + weights
+        assert asked < peak + 2**16, "the docstring claims more than is asked for"
+        assert peak < asked + 2**16 + 16 * T, f"T = {T}: {peak} bytes beside the results, {asked} stated"
+    assert peaks[1] < 2.05 * peaks[0]
+
+
+@each_cell
+def test_backward_keeps_nothing_once_results_and_caches_are_dropped(cell):
+    _, left = traced(cell, 1000)
+    assert left < 2**16
