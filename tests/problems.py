@@ -5,6 +5,7 @@ Everything is derived from the cell's spec, so that a cell is tested by being re
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -24,6 +25,11 @@ COMPILED = tuple(isa for isa in ISAS if isa != "reference")
 CANONICAL = tuple(isa for isa in COMPILED if isa != "baseline")
 #: one vector lane short of, at and past the ends of panels, and smaller than any
 ODD_SIZES = (1, 2, 3, 5, 7, 15, 16, 17, 33)
+
+
+def patience(seconds: float) -> float:
+    """How long to wait for another Python. On an emulated CPU, as in ci/wheels/, all lasts many times as long."""
+    return seconds * float(os.environ.get("CYRNN_TEST_PATIENCE") or 1)
 
 
 def isa_in_use() -> str:

@@ -26,7 +26,17 @@ from backward import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import CANONICAL, assert_same_bits, each_cell, each_dtype, isa_in_use, make, run_cell, run_sequence
+from problems import (
+    CANONICAL,
+    assert_same_bits,
+    each_cell,
+    each_dtype,
+    isa_in_use,
+    make,
+    patience,
+    run_cell,
+    run_sequence,
+)
 from tolerances import assert_gradients_close
 
 import cyrnn
@@ -274,7 +284,7 @@ def hashes(isa: str) -> dict:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CYRNN_ISA": isa},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60),
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from problems import patience
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -242,7 +243,7 @@ def bench(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     env = os.environ | environment | {"PYTHONPATH": paths}
     return subprocess.run(
-        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=patience(300), check=False
     )
 
 

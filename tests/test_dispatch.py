@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from problems import CANONICAL, ISAS, isa_in_use
+from problems import CANONICAL, ISAS, isa_in_use, patience
 
 from cyrnn.kernels import dispatch
 
@@ -23,7 +23,7 @@ def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
         env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60),
         check=False,
     )
 

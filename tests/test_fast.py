@@ -17,6 +17,7 @@ from problems import (
     each_dtype,
     isa_in_use,
     make,
+    patience,
     results,
     run_cell,
     run_sequence,
@@ -146,7 +147,7 @@ def isolated(code: str) -> subprocess.CompletedProcess:
     """Run code where a crash is only that."""
     prelude = f"import sys; sys.path[:] = {sys.path!r}\nimport numpy as np, cyrnn\nfrom problems import *\n"
     return subprocess.run(
-        [sys.executable, "-c", prelude + code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", prelude + code], capture_output=True, text=True, timeout=patience(60), check=False
     )
 
 

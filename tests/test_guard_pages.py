@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from problems import COMPILED, ISAS, isa_in_use
+from problems import COMPILED, ISAS, isa_in_use, patience
 
 CASES = Path(__file__).with_name("guard_cases.py")
 CASES_BACK = Path(__file__).with_name("guard_backward.py")
@@ -50,7 +50,7 @@ def run(group: str, isa: str) -> tuple[int, str, str]:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),  # dead by design: leave no core
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=patience(600),
         check=False,
     )
     return done.returncode, (done.stdout.splitlines() or ["(nothing)"])[-1], done.stderr

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import cell_function, each_cell, make, run_cell, run_sequence, sequence_function
+from problems import cell_function, each_cell, make, patience, run_cell, run_sequence, sequence_function
 
 import cyrnn
 
@@ -219,7 +219,7 @@ def test_forward_endless_sequence_of_no_columns_does_not_hang(cell):
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=patience(30),
         check=False,
     )
     assert done.stdout.strip().split("; ")[0] == f"(5, 0, {2**40})", done.stderr

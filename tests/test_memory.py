@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from problems import cell_function, each_cell, isa_in_use, make, run_cell, run_sequence, sequence_function
+from problems import cell_function, each_cell, isa_in_use, make, patience, run_cell, run_sequence, sequence_function
 
 import cyrnn
 
@@ -193,7 +193,7 @@ def test_no_caches_long_run_needs_a_bounded_work_area(cell, order, parameters):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60),
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -23,6 +23,7 @@ from problems import (
     each_dtype,
     isa_in_use,
     make,
+    patience,
 )
 
 KERNELS = Path(__file__).parents[1] / "src" / "cyrnn" / "kernels"
@@ -68,7 +69,7 @@ def one_lane(tmp_path_factory) -> dict:
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=patience(300),
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
