@@ -110,7 +110,7 @@ def show(page: Page, seconds: float) -> None:
             if row is None:
                 page.verdict(False, f"{job.function} {sizes(job)} differs from plain NumPy: not timed")
                 continue
-            times = f"{row.plain.best:>7.1f} us{row.cyrnn.best:>8.1f} us{row.speed_up:>7.1f} x"
+            times = f"{row.plain.best:>7.1f} us {row.cyrnn.best:>7.1f} us {row.speed_up:>6.1f} x"
             page.line(f"    {row.function:<24}{row.sizes:<19}{times}")
     if os.environ.get("OPENBLAS_CORETYPE"):
         page.line()
