@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import assert_same_values, each_cell, each_dtype, isa_in_use, make, results, run_sequence
+from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, patience, results, run_sequence
 
 import cyrnn
 from cyrnn import threads
@@ -38,7 +38,7 @@ def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
         env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience(60),
         check=False,
     )
 
@@ -100,6 +100,22 @@ def test_threads_eight_callers_at_once_get_their_own_results(cell, split_everyth
         with ThreadPoolExecutor(8) as callers:
             for future in [callers.submit(work, index) for index in range(8)]:
                 future.result(60)
+
+
+@pytest.fixture(scope="module")
+def served() -> dict:
+    """For each cell a problem on packed parameters, and its results: what the threads of a server would share."""
+    problems = {cell.name: make(cell, np.float32, m=3, n_a=40, n_x=20, T_x=9) for cell in CELLS}
+    packed = {name: replace(p, parameters=cyrnn.pack(p.parameters)) for name, p in problems.items()}
+    return {name: (p, results(run_sequence(problems[name]))) for name, p in packed.items()}
+
+
+@each_cell
+def test_threads_that_share_one_packed_object_get_its_results(cell, served):
+    """In one thread here, in eight at once where there is no GIL: ci/wheels/freethreaded.sh."""
+    problem, want = served[cell.name]
+    for _ in range(50):
+        assert_same_values(results(run_sequence(problem)), want)
 
 
 @each_cell
