@@ -178,8 +178,8 @@ def many_rows() -> list[rows.Row]:
     found = []
     for case in work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), None):
         common = {"kind": case.kind, "cell": case.cell, "dtype": case.dtype, "shape": list(case.shape)}
-        peers = [name for name in contestant.MODULES if name != "notebook"]
-        for rival in ["cyrnn", "notebook"] if case.kind in ("cell", "forward") else peers:
+        peers = [name for name in contestant.MODULES if name not in ("notebook", "forward")]
+        for rival in ["cyrnn", "notebook"] if case.kind in ("cell", "forward", "backward") else peers:
             found.append(made_row(rival, 99999.0, **common))
     return found
 

@@ -31,6 +31,7 @@ class Way:
 #: kind(case) -> list of Way, empty where this case is not offered. Importing it imports the rival.
 MODULES = {
     "cyrnn": "ours",
+    "forward": "our_forward",
     "notebook": "notebook_way",
     "numpy": "best_numpy",
     "torch": "pytorch",

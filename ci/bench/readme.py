@@ -55,7 +55,7 @@ def _others(rows: list[Row]) -> list[str]:
     """One line for each kind, cell and dtype against the fastest rival: mean and worst, whatever they are."""
     body = []
     for kind, cell, dtype, block in blocks(rows):
-        if kind not in ("hidden", "stream"):
+        if kind not in ("hidden", "stream", "train"):
             continue
         ratios = {}
         for shape in shapes(block):
@@ -83,7 +83,7 @@ def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
     rivals = [
         f"{name} {version}"
         for name, version in run["contestants"].items()
-        if name not in ("cyrnn", "notebook")
+        if name not in ("cyrnn", "forward", "notebook")
     ]
     said = [
         f"One core of {machine['cpu']}, ISA {run['isa']}, commit {machine['commit']}; {', '.join(rivals)}.",
@@ -95,6 +95,7 @@ def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
     for kind, title in (
         ("hidden", "Hidden states of a sequence"),
         ("stream", "One streaming step, from Python"),
+        ("train", "Forward and backward of a sequence, all gradients"),
     ):
         block = named.get((kind, "lstm", "f32"))
         if block:

@@ -23,7 +23,7 @@ def checked(way: Way, case: Case, want: dict[str, Array]) -> float:
 
 def entrants(case: Case, modules: dict[str, ModuleType]) -> tuple[list[tuple[Way, float]], list[Row]]:
     """Return the ways that are right, with their errors, and a row for each contestant without"""
-    want = truth.run(case) if case.kind != "pack" else {}
+    want = {} if case.kind == "pack" else truth.gradients(case) if case.kind in truth.GRADIENTS else truth.run(case)
     good: list[tuple[Way, float]] = []
     out: list[Row] = []
     for name, module in modules.items():

@@ -1,4 +1,4 @@
-"""What cyrnn must reach: the "Must reach" table of the kernels issue, as data.
+"""What cyrnn must reach: the "Must reach" tables of the issues on kernels and on the way back, as data.
 
 A ratio is the rival's time over ours: 2.0 is twice as fast as the fastest of the rivals named.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .work import SHAPES, Shape
+from .work import SHAPES, TRAIN, Shape
 
 #: a ratio this far below its target is a tie, which counts as reached
 TIE = 0.03
+LEARNERS = ("torch", "jax")
 PEERS = ("torch", "onnxruntime", "openvino", "jax", "numpy")
 
 
@@ -67,6 +68,15 @@ TARGETS: tuple[Target, ...] = (
     *(
         Target("threads", cell, dtype, ("cyrnn",), dict.fromkeys(SHAPES["threads"], least), busy=busy)
         for busy, least in ((False, 1.8), (True, 0.8))
+        for cell, dtype in BOTH
+    ),
+    Target("train", "lstm", "f32", LEARNERS, dict.fromkeys(TRAIN, 1.0), mean=1.3),
+    Target("train", "rnn", "f32", LEARNERS, dict.fromkeys(TRAIN, 1.0)),
+    Target("train", "lstm", "f64", LEARNERS, {shape: 1.2 for shape in TRAIN if shape[2] <= 32}),
+    _against_notebook("backward", "lstm", "f64", SHAPES["backward"][:1], (15,)),
+    _against_notebook("backward", "rnn", "f64", SHAPES["backward"][:1], (10,)),
+    *(
+        Target("backward", cell, dtype, ("forward",), dict.fromkeys(SHAPES["backward"][1:], 1 / 2.3))
         for cell, dtype in BOTH
     ),
     *(Target("pack", cell, dtype, ("numpy",), dict.fromkeys(SHAPES["pack"], 1 / 3)) for cell, dtype in BOTH),

@@ -29,12 +29,24 @@ HIDDEN: tuple[Shape, ...] = (
     (512, 512, 64, 50),
     (1024, 1024, 64, 25),
 )
+TRAIN: tuple[Shape, ...] = (
+    (27, 100, 1, 40),
+    (64, 64, 1, 100),
+    (128, 128, 1, 100),
+    (256, 256, 1, 100),
+    (128, 128, 8, 64),
+    (256, 256, 16, 64),
+    (256, 256, 32, 50),
+    (512, 512, 64, 50),
+)
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "hidden": HIDDEN,
     "stream": tuple((n, n, 1, 1) for n in (64, 128, 256, 512)),
     "cell": ((3, 5, 10, 1), (64, 64, 1, 1), (128, 128, 1, 1), (256, 256, 1, 1)),
     "forward": ((3, 5, 10, 7), (64, 64, 1, 100), (128, 128, 1, 100), (256, 256, 32, 50)),
     "threads": tuple(shape for shape in HIDDEN if shape[2] >= 16),
+    "train": TRAIN,
+    "backward": ((3, 5, 10, 7), *(shape for shape in TRAIN if shape[2] >= 8)),
     "pack": tuple((n, n, 1, 1) for n in (128, 256, 512, 1024)),
 }
 #: what each kind is, in a phrase
@@ -44,6 +56,8 @@ KINDS = {
     "cell": "one cell call with y and cache, dict parameters",
     "forward": "a whole sequence with y and caches, dict parameters",
     "threads": "hidden states on two threads, and the same while another process holds a core",
+    "train": "forward and backward, dict parameters: gradients of x, a0 and weights",
+    "backward": "backward alone, from the notebook's caches; `forward` is our own forward",
     "pack": "packing, against np.copyto of as many bytes",
 }
 CELLS = ("lstm", "rnn")
@@ -114,8 +128,29 @@ class Case:
 
     @property
     def c0(self) -> Array:
-        """The cell state before the first step; zero in `forward`, as the notebook's lstm_forward has it."""
-        return np.zeros_like(self._draw["c0"]) if self.kind == "forward" else self._draw["c0"]
+        """The cell state before the first step; zero where the notebook's lstm_forward runs, which has it so."""
+        zero = self.kind in ("forward", "train", "backward")
+        return np.zeros_like(self._draw["c0"]) if zero else self._draw["c0"]
+
+    @cached_property
+    def da(self) -> Array:
+        """What arrives at the hidden states, (n_a, m, T_x)."""
+        random = np.random.default_rng(self.n_a + self.T_x)
+        return random.standard_normal((self.n_a, self.m, self.T_x)).astype(self.real)
+
+    @property
+    def da_rows(self) -> Array:
+        """da as (T_x, m, n_a), C order."""
+        return np.ascontiguousarray(self.da.transpose(2, 1, 0))
+
+    def gradients(self, dx: Array, da0: Array, dW_x: Array, dW_a: Array, db: Array, order: str) -> dict[str, Array]:
+        """Name gradients as the notebook does: dx (T_x, m, n_x), da0 (m, n_a), and those of `weights(order)`."""
+        named = {"dx": dx.transpose(2, 1, 0), "da0": da0.T}
+        if self.cell == "rnn":
+            return named | {"dWax": dW_x, "dWaa": dW_a, "dba": db[:, None]}
+        stacked = np.split(np.concatenate([dW_a, dW_x], axis=1), 4)
+        named |= {f"dW{gate}": part for gate, part in zip(order, stacked, strict=True)}
+        return named | {f"db{gate}": part[:, None] for gate, part in zip(order, np.split(db, 4), strict=True)}
 
     @property
     def real(self) -> Any:

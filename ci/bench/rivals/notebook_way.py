@@ -111,3 +111,70 @@ def forward(case: Case) -> list[Way]:
     if case.cell == "rnn":
         return [Way("notebook", "", lambda: rnn_sequence(x, a0, parameters), read_named("a", "y"))]
     return [Way("notebook", "", lambda: lstm_sequence(x, a0, parameters), read_named("a", "y", "c"))]
+
+
+def rnn_cell_back(da_next: Array, cache: tuple[Any, ...]) -> dict[str, Array]:
+    a_next, a_prev, xt, parameters = cache
+    dz = (1 - a_next**2) * da_next
+    return {
+        "dxt": np.dot(parameters["Wax"].T, dz),
+        "dWax": np.dot(dz, xt.T),
+        "da_prev": np.dot(parameters["Waa"].T, dz),
+        "dWaa": np.dot(dz, a_prev.T),
+        "dba": np.sum(dz, axis=1, keepdims=True),
+    }
+
+
+def lstm_cell_back(da_next: Array, dc_next: Array, cache: tuple[Any, ...]) -> dict[str, Array]:
+    _, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters = cache
+    n_a = da_next.shape[0]
+    both = np.concatenate((a_prev, xt), axis=0)
+    seen = np.tanh(c_next)
+    dc = dc_next + da_next * ot * (1 - seen**2)
+    dz = {
+        "f": dc * c_prev * ft * (1 - ft),
+        "i": dc * cct * it * (1 - it),
+        "c": dc * it * (1 - cct**2),
+        "o": da_next * seen * ot * (1 - ot),
+    }
+    found = {"dc_prev": dc * ft}
+    back: Any = 0
+    for gate, d in dz.items():
+        found[f"dW{gate}"] = np.dot(d, both.T)
+        found[f"db{gate}"] = np.sum(d, axis=1, keepdims=True)
+        back = back + np.dot(parameters[f"W{gate}"].T, d)
+    found["da_prev"], found["dxt"] = back[:n_a], back[n_a:]
+    return found
+
+
+def sequence_back(case: Case, da: Array, caches: tuple[Any, ...]) -> dict[str, Array]:
+    steps, x = caches
+    n_a, m, T_x = da.shape
+    found = {"dx": np.zeros((x.shape[0], m, T_x), da.dtype)}
+    da_prev, dc_prev = np.zeros((n_a, m), da.dtype), np.zeros((n_a, m), da.dtype)
+    for t in reversed(range(T_x)):
+        if case.cell == "rnn":
+            step = rnn_cell_back(da[:, :, t] + da_prev, steps[t])
+        else:
+            step = lstm_cell_back(da[:, :, t] + da_prev, dc_prev, steps[t])
+            dc_prev = step["dc_prev"]
+        da_prev = step["da_prev"]
+        found["dx"][:, :, t] = step["dxt"]
+        for name, value in step.items():
+            if name[:2] in ("dW", "db"):
+                found[name] = found.get(name, 0) + value
+    return found | {"da0": da_prev}
+
+
+def train(case: Case) -> list[Way]:
+    if case.n_a > 64:  # its own sizes are small, and large ones last
+        return []
+    way = forward(case)[0]
+    return [Way("notebook", "", lambda: sequence_back(case, case.da, way.call()[-1]), dict)]
+
+
+def backward(case: Case) -> list[Way]:
+    if case.n_a > 64:
+        return []
+    *_, caches = forward(case)[0].call()
+    return [Way("notebook", "", lambda: sequence_back(case, case.da, caches), dict)]

@@ -77,6 +77,21 @@ def forward(case: Case) -> list[Way]:
     return [Way("cyrnn", "dict", lambda: cyrnn.lstm_forward(x, a0, parameters), _named("a", "y", "c"))]
 
 
+def train(case: Case) -> list[Way]:
+    x, a0, parameters, da = case.x, case.a0, case.parameters, case.da
+    if case.cell == "rnn":
+        both = lambda: cyrnn.rnn_backward(da, cyrnn.rnn_forward(x, a0, parameters)[-1])  # noqa: E731
+    else:
+        both = lambda: cyrnn.lstm_backward(da, cyrnn.lstm_forward(x, a0, parameters)[-1])  # noqa: E731
+    return [Way("cyrnn", "dict", both, dict)]
+
+
+def backward(case: Case) -> list[Way]:
+    *_, caches = forward(case)[0].call()
+    da, function = case.da, cyrnn.rnn_backward if case.cell == "rnn" else cyrnn.lstm_backward
+    return [Way("cyrnn", "caches", lambda: function(da, caches), dict)]
+
+
 @contextlib.contextmanager
 def _on(count: int) -> Iterator[None]:
     before = cyrnn.get_num_threads()

@@ -123,3 +123,30 @@ def _stream_layer(case: Case, onednn: bool) -> Way:
 
     name = f"layer, {'oneDNN' if onednn else 'native'}"
     return Way("torch", name, call, lambda state: _read_state(case, state), lambda: _mode(onednn))
+
+
+@contextlib.contextmanager
+def _learning(onednn: bool) -> Iterator[None]:
+    with torch.enable_grad(), torch.backends.mkldnn.flags(enabled=onednn):
+        yield
+
+
+def train(case: Case) -> list[Way]:
+    """Gradients of the input, the first hidden state, the weights and one bias; c0 is zero and has none."""
+    layer = _layer(case).train().requires_grad_(True)
+    x, a0 = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, case.a0_rows[None]))
+    state = (a0, torch.zeros_like(a0)) if case.cell == "lstm" else a0
+    da = torch.from_numpy(case.da_rows)
+    inputs = [x, a0, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
+
+    def call() -> Any:
+        return torch.autograd.grad(layer(x, state)[0], inputs, da)
+
+    def read(found: Any) -> dict[str, Array]:
+        dx, da0, dW_x, dW_a, db, _ = (gradient.numpy() for gradient in found)
+        return case.gradients(dx, da0[0], dW_x, dW_a, db, "ifco")
+
+    return [
+        Way("torch", name, call, read, lambda onednn=onednn: _learning(onednn))
+        for name, onednn in (("oneDNN", True), ("native", False))
+    ]
