@@ -34,18 +34,18 @@ def _peers(rows: list[Row]) -> list[str]:
 def _notebook(rows: list[Row]) -> list[str]:
     """A line for each function and shape, both dtypes beside each other."""
     body = []
-    for kind in ("cell", "forward"):
+    for kind, function in (("cell", "cell_forward"), ("forward", "forward"), ("backward", "backward")):
         for cell in CELLS:
             block = [row for row in rows if (row["kind"], row["cell"]) == (kind, cell)]
-            for shape in shapes(block):
-                size = shape_text(shape if kind == "forward" else shape[:3])
-                line = [f"`{cell}_{'cell_' * (kind == 'cell')}forward` {size}"]
+            for shape in shapes(find(block, rival="notebook")):
+                size = shape_text(shape[:3] if kind == "cell" else shape)
+                line = [f"`{cell}_{function}` {size}"]
                 for dtype in DTYPES:
                     here = find(block, shape=shape, dtype=dtype)
                     times = {row["rival"]: short(row["min_us"]) for row in here}
                     line += [times.get("notebook", ""), times.get("cyrnn", ""), advantage(here)]
                 body.append(line)
-    head = ["with y and caches"] + [
+    head = ["with y and caches, or from them"] + [
         text for dtype in DTYPES for text in (f"{dtype}: notebook", "cyrnn", "ratio")
     ]
     return _table(head, body) if body else []

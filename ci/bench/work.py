@@ -57,7 +57,7 @@ KINDS = {
     "forward": "a whole sequence with y and caches, dict parameters",
     "threads": "hidden states on two threads, and the same while another process holds a core",
     "train": "forward and backward, dict parameters: gradients of x, a0 and weights",
-    "backward": "backward alone, from the notebook's caches; `forward` is our own forward",
+    "backward": "backward alone; small: from the notebook's own caches; `forward` is ours",
     "pack": "packing, against np.copyto of as many bytes",
 }
 CELLS = ("lstm", "rnn")

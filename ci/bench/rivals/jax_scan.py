@@ -103,12 +103,6 @@ def stream(case: Case) -> list[Way]:
 def train(case: Case) -> list[Way]:
     x, state, W_x, W_a, b = _arrays(case)
     da = jax.device_put(case.da_rows[:, 0] if case.m == 1 else case.da_rows)
-    scan = _scan(case.cell, 1, True)
-
-    def loss(x: Any, a0: Any, W_x: Any, W_a: Any, b: Any, others: Any, da: Any) -> Any:
-        return (scan(x, (a0, *others), W_x, W_a, b) * da).sum()
-
-    run = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 3, 4)))
     others = tuple(jnp.zeros_like(other) for other in state[1:])
 
     def read(found: Any) -> dict[str, Array]:
@@ -116,4 +110,13 @@ def train(case: Case) -> list[Way]:
         rows = dx.reshape(case.T_x, case.m, case.n_x), da0.reshape(case.m, case.n_a)
         return case.gradients(*rows, dW_x.T, dW_a.T, db, "fioc")
 
-    return [Way("jax", "hoisted", lambda: jax.block_until_ready(run(x, state[0], W_x, W_a, b, others, da)), read)]
+    def way(name: str, unroll: int, hoist: bool) -> Way:
+        scan = _scan(case.cell, unroll, hoist)
+
+        def loss(x: Any, a0: Any, W_x: Any, W_a: Any, b: Any, others: Any, da: Any) -> Any:
+            return (scan(x, (a0, *others), W_x, W_a, b) * da).sum()
+
+        run = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 3, 4)))
+        return Way("jax", name, lambda: jax.block_until_ready(run(x, state[0], W_x, W_a, b, others, da)), read)
+
+    return [way("hoisted", 1, True), way("hoisted, unrolled 4", 4, True), way("inside", 1, False)]

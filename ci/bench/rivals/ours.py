@@ -14,6 +14,7 @@ from cyrnn.kernels import dispatch
 
 from ..contestant import Way
 from ..work import Array, Case
+from . import notebook_way
 
 
 def version() -> str:
@@ -87,9 +88,11 @@ def train(case: Case) -> list[Way]:
 
 
 def backward(case: Case) -> list[Way]:
-    *_, caches = forward(case)[0].call()
+    """From the caches that the notebook's code made, arrays of their own, where that is a rival; else from ours."""
+    foreign = notebook_way.offers_gradients(case)
+    *_, caches = (notebook_way.forward if foreign else forward)(case)[0].call()
     da, function = case.da, cyrnn.rnn_backward if case.cell == "rnn" else cyrnn.lstm_backward
-    return [Way("cyrnn", "caches", lambda: function(da, caches), dict)]
+    return [Way("cyrnn", "the notebook's caches" if foreign else "caches", lambda: function(da, caches), dict)]
 
 
 @contextlib.contextmanager
