@@ -32,7 +32,7 @@ unpack trixie arm64 python3,python3-dev,gcc,libc6-dev
 version=$(inside python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 say "Wheel, for Python $version"
-"$python" -m venv "$work/env"
+"$python" -m venv --upgrade-deps "$work/env"
 "$work/env/bin/pip" install -q 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
 cross_compile
 install_inside "$version" "$(echo "$work"/tree/dist/cyrnn-*-cp311-abi3-linux_aarch64.whl)" aarch64

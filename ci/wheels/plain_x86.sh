@@ -26,7 +26,7 @@ PYTHON
 }
 
 say 'Install natively'
-"$python" -m venv "$work/env"
+"$python" -m venv --upgrade-deps "$work/env"
 "$work/env/bin/pip" install -q "$work/tree[test]"
 native=$(readlink -f "$work/env/bin/python")
 rm "$work/env/bin/python"*

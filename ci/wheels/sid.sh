@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/elsewhere.sh"
 needs mmdebstrap:mmdebstrap
 
 say 'Wheel'
-"$python" -m venv "$work/env"
+"$python" -m venv --upgrade-deps "$work/env"
 "$work/env/bin/pip" wheel -q --no-deps -w "$work/dist" "$work/tree"
 
 say 'Debian sid'

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Free-threaded CPython 3.13, built from Debian trixie's source: our wheel for it, the test suite, and then the tests of
+# shared and split work with 8 threads in each test. The GIL must stay off. As root on Debian:
+#     bash ci/wheels/freethreaded.sh
+source "$(dirname "${BASH_SOURCE[0]}")/elsewhere.sh"
+include=/usr/include
+needs gcc:gcc make:make $include/openssl/ssl.h:libssl-dev $include/zlib.h:zlib1g-dev $include/bzlib.h:libbz2-dev \
+    $include/lzma.h:liblzma-dev $include/sqlite3.h:libsqlite3-dev \
+    "$include/$(gcc -print-multiarch)/ffi.h:libffi-dev"
+
+build_python() { # into $work/python; -O1: what is tested here is not its speed
+    mkdir -p "$work/lists/partial" "$work/source"
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) trixie main" >"$work/debian.list"
+    local apt=(apt-get -q -o "Dir::Etc::SourceList=$work/debian.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$work/lists")
+    cd "$work"
+    "${apt[@]}" update
+    "${apt[@]}" source --download-only --only-source python3.13
+    tar -C "$work/source" --strip-components=1 -xf python3.13_*.orig.tar.xz
+    cd "$work/source"
+    ./configure -q --prefix="$work/python" --disable-gil --disable-test-modules OPT='-O1 -DNDEBUG'
+    make -s -j"$(nproc)" >"$work/make.log" 2>&1 || { tail -n 50 "$work/make.log" && return 1; }
+    make -s install >"$work/make.log" 2>&1
+}
+
+say 'CPython'
+build_python
+
+say 'Wheel'
+"$work/python/bin/python3.13t" -m venv --upgrade-deps "$work/env"
+cd "$work/tree"
+"$work/env/bin/pip" install -q --only-binary=numpy 'numpy>=2'
+"$work/env/bin/pip" wheel -q --no-deps --only-binary=numpy -w "$work/dist" .
+# only wheels: hypothesis has none for it of late, and an older one that is all Python will do
+"$work/env/bin/pip" install -q --only-binary=:all: \
+    "$(echo "$work"/dist/cyrnn-*-cp313-cp313t-*.whl)[test]" pytest-run-parallel
+"$work/env/bin/python" -W error -c 'import sys, cyrnn
+from cyrnn.kernels import dispatch
+assert not sys._is_gil_enabled(), "importing cyrnn turned the GIL on"
+print(sys.version, dispatch.available(), sep="\n")'
+
+say 'Test suite'
+"$work/env/bin/python" -m pytest -q -p no:cacheprovider
+
+# What a test cannot do in 8 threads of one process: set the number of threads for all of it.
+say '8 threads in each test'
+"$work/env/bin/python" -m pytest -q -p no:cacheprovider --parallel-threads=8 \
+    -o thread_unsafe_functions='cyrnn.set_num_threads cyrnn.get_num_threads' \
+    tests/test_{threads,fast,pack,stream,canonical,parity}.py
+say 'Done'
