@@ -26,6 +26,7 @@ cdef extern from "Python.h":
     int PyList_SetItem(list t, Py_ssize_t i, object item) except -1       # likewise
     void hold "Py_INCREF" (PyObject* o)
     void let_go "Py_DECREF" (PyObject* o)
+    void Py_IncRef(PyObject* o)              # a call into CPython, which knows objects whose count must not change
 
 cdef extern from "numpy/arrayobject.h":
     ctypedef struct PyArray_Descr

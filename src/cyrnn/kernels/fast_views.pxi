@@ -5,7 +5,9 @@ cdef inline cnp.ndarray view(cnp.ndarray base, Py_ssize_t offset, int nd, const 
     """A view of base's memory, offset and strides in bytes."""
     cdef PyArray_Descr* descr = PyArray_DESCR(base)
     cdef cnp.ndarray out
-    Py_INCREF(<object> <PyObject*> descr)                                  # NewFromDescr takes one over
+    # NewFromDescr takes one over, and NumPy never gives it back where dtypes are immortal (CPython 3.15): Py_INCREF of
+    # the Limited API would count on, view after view, until after 2**30 of them the dtype was mortal
+    Py_IncRef(<PyObject*> descr)
     out = PyArray_NewFromDescr(<PyTypeObject*> cnp.ndarray, descr, nd, dims, strides,
                                <char*> cnp.PyArray_DATA(base) + offset,
                                cnp.PyArray_FLAGS(base) & cnp.NPY_ARRAY_WRITEABLE, NULL)
