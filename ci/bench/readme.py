@@ -77,6 +77,16 @@ def _others(rows: list[Row]) -> list[str]:
     return _table(["against the fastest rival", "geometric mean", "best", "worst"], body) if body else []
 
 
+def _commits(rows: list[Row]) -> str:
+    """Which commit each kind of row was measured at: runs of several days may stand side by side."""
+    kinds: dict[str, list[str]] = {}
+    for row in rows:
+        named = kinds.setdefault(row.get("commit", "an unknown commit"), [])
+        if row["kind"] not in named:
+            named.append(row["kind"])
+    return "; ".join(f"{commit} ({', '.join(named)})" for commit, named in kinds.items())
+
+
 def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
     """What goes between the markers."""
     machine = run["machine"]
@@ -86,7 +96,8 @@ def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
         if name not in ("cyrnn", "forward", "notebook")
     ]
     said = [
-        f"One core of {machine['cpu']}, ISA {run['isa']}, commit {machine['commit']}; {', '.join(rivals)}.",
+        f"One core of {machine['cpu']}, ISA {run['isa']}; {', '.join(rivals)}.",
+        f"Measured at {_commits(rows)}.",
         "Microseconds, minima of interleaved runs, results checked first.",
         "Written by `python -m ci.bench compare`.",
     ]
