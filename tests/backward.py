@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from problems import Problem, assert_same_bits, isa_in_use, run_cell, run_sequence
+from problems import Problem, function_of, assert_same_bits, isa_in_use, run_cell, run_sequence
 from tolerances import assert_gradients_close
 
-import cyrnn
 from cyrnn.cells import Cell
 
 
@@ -36,11 +35,11 @@ def arriving(problem: Problem, T: int | None = None, seed: int = 1) -> Arriving:
 
 
 def cell_backward(cell: Cell):
-    return getattr(cyrnn, f"{cell.name}_cell_backward")
+    return function_of(cell, "cell_backward")
 
 
 def sequence_backward(cell: Cell):
-    return getattr(cyrnn, f"{cell.name}_backward")
+    return function_of(cell, "backward")
 
 
 def given(cell: Cell, last: tuple) -> dict:
@@ -65,8 +64,8 @@ def run_cell_backward(problem: Problem, gradients: Arriving, t: int = 0) -> dict
 
 
 def weight_keys(cell: Cell) -> list[str]:
-    """The parameters that have a gradient, in the order of the gates."""
-    return list(dict.fromkeys(key for gate in cell.gates for key in (gate.W_x, gate.W_a, gate.b)))
+    """The parameters that have a gradient, in their order."""
+    return [key for key in cell.shapes if key not in (cell.W_y, cell.b_y)]
 
 
 def gradient_names(cell: Cell) -> list[str]:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from problems import CELLS, COMPILED, DTYPES, Problem
+from problems import COMPILED, EVERY_CELL, DTYPES, Problem
 
 from cyrnn.kernels import dispatch
+from cyrnn.packing import Panels
 
 #: elements of nan before and after each output; a kernel that writes outside its arrays meets them
 GUARD = 64
@@ -18,7 +19,7 @@ each_compiled_face = pytest.mark.parametrize(
     ("cell", "dtype", "isa"),
     [
         pytest.param(cell, dtype, isa, id=f"{cell.name}-{dtype.name}-{isa}")
-        for cell in CELLS
+        for cell in EVERY_CELL
         for dtype in DTYPES
         for isa in COMPILED
     ],
@@ -61,12 +62,8 @@ def pack(face, matrices: list) -> np.ndarray:
 
 def packed_gates(face, problem: Problem) -> tuple:
     """(Wx, Wa, b) of the cell's gates, packed."""
-    p, gates = problem.parameters, problem.cell.gates
-    n_a = len(problem.initial[0])
-    n_x = len(problem.x)
-    W_a = [p[gate.W_a][:, :n_a] for gate in gates]
-    W_x = [p[gate.W_x][:, p[gate.W_x].shape[1] - n_x :] for gate in gates]
-    return pack(face, W_x), pack(face, W_a), pack(face, [p[gate.b] for gate in gates])
+    panels = Panels(problem.cell, problem.parameters, problem.x.dtype, face)
+    return panels.Wx, panels.Wa, panels.b
 
 
 def run(face, problem: Problem, *, gates: bool = True) -> Result:

@@ -42,8 +42,36 @@ def lstm(p, x, previous, arriving):
     return ds[len(a_prev) :], (ds[: len(a_prev)], dc * forget), weights
 
 
+def gru(p, x, previous, arriving, after=False):
+    (a_prev,), (da_next,) = previous, arriving
+    n = len(a_prev)
+    s = np.concatenate([a_prev, x])
+    update, reset = sigma(p["Wz"] @ s + p["bz"]), sigma(p["Wr"] @ s + p["br"])
+    W_a, W_x = p["Wc"][:, :n], p["Wc"][:, n:]
+    inner = W_a @ a_prev + p["bca"] if after else reset * a_prev
+    candidate = np.tanh(W_x @ x + p["bc"] + (reset * inner if after else W_a @ inner))
+    dz = {"z": da_next * (a_prev - candidate) * update * (1 - update)}
+    dz["c"] = da_next * (1 - update) * (1 - candidate**2)
+    d_inner = dz["c"] * reset if after else W_a.T @ dz["c"]
+    dz["r"] = (dz["c"] * inner if after else d_inner * a_prev) * reset * (1 - reset)
+    weights = {f"W{g}": dz[g] @ s.T for g in "zr"} | {f"b{g}": dz[g].sum(axis=1, keepdims=True) for g in "zrc"}
+    da = p["Wz"][:, :n].T @ dz["z"] + p["Wr"][:, :n].T @ dz["r"] + da_next * update
+    if after:
+        weights["Wc"] = np.concatenate([d_inner @ a_prev.T, dz["c"] @ x.T], axis=1)
+        weights["bca"] = d_inner.sum(axis=1, keepdims=True)
+        da = da + W_a.T @ d_inner
+    else:
+        weights["Wc"] = dz["c"] @ np.concatenate([inner, x]).T
+        da = da + d_inner * reset
+    return sum(p[f"W{g}"][:, n:].T @ dz[g] for g in dz), (da,), weights
+
+
+def gru_after(p, x, previous, arriving):
+    return gru(p, x, previous, arriving, after=True)
+
+
 #: cell name -> (p, x, states before, gradients of the states after) -> (dx, gradients of the states before, of weights)
-CHAIN = {"rnn": rnn, "lstm": lstm}
+CHAIN = {"rnn": rnn, "lstm": lstm, "gru": gru, "gru_after": gru_after}
 
 
 def wide(problem) -> dict:
@@ -68,7 +96,7 @@ def chain(problem, da, last) -> dict:
 
 
 def zeros(problem) -> dict:
-    keys = {key for gate in problem.cell.gates for key in (gate.W_x, gate.W_a, gate.b)}
+    keys = problem.parameters.keys() - {problem.cell.W_y, problem.cell.b_y}
     return {key: np.zeros(problem.parameters[key].shape, Wide) for key in keys}
 
 

@@ -25,8 +25,27 @@ def lstm(p, x, a, c):
     return output * np.tanh(c), c
 
 
+def gru(p, x, a):
+    s = np.concatenate([a, x])
+    update, reset = sigma(p["Wz"] @ s + p["bz"]), sigma(p["Wr"] @ s + p["br"])
+    candidate = np.tanh(p["Wc"] @ np.concatenate([reset * a, x]) + p["bc"])
+    return (update * a + (1 - update) * candidate,)
+
+
+def gru_after(p, x, a):
+    s, n = np.concatenate([a, x]), len(a)
+    update, reset = sigma(p["Wz"] @ s + p["bz"]), sigma(p["Wr"] @ s + p["br"])
+    candidate = np.tanh(p["Wc"][:, n:] @ x + p["bc"] + reset * (p["Wc"][:, :n] @ a + p["bca"]))
+    return (update * a + (1 - update) * candidate,)
+
+
 #: cell name -> (step, head's matrix, head's bias)
-EQUATIONS = {"rnn": (rnn, "Wya", "by"), "lstm": (lstm, "Wy", "by")}
+EQUATIONS = {
+    "rnn": (rnn, "Wya", "by"),
+    "lstm": (lstm, "Wy", "by"),
+    "gru": (gru, "Wy", "by"),
+    "gru_after": (gru_after, "Wy", "by"),
+}
 
 
 def head(W, b, a):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,9 @@ import cyrnn.cells
 from cyrnn.cells import Cell
 from cyrnn.kernels import dispatch
 
-CELLS = tuple(cyrnn.cells.CELLS.values())
+#: those that the notebook's functions run; `rnn_relu` has none, and is tested at the kernels' face
+CELLS = tuple(cell for cell in cyrnn.cells.CELLS.values() if cell.function)
+EVERY_CELL = tuple(cyrnn.cells.CELLS.values())
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 ISAS = tuple(dispatch.available())
 COMPILED = tuple(isa for isa in ISAS if isa != "reference")
@@ -111,12 +114,18 @@ class Run(NamedTuple):
     caches: tuple | None
 
 
+def function_of(cell: Cell, kind: str):
+    """The notebook's function of the cell, in its form: `kind` is "cell_forward", "forward", "backward" ..."""
+    function = getattr(cyrnn, f"{cell.function}_{kind}")
+    return partial(function, **cell.keywords) if cell.keywords else function
+
+
 def cell_function(cell: Cell):
-    return getattr(cyrnn, f"{cell.name}_cell_forward")
+    return function_of(cell, "cell_forward")
 
 
 def sequence_function(cell: Cell):
-    return getattr(cyrnn, f"{cell.name}_forward")
+    return function_of(cell, "forward")
 
 
 def run_cell(problem: Problem, t: int = 0, previous: tuple | None = None) -> Step:

@@ -7,6 +7,10 @@ Features come first, then the batch, then time: x is (n_x, m, T_x). Every exampl
 """
 
 from .notebook import (
+    gru_backward,
+    gru_cell_backward,
+    gru_cell_forward,
+    gru_forward,
     lstm_backward,
     lstm_cell_backward,
     lstm_cell_forward,
@@ -27,6 +31,10 @@ from .training import initialize_adam, update_parameters_with_adam
 __version__ = "0.1.0"
 
 __all__ = [
+    "gru_backward",
+    "gru_cell_backward",
+    "gru_cell_forward",
+    "gru_forward",
     "initialize_adam",
     "lstm_backward",
     "lstm_cell_backward",

@@ -243,13 +243,14 @@ def string_keys(function: str, argument: str, given: Mapping[str, object]) -> No
 
 
 def recognise(function: str, parameters: object, cells: Mapping[str, Mapping[str, Names]]) -> str:
-    """Return the name of the one cell all of whose keys parameters has."""
+    """Return the name of the one cell all of whose keys parameters has; of two, the one whose keys are all and more."""
     given = mapping(function, "parameters", parameters)
     missing = {name: [key for key in shapes if key not in given] for name, shapes in cells.items()}
     found = [name for name, keys in missing.items() if not keys]
     if not found:
         lacks = "; ".join(f"{_listed(keys)} for {name}" for name, keys in missing.items())
         raise MissingKeys(f"{function}: parameters lacks {lacks}; it has {_listed(given)}")
+    found = [name for name in found if not any(set(cells[name]) < set(cells[other]) for other in found)]
     if len(found) > 1:
         raise ValueError(f"{function}: parameters has the keys of {' and of '.join(found)}, expected those of one cell")
     return found[0]

@@ -29,23 +29,29 @@ class Panels:
         self.dtype = dtype
         self.face: Face = dispatch.kernels.of(dtype) if face is None else face
         self.n_y, self.n_a = arrays[cell.W_y].shape
-        split = [split_weights(gate, arrays, self.n_a) for gate in cell.gates]
-        self.n_x = split[0][0].shape[1]
-        self.Wx = self._stack([W_x for W_x, _ in split])
-        self.Wa = self._stack([W_a for _, W_a in split])
-        self.b = self._stack([arrays[gate.b] for gate in cell.gates])
-        self.Wy = self._stack([arrays[cell.W_y]])
-        self.by = self._stack([arrays[cell.b_y]])
+        stages = [[split_weights(cell, gate, arrays, self.n_a) for gate in stage.gates] for stage in cell.stages]
+        self.n_x = stages[-1][-1][0].shape[1]
+        self.Wx = self._joined([[W_x for W_x, _ in split if W_x is not None] for split in stages])
+        self.Wa = self._joined([[W_a for _, W_a in split if W_a is not None] for split in stages])
+        self.b = self._joined([[arrays[gate.b] for gate in stage.gates] for stage in cell.stages])
+        self.Wy = self._joined([[arrays[cell.W_y]]])
+        self.by = self._joined([[arrays[cell.b_y]]])
 
-    def _stack(self, matrices: list[Array]) -> Array:
-        """Pack matrices (units, k) of equal shapes into one block of memory."""
-        units, k = matrices[0].shape
-        gates = len(matrices)
-        out = on_cache_line(self.face.packed_size(units, k, gates), self.dtype)
-        if out.size:
-            for gate, matrix in enumerate(matrices):
-                self.face.pack(native(matrix, self.dtype), gate, gates, out)
-        return out
+    def _joined(self, stages: list[list[Array]]) -> Array:
+        return joined(stages, self.dtype, self.face)
+
+
+def joined(stages: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
+    """Pack the matrices (units, k) of each stage into one block of memory, one stage after the other."""
+    sizes = [face.packed_size(*matrices[0].shape, len(matrices)) for matrices in stages]
+    out = on_cache_line(sum(sizes), dtype)
+    start = 0
+    for matrices, size in zip(stages, sizes, strict=True):
+        for gate, matrix in enumerate(matrices):
+            if size:
+                face.pack(native(matrix, dtype), gate, len(matrices), out[start : start + size])
+        start += size
+    return out
 
 
 _calls: dict[str, Any] = {}
@@ -69,32 +75,43 @@ def on_cache_line(size: int, dtype: np.dtype[Any]) -> Array:
     return room[start : start + size * dtype.itemsize].view(dtype)
 
 
-def split_weights(gate: Gate, arrays: Mapping[str, Array], n_a: int) -> tuple[Array, Array]:
-    """Return W_x (n_a, n_x) and W_a (n_a, n_a) of one gate, as views of the notebook's matrices."""
-    if gate.W_x == gate.W_a:
-        W = arrays[gate.W_a]
-        return W[:, n_a:], W[:, :n_a]
-    return arrays[gate.W_x], arrays[gate.W_a]
+def split_weights(
+    cell: Cell, gate: Gate, arrays: Mapping[str, Array], n_a: int
+) -> tuple[Array | None, Array | None]:
+    """Return W_x (n_a, n_x) and W_a (n_a, n_a) of one gate, as views of the notebook's matrices; None for no such half."""
+    W_x = None if gate.W_x is None else arrays[gate.W_x]
+    W_a = None if gate.W_a is None else arrays[gate.W_a]
+    if not cell.stacked:
+        return W_x, W_a
+    return None if W_x is None else W_x[:, n_a:], None if W_a is None else W_a[:, :n_a]
 
 
 def gate_keys(cell: Cell) -> list[str]:
-    """Return the keys of the parameters of all gates, each once: those that a sequence's gradients have."""
-    return list(dict.fromkeys(key for gate in cell.gates for key in (gate.W_x, gate.W_a, gate.b)))
+    """Return the keys of the parameters of all gates: those that a sequence's gradients have."""
+    return [key for key in cell.shapes if key not in (cell.W_y, cell.b_y)]
 
 
 def turned(
     cell: Cell, arrays: Mapping[str, Array], dtype: np.dtype[Any], face: Face
 ) -> tuple[Array, Array]:
-    """Return W_x^T (n_x, G n_a) and W_a^T (n_a, G n_a) of all gates, packed: what the way back multiplies by."""
-    G, n_a = len(cell.gates), arrays[cell.W_y].shape[1]
-    outs = []
-    for matrices in zip(*(split_weights(gate, arrays, n_a) for gate in cell.gates), strict=True):
-        out = on_cache_line(face.packed_size(matrices[0].shape[1], G * n_a, 1), dtype)
-        if out.size:
-            for gate, matrix in enumerate(matrices):
-                face.pack_turned(native(matrix, dtype), gate, G, out)
-        outs.append(out)
-    return outs[0], outs[1]
+    """Return W_x^T (n_x, .) of all gates, packed, and W_a^T (n_a, .) of each stage: what the way back multiplies by."""
+    n_a = arrays[cell.W_y].shape[1]
+    split = [[split_weights(cell, gate, arrays, n_a) for gate in stage.gates] for stage in cell.stages]
+    W_x = [W_x for stage in split for W_x, _ in stage if W_x is not None]
+    W_a = [[W_a for _, W_a in stage if W_a is not None] for stage in split]
+    return _turned([W_x], dtype, face), _turned(W_a, dtype, face)
+
+
+def _turned(groups: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
+    sizes = [face.packed_size(group[0].shape[1], len(group) * len(group[0]), 1) for group in groups]
+    out = on_cache_line(sum(sizes), dtype)
+    start = 0
+    for group, size in zip(groups, sizes, strict=True):
+        for gate, matrix in enumerate(group):
+            if size:
+                face.pack_turned(native(matrix, dtype), gate, len(group), out[start : start + size])
+        start += size
+    return out
 
 
 class Packed(Mapping[str, Any]):
@@ -141,8 +158,9 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     Parameters
     ----------
     parameters : mapping
-        The dict of an RNN (`Wax Waa Wya ba by`) or of an LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), told apart
-        by the keys, with arrays of the shapes that the forward functions ask for.
+        The dict of an RNN (`Wax Waa Wya ba by`), of an LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), of a GRU
+        (`Wz bz Wr br Wc bc Wy by`) or, with `bca` too, of a GRU that resets after the product; told apart by the keys,
+        with arrays of the shapes that the forward functions ask for.
 
     Returns
     -------
@@ -171,7 +189,8 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     """
     if isinstance(parameters, Packed):
         return parameters
-    name = _check.recognise("pack", parameters, {name: cell.shapes for name, cell in CELLS.items()})
+    cells = {name: cell.shapes for name, cell in CELLS.items() if cell.function}
+    name = _check.recognise("pack", parameters, cells)
     cell = CELLS[name]
     call = _check.Call("pack")
     arrays = {key: _frozen(array) for key, array in call.take_parameters(parameters, cell.shapes).items()}
@@ -193,7 +212,7 @@ def check_parameters(call: _check.Call, cell: Cell, parameters: object) -> Packe
     if not isinstance(parameters, Packed):
         return call.take_parameters(parameters, cell.shapes)
     call.require_cell(parameters.panels.cell.name, cell.name)
-    for key in (cell.gates[0].W_x, cell.gates[0].W_a):  # all others are known to agree with these
+    for key in list(cell.shapes)[: 1 if cell.stacked else 2]:  # all others are known to agree with these
         call.match(f'parameters["{key}"]', parameters.arrays[key].shape, cell.shapes[key])
     return parameters
 

@@ -11,12 +11,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _check, threads
 from .cells import Cell
 from .cells.spec import Array
-from .kernels import dispatch
-from .packing import Panels, check_parameters, gate_keys, native, panels_for, split_weights, time_major, turned
+from .kernels import Face, dispatch
+from .packing import (
+    Panels,
+    check_parameters,
+    gate_keys,
+    joined,
+    native,
+    panels_for,
+    split_weights,
+    time_major,
+    turned,
+)
+
+Active = NDArray[np.intp] | None
 
 
 class Blocks(NamedTuple):
@@ -67,6 +80,26 @@ def run(panels: Panels, x: Array, initial: Sequence[Array | None], *, gates: boo
     return Blocks(states, stored, head(panels, states[0, 1:]))
 
 
+def run_layer(
+    panels: Panels, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: Active = None
+) -> Blocks:
+    """Run a cell without its head: y has no rows. With `active`, a batch of sequences of falling lengths.
+
+    active (T,), whole numbers that never grow: only the first active[t] columns take part in step t, and the cost is
+    that of these. Where a column takes no part, states and gates are zero.
+    """
+    T, m, _ = x.shape
+    states = begin(panels, T, m, initial)
+    G = len(panels.cell.stored_gates) if gates else 0
+    stored = np.empty((T, G, m, panels.n_a), panels.dtype)
+    if active is not None:
+        for block in (states[:, 1:].swapaxes(0, 1), stored):
+            for t, first in enumerate(active):
+                block[t, :, first:] = 0
+    advance(panels, x, states, stored if G else None, active)
+    return Blocks(states, stored, np.empty((T, m, 0), panels.dtype))
+
+
 def step(panels: Panels, x: Array, states: Array) -> Array:
     """Return the states (S, m, n_a) one step after `states`, for x (m, n_x): a stream, its state kept by the caller.
 
@@ -100,15 +133,18 @@ def begin(panels: Panels, T: int, m: int, initial: Sequence[Array | None]) -> Ar
     return states
 
 
-def advance(panels: Panels, x: Array, states: Array, gates: Array | None = None) -> None:
+def advance(
+    panels: Panels, x: Array, states: Array, gates: Array | None = None, active: Active = None
+) -> None:
     """Write states[:, 1:], and gates where given, from x and states[:, 0]; the batch is split over threads."""
     T, m, n_x = x.shape
     if T == 0 or states.size == 0:  # the kernels never see an empty run
         return
-    work = T * m * panels.n_a * len(panels.cell.gates) * (n_x + panels.n_a)
+    work = (T * m if active is None else int(active.sum())) * panels.n_a * len(panels.cell.gates) * (n_x + panels.n_a)
 
     def columns(first: int, last: int) -> None:
-        panels.face.forward(panels.cell.name, x, panels.Wx, panels.Wa, panels.b, states, gates, first, last)
+        weights = panels.Wx, panels.Wa, panels.b
+        panels.face.forward(panels.cell.name, x, *weights, states, gates, first, last, active)
 
     threads.split(columns, m, work)
 
@@ -132,7 +168,7 @@ class Past(NamedTuple):
 
     arrays: Mapping[str, Array]  # the parameters, of their own dtypes
     da: Array  # (T, m, n_a): what arrives at the hidden state of each step
-    last: Array  # (S, m, n_a): what arrives at the other states after the last step; [0] is not read
+    last: Sequence[Array | None]  # one (m, n_a) for each state but the first: what arrives after the last step
     x: Array  # (T, m, n_x)
     previous: Array  # (S, T, m, n_a): states before each step, and
     following: Array  # after it
@@ -147,41 +183,77 @@ class Gradients(NamedTuple):
     weights: dict[str, Array]  # by the parameter's key, of its shape
 
 
-def backward(cell: Cell, past: Past) -> Gradients:
+def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
     """Return the gradients of everything that a run was given, from what arrives at its states.
 
-    Beside the results it takes memory for T m (G n_a) elements, G being the number of gates.
+    Beside the results it takes memory for T m (G + 1) n_a elements, G being the number of gates. `active` as in
+    `run_layer`; `past.last` is what arrives after the last step in which a column took part.
     """
     T, m, n_a = past.da.shape
     G, n_x, dtype = len(cell.gates), past.x.shape[2], past.x.dtype
     dz = np.zeros((T, m, G * n_a), dtype)
-    dx, initial = np.zeros((T, m, n_x), dtype), past.last.copy()
+    dx, start = np.zeros((T, m, n_x), dtype), np.zeros((1 + len(cell.carried), m, n_a), dtype)
+    for row, state in zip(start[1:], past.last, strict=False):
+        row[...] = 0 if state is None else state
     weights = {key: np.zeros(past.arrays[key].shape, dtype) for key in gate_keys(cell)}
     if not dz.size:
-        return Gradients(dx, initial, weights)
+        return Gradients(dx, start[: len(cell.states)], weights)
     face = dispatch.kernels.of(dtype)
     WxT, WaT = turned(cell, past.arrays, dtype, face)
+    inner = _inner(cell, past, face)
 
     def columns(first: int, last: int) -> None:
         states = past.previous, past.following, past.gates
-        face.backward(cell.name, past.da, WaT, *states, dz, initial, first, last)
+        face.backward(cell.name, past.da, WaT, *states, inner, dz, start, first, last, active)
 
-    rows, inputs, hidden = (block.reshape(T * m, -1) for block in (dz, past.x, past.previous[0]))
+    threads.split(columns, m, T * m * G * n_a * n_a)
+    which = np.arange(m) < (np.full(T, m) if active is None else active)[:, None]
+    rows, inputs, hidden = (_rows(block, which) for block in (dz, past.x, past.previous[0]))
+    multiplied = [hidden, hidden if inner is None else _rows(inner, which)]  # by the W_a of each stage
+    stage_of = [number for number, stage in enumerate(cell.stages) for _ in stage.gates]
+    skipped = len(cell.again) * n_a  # of each row: gates without an input half
+    found = np.empty((len(rows), n_x), dtype)
 
     def inputs_of(first: int, last: int) -> None:
-        face.multiply(rows[first:last], WxT, dx.reshape(T * m, n_x)[first:last])
+        face.multiply(rows[first:last, skipped:], WxT, None, found[first:last])
 
     def units(first: int, last: int) -> None:
         for g, gate in enumerate(cell.gates):
-            W_x, W_a = split_weights(gate, weights, n_a)
+            W_x, W_a = split_weights(cell, gate, weights, n_a)
             part = rows[:, g * n_a + first : g * n_a + last]
-            face.add_outer(part, hidden, W_a[first:last])
-            if n_x:
+            if W_a is not None:
+                face.add_outer(part, multiplied[stage_of[g]], W_a[first:last])
+            if W_x is not None and n_x:
                 face.add_outer(part, inputs, W_x[first:last])
             face.add_rows(part, weights[gate.b][first:last, 0])
 
-    threads.split(columns, m, T * m * G * n_a * n_a)
-    if n_x:
-        threads.split(inputs_of, T * m, T * m * G * n_a * n_x)
-    threads.split(units, n_a, T * m * G * n_a * (n_x + n_a))
-    return Gradients(dx, initial, weights)
+    if len(rows):
+        if n_x:
+            threads.split(inputs_of, len(rows), len(rows) * G * n_a * n_x)
+            dx[which] = found
+        threads.split(units, n_a, len(rows) * G * n_a * (n_x + n_a))
+    return Gradients(dx, start[: len(cell.states)], weights)
+
+
+def _rows(block: Array, which: NDArray[np.bool]) -> Array:
+    """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), N of them."""
+    if which.all():
+        return block.reshape(which.size, block.shape[2])
+    return block[which]
+
+
+def _inner(cell: Cell, past: Past, face: Face) -> Array | None:
+    """Return room for what a first stage hands on, or z of the gate without an input half; (T, m, n_a) or None."""
+    if not cell.again and len(cell.stages) == 1:
+        return None
+    inner = np.zeros(past.da.shape, past.da.dtype)
+    for gate in cell.again:
+        rows = past.previous[0].reshape(-1, inner.shape[2])
+        _, W_a = split_weights(cell, gate, past.arrays, inner.shape[2])
+        panels, b = (joined([[matrix]], inner.dtype, face) for matrix in (W_a, past.arrays[gate.b]))
+
+        def part(first: int, last: int) -> None:
+            face.multiply(rows[first:last], panels, b, inner.reshape(rows.shape)[first:last])
+
+        threads.split(part, len(rows), inner.size * inner.shape[2])
+    return inner

@@ -19,10 +19,10 @@ and back, dx standing for the gradient of x, z_g for what gate g is taken of:
 from __future__ import annotations
 
 from .activations import sigmoid, tanh
-from .spec import Arrays, Cell, Gate
+from .spec import Arrays, Cell, Gate, Stage
 
 
-def pointwise(z: Arrays, previous: Arrays) -> tuple[Arrays, Arrays]:
+def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
     z_f, z_i, z_c, z_o = z
     _, c_prev = previous
     ft = sigmoid(z_f)
@@ -65,16 +65,22 @@ LSTM = Cell(
         "Wy": ("n_y", "n_a"),
         "by": ("n_y", "1"),
     },
-    gates=(
-        Gate("ft", W_x="Wf", W_a="Wf", b="bf"),
-        Gate("it", W_x="Wi", W_a="Wi", b="bi"),
-        Gate("cct", W_x="Wc", W_a="Wc", b="bc"),
-        Gate("ot", W_x="Wo", W_a="Wo", b="bo"),
+    stages=(
+        Stage(
+            gates=(
+                Gate("ft", W_x="Wf", W_a="Wf", b="bf"),
+                Gate("it", W_x="Wi", W_a="Wi", b="bi"),
+                Gate("cct", W_x="Wc", W_a="Wc", b="bc"),
+                Gate("ot", W_x="Wo", W_a="Wo", b="bo"),
+            ),
+            pointwise=pointwise,
+            derivative=derivative,
+        ),
     ),
     states=("a", "c"),
+    carried=("c",),
     W_y="Wy",
     b_y="by",
     cache=("a_next", "c_next", "a_prev", "c_prev", "ft", "it", "cct", "ot", "xt", "parameters"),
-    pointwise=pointwise,
-    derivative=derivative,
+    function="lstm",
 )

@@ -26,3 +26,29 @@ cdef void rnn_derivative(const Undo* undo) noexcept nogil:
             da = load(undo.z + r * undo.z_row + i) + get(undo.da + r * undo.da_row + i, left)
             put(undo.dz + r * undo.dz_row + i, da * one_minus_square(a), left)                  # a_next = tanh(z)
             i += LANES
+
+
+cdef void rnn_relu_pointwise(const Block* block) noexcept nogil:
+    cdef Py_ssize_t r, i
+    cdef const real* z
+    cdef vec z_a
+    for r in range(block.rows):
+        z = block.z + r * block.z_row
+        i = 0
+        while i < block.n:
+            z_a = load(z + i)
+            put(block.next + r * block.row + i, pick(less(z_a, splat(0)), splat(0), z_a), block.n - i)  # nan stays
+            i += LANES
+
+
+cdef void rnn_relu_derivative(const Undo* undo) noexcept nogil:
+    cdef Py_ssize_t r, i, left
+    cdef vec a, da
+    for r in range(undo.rows):
+        i = 0
+        while i < undo.n:
+            left = undo.n - i
+            a = get(undo.next + r * undo.row + i, left)
+            da = load(undo.z + r * undo.z_row + i) + get(undo.da + r * undo.da_row + i, left)
+            put(undo.dz + r * undo.dz_row + i, pick(less(splat(0), a), da, splat(0)), left)     # a_next = max(z, 0)
+            i += LANES

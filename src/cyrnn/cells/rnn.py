@@ -1,22 +1,26 @@
-"""The plain recurrent cell: Elman 1990; the notebook's rnn_cell_forward.
+"""The plain recurrent cell: Elman 1990; the notebook's rnn_cell_forward. And the same with relu in place of tanh.
 
     z      = Wax xt + Waa a_prev + ba
-    a_next = tanh(z)
+    a_next = tanh(z)                        or  max(z, 0)
 
 and back, dx standing for the gradient of x:
 
-    dz      = da_next * (1 - a_next^2)
+    dz      = da_next * (1 - a_next^2)      or  da_next where a_next > 0, else 0
     da_prev = Waa^T dz      dxt  = Wax^T dz
     dWaa    = dz a_prev^T   dWax = dz xt^T   dba = dz, summed over the batch
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from .activations import tanh
-from .spec import Arrays, Cell, Gate
+from .spec import Arrays, Cell, Gate, Stage
 
 
-def pointwise(z: Arrays, previous: Arrays) -> tuple[Arrays, Arrays]:
+def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
     (z_a,) = z
     a_next = tanh(z_a)
     return (a_next,), (a_next,)
@@ -31,6 +35,22 @@ def derivative(
     return (dz,), ()
 
 
+def relu_pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
+    (z_a,) = z
+    a_next = np.where(z_a < 0, z_a.dtype.type(0), z_a)  # nan stays
+    return (a_next,), (a_next,)
+
+
+def relu_derivative(
+    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
+) -> tuple[Arrays, Arrays]:
+    (da,) = arriving
+    (a_next,) = following
+    return (np.where(a_next > 0, da, da.dtype.type(0)),), ()  # a_next = max(z, 0)
+
+
+GATES = (Gate("a_next", W_x="Wax", W_a="Waa", b="ba"),)
+
 RNN = Cell(
     name="rnn",
     shapes={
@@ -40,11 +60,15 @@ RNN = Cell(
         "ba": ("n_a", "1"),
         "by": ("n_y", "1"),
     },
-    gates=(Gate("a_next", W_x="Wax", W_a="Waa", b="ba"),),
+    stages=(Stage(GATES, pointwise, derivative),),
     states=("a",),
+    carried=(),
     W_y="Wya",
     b_y="by",
     cache=("a_next", "a_prev", "xt", "parameters"),
-    pointwise=pointwise,
-    derivative=derivative,
+    function="rnn",
+)
+
+RNN_RELU = replace(
+    RNN, name="rnn_relu", stages=(Stage(GATES, relu_pointwise, relu_derivative),), function=None
 )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..cells.spec import Array
+
+    Active = NDArray[np.intp] | None
 
 
 class Face(Protocol):
@@ -46,12 +51,14 @@ class Face(Protocol):
         gates: Array | None,
         first: int = 0,
         last: int = -1,
+        active: Active = None,
     ) -> None:
-        """Run the cell over x (T, m, n_x), any strides; Wx, Wa, b are packed.
+        """Run the cell over x (T, m, n_x), any strides; Wx, Wa, b are packed, of one stage after the other.
 
         states (S, T + 1, m, n_a), C-contiguous: slot 0 holds the initial states, slots 1..T are written.
         gates (T, G, m, n_a), C-contiguous, or None: the cell's stored gates are written.
-        Only the columns first <= i < last of the batch are run; a negative last means all from first on.
+        Only the columns first <= i < last of the batch are run; a negative last means all from first on. Of these
+        only i < active[t] take part in step t, where active (T,) is given; it never grows.
         """
 
     def head(self, a: Array, Wy: Array, by: Array, y: Array) -> None:
@@ -68,22 +75,29 @@ class Face(Protocol):
         previous: Array,
         next: Array,
         gates: Array | None,
+        inner: Array | None,
         dz: Array,
         start: Array,
         first: int = 0,
         last: int = -1,
+        active: Active = None,
     ) -> None:
         """Go back over T steps: write dz (T, m, G * n_a), gradients of the pre-activations, gates in their order.
 
-        da (T, m, n_a), unit stride along n_a: gradients that arrive at the hidden states; WaT from pack_turned.
-        previous, next (S, T, m, n_a): states before and after each step, C-contiguous but for the first axis.
-        gates (T, G', m, n_a), C-contiguous: the stored gates, or None where the cell stores none.
-        start (S, m, n_a): the gradients of the initial states are written; start[1:] hold what arrives at the
-        other states after the last step. Only the columns first <= i < last; negative: all from first on.
+        da (T, m, n_a), unit stride along n_a: gradients that arrive at the hidden states; WaT of each stage from
+        pack_turned. previous, next (S, T, m, n_a): states before and after each step, C-contiguous but for the first
+        axis. gates (T, G', m, n_a), C-contiguous: the stored gates, or None where the cell stores none.
+        inner (T, m, n_a), C-contiguous: what the first of two stages hands on is written there; or z of a gate that
+        is computed again; or None. start (1 + C, m, n_a): the gradient of the initial hidden state is written to
+        start[0]; start[1], of the second state, holds what arrives after the last step, of the hidden one zeros.
+        Columns as in `forward`; with `active`, dz holds zeros.
         """
 
-    def multiply(self, rows: Array, panels: Array, out: Array) -> None:
-        """out (N, units) = rows (N, K) times the transposed of a packed matrix (units, K); both C-contiguous."""
+    def multiply(self, rows: Array, panels: Array, b: Array | None, out: Array) -> None:
+        """out (N, units) = b + rows (N, K) times the transposed of a packed matrix (units, K); b packed, or None.
+
+        Unit stride along K; out is C-contiguous.
+        """
 
     def add_outer(self, left: Array, right: Array, out: Array) -> None:
         """out (units, K) += left^T right, for left (N, units), right (N, K); unit stride along the last axes."""

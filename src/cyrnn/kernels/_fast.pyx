@@ -65,37 +65,7 @@ cdef enum:
 
 cdef double MOST_ELEMENTS = 2.0 ** 58
 
-cdef enum Kind:              # what stands at a place of the cache
-    NEXT
-    PREVIOUS
-    GATE
-    INPUT
-    PARAMETERS
-
-cdef enum Way:
-    UNITS                    # packed weights, units in lanes
-    BATCH                    # the notebook's own layout, batch in lanes
-    FEW                      # one step of few columns, units in lanes, nothing packed
-
-
-cdef struct Job:
-    # All that is known of one call. Strides of results are in bytes, those of `run` in elements.
-    Run run
-    GateWeights weights[MOST_GATES]
-    const Table* table
-    int gates, kept
-    int typenum
-    Py_ssize_t item          # bytes of an element
-    bint packed
-    const char* Wy           # packed
-    const char* by
-    void* memory             # holds what was packed for this call
-    Way way
-    Py_ssize_t unit, column  # strides of states and gates
-    Py_ssize_t y_unit, y_column
-    PyObject* held[MOST_HELD]  # the parameters' arrays, until `release`: their dict may change during a call
-    int held_count
-
+include "fast_job.pxi"
 
 cdef double most_work = 0    # multiply-adds from which on threads share a call, 0: never
 cdef object split = None     # threads.split
@@ -107,24 +77,6 @@ def share_above(double work, how):
     most_work, split = work, how
 
 
-cdef inline object own(object parameters):
-    """The parameters, for as long as a call lasts: without a GIL another thread may replace a dict's arrays."""
-    return dict(<dict> parameters) if FREE_THREADED and PyDict_CheckExact(parameters) else parameters
-
-
-def place(cell, str name):
-    """Return what stands under a name of the cell's cache: its kind, and which of that kind."""
-    if name == "xt":
-        return INPUT, 0
-    if name == "parameters":
-        return PARAMETERS, 0
-    if name.endswith("_next"):
-        return NEXT, cell.states.index(name.removesuffix("_next"))
-    if name.endswith("_prev"):
-        return PREVIOUS, cell.states.index(name.removesuffix("_prev"))
-    return GATE, cell.stored_gates.index(name)
-
-
 cdef class Fast:
     """The calls of one cell."""
 
@@ -134,7 +86,12 @@ cdef class Fast:
     cdef int index[MOST_CACHE]
     cdef tuple keys          # per gate: W_x, W_a, b
     cdef bint stacked        # W_x and W_a stand in one matrix
+    cdef bint has_x[MOST_GATES]     # whether a gate has an input half,
+    cdef bint has_a[MOST_GATES]     # a recurrent half
+    cdef int stage[MOST_GATES]
+    cdef int stages, again, carried  # how many: stages, gates without an input half, carried gradients
     cdef object W_y, b_y
+    cdef tuple gradients     # the keys of all gradients of weights, as users see them, with the parameter's shape
     cdef tuple gradient_keys  # per gate: dW_x, dW_a, db
     cdef tuple starts, ends  # the gradients of the states before a sequence, before a step
     cdef const Table* f32
@@ -149,11 +106,17 @@ cdef class Fast:
         self.places = len(cell.cache)
         if self.gates > MOST_GATES or self.states > MOST_STATES or self.places > MOST_CACHE:
             raise ValueError(f"cyrnn: {cell.name} has more gates, states or cache entries than the kernels foresee")
-        self.keys = tuple((gate.W_x, gate.W_a, gate.b) for gate in cell.gates)
+        self.keys = tuple((gate.W_x or gate.W_a, gate.W_a or gate.W_x, gate.b) for gate in cell.gates)
         self.gradient_keys = tuple(tuple("d" + key for key in keys) for keys in self.keys)
+        self.gradients = tuple(("d" + key, shape[1]) for key, shape in cell.shapes.items()
+                               if key not in (cell.W_y, cell.b_y))
+        self.stages, self.again, self.carried = len(cell.stages), len(cell.again), len(cell.carried)
+        for i, gate in enumerate(cell.gates):
+            self.has_x[i], self.has_a[i] = gate.W_x is not None, gate.W_a is not None
+            self.stage[i] = [gate in stage.gates for stage in cell.stages].index(True)
         self.starts = tuple(f"d{state}0" for state in cell.states)
         self.ends = tuple(f"d{state}_prev" for state in cell.states)
-        self.stacked = cell.gates[0].W_x == cell.gates[0].W_a
+        self.stacked = cell.stacked
         self.W_y, self.b_y = cell.W_y, cell.b_y
         self.f32 = <const Table*> PyCapsule_GetPointer(f32, "cyrnn.kernels.table")
         self.f64 = <const Table*> PyCapsule_GetPointer(f64, "cyrnn.kernels.table")

@@ -2,7 +2,8 @@
 
 Sums have one order, whatever the batch, the layout and the threads; each is a chain of fused multiply-adds from zero:
 
-    what arrives at a state     over (gate, unit) of the step after it, gates in order; then the caller's da is added
+    what arrives at a state     over (gate, unit) of the step after it, gates in order; then what was carried past the
+                                products is added, then the caller's da
     dx                          over (gate, unit)
     dW, db                      over (step, column), both ascending
 
@@ -15,21 +16,9 @@ cdef enum:
     OUTER_ROWS = 256         # of a long product at a time: what stands beside each other in the cache
 
 
-cdef void pack_turned_gate(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t units,
-                           Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
-    """Put one gate's W^T (units, n), for W (n, units), beside the others': all are one matrix (units, gates * n)."""
-    cdef Py_ssize_t unit = 0, v, width
-    while unit < units:
-        width = min(4, vectors(units - unit, 1))
-        for v in range(width):
-            pack_lanes(W + (unit + v * LANES) * col, col, row, min(LANES, units - unit - v * LANES), n,
-                       out + unit * gates * n + gate * n * width * LANES + v * LANES, width * LANES)
-        unit += 4 * LANES
-
-
-cdef void multiply_rows(const real* rows, Py_ssize_t N, Py_ssize_t K, const real* panels, Py_ssize_t units,
-                        real* out) noexcept nogil:
-    """out (N, units) = rows (N, K) times a packed matrix (units, K)."""
+cdef void multiply_rows(const real* rows, Py_ssize_t row_step, Py_ssize_t N, Py_ssize_t K, const real* panels,
+                        const real* b, Py_ssize_t units, real* out) noexcept nogil:
+    """out (N, units) = rows (N, K) times a packed matrix (units, K), plus b, packed, which may be NULL."""
     cdef vec tile_of_z[24]
     cdef real* z = <real*> tile_of_z
     cdef real zero = 0
@@ -38,22 +27,25 @@ cdef void multiply_rows(const real* rows, Py_ssize_t N, Py_ssize_t K, const real
     p.first.K = 0
     p.start = &zero
     p.start_row = 0
-    p.start_is_column = True
+    p.start_is_column = b == NULL
     p.second.K = K
-    p.second.row = K
+    p.second.row = row_step
     p.second.row_k = 1
     p.second.panel_next = 4 * LANES * K
     p.z = z
+    p.z_next = 4 * LANES
     while v < width:
-        P = max(1, min(most_panels(min(N, TILE_ROWS), 4), (width - v) // 4))
+        P = panels_at_once(N, 4, (width - v) // 4) if width - v >= 4 else 1
         Vp = min(4, width - v)
         p.second.panel = panels + v * LANES * K
         p.second.panel_k = Vp * LANES
         p.z_row = P * Vp * LANES
+        if b != NULL:
+            p.start = b + v * LANES
         row = 0
         while row < N:
-            R = even_share(N - row, TILE_ROWS if P == 1 else max_rows(P))
-            p.second.rows = rows + row * K
+            R = even_share(N - row, min(TILE_ROWS, most_rows(P, Vp)))
+            p.second.rows = rows + row * row_step
             product(&p, R, P, Vp)
             for r in range(R):
                 j = 0
@@ -66,56 +58,69 @@ cdef void multiply_rows(const real* rows, Py_ssize_t N, Py_ssize_t K, const real
 
 # ---- the time loop ----------------------------------------------------------------------------------------------
 
-cdef void step_back(const Back* back, Py_ssize_t t) noexcept nogil:
-    """dz of step t, from dz of the step after it (none after the last) and from what the caller says of step t."""
+cdef void step_back(const Back* back, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
+    """dz of stage s of step t, from dz of the stage after it, of the next step where this one is the last.
+
+    After the last step there is none. What the caller says of a_next arrives at the last stage.
+    """
     cdef vec tile_of_z[24]
     cdef real* z = <real*> tile_of_z
     cdef real zero = 0
-    cdef Py_ssize_t gates = gates_of(back.cell), n = back.n_a, m = back.m, K = gates * n, step = back.columns * n
+    cdef const Formulas* cell = formulas_of(back.cell)
+    cdef Py_ssize_t n = back.n_a, m = taking_part(back.active, back.first, back.m, t), step = back.columns * n
+    cdef Py_ssize_t dz_row = gates_of(back.cell) * n, gates = 0, source, later, K, g
     cdef Py_ssize_t width = vectors(n, 1), panels = (width + 3) // 4, full = width // 4, left = panels
     cdef Py_ssize_t first, P, Vp, row, R, i
-    cdef Derivative derivative = derivative_of(back.cell)
     cdef const real* previous = back.initial
+    cdef const real* WaT = back.WaT
     cdef Product p
     cdef Undo undo
     undo.previous_state = back.initial_state
     if t > 0:
         previous = back.previous + (t - 1) * step
         undo.previous_state = back.state
+    for g in range(s):
+        gates += cell.stage[g].gates
+    if s + 1 < cell.stages:
+        WaT += packed_elements(n, cell.stage[s].hidden * n, 1)
+        source, later, K = gates + cell.stage[s].gates, t, cell.stage[s + 1].hidden * n
+    else:
+        source, later, K = 0, t + 1, cell.stage[0].hidden * n
     undo.next_state = back.state
     undo.row = n
     undo.gate = step
     undo.da_row = back.da_m
-    undo.dz_row = K
+    undo.dz_row = dz_row
     undo.dz_gate = n
     undo.z = z
     p.first.K = 0
     p.start = &zero
     p.start_row = 0
     p.start_is_column = True
-    p.second.K = K if t + 1 < back.T else 0
-    p.second.row = K
+    p.second.K = K if later < back.T else 0
+    p.second.row = dz_row
     p.second.row_k = 1
     p.second.panel_next = 4 * LANES * K
     p.z = z
+    p.z_next = 4 * LANES
     while left > 0:                     # forwards and backwards in turn, as in forward.pxi
-        P = min(most_panels(min(m, TILE_ROWS), 4), left)
         if t % 2 == 0:
             first = panels - left
-            P = min(P, full - first) if first < full else 1
+            P = panels_at_once(m, 4, full - first) if first < full else 1
+        elif left > full:
+            P, first = 1, left - 1
         else:
+            P = panels_at_once(m, 4, left)
             first = left - P
-            if left > full:
-                P, first = 1, left - 1
         left -= P
         Vp = min(4, width - first * 4)
-        p.second.panel = back.WaT + first * 4 * LANES * K
+        p.second.panel = WaT + first * 4 * LANES * K
         p.second.panel_k = Vp * LANES
         p.z_row = undo.z_row = P * Vp * LANES
         row = 0
         while row < m:
-            R = even_share(m - row, TILE_ROWS if P == 1 else max_rows(P))
-            p.second.rows = back.dz + ((t + 1) * back.columns + row) * K
+            R = even_share(m - row, min(TILE_ROWS, most_rows(P, Vp)))
+            p.second.rows = back.dz + (later * back.columns + row) * dz_row + source * n
             product(&p, R, P, Vp)
             i = row * n + first * 4 * LANES
             undo.rows = R
@@ -126,19 +131,33 @@ cdef void step_back(const Back* back, Py_ssize_t t) noexcept nogil:
             undo.gates = NULL
             if back.gates != NULL:
                 undo.gates = back.gates + t * back.gate_t + i
+            undo.inner = NULL
+            if back.inner != NULL:
+                undo.inner = back.inner + t * step + i
             undo.carried = back.start + step + i
-            undo.dz = back.dz + (t * back.columns + row) * K + first * 4 * LANES
-            derivative(&undo)
+            undo.dz = back.dz + (t * back.columns + row) * dz_row + gates * n + first * 4 * LANES
+            cell.stage[s].derivative(&undo)
             row += R
 
 
 cdef void backward_units(const Back* back) noexcept nogil:
     """dz of all T steps, and the gradient of the initial states."""
-    cdef Py_ssize_t t = back.T, K = gates_of(back.cell) * back.n_a
+    cdef const Formulas* cell = formulas_of(back.cell)
+    cdef Py_ssize_t t = back.T, s, i, n = back.m * back.n_a
+    cdef real* carried = back.start + back.columns * back.n_a
     while t > 0:
         t -= 1
-        step_back(back, t)
-    multiply_rows(back.dz, back.m, K, back.WaT, back.n_a, back.start)
+        s = cell.stages
+        while s > 0:
+            s -= 1
+            step_back(back, t, s)
+    multiply_rows(back.dz, gates_of(back.cell) * back.n_a, back.m, cell.stage[0].hidden * back.n_a, back.WaT, NULL,
+                  back.n_a, back.start)
+    if cell.carried:
+        i = 0
+        while i < n:
+            put(back.start + i, get(back.start + i, n - i) + get(carried + i, n - i), n - i)
+            i += LANES
 
 
 # ---- the weight gradients ---------------------------------------------------------------------------------------
@@ -184,6 +203,7 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row, const real* right, 
     some = panels + min(N, OUTER_ROWS) * width * LANES
     p.first.K = 0
     p.start_is_column = False
+    p.z_next = 0
     p.second.rows = some
     p.second.row = 1
     p.second.row_k = TILE_ROWS

@@ -2,14 +2,18 @@
 
     activations.pxi     exp, tanh, sigmoid
     matmul.pxi          packed products, canonical order
+    panels.pxi          how matrices are packed for them
     block.pxi           what the cells' functions are given
     ../cells/rnn.pxi    pointwise and its derivative, one stem per cell
     ../cells/lstm.pxi
+    ../cells/gru.pxi
     registry.pxi        the cells by number
+    weights.pxi         the weights of a whole cell, packed
     forward.pxi         the time loop
     backward.pxi        the way back, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
     direct.pxi          the same without packing, for short runs
+    direct_few.pxi      and for a step of few columns
     face.pxi            the entry points, typed memoryviews
 
 What is compiled is one dtype (`real`) for one ISA: lanes.h says which.
@@ -26,12 +30,16 @@ from cyrnn.kernels.run cimport Back, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"
+include "panels.pxi"
 include "block.pxi"
 include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
+include "../cells/gru.pxi"
 include "registry.pxi"
+include "weights.pxi"
 include "forward.pxi"
 include "backward.pxi"
 include "head.pxi"
 include "direct.pxi"
+include "direct_few.pxi"
 include "face.pxi"

@@ -5,10 +5,6 @@ Design. Packing pays when the weights are used often. Where they are not, two ot
     units in lanes   for one to three columns: squares of W turn in registers on their way to the sums
 """
 
-cdef enum:
-    FEW_COLUMNS = 3          # up to here the units go to the lanes
-
-
 cdef inline void copy_columns(const real* source, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t m,
                               real* out, Py_ssize_t out_row) noexcept nogil:
     """out (n, out_row) = source (n, m) with zeros behind, out_row a multiple of LANES."""
@@ -36,6 +32,7 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
     cdef const real* second_panel = p.second.panel
     p.start_is_column = True
     p.z_row = m
+    p.z_next = 0
     while v >= 0:                      # the last columns first: what spills into the next row is then overwritten
         row = 0
         p.first.panel = first_panel + v * LANES
@@ -77,32 +74,36 @@ cdef void head_batch(const Run* run, const real* a, Py_ssize_t width, real* y) n
 
 cdef int forward_batch(const Run* run) noexcept nogil:
     """All T steps and the head, batch in lanes. Returns -1 where the work area cannot be had."""
-    cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, m = run.m, t, g, y_size = run.n_y * m
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, m = run.m, t, s, g, y_size = run.n_y * m
     cdef Py_ssize_t width = (m + LANES - 1) // LANES * LANES, z_gate = n * m + width
+    cdef Py_ssize_t room = (run.n_x + n) * width + gates * z_gate + y_size + width
     cdef void* work
     cdef real* x
     cdef real* a
     cdef real* z
     cdef real* y
-    cdef Pointwise pointwise = pointwise_of(run.cell)
-    cdef Product p
+    cdef real* between
+    cdef real* following
     cdef Block block
     if m == 0:
         return 0
-    work = malloc(((run.n_x + n) * width + gates * z_gate + y_size + width) * sizeof(real) + ALIGNMENT)
+    if cell.stages > 1:
+        room += n * width + (1 + cell.kept) * n * m
+    work = malloc(room * sizeof(real) + ALIGNMENT)
     if work == NULL:
         return -1
     x = aligned(work)
-    a = x + run.n_x * width                    # (n_a, width)
-    z = a + n * width                          # (gates, n_a, m), with room behind each gate
+    a = x + run.n_x * width                    # (n_a, width): a_prev, and in a second one what a first stage hands on
+    z = a + cell.stages * n * width            # (gates, n_a, m), with room behind each gate
     y = z + gates * z_gate                     # (n_y, m), likewise
+    between = y + y_size + width               # (1 + kept, n_a, m)
     # lanes behind the last column are computed too; left as malloc had them, they read as subnormal float32:
     # lstm_forward (3,5,10,7) took 16.1 us so, 7.1 cleared (Xeon with AVX-512, 2026-11-23)
     for g in range(gates):
         store(z + g * z_gate + n * m, splat(0))
     block.rows = 1
     block.n = n * m
-    block.z = z
     block.z_row = 0
     block.z_gate = z_gate
     block.row = 0
@@ -110,33 +111,25 @@ cdef int forward_batch(const Run* run) noexcept nogil:
     block.previous = run.initial
     block.state = run.state
     block.gate = n * m
-    block.gates = NULL
-    p.first.K = run.n_x
-    p.first.panel = x
-    p.first.panel_k = width
-    p.second.K = n
-    p.second.panel = a
-    p.second.panel_k = width
     copy_columns(run.initial, m, 1, n, m, a, width)
     for t in range(run.T):
         copy_columns(run.x + t * run.x_t, run.x_k, run.x_m, run.n_x, m, x, width)
-        for g in range(gates):
-            p.first.rows = run.weights[g].Wx
-            p.first.row = run.weights[g].Wx_row
-            p.first.row_k = run.weights[g].Wx_col
-            p.second.rows = run.weights[g].Wa
-            p.second.row = run.weights[g].Wa_row
-            p.second.row_k = run.weights[g].Wa_col
-            p.start = run.weights[g].b
-            p.start_row = run.weights[g].b_row
-            rows_times_columns(&p, n, m, z + g * z_gate)
-        block.next = run.states + t * n * m
+        following = run.states + t * n * m
+        block.gates = between + n * m if cell.stages > 1 else NULL
         if run.gates != NULL:
-            block.gates = run.gates + gates * t * n * m
-        pointwise(&block)
-        block.previous = block.next
+            block.gates = run.gates + cell.kept * t * n * m
+        g = 0
+        for s in range(cell.stages):
+            stage_batch(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate, z_gate)
+            block.z = z + g * z_gate
+            block.next = following if s + 1 == cell.stages else between
+            cell.stage[s].pointwise(&block)
+            if s + 1 < cell.stages:
+                copy_columns(between, m, 1, n, m, a + n * width, width)
+            g += cell.stage[s].gates
+        block.previous = following
         block.previous_state = block.state
-        copy_columns(block.next, m, 1, n, m, a, width)
+        copy_columns(following, m, 1, n, m, a, width)
         if run.y != NULL:
             head_batch(run, a, width, y)
             memcpy(run.y + t * y_size, y, y_size * sizeof(real))
@@ -144,115 +137,24 @@ cdef int forward_batch(const Run* run) noexcept nogil:
     return 0
 
 
-cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row, const real* x, Py_ssize_t x_m, Py_ssize_t x_k,
-                               Py_ssize_t R) noexcept nogil:
-    """acc (R) += W x for LANES rows of W and LANES k."""
-    cdef vec square[MAX_LANES]
-    cdef Py_ssize_t i, r
-    load_turned(W, row, square)
-    for i in range(LANES):
-        for r in range(R):
-            acc[r] = fma(splat(x[r * x_m + i * x_k]), square[i], acc[r])
-
-
-cdef inline void extend_turning(vec* acc, const real** W, const Py_ssize_t* rows, const Py_ssize_t* units,
-                                Py_ssize_t K, const real* x, Py_ssize_t x_m, Py_ssize_t x_k,
-                                Py_ssize_t R) noexcept nogil:
-    """acc (4, R) += W x, k ascending: four matrices of units[v] rows each (unit stride in k), R columns of x."""
-    cdef Py_ssize_t k = 0, left, i, r, v
-    cdef real column[MAX_LANES]
-    if (min(min(units[0], units[1]), min(units[2], units[3])) >= LANES
-            and rows[1] == rows[0] and rows[2] == rows[0] and rows[3] == rows[0]):
-        while k + LANES <= K:                   # written out, so that the sums stay in registers
-            extend_square(acc, W[0] + k, rows[0], x + k * x_k, x_m, x_k, R)
-            extend_square(acc + R, W[1] + k, rows[0], x + k * x_k, x_m, x_k, R)
-            extend_square(acc + 2 * R, W[2] + k, rows[0], x + k * x_k, x_m, x_k, R)
-            extend_square(acc + 3 * R, W[3] + k, rows[0], x + k * x_k, x_m, x_k, R)
-            k += LANES
-    while k < K:
-        left = min(K - k, LANES)
-        for v in range(4):
-            if units[v] >= LANES and left == LANES:
-                extend_square(acc + v * R, W[v] + k, rows[v], x + k * x_k, x_m, x_k, R)
-            elif units[v] > 0:
-                for i in range(k, k + left):
-                    pack_lanes(W[v] + i, rows[v], 1, min(units[v], LANES), 1, column, LANES)
-                    for r in range(R):
-                        acc[v * R + r] = fma(splat(x[r * x_m + i * x_k]), load(column), acc[v * R + r])
-        k += left
-
-
-cdef inline void step_turning(const Run* run, Py_ssize_t R) noexcept nogil:
-    """One step (T = 1), units in lanes, R = m columns; states (S, 1, m, n_a). Needs W with unit stride in k."""
-    cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, unit = 0, v, r, g
-    cdef Py_ssize_t per = units_per_panel(gates)
-    cdef Py_ssize_t units[4]
-    cdef const real* Wx[4]
-    cdef const real* Wa[4]
-    cdef Py_ssize_t Wx_row[4]
-    cdef Py_ssize_t Wa_row[4]
-    cdef const GateWeights* weights
-    cdef vec acc[4 * FEW_COLUMNS]
-    cdef real z[4 * FEW_COLUMNS * MAX_LANES]
-    cdef Pointwise pointwise = pointwise_of(run.cell)
-    cdef Block block
-    block.rows = R
-    block.z = z
-    block.z_row = 4 * LANES
-    block.z_gate = per
-    block.row = n
-    block.previous_state = run.initial_state
-    block.state = run.state
-    block.gate = R * n
-    block.gates = NULL
-    while unit < n:
-        for v in range(4):
-            g = 0 if gates == 1 else v
-            r = unit + (v * LANES if gates == 1 else 0)
-            weights = run.weights + g
-            units[v] = min(LANES, n - r) if v < gates or gates == 1 else 0
-            Wx[v] = weights.Wx + r * weights.Wx_row
-            Wa[v] = weights.Wa + r * weights.Wa_row
-            Wx_row[v] = weights.Wx_row
-            Wa_row[v] = weights.Wa_row
-            if units[v] > 0:
-                pack_lanes(weights.b + r * weights.b_row, weights.b_row, 0, units[v], 1, z, LANES)
-                for r in range(R):
-                    acc[v * R + r] = load(z)
-        extend_turning(acc, Wx, Wx_row, units, run.n_x, run.x, run.x_m, run.x_k, R)
-        extend_turning(acc, Wa, Wa_row, units, n, run.initial, n, 1, R)
-        for r in range(R):
-            for v in range(4):
-                if units[v] > 0:
-                    store(z + (r * 4 + v) * LANES, acc[v * R + r])
-        block.n = min(per, n - unit)
-        block.previous = run.initial + unit
-        block.next = run.states + unit
-        if run.gates != NULL:
-            block.gates = run.gates + unit
-        pointwise(&block)
-        unit += per
-
-
-cdef int step_few(const Run* run) noexcept nogil:
-    """One step and the head for at most FEW_COLUMNS columns. Returns -1 where the work area cannot be had."""
-    cdef Py_ssize_t n = run.n_a, m = run.m, y_size = run.n_y * m, width = (m + LANES - 1) // LANES * LANES
-    cdef void* work
-    cdef real* a
-    if m == 1:
-        step_turning(run, 1)
-    elif m == 2:
-        step_turning(run, 2)
-    elif m == 3:
-        step_turning(run, 3)
-    if run.y == NULL or m == 0:
-        return 0
-    work = malloc((n * width + y_size + width) * sizeof(real) + ALIGNMENT)
-    if work == NULL:
-        return -1
-    a = aligned(work)
-    copy_columns(run.states, 1, n, n, m, a, width)
-    head_batch(run, a, width, a + n * width)
-    memcpy(run.y, a + n * width, y_size * sizeof(real))
-    free(work)
-    return 0
+cdef void stage_batch(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,
+                      Py_ssize_t width, real* z, Py_ssize_t z_gate) noexcept nogil:
+    """z (gates, n_a, m) of one stage, from x (n_x, width) and a (n_a, width)."""
+    cdef Py_ssize_t g
+    cdef Product p
+    p.first.panel = x
+    p.first.panel_k = width
+    p.second.panel = a
+    p.second.panel_k = width
+    for g in range(stage.gates):
+        p.first.K = run.n_x if g >= stage.gates - stage.input else 0
+        p.first.rows = weights[g].Wx
+        p.first.row = weights[g].Wx_row
+        p.first.row_k = weights[g].Wx_col
+        p.second.K = run.n_a if g < stage.hidden else 0
+        p.second.rows = weights[g].Wa
+        p.second.row = weights[g].Wa_row
+        p.second.row_k = weights[g].Wa_col
+        p.start = weights[g].b
+        p.start_row = weights[g].b_row
+        rows_times_columns(&p, run.n_a, run.m, z + g * z_gate)

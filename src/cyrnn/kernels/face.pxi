@@ -11,11 +11,13 @@ offer.lanes = LANES
 offer.packed_size = packed_elements
 offer.pack_gate = pack_gate
 offer.turn = turn_steps
+offer.sizes_of_weights = sizes_of_weights
+offer.pack_weights = pack_weights
+offer.turn_weights = turn_weights
 offer.forward_units = forward_units
 offer.head_units = head_units
 offer.forward_batch = forward_batch
 offer.step_few = step_few
-offer.pack_turned = pack_turned_gate
 offer.backward = backward_units
 offer.multiply = multiply_rows
 offer.add_outer = add_outer_of
@@ -65,10 +67,11 @@ def pack(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
 
 
 def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1] Wa, const real[::1] b,
-            real[:, :, :, ::1] states, real[:, :, :, ::1] gates, Py_ssize_t first=0, Py_ssize_t last=-1):
-    """Run T steps: x (T, m, n_x); states (S, T + 1, m, n_a), [s, 0] given; gates (T, G, m, n_a) or None.
+            real[:, :, :, ::1] states, real[:, :, :, ::1] gates, Py_ssize_t first=0, Py_ssize_t last=-1,
+            const Py_ssize_t[::1] active=None):
+    """Run T steps: x (T, m, n_x); states (S, T + 1, m, n_a), [s, 0] given; gates (T, G', m, n_a) or None.
 
-    Only the columns first <= i < last of the batch are run, all of them by default.
+    Only the columns first <= i < last of the batch are run, all of them by default; at step t only i < active[t].
     """
     cdef Run run
     cdef int failed
@@ -76,6 +79,10 @@ def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1]
     run.T = x.shape[0]
     run.columns = x.shape[1]
     run.m = (run.columns if last < 0 else last) - first
+    run.first = first
+    run.active = NULL
+    if active is not None:
+        run.active = &active[0]
     run.n_x = x.shape[2]
     run.n_a = states.shape[3]
     run.x_t = x.strides[0] // <Py_ssize_t> sizeof(real)
@@ -113,17 +120,22 @@ def pack_turned(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1]
 
 
 def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:, :, :, :] previous,
-             const real[:, :, :, :] next, const real[:, :, :, ::1] gates, real[:, :, ::1] dz, real[:, :, ::1] start,
-             Py_ssize_t first=0, Py_ssize_t last=-1):
-    """dz (T, m, G * n_a) and the gradients of the initial states, start (S, m, n_a), from da (T, m, n_a).
+             const real[:, :, :, :] next, const real[:, :, :, ::1] gates, real[:, :, ::1] inner, real[:, :, ::1] dz,
+             real[:, :, ::1] start, Py_ssize_t first=0, Py_ssize_t last=-1, const Py_ssize_t[::1] active=None):
+    """dz (T, m, G * n_a) and the gradients of the initial states, start (1 + C, m, n_a), from da (T, m, n_a).
 
     previous and next (S, T, m, n_a): the states before and after each step, slots side by side; gates (T, G', m, n_a)
-    or None. start[1] holds what arrives at the second state after the last step. Only columns first <= i < last.
+    or None; inner (T, m, n_a) or None. start[1] holds what arrives at the second state after the last step. Only
+    columns first <= i < last, at step t only i < active[t].
     """
     cdef Back back
     back.cell = cell_numbers[cell]
     back.T, back.columns, back.n_a = da.shape[0], da.shape[1], da.shape[2]
     back.m = (back.columns if last < 0 else last) - first
+    back.first = first
+    back.active = NULL
+    if active is not None:
+        back.active = &active[0]
     back.da_t = da.strides[0] // <Py_ssize_t> sizeof(real)
     back.da_m = da.strides[1] // <Py_ssize_t> sizeof(real)
     back.da = &da[0, 0, 0] + first * back.da_m
@@ -137,16 +149,21 @@ def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:
     if gates is not None:
         back.gates = &gates[0, 0, 0, 0] + first * back.n_a
         back.gate_t = gates.shape[1] * back.columns * back.n_a
+    back.inner = NULL if inner is None else &inner[0, 0, 0] + first * back.n_a
     back.dz = &dz[0, 0, 0] + first * dz.shape[2]
     back.start = &start[0, 0, 0] + first * back.n_a
     with nogil:
         backward_units(&back)
 
 
-def multiply(const real[:, ::1] rows, const real[::1] panels, real[:, ::1] out):
-    """out (N, units) = rows (N, K) times a packed matrix (units, K)."""
+def multiply(const real[:, :] rows, const real[::1] panels, const real[::1] b, real[:, ::1] out):
+    """out (N, units) = rows (N, K), unit stride along K, times a packed matrix (units, K), plus b, packed or None."""
+    cdef const real* start = NULL
+    if b is not None:
+        start = &b[0]
     with nogil:
-        multiply_rows(&rows[0, 0], rows.shape[0], rows.shape[1], &panels[0], out.shape[1], &out[0, 0])
+        multiply_rows(&rows[0, 0], rows.strides[0] // <Py_ssize_t> sizeof(real), rows.shape[0], rows.shape[1],
+                      &panels[0], start, out.shape[1], &out[0, 0])
 
 
 def add_outer(const real[:, :] left, const real[:, :] right, real[:, :] out):

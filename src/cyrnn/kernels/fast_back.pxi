@@ -1,11 +1,12 @@
 """The way back in parts that threads may share, and the gradients as users see them."""
 
 cdef struct Weights:
-    # where the gradients of one gate's weights go; row strides in elements
+    # where the gradients of one gate's weights go, NULL for a half that it has not; row strides in elements
     char* dWa
     char* dWx
     char* db
     Py_ssize_t a_row, x_row
+    int stage
 
 
 cdef struct Way_back:
@@ -15,17 +16,32 @@ cdef struct Way_back:
     const char* x            # (T, m, n_x)
     char* dx
     char* WxT
+    Py_ssize_t skipped       # elements of a row of dz before those of gates with an input half
+    char* panels             # for the z that no cache keeps: W_a and b of the first gate, packed
+    char* b
 
 
 cdef int pack_turned_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef const Way_back* w = <const Way_back*> what
     cdef const Run* run = &w.job.run
-    cdef const GateWeights* W
-    cdef Py_ssize_t g
-    for g in range(w.job.gates):
-        W = run.weights + g
-        w.job.table.pack_turned(W.Wa, W.Wa_row, W.Wa_col, run.n_a, run.n_a, g, w.job.gates, <real*> w.back.WaT)
-        w.job.table.pack_turned(W.Wx, W.Wx_row, W.Wx_col, run.n_a, run.n_x, g, w.job.gates, <real*> w.WxT)
+    cdef const GateWeights* W = run.weights
+    w.job.table.turn_weights(run.cell, run.n_x, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
+    if w.panels != NULL:
+        w.job.table.pack_gate(W.Wa, W.Wa_row, W.Wa_col, run.n_a, run.n_a, 0, 1, <real*> w.panels)
+        w.job.table.pack_gate(W.b, W.b_row, 1, run.n_a, 1, 0, 1, <real*> w.b)
+    return 0
+
+
+cdef int inner_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """z = W_a a_prev + b of the gate that no cache keeps, for some rows of (T, m)."""
+    cdef const Way_back* w = <const Way_back*> what
+    cdef Py_ssize_t n = w.back.n_a, m = w.back.m, middle = min(max(first, m), last)
+    if first < middle:
+        w.job.table.multiply(on(w.back.initial, first * n, w.job), n, middle - first, n, <const real*> w.panels,
+                             <const real*> w.b, n, <real*> on(w.back.inner, first * n, w.job))
+    if middle < last:
+        w.job.table.multiply(on(w.back.previous, (middle - m) * n, w.job), n, last - middle, n,
+                             <const real*> w.panels, <const real*> w.b, n, <real*> on(w.back.inner, middle * n, w.job))
     return 0
 
 
@@ -45,6 +61,8 @@ cdef int columns_back_part(const void* what, Py_ssize_t first, Py_ssize_t last) 
         part.previous = on(part.previous, offset, w.job)
     if part.gates != NULL:
         part.gates = on(part.gates, offset, w.job)
+    if part.inner != NULL:
+        part.inner = <real*> on(part.inner, offset, w.job)
     part.dz = <real*> on(part.dz, offset * w.job.gates, w.job)
     part.start = <real*> on(part.start, offset, w.job)
     w.job.table.backward(&part)
@@ -54,9 +72,9 @@ cdef int columns_back_part(const void* what, Py_ssize_t first, Py_ssize_t last) 
 cdef int inputs_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     """dx of some rows of (T, m)."""
     cdef const Way_back* w = <const Way_back*> what
-    cdef Py_ssize_t K = w.job.gates * w.back.n_a, n_x = w.job.run.n_x
-    w.job.table.multiply(on(w.back.dz, first * K, w.job), last - first, K, <const real*> w.WxT, n_x,
-                         <real*> (w.dx + first * n_x * w.job.item))
+    cdef Py_ssize_t dz_row = w.job.gates * w.back.n_a, n_x = w.job.run.n_x
+    w.job.table.multiply(on(w.back.dz, first * dz_row + w.skipped, w.job), dz_row, last - first, dz_row - w.skipped,
+                         <const real*> w.WxT, NULL, n_x, <real*> (w.dx + first * n_x * w.job.item))
     return 0
 
 
@@ -73,13 +91,44 @@ cdef int units_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcep
     for g in range(job.gates):
         to = &w.to[g]
         dz = on(w.back.dz, g * n + first, job)
-        dWa = <real*> (to.dWa + first * to.a_row * job.item)
-        failed |= job.table.add_outer(dz, K, w.back.initial, n, m, some, n, dWa, to.a_row)
-        failed |= job.table.add_outer(on(dz, m * K, job), K, w.back.previous, n, rows - m, some, n, dWa, to.a_row)
-        failed |= job.table.add_outer(dz, K, <const real*> w.x, n_x, rows, some, n_x,
-                                      <real*> (to.dWx + first * to.x_row * job.item), to.x_row)
+        if to.dWa != NULL:
+            dWa = <real*> (to.dWa + first * to.a_row * job.item)
+            if to.stage > 0:
+                failed |= job.table.add_outer(dz, K, w.back.inner, n, rows, some, n, dWa, to.a_row)
+            else:
+                failed |= job.table.add_outer(dz, K, w.back.initial, n, m, some, n, dWa, to.a_row)
+                failed |= job.table.add_outer(on(dz, m * K, job), K, w.back.previous, n, rows - m, some, n, dWa,
+                                              to.a_row)
+        if to.dWx != NULL:
+            failed |= job.table.add_outer(dz, K, <const real*> w.x, n_x, rows, some, n_x,
+                                          <real*> (to.dWx + first * to.x_row * job.item), to.x_row)
         job.table.add_rows(dz, K, rows, some, <real*> (to.db + first * job.item), 1)
     return failed
+
+
+cdef dict weight_gradients(Fast fast, const Job* job, Weights* to):
+    """Allocate the gradients of all weights, zeros, and note where those of each gate go."""
+    cdef Py_ssize_t g, n = job.run.n_a, n_x = job.run.n_x
+    cdef cnp.npy_intp dims[2]
+    cdef dict out = {}
+    dims[0] = n
+    for key, columns in fast.gradients:
+        dims[1] = 1 if columns == "1" else n if columns == "n_a" else n_x if columns == "n_x" else n + n_x
+        out[key] = PyArray_ZEROS(2, dims, job.typenum, 0)
+    for g in range(fast.gates):
+        keys = <tuple> fast.gradient_keys[g]
+        to[g].stage = fast.stage[g]
+        to[g].dWa, to[g].dWx = <char*> data(out[keys[1]]), <char*> data(out[keys[0]])
+        to[g].db = <char*> data(out[keys[2]])
+        to[g].a_row, to[g].x_row = n, n_x
+        if fast.stacked:
+            to[g].dWx += n * job.item
+            to[g].a_row = to[g].x_row = n + n_x
+        if not fast.has_x[g]:
+            to[g].dWx = NULL
+        if not fast.has_a[g]:
+            to[g].dWa = NULL
+    return out
 
 
 cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
@@ -88,12 +137,12 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     cdef Way_back w
     cdef Back* back = &w.back
     cdef Run* run = &job.run
-    cdef Weights* to
-    cdef Py_ssize_t n, m, T, size, rows, i, g, item, K
+    cdef Py_ssize_t n, m, T, size, rows, i, item, K
+    cdef Py_ssize_t sizes[5]
     cdef cnp.npy_intp elements
     cdef cnp.npy_intp dims[3]
     cdef cnp.npy_intp strides[3]
-    cdef cnp.ndarray grown, start, dx, dW, work_area
+    cdef cnp.ndarray grown, start, dx, work_area
     cdef char* rest
     cdef int place
     cdef dict out
@@ -113,13 +162,18 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     if dc is not None and not is_matrix(dc, &job, n, m):
         return None
     size = m * n * item
-    elements = (rows * ((2 * fast.states + fast.kept + 1 + fast.gates) * n + run.n_x) + fast.states * m * n
-                + job.table.packed_size(n, fast.gates * n, 1) + job.table.packed_size(run.n_x, fast.gates * n, 1))
-    elements += 16 * SPARE
+    job.table.sizes_of_weights(run.cell, run.n_x, n, sizes)
+    elements = rows * ((2 * fast.states + fast.kept + 1 + fast.gates) * n + run.n_x) + fast.states * m * n
+    elements += sizes[3] + sizes[4] + 16 * SPARE
+    if fast.again or fast.stages > 1:
+        elements += rows * n
+    if fast.again:
+        elements += job.table.packed_size(n, n + 1, 1)
     work_area = PyArray_EMPTY(1, &elements, job.typenum, 0)        # large ones come on huge pages
     rest = <char*> cnp.PyArray_DATA(work_area)
     rest = past(rest - <size_t> rest % SPARE, 1)
     back.cell, back.n_a, back.m, back.T, back.columns = fast.number, n, m, T, m
+    back.first, back.active = 0, NULL
     rest = take_gates_back(fast, &job, back, held, take_states_back(fast, &job, back, held, rest))
     if cnp.PyArray_STRIDE(grown, 0) == item or n == 1:
         back.da = <const real*> data(grown)
@@ -138,7 +192,7 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     else:
         w.x = gather(&job, held, place, run.n_x, m * run.n_x * item, rest)
         rest += rows * run.n_x * item
-    dims[0], dims[1], dims[2] = fast.states, m, n
+    dims[0], dims[1], dims[2] = 1 + fast.carried, m, n
     start = PyArray_ZEROS(3, dims, job.typenum, 0)
     back.start = <real*> cnp.PyArray_DATA(start)
     if dc is not None:
@@ -153,30 +207,26 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     names = fast.ends if one else fast.starts
     for i in range(fast.states if one or dc is not None else 1):
         out[names[i]] = state_at(fast, &job, start, i * m * n)
-    for g in range(fast.gates):
-        keys = <tuple> fast.gradient_keys[g]
-        dims[0], dims[1] = n, run.n_x + n if fast.stacked else run.n_x
-        out[keys[0]] = dW = PyArray_ZEROS(2, dims, job.typenum, 0)
-        to = &w.to[g]
-        to.dWa = to.dWx = <char*> cnp.PyArray_DATA(dW)
-        to.a_row = to.x_row = dims[1]
-        if fast.stacked:
-            to.dWx += n * item
-        else:
-            dims[1] = n
-            out[keys[1]] = dW = PyArray_ZEROS(2, dims, job.typenum, 0)
-            to.dWa, to.a_row = <char*> cnp.PyArray_DATA(dW), n
-        dims[1] = 1
-        out[keys[2]] = dW = PyArray_ZEROS(2, dims, job.typenum, 0)
-        to.db = <char*> cnp.PyArray_DATA(dW)
+    out |= weight_gradients(fast, &job, w.to)
     # while others may run, what the job points to must not go: the caches are held, and the parameters by `owned`
     K = fast.gates * n
+    w.job, w.dx, w.skipped, w.panels, back.inner = &job, <char*> cnp.PyArray_DATA(dx), fast.again * n, NULL, NULL
     rest = past(rest, 1)
     back.dz = <real*> rest
     rest = past(rest, rows * K * item)
     back.WaT = <const real*> rest
-    w.job, w.dx, w.WxT = &job, <char*> cnp.PyArray_DATA(dx), past(rest, job.table.packed_size(n, K, 1) * item)
+    rest = past(rest, sizes[4] * item)
+    w.WxT = rest
+    rest = past(rest, sizes[3] * item)
+    if fast.again or fast.stages > 1:
+        back.inner = <real*> rest
+        rest = past(rest, rows * n * item)
+    if fast.again:
+        w.panels = rest
+        w.b = past(rest, job.table.packed_size(n, n, 1) * item)
     in_parts(pack_turned_part, &w, 1, <double> K * (n + run.n_x))
+    if fast.again:
+        in_parts(inner_part, &w, rows, <double> rows * n * n)
     in_parts(columns_back_part, &w, m, <double> rows * K * n)
     in_parts(inputs_part, &w, rows, <double> rows * K * run.n_x)
     in_parts(units_part, &w, n, work_of(&job))

@@ -204,28 +204,22 @@ cdef int pack_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept
     cdef Job* job = <Job*> what
     cdef Run* run = &job.run
     cdef const Table* table = job.table
-    cdef Py_ssize_t g, item = job.item
+    cdef Py_ssize_t sizes[5]
+    cdef Py_ssize_t item = job.item, head = table.packed_size(run.n_y, run.n_a, 1)
     cdef char* memory
-    job.memory = malloc((table.packed_size(run.n_a, run.n_x + run.n_a + 1, job.gates)
-                         + table.packed_size(run.n_y, run.n_a + 1, 1)) * item + 8 * SPARE)
+    table.sizes_of_weights(run.cell, run.n_x, run.n_a, sizes)
+    job.memory = malloc((sizes[0] + sizes[1] + sizes[2] + head + table.packed_size(run.n_y, 1, 1)) * item + 8 * SPARE)
     if job.memory == NULL:
         return -1
     memory = past(<char*> job.memory - <size_t> job.memory % SPARE, 1)
     run.Wx = <const real*> memory
-    memory = past(memory, table.packed_size(run.n_a, run.n_x, job.gates) * item)
+    memory = past(memory, sizes[0] * item)
     run.Wa = <const real*> memory
-    memory = past(memory, table.packed_size(run.n_a, run.n_a, job.gates) * item)
+    memory = past(memory, sizes[1] * item)
     run.b = <const real*> memory
-    memory = past(memory, table.packed_size(run.n_a, 1, job.gates) * item)
-    for g in range(job.gates):
-        table.pack_gate(run.weights[g].Wx, run.weights[g].Wx_row, run.weights[g].Wx_col, run.n_a, run.n_x,
-                        g, job.gates, <real*> run.Wx)
-        table.pack_gate(run.weights[g].Wa, run.weights[g].Wa_row, run.weights[g].Wa_col, run.n_a, run.n_a,
-                        g, job.gates, <real*> run.Wa)
-        table.pack_gate(run.weights[g].b, run.weights[g].b_row, 1, run.n_a, 1, g, job.gates, <real*> run.b)
-    job.Wy = memory
-    memory = past(memory, table.packed_size(run.n_y, run.n_a, 1) * item)
-    job.by = memory
+    job.Wy = past(memory, sizes[2] * item)
+    job.by = past(<char*> job.Wy, head * item)
+    table.pack_weights(run.cell, run.n_x, run.n_a, run.weights, <real*> run.Wx, <real*> run.Wa, <real*> run.b)
     table.pack_gate(run.head.Wa, run.head.Wa_row, run.head.Wa_col, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
     table.pack_gate(run.head.b, run.head.b_row, 1, run.n_y, 1, 0, 1, <real*> job.by)
     return 0

@@ -30,6 +30,8 @@ cdef bint take_dtype(Fast fast, Job* job, object given, int nd) except -1:
     else:
         return False
     job.run.cell = fast.number
+    job.run.first = 0
+    job.run.active = NULL
     job.gates, job.kept = fast.gates, fast.kept
     job.run.x = <const real*> cnp.PyArray_DATA(x)
     return cnp.PyArray_NDIM(x) == nd and PyArray_ISBEHAVED_RO(x)
@@ -81,7 +83,7 @@ cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
     cdef tuple keys
     job.packed = type(parameters) is fast.packed
     if job.packed:
-        return take_panels(fast, job, parameters.panels)
+        return take_panels(fast, job, parameters.panels) and run.n_y > 0
     if not PyDict_CheckExact(parameters):
         return False
     n_a = -1
@@ -144,7 +146,7 @@ cdef bint take_panels(Fast fast, Job* job, object panels) except -1:
     run.b = <const real*> cnp.PyArray_DATA(b)
     job.Wy = <const char*> cnp.PyArray_DATA(Wy)
     job.by = <const char*> cnp.PyArray_DATA(by)
-    return run.n_a > 0 and run.n_y > 0
+    return run.n_a > 0
 
 
 cdef bint take_rows(Fast fast, Job* job, object panels, object given, int nd) except -1:

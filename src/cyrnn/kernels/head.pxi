@@ -46,6 +46,7 @@ cdef int head_units(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy,
     p.start_is_column = False
     p.start_row = 0
     p.z_row = width * LANES
+    p.z_next = 0
     row = 0
     while row < N:
         rows = min(LANES, N - row)

@@ -6,10 +6,15 @@ are in whatever order NumPy's matmul takes them; the canonical order is the comp
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from ..cells import CELLS, activations
+from ..cells import CELLS, Cell, activations
 from ..cells.spec import Array
+
+if TYPE_CHECKING:
+    from . import Active
 
 
 def exp(x: Array, out: Array) -> None:
@@ -51,27 +56,45 @@ def forward(
     gates: Array | None,
     first: int = 0,
     last: int = -1,
+    active: Active = None,
 ) -> None:
-    part = slice(first, x.shape[1] if last < 0 else last)
-    x, states = x[:, part], states[:, :, part]
-    if gates is not None:
-        gates = gates[:, :, part]
     spec = CELLS[cell]
-    T, _, n_x = x.shape
+    T, m, n_x = x.shape
     n_a = states.shape[3]
-    G = len(spec.gates)
-    W_x = Wx.reshape(G, n_a, n_x)
-    W_a = Wa.reshape(G, n_a, n_a)
-    bias = b.reshape(G, 1, n_a)
+    W_x = _matrices(Wx, n_a, n_x, [gate.W_x is not None for gate in spec.gates])
+    W_a = _matrices(Wa, n_a, n_a, [gate.W_a is not None for gate in spec.gates])
+    bias = b.reshape(-1, 1, n_a)
     stored = [g for g, gate in enumerate(spec.gates) if gate.name in spec.stored_gates]
     with np.errstate(all="ignore"):
         for t in range(T):
-            previous = states[:, t]
-            z = bias + x[t] @ W_x.mT + previous[0] @ W_a.mT  # (G, m, n_a)
-            values, following = spec.pointwise(tuple(z), tuple(previous))
-            states[:, t + 1] = following
+            part = _columns(first, last, m, active, t)
+            previous = states[:, t, part]
+            following, values, hidden = (), (), previous[0]
+            for stage in spec.stages:
+                done = len(values)
+                z = [
+                    bias[done + g] + x[t, part] @ W_x[done + g].T + hidden @ W_a[done + g].T
+                    for g in range(len(stage.gates))
+                ]
+                found, following = stage.pointwise(tuple(z), tuple(previous), values)
+                values += found
+                if stage.hands_on is not None:
+                    hidden = stage.hands_on(tuple(previous), values)
+            states[:, t + 1, part] = following
             if gates is not None:
-                gates[t] = [values[g] for g in stored]
+                gates[t, :, part] = [values[g] for g in stored]
+
+
+def _columns(first: int, last: int, m: int, active: Active, t: int) -> slice:
+    """Those that take part in step t."""
+    last = m if last < 0 else last
+    return slice(first, last if active is None else max(first, min(last, int(active[t]))))
+
+
+def _matrices(packed: Array, rows: int, k: int, there: list[bool]) -> list[Array]:
+    """Return one matrix (rows, k) for each gate; of zeros for a half that is not there."""
+    given = iter(packed.reshape(-1, rows, k))
+    return [next(given) if have else np.zeros((rows, k), packed.dtype) for have in there]
 
 
 def head(a: Array, Wy: Array, by: Array, y: Array) -> None:
@@ -93,34 +116,53 @@ def backward(
     previous: Array,
     next: Array,
     gates: Array | None,
+    inner: Array | None,
     dz: Array,
     start: Array,
     first: int = 0,
     last: int = -1,
+    active: Active = None,
 ) -> None:
-    part = slice(first, da.shape[1] if last < 0 else last)
     spec = CELLS[cell]
-    T, _, n_a = da.shape
-    G = len(spec.gates)
-    W_aT = WaT.reshape(n_a, G * n_a)
-    given = np.zeros_like(start[0, part])
-    carried = start[1:, part]
+    T, m, n_a = da.shape
+    turned = _turned(spec, WaT, n_a)
+    given = np.zeros_like(start[0])
     with np.errstate(all="ignore"):
         for t in reversed(range(T)):
+            part = _columns(first, last, m, active, t)
             stored = () if gates is None else tuple(gates[t, :, part])
             before, after = tuple(previous[:, t, part]), tuple(next[:, t, part])
-            arriving = (given + da[t, part], *carried)
-            d_gates, following = spec.derivative(arriving, before, after, stored)
-            dz[t, part] = np.concatenate(d_gates, axis=1)
-            for row, state in zip(carried, following, strict=True):
-                row[...] = state
-            given = dz[t, part] @ W_aT.T
-    start[0, part] = given
+            if inner is not None and spec.again:
+                stored += (inner[t, part],)
+            arriving, end = given[part] + da[t, part], dz.shape[2]
+            for stage, W_aT in reversed(list(zip(spec.stages, turned, strict=True))):
+                if inner is not None and stage.hands_on is not None:
+                    inner[t, part] = stage.hands_on(before, stored)
+                d_gates, carried = stage.derivative((arriving, *start[1:, part]), before, after, stored)
+                begin = end - len(d_gates) * n_a
+                dz[t, part, begin:end] = np.concatenate(d_gates, axis=1)
+                start[1:, part] = carried
+                arriving = dz[t, part, begin : begin + W_aT.shape[1]] @ W_aT.T
+                end = begin
+            given[part] = arriving
+    part = slice(first, m if last < 0 else last)
+    start[0, part] = given[part]
+    if "a" in spec.carried:
+        start[0, part] += start[1, part]
 
 
-def multiply(rows: Array, panels: Array, out: Array) -> None:
+def _turned(spec: Cell, WaT: Array, n_a: int) -> list[Array]:
+    """Return W_a^T of each stage, (n_a, gates with a recurrent half * n_a)."""
+    sizes = [sum(gate.W_a is not None for gate in stage.gates) * n_a for stage in spec.stages]
+    ends = np.cumsum(sizes) * n_a
+    return [part.reshape(n_a, -1) for part in np.split(WaT, ends[:-1])]
+
+
+def multiply(rows: Array, panels: Array, b: Array | None, out: Array) -> None:
     with np.errstate(all="ignore"):
         np.matmul(rows, panels.reshape(out.shape[1], rows.shape[1]).T, out=out)
+        if b is not None:
+            out += b
 
 
 def add_outer(left: Array, right: Array, out: Array) -> None:

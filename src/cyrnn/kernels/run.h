@@ -26,35 +26,42 @@ typedef struct {
     ptrdiff_t x_t, x_m, x_k;
     const real *Wx, *Wa, *b;            /* packed */
     const GateWeights *weights;         /* one per gate, for the direct ways, which read nothing packed */
-    ptrdiff_t columns;                  /* the batch in memory, of which these m columns are neighbours */
+    ptrdiff_t columns;                  /* the batch in memory, of which these m columns are neighbours, */
+    ptrdiff_t first;                    /* this the first of them */
+    const ptrdiff_t *active;            /* how many columns of the batch take part in each step, never more than in */
+                                        /* the one before; NULL for all. Over packed weights alone */
     const real *initial;                /* states before the first step: units in lanes (S, columns, n_a), */
     ptrdiff_t initial_state;            /* batch in lanes (S, n_a, columns); from state to state */
     real *states;                       /* states after each step, written: (S, T, ...) of the same kind; */
     ptrdiff_t state;                    /* from state to state */
-    real *gates;                        /* (T, G, ...) of the same kind, or NULL where nobody will read them */
+    real *gates;                        /* (T, G', ...) of the same kind, those that the cache keeps; or NULL */
     GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
     ptrdiff_t n_y;
     real *y;                            /* for the direct ways: (T, n_y, m), or NULL */
 } Run;
 
-/* The way back over such a run: dz (T, columns, G * n_a), the gradients of all pre-activations, from those of a.
+/* The way back over such a run: dz (T, columns, G * n_a), the gradients of all pre-activations, from those of a; with
+ * `active`, dz is zero where a column takes no part.
  * States and gates are as a run left them, or of the same layout; S and G are the cell's, strides in elements. */
 typedef struct {
     int cell;                           /* its number: registry.pxi */
     ptrdiff_t n_a, m, T;
-    ptrdiff_t columns;
+    ptrdiff_t columns, first;           /* as in Run */
+    const ptrdiff_t *active;
     const real *da;                     /* (T, m, n_a), arriving at a of every step, with these strides */
     ptrdiff_t da_t, da_m;
-    const real *WaT;                    /* packed: (n_a, G * n_a) */
+    const real *WaT;                    /* packed: (n_a, gates with a recurrent half * n_a), one stage after the other */
     const real *initial;                /* states before the first step, (S, columns, n_a); from state to state */
     ptrdiff_t initial_state;
     const real *previous, *next;        /* states before steps 1 .. T - 1, and after steps 0 .. T - 1: */
     ptrdiff_t state;                    /* (S, T, columns, n_a); from state to state */
     const real *gates;                  /* (T, G', columns, n_a), those that the cache keeps; NULL where it keeps none */
     ptrdiff_t gate_t;                   /* from step to step */
+    real *inner;                        /* (T, columns, n_a): what a first stage hands on, written; or z of the gate */
+                                        /* without an input half; NULL where the cell has neither */
     real *dz;                           /* written */
-    real *start;                        /* (S, columns, n_a): gradients of the initial states. What arrives at the */
-                                        /* second state after the last step is there before */
+    real *start;                        /* (1 + C, columns, n_a): gradient of the initial hidden state, and the one */
+                                        /* carried: of the second state, where it lies before, or from zero */
 } Back;
 
 /* What a kernel module offers to compiled callers; int results are 0, or -1 where memory is short. */
@@ -65,14 +72,16 @@ typedef struct {
                       ptrdiff_t gate, ptrdiff_t gates, real *out);
     void (*turn)(const real *x, ptrdiff_t x_k, ptrdiff_t x_m, ptrdiff_t x_t, ptrdiff_t n, ptrdiff_t m, ptrdiff_t T,
                  real *out);
+    void (*sizes_of_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, ptrdiff_t *sizes);
+    void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *Wx, real *Wa, real *b);
+    void (*turn_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *WxT, real *WaT);
     int (*forward_units)(const Run *run);
     int (*head_units)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
     int (*forward_batch)(const Run *run);
     int (*step_few)(const Run *run);
-    void (*pack_turned)(const real *W, ptrdiff_t row, ptrdiff_t col, ptrdiff_t n, ptrdiff_t units, ptrdiff_t gate,
-                        ptrdiff_t gates, real *out);
     void (*backward)(const Back *back);
-    void (*multiply)(const real *rows, ptrdiff_t N, ptrdiff_t K, const real *panels, ptrdiff_t units, real *out);
+    void (*multiply)(const real *rows, ptrdiff_t row, ptrdiff_t N, ptrdiff_t K, const real *panels, const real *b,
+                     ptrdiff_t units, real *out);
     int (*add_outer)(const real *left, ptrdiff_t left_row, const real *right, ptrdiff_t right_row, ptrdiff_t N,
                      ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row);
     void (*add_rows)(const real *left, ptrdiff_t left_row, ptrdiff_t N, ptrdiff_t units, real *out, ptrdiff_t out_step);

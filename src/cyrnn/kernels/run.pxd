@@ -32,6 +32,8 @@ cdef extern from "run.h" nogil:
         const real* b
         const GateWeights* weights
         Py_ssize_t columns
+        Py_ssize_t first
+        const Py_ssize_t* active
         const real* initial
         Py_ssize_t initial_state
         real* states
@@ -47,6 +49,8 @@ cdef extern from "run.h" nogil:
         Py_ssize_t m
         Py_ssize_t T
         Py_ssize_t columns
+        Py_ssize_t first
+        const Py_ssize_t* active
         const real* da
         Py_ssize_t da_t
         Py_ssize_t da_m
@@ -58,6 +62,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t state
         const real* gates
         Py_ssize_t gate_t
+        real* inner
         real* dz
         real* start
 
@@ -68,16 +73,19 @@ cdef extern from "run.h" nogil:
                           Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
         void (*turn)(const real* x, Py_ssize_t x_k, Py_ssize_t x_m, Py_ssize_t x_t, Py_ssize_t n, Py_ssize_t m,
                      Py_ssize_t T, real* out) noexcept nogil
+        void (*sizes_of_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
+        void (*pack_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* Wx, real* Wa,
+                             real* b) noexcept nogil
+        void (*turn_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
+                             real* WaT) noexcept nogil
         int (*forward_units)(const Run* run) noexcept nogil
         int (*head_units)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by,
                           Py_ssize_t n_y, real* y) noexcept nogil
         int (*forward_batch)(const Run* run) noexcept nogil
         int (*step_few)(const Run* run) noexcept nogil
-        void (*pack_turned)(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t units,
-                            Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
         void (*backward)(const Back* back) noexcept nogil
-        void (*multiply)(const real* rows, Py_ssize_t N, Py_ssize_t K, const real* panels, Py_ssize_t units,
-                         real* out) noexcept nogil
+        void (*multiply)(const real* rows, Py_ssize_t row, Py_ssize_t N, Py_ssize_t K, const real* panels,
+                         const real* b, Py_ssize_t units, real* out) noexcept nogil
         int (*add_outer)(const real* left, Py_ssize_t left_row, const real* right, Py_ssize_t right_row, Py_ssize_t N,
                          Py_ssize_t units, Py_ssize_t K, real* out, Py_ssize_t out_row) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row, Py_ssize_t N, Py_ssize_t units, real* out,

@@ -71,9 +71,7 @@ def checked_past(
             row[...] = native(array, dtype).T
         return rows
 
-    arriving = np.zeros((len(cell.states), m, n_a), dtype)
-    for row, state in zip(arriving[1:], last, strict=True):
-        row[...] = 0 if state is None else native(state, dtype).T
+    arriving = [None if state is None else native(state, dtype).T for state in last]
     gates = [block(gate) for gate in cell.stored_gates]
     return Past(
         weights,

@@ -21,7 +21,7 @@ def cell_forward(
     cell: Cell, xt: Any, initial: dict[str, Any], parameters: Any, keep: Any
 ) -> tuple[Any, ...]:
     """Return the next states, y and the cache of one step. `initial`: the arguments that are states."""
-    function = f"{cell.name}_cell_forward"
+    function = f"{cell.function}_cell_forward"
     blocks = sequence.checked_run(function, cell, {"xt": xt}, initial, parameters, gates=bool(keep))
     values = step_values(cell, blocks.states, blocks.gates, [xt], list(initial.values()), parameters)
     following = (values[f"{state}_next"][0] for state in cell.states)
@@ -31,7 +31,7 @@ def cell_forward(
 
 def forward(cell: Cell, x: Any, initial: dict[str, Any], parameters: Any, keep: Any) -> tuple[Any, ...]:
     """Return the hidden states, y, the other states and the caches of a sequence."""
-    function = f"{cell.name}_forward"
+    function = f"{cell.function}_forward"
     blocks = sequence.checked_run(function, cell, {"x": x}, initial, parameters, gates=bool(keep))
     a, *others = (state.T for state in blocks.states[:, 1:])
     kept = None
@@ -45,7 +45,7 @@ def forward(cell: Cell, x: Any, initial: dict[str, Any], parameters: Any, keep: 
 
 def cell_backward(cell: Cell, gradients: dict[str, Any], cache: Any) -> dict[str, Array]:
     """Return the gradients of one step. `gradients`: the arguments that arrive at the states."""
-    function = f"{cell.name}_cell_backward"
+    function = f"{cell.function}_cell_backward"
     past = checked_past(function, cell, gradients, {"cache": cache}, whole=False)
     found = sequence.backward(cell, past)
     names = (f"d{state}_prev" for state in cell.states)
@@ -54,7 +54,7 @@ def cell_backward(cell: Cell, gradients: dict[str, Any], cache: Any) -> dict[str
 
 def backward(cell: Cell, gradients: dict[str, Any], kept: Any) -> dict[str, Array]:
     """Return the gradients of a sequence; of an initial state but the hidden one only if its last had a gradient."""
-    function = f"{cell.name}_backward"
+    function = f"{cell.function}_backward"
     past = checked_past(function, cell, gradients, _check.caches(function, kept), whole=True)
     found = sequence.backward(cell, past)
     names = (f"d{state}0" for state, given in zip(cell.states, gradients.values(), strict=True) if given is not None)

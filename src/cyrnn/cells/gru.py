@@ -1,0 +1,151 @@
+"""The gated recurrent unit: Cho et al. 2014, with biases; in two forms, which reset before or after a product.
+
+    zt     = sigmoid(Wz [a_prev, xt] + bz)        update
+    rt     = sigmoid(Wr [a_prev, xt] + br)        reset
+    a_next = zt * a_prev + (1 - zt) * cct
+
+The candidate, Wc_a and Wc_x being the halves of Wc:
+
+    before    inner = rt * a_prev                 cct = tanh(Wc_x xt + Wc_a inner + bc)
+    after     inner = Wc_a a_prev + bca           cct = tanh(Wc_x xt + bc + rt * inner)
+
+and back, dx standing for the gradient of x, z_g for what gate g is taken of:
+
+    dz_z    = da_next * (a_prev - cct) * zt * (1 - zt)
+    dz_c    = da_next * (1 - zt) * (1 - cct^2)
+    before    dinner = Wc_a^T dz_c                dz_r = dinner * a_prev * rt * (1 - rt)
+              da_prev = Wz_a^T dz_z + Wr_a^T dz_r + da_next * zt + dinner * rt
+    after     dinner = dz_c * rt                  dz_r = dz_c * inner * rt * (1 - rt)
+              da_prev = Wc_a^T dinner + Wz_a^T dz_z + Wr_a^T dz_r + da_next * zt
+    dxt     = Wz_x^T dz_z + Wr_x^T dz_r + Wc_x^T dz_c
+
+Before is the paper's; after is cuDNN's and torch's, whose one product of all gates is the faster (ONNX:
+linear_before_reset = 1). Some courses write u for 1 - zt.
+"""
+
+from __future__ import annotations
+
+from .activations import sigmoid, tanh
+from .spec import Array, Arrays, Cell, Gate, Stage
+
+
+def blend(zt: Array, a_prev: Array, cct: Array) -> Array:
+    return zt * a_prev + (1 - zt) * cct
+
+
+# ---- reset before the product --------------------------------------------------------------------
+
+
+def gates_pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
+    z_z, z_r = z
+    return (sigmoid(z_z), sigmoid(z_r)), ()
+
+
+def hands_on(previous: Arrays, gates: Arrays) -> Array:
+    (a_prev,), (_, rt, *_) = previous, gates
+    return rt * a_prev
+
+
+def candidate_pointwise(z: Arrays, previous: Arrays, values: Arrays) -> tuple[Arrays, Arrays]:
+    (z_c,), (a_prev,), (zt, _) = z, previous, values
+    cct = tanh(z_c)
+    return (cct,), (blend(zt, a_prev, cct),)
+
+
+def candidate_derivative(
+    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
+) -> tuple[Arrays, Arrays]:
+    da, carried = arriving
+    zt, _, cct = gates
+    da = da + carried
+    dz_c = da * (1 - zt) * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
+    return (dz_c,), (da,)
+
+
+def gates_derivative(
+    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
+) -> tuple[Arrays, Arrays]:
+    d_inner, da = arriving
+    (a_prev,) = previous
+    zt, rt, cct = gates
+    dz_z = da * (a_prev - cct) * zt * (1 - zt)  # zt = sigmoid(z_z)
+    dz_r = d_inner * a_prev * rt * (1 - rt)  # rt = sigmoid(z_r)
+    return (dz_z, dz_r), (da * zt + d_inner * rt,)
+
+
+# ---- reset after the product ---------------------------------------------------------------------
+
+
+def after_pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
+    inner, z_z, z_r, z_c = z
+    (a_prev,) = previous
+    zt = sigmoid(z_z)
+    rt = sigmoid(z_r)
+    cct = tanh(z_c + rt * inner)
+    return (inner, zt, rt, cct), (blend(zt, a_prev, cct),)
+
+
+def after_derivative(
+    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
+) -> tuple[Arrays, Arrays]:
+    da, carried = arriving
+    (a_prev,) = previous
+    zt, rt, cct, inner = gates
+    da = da + carried
+    dz_z = da * (a_prev - cct) * zt * (1 - zt)  # zt = sigmoid(z_z)
+    dz_c = da * (1 - zt) * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
+    dz_r = dz_c * inner * rt * (1 - rt)  # rt = sigmoid(z_r)
+    return (dz_c * rt, dz_z, dz_r, dz_c), (da * zt,)
+
+
+UPDATE = Gate("zt", W_x="Wz", W_a="Wz", b="bz")
+RESET = Gate("rt", W_x="Wr", W_a="Wr", b="br")
+SHAPES = {
+    "Wz": ("n_a", "n_a + n_x"),
+    "bz": ("n_a", "1"),
+    "Wr": ("n_a", "n_a + n_x"),
+    "br": ("n_a", "1"),
+    "Wc": ("n_a", "n_a + n_x"),
+    "bc": ("n_a", "1"),
+}
+HEAD = {"Wy": ("n_y", "n_a"), "by": ("n_y", "1")}
+CACHE = ("a_next", "a_prev", "zt", "rt", "cct", "xt", "parameters")
+
+GRU = Cell(
+    name="gru",
+    shapes=SHAPES | HEAD,
+    stages=(
+        Stage((UPDATE, RESET), gates_pointwise, gates_derivative, hands_on),
+        Stage((Gate("cct", W_x="Wc", W_a="Wc", b="bc"),), candidate_pointwise, candidate_derivative),
+    ),
+    states=("a",),
+    carried=("a",),
+    W_y="Wy",
+    b_y="by",
+    cache=CACHE,
+    function="gru",
+)
+
+GRU_AFTER = Cell(
+    name="gru_after",
+    shapes=SHAPES | {"bca": ("n_a", "1")} | HEAD,
+    stages=(
+        Stage(
+            gates=(
+                Gate("inner", W_x=None, W_a="Wc", b="bca"),
+                UPDATE,
+                RESET,
+                Gate("cct", W_x="Wc", W_a=None, b="bc"),
+            ),
+            pointwise=after_pointwise,
+            derivative=after_derivative,
+        ),
+    ),
+    states=("a",),
+    carried=("a",),
+    W_y="Wy",
+    b_y="by",
+    cache=CACHE,
+    function="gru",
+    keywords={"reset_after": True},
+)
