@@ -22,6 +22,8 @@ from ci.bench.work import Case  # noqa: E402
 
 MODULES = {"cyrnn": ours, "notebook": notebook_way, "numpy": best_numpy}
 SMALL = ((3, 5, 10, 7), (4, 3, 1, 6), (1, 1, 1, 1), (2, 17, 3, 1), (5, 6, 1, 1))
+#: where the notebook, which has no GRU, is the only rival here
+NOTEBOOK_KINDS = ("cell", "forward", "train", "backward")
 CASES = list(work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), list(SMALL)))
 
 
@@ -33,7 +35,7 @@ def test_contestants_on_every_kind_of_work_are_right(case):
     assert {way.rival for way, _ in good} == expected
     if case.kind != "threads":
         assert "cyrnn" in expected
-        assert len(expected) > 1
+        assert len(expected) > 1 or (case.cell == "gru" and case.kind in NOTEBOOK_KINDS)
 
 
 @pytest.mark.parametrize("kind", ["forward", "cell"])

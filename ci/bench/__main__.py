@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--kinds", type=_words, help="of hidden,stream,cell,forward,threads,train,backward,pack; all if not given"
     )
-    run.add_argument("--cells", type=_words, default=["lstm", "rnn"], help="of lstm,rnn; both if not given")
+    run.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
     run.add_argument("--rivals", type=_words, help="contestants, cyrnn among them; all if not given")
     run.add_argument("--shapes", type=_shapes, help="n_x,n_a,m,T_x;... instead of each kind's own")
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(table.head_lines(head)), file=sys.stderr)
     common = {"cpu": head["machine"]["cpu"], "commit": head["machine"]["commit"]}
     found: list[rows.Row] = []
-    for case in work.cases(args.kinds or list(work.KINDS), args.cells, args.dtypes, args.shapes):
+    for case in work.cases(args.kinds or list(work.KINDS), args.cells or list(work.CELLS), args.dtypes, args.shapes):
         start = time.perf_counter()
         found += [row | common for row in timed(case, modules, args.seconds)]
         print(f"{time.perf_counter() - start:6.1f} s  {case}", file=sys.stderr, flush=True)

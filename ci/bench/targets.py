@@ -53,6 +53,8 @@ BOTH = tuple((cell, dtype) for cell in CELLS for dtype in DTYPES)
 TARGETS: tuple[Target, ...] = (
     _hidden("lstm", "f32", 1.0, mean=1.4),
     _hidden("rnn", "f32", 1.0, mean=1.3),
+    _hidden("gru", "f32", 1.0, mean=1.3),
+    Target("hidden", "gru", "f32", ("torch",), {shape: 3.0 for shape in SHAPES["hidden"] if shape[2] == 1}),
     _hidden("lstm", "f64", 1.0),
     _hidden("rnn", "f64", 1.0),
     *(
@@ -72,6 +74,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("train", "lstm", "f32", LEARNERS, dict.fromkeys(TRAIN, 1.0), mean=1.3),
     Target("train", "rnn", "f32", LEARNERS, dict.fromkeys(TRAIN, 1.0)),
+    Target("train", "gru", "f32", LEARNERS, dict.fromkeys(TRAIN, 1.0)),
     Target("train", "lstm", "f64", LEARNERS, {shape: 1.2 for shape in TRAIN if shape[2] <= 32}),
     _against_notebook("backward", "lstm", "f64", SHAPES["backward"][:1], (15,)),
     _against_notebook("backward", "rnn", "f64", SHAPES["backward"][:1], (10,)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -60,9 +60,10 @@ KINDS = {
     "backward": "backward alone; small: from the notebook's own caches; `forward` is ours",
     "pack": "packing, against np.copyto of as many bytes",
 }
-CELLS = ("lstm", "rnn")
+CELLS = ("lstm", "gru", "rnn")
 DTYPES = ("f32", "f64")
-GATES = ("f", "i", "c", "o")
+#: the gates of cells that have several, in the notebook's letters; the GRU resets after the product, as torch's does
+GATES = {"lstm": "fico", "gru": "zrc"}
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,18 @@ class Case:
             return random.uniform(-bound, bound, shape).astype(real)
 
         drawn: dict[str, Array] = {}
-        if self.cell == "lstm":
-            for gate in GATES:
-                drawn[f"W{gate}"] = uniform(self.n_a, self.n_a + self.n_x)
-                drawn[f"b{gate}"] = uniform(self.n_a, 1)
-            drawn["Wy"] = uniform(self.n_y, self.n_a)
-        else:
+        if self.cell == "rnn":
             drawn["Wax"] = uniform(self.n_a, self.n_x)
             drawn["Waa"] = uniform(self.n_a, self.n_a)
             drawn["ba"] = uniform(self.n_a, 1)
             drawn["Wya"] = uniform(self.n_y, self.n_a)
+        else:
+            for gate in GATES[self.cell]:
+                drawn[f"W{gate}"] = uniform(self.n_a, self.n_a + self.n_x)
+                drawn[f"b{gate}"] = uniform(self.n_a, 1)
+            if self.cell == "gru":
+                drawn["bca"] = uniform(self.n_a, 1)
+            drawn["Wy"] = uniform(self.n_y, self.n_a)
         drawn["by"] = uniform(self.n_y, 1)
         drawn["x"] = random.standard_normal((self.n_x, self.m, self.T_x)).astype(real)
         drawn["a0"] = random.uniform(-0.5, 0.5, (self.n_a, self.m)).astype(real)
@@ -143,27 +146,40 @@ class Case:
         """da as (T_x, m, n_a), C order."""
         return np.ascontiguousarray(self.da.transpose(2, 1, 0))
 
-    def gradients(self, dx: Array, da0: Array, dW_x: Array, dW_a: Array, db: Array, order: str) -> dict[str, Array]:
-        """Name gradients as the notebook does: dx (T_x, m, n_x), da0 (m, n_a), and those of `weights(order)`."""
+    def gradients(
+        self, dx: Array, da0: Array, dW_x: Array, dW_a: Array, db: Array, db_a: Array, orders: Mapping[str, str]
+    ) -> dict[str, Array]:
+        """Name gradients as the notebook does: dx (T_x, m, n_x), da0 (m, n_a), and those of `weights(orders)`."""
         named = {"dx": dx.transpose(2, 1, 0), "da0": da0.T}
         if self.cell == "rnn":
             return named | {"dWax": dW_x, "dWaa": dW_a, "dba": db[:, None]}
-        stacked = np.split(np.concatenate([dW_a, dW_x], axis=1), 4)
+        order = orders[self.cell]
+        stacked, biases = (np.split(array, len(order)) for array in (np.concatenate([dW_a, dW_x], axis=1), db))
         named |= {f"dW{gate}": part for gate, part in zip(order, stacked, strict=True)}
-        return named | {f"db{gate}": part[:, None] for gate, part in zip(order, np.split(db, 4), strict=True)}
+        named |= {f"db{gate}": part[:, None] for gate, part in zip(order, biases, strict=True)}
+        return named | {"dbca": db_a[-self.n_a :, None]} if self.cell == "gru" else named
 
     @property
     def real(self) -> Any:
         return self.x.dtype
 
-    def weights(self, order: str = "fico") -> tuple[Array, Array, Array]:
-        """Return W_x (gates * n_a, n_x), W_a (gates * n_a, n_a), b (gates * n_a,), LSTM gates in `order`."""
+    def weights(self, orders: Mapping[str, str] = GATES) -> tuple[Array, Array, Array, Array]:
+        """Return W_x (gates * n_a, n_x), W_a (gates * n_a, n_a), and a bias (gates * n_a,) beside each.
+
+        `orders`: the order of each cell's gates, a GRU's candidate last. Its recurrent bias is all of the second that
+        is not zero.
+        """
         p = self.parameters
         if self.cell == "rnn":
-            return p["Wax"], p["Waa"], p["ba"][:, 0]
+            return p["Wax"], p["Waa"], p["ba"][:, 0], np.zeros_like(p["ba"][:, 0])
+        order = orders[self.cell]
         stacked = np.concatenate([p[f"W{gate}"] for gate in order])
         W_a, W_x = np.ascontiguousarray(stacked[:, : self.n_a]), np.ascontiguousarray(stacked[:, self.n_a :])
-        return W_x, W_a, np.concatenate([p[f"b{gate}"][:, 0] for gate in order])
+        b = np.concatenate([p[f"b{gate}"][:, 0] for gate in order])
+        b_a = np.zeros_like(b)
+        if self.cell == "gru":
+            b_a[-self.n_a :] = p["bca"][:, 0]
+        return W_x, W_a, b, b_a
 
     @property
     def x_rows(self) -> Array:
@@ -171,14 +187,9 @@ class Case:
         return np.ascontiguousarray(self.x.transpose(2, 1, 0))
 
     @property
-    def a0_rows(self) -> Array:
-        """a0 as (m, n_a), C order."""
-        return np.ascontiguousarray(self.a0.T)
-
-    @property
-    def c0_rows(self) -> Array:
-        """c0 as (m, n_a), C order."""
-        return np.ascontiguousarray(self.c0.T)
+    def initial(self) -> list[Array]:
+        """Copies of a0, and of an LSTM's c0, as (m, n_a), C order."""
+        return [np.array(state.T, order="C") for state in ((self.a0, self.c0) if self.cell == "lstm" else (self.a0,))]
 
 
 def cases(

@@ -20,52 +20,67 @@ def version() -> str:
     return str(jax.__version__)
 
 
-def _pointwise(cell: str) -> Callable[[Any, Any], tuple[Any, Any]]:
-    def rnn(z: Any, state: Any) -> tuple[Any, Any]:
-        a = jnp.tanh(z)
+ORDERS = {"lstm": "fioc", "gru": "zrc"}
+#: name, steps unrolled, whether the input product is hoisted
+WAYS = (("hoisted", 1, True), ("hoisted, unrolled 4", 4, True), ("inside", 1, False))
+
+
+def _pointwise(cell: str) -> Callable[..., tuple[Any, Any]]:
+    """Return f(zx, za, state, more) -> (state, a); zx, za: what comes from x, with biases, and from the hidden state."""
+
+    def rnn(zx: Any, za: Any, state: Any, more: Any) -> tuple[Any, Any]:
+        a = jnp.tanh(zx + za)
         return (a,), a
 
-    def lstm(z: Any, state: Any) -> tuple[Any, Any]:
-        z_f, z_i, z_o, z_c = jnp.split(z, 4, axis=-1)
+    def gru(zx: Any, za: Any, state: Any, more: Any) -> tuple[Any, Any]:
+        (x_z, x_r, x_c), (a_z, a_r, inner) = jnp.split(zx, 3, axis=-1), jnp.split(za, 3, axis=-1)
+        z, r = jax.nn.sigmoid(x_z + a_z), jax.nn.sigmoid(x_r + a_r)
+        c = jnp.tanh(x_c + r * (inner + more[0]))
+        a = z * state[0] + (1 - z) * c
+        return (a,), a
+
+    def lstm(zx: Any, za: Any, state: Any, more: Any) -> tuple[Any, Any]:
+        z_f, z_i, z_o, z_c = jnp.split(zx + za, 4, axis=-1)
         c = jax.nn.sigmoid(z_f) * state[1] + jax.nn.sigmoid(z_i) * jnp.tanh(z_c)
         a = jax.nn.sigmoid(z_o) * jnp.tanh(c)
         return (a, c), a
 
-    return rnn if cell == "rnn" else lstm
+    return {"rnn": rnn, "gru": gru, "lstm": lstm}[cell]
 
 
 def _scan(cell: str, unroll: int, hoist: bool) -> Callable[..., Any]:
+    """Return f(x, state, W_x, W_a, b, *more) -> a, compiled."""
     pointwise = _pointwise(cell)
 
-    def hoisted(x: Any, state: Any, W_x: Any, W_a: Any, b: Any) -> Any:
+    def hoisted(x: Any, state: Any, W_x: Any, W_a: Any, b: Any, *more: Any) -> Any:
         zx = x @ W_x + b
-        return lax.scan(lambda state, zxt: pointwise(zxt + state[0] @ W_a, state), state, zx, unroll=unroll)[
-            1
-        ]
+        return lax.scan(
+            lambda state, zxt: pointwise(zxt, state[0] @ W_a, state, more), state, zx, unroll=unroll
+        )[1]
 
-    def inside(x: Any, state: Any, W_x: Any, W_a: Any, b: Any) -> Any:
+    def inside(x: Any, state: Any, W_x: Any, W_a: Any, b: Any, *more: Any) -> Any:
+        if cell == "gru":  # whose halves may not be added
+            return lax.scan(lambda state, xt: pointwise(xt @ W_x + b, state[0] @ W_a, state, more), state, x)[1]
         W = jnp.concatenate([W_a, W_x])
         return lax.scan(
-            lambda state, xt: pointwise(jnp.concatenate([state[0], xt], axis=-1) @ W + b, state),
-            state,
-            x,
-            unroll=unroll,
+            lambda state, xt: pointwise(jnp.concatenate([state[0], xt], axis=-1) @ W, b, state, more), state, x
         )[1]
 
     return jax.jit(hoisted if hoist else inside)
 
 
-def _arrays(case: Case) -> tuple[Any, Any, Any, Any, Any]:
-    """x (T_x, m, n_x), state ((m, n_a), ...), W_x (n_x, gates * n_a), W_a (n_a, gates * n_a), b.
+def _arrays(case: Case) -> tuple[Any, ...]:
+    """x (T_x, m, n_x), state ((m, n_a), ...), W_x (n_x, gates * n_a), W_a (n_a, gates * n_a), b; a GRU's bca, too.
 
     Where m is 1, x (T_x, n_x) and state ((n_a,), ...): XLA's product of a vector is up to 1.3x faster.
     """
-    W_x, W_a, b = case.weights("fioc")
-    x, states = case.x_rows, [case.a0_rows, case.c0_rows][: 2 if case.cell == "lstm" else 1]
+    W_x, W_a, *biases = case.weights(ORDERS)
+    x, states = case.x_rows, case.initial
     if case.m == 1:
         x, states = x[:, 0], [state[0] for state in states]
     W_x, W_a = np.ascontiguousarray(W_x.T), np.ascontiguousarray(W_a.T)
-    return jax.device_put((x, tuple(states), W_x, W_a, b))
+    more = [biases[1][-case.n_a :]] if case.cell == "gru" else []
+    return jax.device_put((x, tuple(states), W_x, W_a, biases[0], *more))
 
 
 def hidden(case: Case) -> list[Way]:
@@ -78,19 +93,22 @@ def hidden(case: Case) -> list[Way]:
         run = _scan(case.cell, unroll, hoist)
         return Way("jax", name, lambda: run(*arrays).block_until_ready(), read)
 
-    return [way("hoisted", 1, True), way("hoisted, unrolled 4", 4, True), way("inside", 1, False)]
+    return [way(*words) for words in WAYS]
 
 
 def stream(case: Case) -> list[Way]:
-    _, state, W_x, W_a, b = _arrays(case)
+    _, state, *weights = _arrays(case)
     xt = case.x_rows[0, 0]
     pointwise = _pointwise(case.cell)
-    # xt, W_x, W_a and b are arguments: as constants XLA would fold their product out of the step
-    compiled = jax.jit(lambda xt, state, W_x, W_a, b: pointwise(xt @ W_x + b + state[0] @ W_a, state)[0])
+
+    # xt and the weights are arguments: as constants XLA would fold their product out of the step
+    @jax.jit
+    def compiled(xt: Any, state: Any, W_x: Any, W_a: Any, b: Any, *more: Any) -> Any:
+        return pointwise(xt @ W_x + b, state[0] @ W_a, state, more)[0]
 
     def call() -> Any:
         nonlocal state
-        state = compiled(xt, state, W_x, W_a, b)
+        state = compiled(xt, state, *weights)
         state[0].block_until_ready()
         return state
 
@@ -101,22 +119,22 @@ def stream(case: Case) -> list[Way]:
 
 
 def train(case: Case) -> list[Way]:
-    x, state, W_x, W_a, b = _arrays(case)
+    x, state, *weights = _arrays(case)
     da = jax.device_put(case.da_rows[:, 0] if case.m == 1 else case.da_rows)
     others = tuple(jnp.zeros_like(other) for other in state[1:])
 
     def read(found: Any) -> dict[str, Array]:
-        dx, da0, dW_x, dW_a, db = (np.asarray(gradient) for gradient in found)
+        dx, da0, dW_x, dW_a, *db = (np.asarray(gradient) for gradient in found)
         rows = dx.reshape(case.T_x, case.m, case.n_x), da0.reshape(case.m, case.n_a)
-        return case.gradients(*rows, dW_x.T, dW_a.T, db, "fioc")
+        return case.gradients(*rows, dW_x.T, dW_a.T, db[0], db[-1], ORDERS)
 
     def way(name: str, unroll: int, hoist: bool) -> Way:
         scan = _scan(case.cell, unroll, hoist)
 
-        def loss(x: Any, a0: Any, W_x: Any, W_a: Any, b: Any, others: Any, da: Any) -> Any:
-            return (scan(x, (a0, *others), W_x, W_a, b) * da).sum()
+        def loss(others: Any, da: Any, x: Any, a0: Any, *weights: Any) -> Any:
+            return (scan(x, (a0, *others), *weights) * da).sum()
 
-        run = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 3, 4)))
-        return Way("jax", name, lambda: jax.block_until_ready(run(x, state[0], W_x, W_a, b, others, da)), read)
+        run = jax.jit(jax.grad(loss, argnums=tuple(range(2, 4 + len(weights)))))
+        return Way("jax", name, lambda: jax.block_until_ready(run(others, da, x, state[0], *weights)), read)
 
-    return [way("hoisted", 1, True), way("hoisted, unrolled 4", 4, True), way("inside", 1, False)]
+    return [way(*words) for words in WAYS]

@@ -28,7 +28,7 @@ def _session(case: Case, outputs: tuple[str, ...]) -> Any:
 
 def hidden(case: Case) -> list[Way]:
     if case.dtype != "f32":
-        return []  # "LSTM operator does not support double yet"; RNN is not registered for it
+        return []  # "LSTM operator does not support double yet"; GRU and RNN are not registered for it
     session, feed = _session(case, ("Y",)), onnx_model.inputs(case)
 
     def read(result: list[Array]) -> dict[str, Array]:

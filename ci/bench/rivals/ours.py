@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def _hidden_call(case: Case) -> Callable[[], Array]:
     """Hidden states (T_x, m, n_a) from x (T_x, m, n_x), on packed parameters."""
     panels = cyrnn.pack(case.parameters).panels
     x = case.x_rows
-    initial = (case.a0_rows, case.c0_rows)[: len(panels.cell.states)]
+    initial = case.initial
     return lambda: sequence.hidden_states(panels, x, initial)
 
 
@@ -44,7 +45,7 @@ def hidden(case: Case) -> list[Way]:
 def stream(case: Case) -> list[Way]:
     panels = cyrnn.pack(case.parameters).panels
     xt = case.x_rows[0]
-    states = np.stack((case.a0_rows, case.c0_rows)[: len(panels.cell.states)])
+    states = np.stack(case.initial)
     step = sequence.step
 
     def call() -> Array:
@@ -62,36 +63,38 @@ def _named(*names: str) -> Callable[[tuple[Any, ...]], dict[str, Array]]:
     return lambda result: dict(zip(names, result, strict=False))
 
 
+def _function(case: Case, name: str) -> Callable[..., Any]:
+    """The notebook's function of a cell; the GRU resets after the product."""
+    function = getattr(cyrnn, f"{case.cell}_{name}")
+    return partial(function, reset_after=True) if case.cell == "gru" else function
+
+
 def cell(case: Case) -> list[Way]:
-    xt, a_prev, c_prev, parameters = np.ascontiguousarray(case.x[:, :, 0]), case.a0, case.c0, case.parameters
-    if case.cell == "rnn":
-        rnn = cyrnn.rnn_cell_forward
-        return [Way("cyrnn", "dict", lambda: rnn(xt, a_prev, parameters), _named("a", "y"))]
-    lstm = cyrnn.lstm_cell_forward
-    return [Way("cyrnn", "dict", lambda: lstm(xt, a_prev, c_prev, parameters), _named("a", "c", "y"))]
+    xt, parameters, function = np.ascontiguousarray(case.x[:, :, 0]), case.parameters, _function(case, "cell_forward")
+    if case.cell == "lstm":
+        a_prev, c_prev = case.a0, case.c0
+        return [Way("cyrnn", "dict", lambda: function(xt, a_prev, c_prev, parameters), _named("a", "c", "y"))]
+    a_prev = case.a0
+    return [Way("cyrnn", "dict", lambda: function(xt, a_prev, parameters), _named("a", "y"))]
 
 
 def forward(case: Case) -> list[Way]:
-    x, a0, parameters = case.x, case.a0, case.parameters
-    if case.cell == "rnn":
-        return [Way("cyrnn", "dict", lambda: cyrnn.rnn_forward(x, a0, parameters), _named("a", "y"))]
-    return [Way("cyrnn", "dict", lambda: cyrnn.lstm_forward(x, a0, parameters), _named("a", "y", "c"))]
+    x, a0, parameters, function = case.x, case.a0, case.parameters, _function(case, "forward")
+    names = ("a", "y", "c") if case.cell == "lstm" else ("a", "y")
+    return [Way("cyrnn", "dict", lambda: function(x, a0, parameters), _named(*names))]
 
 
 def train(case: Case) -> list[Way]:
     x, a0, parameters, da = case.x, case.a0, case.parameters, case.da
-    if case.cell == "rnn":
-        both = lambda: cyrnn.rnn_backward(da, cyrnn.rnn_forward(x, a0, parameters)[-1])  # noqa: E731
-    else:
-        both = lambda: cyrnn.lstm_backward(da, cyrnn.lstm_forward(x, a0, parameters)[-1])  # noqa: E731
-    return [Way("cyrnn", "dict", both, dict)]
+    forward, backward = _function(case, "forward"), _function(case, "backward")
+    return [Way("cyrnn", "dict", lambda: backward(da, forward(x, a0, parameters)[-1]), dict)]
 
 
 def backward(case: Case) -> list[Way]:
     """From the caches that the notebook's code made, arrays of their own, where that is a rival; else from ours."""
     foreign = notebook_way.offers_gradients(case)
     *_, caches = (notebook_way.forward if foreign else forward)(case)[0].call()
-    da, function = case.da, cyrnn.rnn_backward if case.cell == "rnn" else cyrnn.lstm_backward
+    da, function = case.da, _function(case, "backward")
     return [Way("cyrnn", "the notebook's caches" if foreign else "caches", lambda: function(da, caches), dict)]
 
 

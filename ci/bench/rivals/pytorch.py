@@ -1,4 +1,4 @@
-"""PyTorch: nn.LSTM and nn.RNN, for a step also nn.LSTMCell and nn.RNNCell; with and without oneDNN."""
+"""PyTorch: nn.LSTM, nn.GRU and nn.RNN, for a step also nn.LSTMCell and so on; with and without oneDNN."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ with contextlib.suppress(RuntimeError):  # may be set once only
     torch.set_num_interop_threads(1)
 
 
+ORDERS = {"lstm": "ifco", "gru": "rzc"}
+LAYERS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
+CELLS = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn": torch.nn.RNNCell}
+
+
 def version() -> str:
     return str(torch.__version__)
 
@@ -32,15 +37,15 @@ def _mode(onednn: bool) -> Iterator[None]:
 
 
 def _load(module: Any, case: Case) -> Any:
-    """Fill a layer or a cell; torch's gates are i, f, g, o, and its second bias is left at zero."""
-    W_x, W_a, b = case.weights("ifco")
+    """Fill a layer or a cell."""
+    W_x, W_a, b, b_a = case.weights(ORDERS)
     suffix = "" if isinstance(module, torch.nn.RNNCellBase) else "_l0"
     with torch.no_grad():
         for name, array in (
             ("weight_ih", W_x),
             ("weight_hh", W_a),
             ("bias_ih", b),
-            ("bias_hh", np.zeros_like(b)),
+            ("bias_hh", b_a),
         ):
             getattr(module, name + suffix).copy_(torch.from_numpy(array))
     return module.eval().requires_grad_(False)
@@ -49,15 +54,14 @@ def _load(module: Any, case: Case) -> Any:
 def _state(case: Case, layers: bool) -> Any:
     """h, or (h, c), as (m, n_a), with a leading axis of one layer if wanted."""
     with torch.inference_mode():
-        states = [torch.from_numpy(array).clone() for array in (case.a0_rows, case.c0_rows)]
+        states = [torch.from_numpy(array).clone() for array in case.initial]
         if layers:
             states = [state[None] for state in states]
     return tuple(states) if case.cell == "lstm" else states[0]
 
 
 def _layer(case: Case) -> Any:
-    kind = torch.nn.LSTM if case.cell == "lstm" else torch.nn.RNN
-    return _load(kind(case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
+    return _load(LAYERS[case.cell](case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
 
 
 def hidden(case: Case) -> list[Way]:
@@ -84,14 +88,12 @@ def stream(case: Case) -> list[Way]:
 
 
 def _read_state(case: Case, state: Any) -> dict[str, Array]:
-    if case.cell == "rnn":
-        return {"a": state.reshape(-1, 1).numpy()}
-    return {"a": state[0].reshape(-1, 1).numpy(), "c": state[1].reshape(-1, 1).numpy()}
+    states = state if case.cell == "lstm" else (state,)
+    return {name: array.reshape(-1, 1).numpy() for name, array in zip("ac", states, strict=False)}
 
 
 def _stream_cell(case: Case, onednn: bool) -> Way:
-    kind = torch.nn.LSTMCell if case.cell == "lstm" else torch.nn.RNNCell
-    cell = _load(kind(case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
+    cell = _load(CELLS[case.cell](case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
     state = _state(case, layers=False)
     xt, inlet = case.x_rows[0], np.empty_like(case.x_rows[0])
     copyto = np.copyto
@@ -132,9 +134,9 @@ def _learning(onednn: bool) -> Iterator[None]:
 
 
 def train(case: Case) -> list[Way]:
-    """Gradients of the input, the first hidden state, the weights and one bias; c0 is zero and has none."""
+    """Gradients of the input, the first hidden state, the weights and biases; c0 is zero and has none."""
     layer = _layer(case).train().requires_grad_(True)
-    x, a0 = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, case.a0_rows[None]))
+    x, a0 = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, case.initial[0][None]))
     state = (a0, torch.zeros_like(a0)) if case.cell == "lstm" else a0
     da = torch.from_numpy(case.da_rows)
     inputs = [x, a0, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
@@ -143,8 +145,8 @@ def train(case: Case) -> list[Way]:
         return torch.autograd.grad(layer(x, state)[0], inputs, da)
 
     def read(found: Any) -> dict[str, Array]:
-        dx, da0, dW_x, dW_a, db, _ = (gradient.numpy() for gradient in found)
-        return case.gradients(dx, da0[0], dW_x, dW_a, db, "ifco")
+        dx, da0, *weights = (gradient.numpy() for gradient in found)
+        return case.gradients(dx, da0[0], *weights, ORDERS)
 
     return [
         Way("torch", name, call, read, lambda onednn=onednn: _learning(onednn))
