@@ -35,6 +35,7 @@ MODULES = {
     "notebook": "notebook_way",
     "numpy": "best_numpy",
     "torch": "pytorch",
+    "torch_cell": "pytorch_cell",
     "onnxruntime": "onnx_runtime",
     "openvino": "open_vino",
     "jax": "jax_scan",

@@ -8,14 +8,14 @@ from . import clock, contestant, machine, truth
 from .contestant import Way
 from .rows import Row
 from .table import NOT_OFFERED
-from .work import Array, Case
+from .work import STREAMS, Array, Case
 
 
 def checked(way: Way, case: Case, want: dict[str, Array]) -> float:
     """Run a way once, a stream for a few steps; return its largest error; raise ValueError if it is wrong."""
     with way.around():
         result = way.call()
-        if case.kind == "stream":
+        if case.kind in STREAMS:
             for _ in range(truth.STREAM_STEPS - 1):
                 result = way.call()
         return truth.error(case, way.read(result), want)
@@ -23,7 +23,7 @@ def checked(way: Way, case: Case, want: dict[str, Array]) -> float:
 
 def entrants(case: Case, modules: dict[str, ModuleType]) -> tuple[list[tuple[Way, float]], list[Row]]:
     """Return the ways that are right, with their errors, and a row for each contestant without"""
-    want = {} if case.kind == "pack" else truth.gradients(case) if case.kind in truth.GRADIENTS else truth.run(case)
+    want = truth.wanted(case)
     good: list[tuple[Way, float]] = []
     out: list[Row] = []
     for name, module in modules.items():

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .work import GATES, Array, Case
+from .work import GATES, STREAMS, Array, Case
 
 #: Largest allowed difference from the float64 result. All compared values lie within (-1, 1) or close to it.
 #: A float32 sum of 2048 products of size 1/32 is known to 1e-6; recurrence may double that a few times over.
 TOLERANCE = {"f32": 2e-5, "f64": 1e-12}
 #: kinds whose results are gradients
 GRADIENTS = ("train", "backward")
-#: steps that a streaming contestant takes, on the case's one x, before its state is compared
+#: steps that a contestant of STREAMS takes, on the case's one x, before its state is compared
 STREAM_STEPS = 3
 
 
@@ -65,17 +65,36 @@ def _steps(case: Case, x: Array) -> list[Step]:
 
 
 def run(case: Case) -> dict[str, Array]:
-    """Return a (n_a, m, T_x), y (n_y, m, T_x) and, for an LSTM, c (n_a, m, T_x), all float64.
+    """Return what a forward pass gives, all float64: the last layer's a (n_a, m, T_x), of both directions one above
+    the other, the states h_n and c_n (sublayers, m, n_a) after each sequence's last step; of a single layer y
+    (n_y, m, T_x) and c (n_a, m, T_x), too. Names are there if the cell has such a state.
 
-    A case of kind "stream" is run for STREAM_STEPS steps on its one xt.
+    One of STREAMS is run for STREAM_STEPS steps on its one xt.
     """
     x = case.x_rows.astype(np.float64)
-    steps = _steps(case, np.repeat(x, STREAM_STEPS, axis=0) if case.kind == "stream" else x)
-    W_y, b_y = (array.astype(np.float64) for array in list(case.parameters.values())[-2:])
-    result = {"a": np.stack([step.a_next.T for step in steps], axis=2)}
-    result["y"] = np.stack([_softmax(W_y @ step.a_next.T + b_y) for step in steps], axis=2)
-    if case.cell == "lstm":
-        result["c"] = np.stack([step.c_next.T for step in steps], axis=2)
+    if case.kind in STREAMS:
+        x = np.repeat(x, STREAM_STEPS, axis=0)
+    lengths = np.full(case.m, len(x)) if case.lengths is None else case.lengths
+    last: dict[str, list[Array]] = {"h_n": [], "c_n": []}
+    D = case.directions
+    for first in range(0, len(case.sublayers), D):
+        outputs = []
+        for way, layer in enumerate(case.sublayers[first : first + D]):
+            one = case if len(case.sublayers) == 1 else layer
+            steps = _steps(one, x[::-1] if way else x)
+            a, c = (np.stack(rows) for rows in zip(*((step.a_next, step.c_next) for step in steps), strict=True))
+            for name, rows in (("h_n", a), ("c_n", c)):
+                last[name].append(rows[lengths - 1, np.arange(case.m)])
+            outputs.append(a[::-1] if way else a)
+        x = np.concatenate(outputs, axis=2)
+    x[np.arange(len(x))[:, None] >= lengths] = 0
+    result = {"a": x.transpose(2, 1, 0)} | {name: np.stack(rows) for name, rows in last.items()}
+    if len(case.sublayers) == 1:
+        W_y, b_y = (array.astype(np.float64) for array in list(case.parameters.values())[-2:])
+        result["y"] = np.stack([_softmax(W_y @ step.a_next.T + b_y) for step in steps], axis=2)
+        result["c"] = c.transpose(2, 1, 0)
+    if case.cell != "lstm":
+        result = {name: array for name, array in result.items() if name[0] != "c"}
     return result
 
 
@@ -112,14 +131,21 @@ def gradients(case: Case) -> dict[str, Array]:
     return case.gradients(dx, da, dW_x, dW_a, db, db_a, GATES)
 
 
+def wanted(case: Case) -> dict[str, Array]:
+    """Return what is right for a case, by name; nothing where only time is asked for."""
+    if case.kind == "pack":
+        return {}
+    return gradients(case) if case.kind in GRADIENTS else run(case)
+
+
 def error(case: Case, got: dict[str, Array], want: dict[str, Array]) -> float:
     """Return the largest difference over everything in `got`; raise ValueError if it is not within tolerance.
 
-    `got` is a contestant's {"a": ...}, perhaps with y and c. A stream gives its last a and c only, (n_a, 1).
+    `got` is a contestant's {"a": ...}, perhaps with more. A stream gives its last a and c only, (n_a, 1), or h_n and c_n.
     """
     worst = 0.0
     for name, array in got.items():
-        right = want[name][:, :, -1] if case.kind in ("stream", "cell") else want[name]
+        right = want[name][:, :, -1] if case.kind in ("stream", "cell") and name in ("a", "y", "c") else want[name]
         if array.shape != right.shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {right.shape}")
         if array.dtype != case.real:

@@ -39,6 +39,7 @@ TRAIN: tuple[Shape, ...] = (
     (256, 256, 32, 50),
     (512, 512, 64, 50),
 )
+STACK: tuple[Shape, ...] = ((64, 64, 1, 100), (256, 256, 1, 100), (128, 128, 8, 64), (256, 256, 32, 50))
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "hidden": HIDDEN,
     "stream": tuple((n, n, 1, 1) for n in (64, 128, 256, 512)),
@@ -48,6 +49,11 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
     "train": TRAIN,
     "backward": ((3, 5, 10, 7), *(shape for shape in TRAIN if shape[2] >= 8)),
     "pack": tuple((n, n, 1, 1) for n in (128, 256, 512, 1024)),
+    "call": ((64, 64, 1, 1),),
+    "steps": tuple((n, n, 1, 1) for n in (64, 128, 256)),
+    "stack": STACK,
+    "both_ways": STACK,
+    "ragged": ((128, 128, 32, 200),),
 }
 #: what each kind is, in a phrase
 KINDS = {
@@ -59,7 +65,18 @@ KINDS = {
     "train": "forward and backward, dict parameters: gradients of x, a0 and weights",
     "backward": "backward alone; small: from the notebook's own caches; `forward` is ours",
     "pack": "packing, against np.copyto of as many bytes",
+    "call": "one call of nn with T = 1, states given and returned",
+    "steps": "one step through two layers, batch 1, states carried",
+    "stack": "two layers, nn: the output and the last states",
+    "both_ways": "two layers in both directions, nn: the output and the last states",
+    "ragged": "sequences of 1 to T_x steps, evenly spread and shuffled, nn: the output and the last states",
 }
+#: those of cyrnn.nn, and which of them have more layers or directions than one
+NN = ("call", "steps", "stack", "both_ways", "ragged")
+DEEP = ("steps", "stack", "both_ways")
+BOTH_WAYS = ("both_ways",)
+#: whose state goes on from call to call
+STREAMS = ("stream", "steps")
 CELLS = ("lstm", "gru", "rnn")
 DTYPES = ("f32", "f64")
 #: the gates of cells that have several, in the notebook's letters; the GRU resets after the product, as torch's does
@@ -77,10 +94,37 @@ class Case:
     n_a: int
     m: int
     T_x: int
+    #: of a layer inside a model: its number among `sublayers`
+    place: int = 0
 
     @property
     def shape(self) -> Shape:
         return self.n_x, self.n_a, self.m, self.T_x
+
+    @property
+    def layers(self) -> int:
+        return 2 if self.kind in DEEP else 1
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.kind in BOTH_WAYS else 1
+
+    @cached_property
+    def sublayers(self) -> list[Case]:
+        """Each layer in each direction as a case of its own, in torch's order: layers, then directions."""
+        below, D = self.directions * self.n_a, self.directions
+        return [
+            Case("hidden", self.cell, self.dtype, self.n_x if k < D else below, *self.shape[1:], k)
+            for k in range(self.layers * D)
+        ]
+
+    @cached_property
+    def lengths(self) -> Array | None:
+        """How many steps each sequence of a ragged batch has, (m,); None where all have T_x."""
+        if self.kind != "ragged":
+            return None
+        even = np.linspace(1, self.T_x, self.m).round().astype(np.int64)
+        return np.random.default_rng(self.m).permutation(even)
 
     @property
     def n_y(self) -> int:
@@ -91,7 +135,7 @@ class Case:
 
     @cached_property
     def _draw(self) -> dict[str, Array]:
-        random = np.random.default_rng(zlib.crc32(repr((self.cell, self.shape)).encode()))
+        random = np.random.default_rng(zlib.crc32(repr((self.cell, self.shape, self.place)).encode()))
         real = np.dtype(self.dtype.replace("f32", "f4").replace("f64", "f8"))
         bound = self.n_a**-0.5  # as frameworks initialise: the state stays in the curved part of tanh
 
@@ -192,6 +236,12 @@ class Case:
         return [np.array(state.T, order="C") for state in ((self.a0, self.c0) if self.cell == "lstm" else (self.a0,))]
 
 
+    @property
+    def all_initial(self) -> list[Array]:
+        """The initial states of all sublayers, (sublayers, m, n_a) each."""
+        return [np.stack(states) for states in zip(*(layer.initial for layer in self.sublayers), strict=True)]
+
+
 def cases(
     kinds: list[str], cells: list[str], dtypes: list[str], shapes: list[Shape] | None
 ) -> Iterator[Case]:
@@ -205,6 +255,6 @@ def cases(
 
 
 def possible(kind: str, shape: Shape) -> bool:
-    """A cell call and a step have T_x = 1, a step has m = 1 too."""
+    """A single call and a step have T_x = 1, a step has m = 1 too."""
     _, _, m, T_x = shape
-    return (T_x == 1 or kind not in ("cell", "stream")) and (m == 1 or kind != "stream")
+    return (T_x == 1 or kind not in ("cell", "call", *STREAMS)) and (m == 1 or kind not in STREAMS)

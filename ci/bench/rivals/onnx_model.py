@@ -1,50 +1,108 @@
-"""The ONNX model of a case, for the rivals that run ONNX: one LSTM, GRU or RNN operator, weights inside."""
+"""The ONNX model of a case, for the rivals that run ONNX: LSTM, GRU or RNN operators, weights inside."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..work import Case
+from ..work import Array, Case
 
 OPSET = 17  # the newest that both rivals know; LSTM, GRU and RNN have not changed in it since 14
 IR = 8
 ORDERS = {"lstm": "iofc", "gru": "zrc"}
 
 
-def build(case: Case, outputs: tuple[str, ...]) -> bytes:
-    """Return the serialised model: inputs X, h, (c); outputs chosen from Y, Y_h, Y_c.
+def outputs(case: Case) -> dict[str, tuple[int, ...]]:
+    """Everything that `build` can give, and its shape: Y of the last layer; Y_h0, Y_c0 and so on of each layer."""
+    state = (case.directions, case.m, case.n_a)
+    return {"Y": (case.T_x, *state)} | dict.fromkeys(states_out(case), state)
 
-    X (T_x, m, n_x); h, c, Y_h, Y_c (1, m, n_a); Y (T_x, 1, m, n_a).
-    """
-    lstm = case.cell == "lstm"
+
+def states_out(case: Case) -> tuple[str, ...]:
+    """The outputs that go on as the states among `inputs`, in their order."""
+    return tuple(f"Y_{letter}{layer}" for layer in range(case.layers) for letter in _letters(case))
+
+
+def _letters(case: Case) -> str:
+    return "hc" if case.cell == "lstm" else "h"
+
+
+def inputs(case: Case) -> dict[str, Array]:
+    """The arrays that go with `build`, C order: X (T_x, m, n_x); h0, c0 and so on of each layer; a ragged batch's n."""
+    D = case.directions
+    feed = {"X": case.x_rows}
+    for layer in range(case.layers):
+        for letter, state in zip("hc", case.all_initial, strict=False):
+            feed[f"{letter}{layer}"] = state[layer * D : (layer + 1) * D].copy()
+    return feed if case.lengths is None else feed | {"n": case.lengths.astype(np.int32)}
+
+
+def build(case: Case, wanted: tuple[str, ...]) -> bytes:
+    """Return the serialised model with the outputs that are wanted. ONNX stacks no layers: an operator for each."""
+    nodes: list[Any] = []
+    constants: dict[str, Array] = {"flat": np.array([0, 0, -1])}
+    D, x = case.directions, "X"
+    form: dict[str, Any] = {"linear_before_reset": 1} if case.cell == "gru" else {}
+    for layer in range(case.layers):
+        constants |= _weights(case, layer)
+        takes = [x, f"W{layer}", f"R{layer}", f"B{layer}", "" if case.lengths is None else "n"]
+        takes += [f"{letter}{layer}" for letter in _letters(case)]
+        last = layer == case.layers - 1
+        gives = ["Y" if last else f"Y{layer}", *(f"Y_{letter}{layer}" for letter in _letters(case))]
+        gives = [name if name in wanted or (name == gives[0] and not last) else "" for name in gives]
+        way = "bidirectional" if D == 2 else "forward"
+        nodes.append(
+            helper.make_node(case.cell.upper(), takes, gives, hidden_size=case.n_a, direction=way, **form)
+        )
+        if not last:  # (T_x, D, m, n_a) -> (T_x, m, D * n_a)
+            nodes.append(helper.make_node("Transpose", [gives[0]], [f"turned{layer}"], perm=[0, 2, 1, 3]))
+            x = f"X{layer + 1}"
+            nodes.append(helper.make_node("Reshape", [f"turned{layer}", "flat"], [x]))
+    return _serialised(case, nodes, constants, wanted)
+
+
+def _weights(case: Case, layer: int) -> dict[str, Array]:
+    """W (D, gates * n_a, n_x), R (D, gates * n_a, n_a), B (D, 2 * gates * n_a) of one layer."""
+    D = case.directions
+    each = [sublayer.weights(ORDERS) for sublayer in case.sublayers[layer * D : (layer + 1) * D]]
+    W, R, b, b_a = (np.stack(arrays) for arrays in zip(*each, strict=True))
+    return {f"W{layer}": W, f"R{layer}": R, f"B{layer}": np.concatenate([b, b_a], axis=1)}
+
+
+def _serialised(case: Case, nodes: list[Any], constants: dict[str, Array], wanted: tuple[str, ...]) -> bytes:
     real = TensorProto.FLOAT if case.dtype == "f32" else TensorProto.DOUBLE
-    W_x, W_a, b, b_a = case.weights(ORDERS)
-    constants = {"W": W_x[None], "R": W_a[None], "B": np.concatenate([b, b_a])[None]}
-    names = ["X", "W", "R", "B", "", "h"] + (["c"] if lstm else [])
-    every = ["Y", "Y_h"] + (["Y_c"] if lstm else [])
-    form = {"linear_before_reset": 1} if case.cell == "gru" else {}
-    node = helper.make_node(
-        case.cell.upper(), names, [name if name in outputs else "" for name in every], hidden_size=case.n_a, **form
-    )
-    state = (1, case.m, case.n_a)
-    shapes = {"Y": (case.T_x, *state), "Y_h": state, "Y_c": state}
+    kinds = {"n": TensorProto.INT32}
+    used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
-        [node],
+        nodes,
         case.cell,
         [
-            helper.make_tensor_value_info("X", real, (case.T_x, case.m, case.n_x)),
-            *(helper.make_tensor_value_info(name, real, state) for name in (("h", "c") if lstm else ("h",))),
+            helper.make_tensor_value_info(name, kinds.get(name, real), array.shape)
+            for name, array in inputs(case).items()
         ],
-        [helper.make_tensor_value_info(name, real, shapes[name]) for name in outputs],
-        [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in constants.items()],
+        [helper.make_tensor_value_info(name, real, outputs(case)[name]) for name in wanted],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(array), name)
+            for name, array in constants.items()
+            if name in used
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
 
-def inputs(case: Case) -> dict[str, np.ndarray]:
-    """The arrays that go with `build`, C order."""
-    return {"X": case.x_rows} | {name: state[None] for name, state in zip("hc", case.initial, strict=False)}
+def named(case: Case, names: tuple[str, ...], arrays: list[Array]) -> dict[str, Array]:
+    """Name what a run gave; Y is (T_x, D, m, n_a)."""
+    given = dict(zip(names, arrays, strict=True))
+    found = {}
+    if "Y" in given:
+        found["a"] = given["Y"].transpose(1, 3, 2, 0).reshape(-1, case.m, case.T_x)
+    for letter in _letters(case):
+        states = [array for name, array in given.items() if name.startswith(f"Y_{letter}")]
+        if states:
+            found[f"{letter}_n"] = np.concatenate(states)
+    return found

@@ -16,77 +16,86 @@ def version() -> str:
     return str(ort.__version__)
 
 
-def _session(case: Case, outputs: tuple[str, ...]) -> Any:
+def _session(case: Case, wanted: tuple[str, ...]) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return ort.InferenceSession(onnx_model.build(case, outputs), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(onnx_model.build(case, wanted), options, providers=["CPUExecutionProvider"])
+
+
+def _offers(case: Case) -> bool:
+    """Its LSTM "does not support double yet"; GRU and RNN are not registered for it."""
+    return case.dtype == "f32"
 
 
 def hidden(case: Case) -> list[Way]:
-    if case.dtype != "f32":
-        return []  # "LSTM operator does not support double yet"; GRU and RNN are not registered for it
-    session, feed = _session(case, ("Y",)), onnx_model.inputs(case)
+    return _whole(case, ("Y",)) if _offers(case) else []
 
-    def read(result: list[Array]) -> dict[str, Array]:
-        return {"a": result[0][:, 0].transpose(2, 1, 0)}
 
+def stack(case: Case) -> list[Way]:
+    return _whole(case, tuple(onnx_model.outputs(case))) if _offers(case) else []
+
+
+both_ways = ragged = stack
+
+
+def call(case: Case) -> list[Way]:
+    """All that nn returns; and the states alone, one of which is the output."""
+    return stack(case) + (_whole(case, onnx_model.states_out(case), "states, ") if _offers(case) else [])
+
+
+def _whole(case: Case, wanted: tuple[str, ...], name: str = "") -> list[Way]:
+    session, feed = _session(case, wanted), onnx_model.inputs(case)
     binding = session.io_binding()
     memory = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feed.items()}
-    for name, value in memory.items():
-        binding.bind_ortvalue_input(name, value)
-    out = ort.OrtValue.ortvalue_from_shape_and_type((case.T_x, 1, case.m, case.n_a), feed["X"].dtype)
-    binding.bind_ortvalue_output("Y", out)
+    for given, value in memory.items():
+        binding.bind_ortvalue_input(given, value)
+    shapes, real = onnx_model.outputs(case), feed["X"].dtype
+    out = [ort.OrtValue.ortvalue_from_shape_and_type(shapes[given], real) for given in wanted]
+    for given, value in zip(wanted, out, strict=True):
+        binding.bind_ortvalue_output(given, value)
+
+    def read_bound(_: None, keep: Any = memory) -> dict[str, Array]:
+        return onnx_model.named(case, wanted, [value.numpy() for value in out])
+
     return [
-        Way("onnxruntime", "run", lambda: session.run(None, feed), read),
         Way(
             "onnxruntime",
-            "bound",
-            lambda: session.run_with_iobinding(binding),
-            lambda _, keep=memory: read([out.numpy()]),
+            f"{name}run",
+            lambda: session.run(None, feed),
+            lambda arrays: onnx_model.named(case, wanted, arrays),
         ),
+        Way("onnxruntime", f"{name}bound", lambda: session.run_with_iobinding(binding), read_bound),
     ]
 
 
 def stream(case: Case) -> list[Way]:
-    if case.dtype != "f32":
-        return []
-    return [_stream_run(case), _stream_bound(case)]
+    return [_stream_run(case), _stream_bound(case)] if _offers(case) else []
 
 
-def _outputs(case: Case) -> tuple[str, ...]:
-    return ("Y_h", "Y_c") if case.cell == "lstm" else ("Y_h",)
-
-
-def _read(states: list[Array]) -> dict[str, Array]:
-    return {name: state.reshape(-1, 1) for name, state in zip("ac", states, strict=False)}
+steps = stream
 
 
 def _stream_run(case: Case) -> Way:
-    session, feed = _session(case, _outputs(case)), onnx_model.inputs(case)
-    names = [name for name in feed if name != "X"]
-    xt = feed["X"]
-    states = [feed[name] for name in names]
+    out = onnx_model.states_out(case)
+    session, feed = _session(case, out), onnx_model.inputs(case)
+    names = list(feed)[1:]
 
-    def step_lstm() -> list[Array]:
-        nonlocal states
-        states = session.run(None, {"X": xt, "h": states[0], "c": states[1]})
+    def call() -> list[Array]:
+        states = session.run(None, feed)
+        feed.update(zip(names, states, strict=True))
         return states
 
-    def step_rnn() -> list[Array]:
-        nonlocal states
-        states = session.run(None, {"X": xt, "h": states[0]})
-        return states
-
-    return Way("onnxruntime", "run", step_lstm if case.cell == "lstm" else step_rnn, _read)
+    return Way("onnxruntime", "run", call, lambda states: onnx_model.named(case, out, states))
 
 
 def _stream_bound(case: Case) -> Way:
     """Two bindings, each reading the state that the other writes: no copy between steps."""
-    session, feed = _session(case, _outputs(case)), onnx_model.inputs(case)
+    out = onnx_model.states_out(case)
+    session, feed = _session(case, out), onnx_model.inputs(case)
     x = feed.pop("X")
     inlet = np.empty_like(x)
     copyto = np.copyto
@@ -98,7 +107,7 @@ def _stream_bound(case: Case) -> Way:
         binding.bind_ortvalue_input("X", seen)
         for name, value in zip(feed, banks[source], strict=True):
             binding.bind_ortvalue_input(name, value)
-        for name, value in zip(_outputs(case), banks[target], strict=True):
+        for name, value in zip(out, banks[target], strict=True):
             binding.bind_ortvalue_output(name, value)
         bindings.append(binding)
     turn = 0
@@ -110,4 +119,7 @@ def _stream_bound(case: Case) -> Way:
         turn ^= 1
         return banks[turn]
 
-    return Way("onnxruntime", "bound", call, lambda bank, keep=seen: _read([value.numpy() for value in bank]))
+    def read(bank: list[Any], keep: Any = seen) -> dict[str, Array]:
+        return onnx_model.named(case, out, [value.numpy() for value in bank])
+
+    return Way("onnxruntime", "bound", call, read)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import cyrnn
-from cyrnn import packing, sequence
+from cyrnn import nn, packing, sequence
 from cyrnn.kernels import dispatch
 
 from ..contestant import Way
 from ..work import Array, Case
-from . import notebook_way
+from . import notebook_way, torch_form
 
 
 def version() -> str:
@@ -57,6 +57,43 @@ def stream(case: Case) -> list[Way]:
         return {name: array.T for name, array in zip("ac", states, strict=False)}
 
     return [Way("cyrnn", "packed", call, read)]
+
+
+def _model(case: Case) -> Any:
+    real, both = case.real, case.directions == 2
+    model = getattr(nn, case.cell.upper())(case.n_x, case.n_a, case.layers, bidirectional=both, dtype=real, rng=0)
+    model.load_state_dict(torch_form.weights(case))
+    return model
+
+
+def _states(case: Case) -> Any:
+    """h_0, or (h_0, c_0), as torch.nn has it."""
+    return tuple(case.all_initial) if case.cell == "lstm" else case.all_initial[0]
+
+
+def call(case: Case) -> list[Way]:
+    model, x, state = _model(case), case.x_rows, _states(case)
+    return [Way("cyrnn", "nn", lambda: model(x, state), lambda result: torch_form.result(case, *result))]
+
+
+stack = both_ways = call
+
+
+def ragged(case: Case) -> list[Way]:
+    model, x, state, lengths = _model(case), case.x_rows, _states(case), case.lengths
+    work = lambda: model(x, state, lengths=lengths)  # noqa: E731
+    return [Way("cyrnn", "nn, lengths", work, lambda result: torch_form.result(case, *result))]
+
+
+def steps(case: Case) -> list[Way]:
+    step, xt, state = _model(case).step, case.x_rows[0], _states(case)
+
+    def call() -> Any:
+        nonlocal state
+        _, state = step(xt, state)
+        return state
+
+    return [Way("cyrnn", "nn, step", call, lambda state: torch_form.result(case, None, state))]
 
 
 def _named(*names: str) -> Callable[[tuple[Any, ...]], dict[str, Array]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ..contestant import Way
 from ..work import Array, Case
+from . import torch_form
 
 warnings.filterwarnings(
     "ignore", message="TF32 acceleration", category=UserWarning
@@ -20,8 +23,6 @@ torch.set_num_threads(1)
 with contextlib.suppress(RuntimeError):  # may be set once only
     torch.set_num_interop_threads(1)
 
-
-ORDERS = {"lstm": "ifco", "gru": "rzc"}
 LAYERS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
 CELLS = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn": torch.nn.RNNCell}
 
@@ -36,107 +37,134 @@ def _mode(onednn: bool) -> Iterator[None]:
         yield
 
 
-def _load(module: Any, case: Case) -> Any:
-    """Fill a layer or a cell."""
-    W_x, W_a, b, b_a = case.weights(ORDERS)
-    suffix = "" if isinstance(module, torch.nn.RNNCellBase) else "_l0"
-    with torch.no_grad():
-        for name, array in (
-            ("weight_ih", W_x),
-            ("weight_hh", W_a),
-            ("bias_ih", b),
-            ("bias_hh", b_a),
-        ):
-            getattr(module, name + suffix).copy_(torch.from_numpy(array))
-    return module.eval().requires_grad_(False)
-
-
-def _state(case: Case, layers: bool) -> Any:
-    """h, or (h, c), as (m, n_a), with a leading axis of one layer if wanted."""
-    with torch.inference_mode():
-        states = [torch.from_numpy(array).clone() for array in case.initial]
-        if layers:
-            states = [state[None] for state in states]
-    return tuple(states) if case.cell == "lstm" else states[0]
-
-
-def _layer(case: Case) -> Any:
-    return _load(LAYERS[case.cell](case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
-
-
-def hidden(case: Case) -> list[Way]:
-    layer, state = _layer(case), _state(case, layers=True)
-    with torch.inference_mode():
-        x = torch.from_numpy(case.x_rows).clone()
-
-    def read(result: Any) -> dict[str, Array]:
-        return {"a": result[0].numpy().transpose(2, 1, 0)}
-
-    return [
-        Way("torch", name, lambda: layer(x, state), read, lambda onednn=onednn: _mode(onednn))
-        for name, onednn in (("oneDNN", True), ("native", False))
-    ]
-
-
-def stream(case: Case) -> list[Way]:
-    return [
-        _stream_cell(case, True),
-        _stream_cell(case, False),
-        _stream_layer(case, True),
-        _stream_layer(case, False),
-    ]
-
-
-def _read_state(case: Case, state: Any) -> dict[str, Array]:
-    states = state if case.cell == "lstm" else (state,)
-    return {name: array.reshape(-1, 1).numpy() for name, array in zip("ac", states, strict=False)}
-
-
-def _stream_cell(case: Case, onednn: bool) -> Way:
-    cell = _load(CELLS[case.cell](case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype), case)
-    state = _state(case, layers=False)
-    xt, inlet = case.x_rows[0], np.empty_like(case.x_rows[0])
-    copyto = np.copyto
-    with torch.inference_mode():
-        seen = torch.from_numpy(inlet)
-
-    def call() -> Any:
-        nonlocal state
-        copyto(inlet, xt)
-        state = cell(seen, state)
-        return state
-
-    name = f"cell, {'oneDNN' if onednn else 'native'}"
-    return Way("torch", name, call, lambda state: _read_state(case, state), lambda: _mode(onednn))
-
-
-def _stream_layer(case: Case, onednn: bool) -> Way:
-    layer, state = _layer(case), _state(case, layers=True)
-    x, inlet = case.x_rows, np.empty_like(case.x_rows)
-    copyto = np.copyto
-    with torch.inference_mode():
-        seen = torch.from_numpy(inlet)
-
-    def call() -> Any:
-        nonlocal state
-        copyto(inlet, x)
-        _, state = layer(seen, state)
-        return state
-
-    name = f"layer, {'oneDNN' if onednn else 'native'}"
-    return Way("torch", name, call, lambda state: _read_state(case, state), lambda: _mode(onednn))
-
-
 @contextlib.contextmanager
 def _learning(onednn: bool) -> Iterator[None]:
     with torch.enable_grad(), torch.backends.mkldnn.flags(enabled=onednn):
         yield
 
 
+def modes(
+    rival: str, name: str, call: Callable[[], Any], read: Callable[[Any], dict[str, Array]], mode: Any = _mode
+) -> list[Way]:
+    """One call in both modes."""
+    return [
+        Way(rival, ", ".join(filter(None, (name, word))), call, read, lambda onednn=onednn: mode(onednn))
+        for word, onednn in (("oneDNN", True), ("native", False))
+    ]
+
+
+def tensor(array: Array) -> Any:
+    """A copy of an array, made for inference."""
+    with torch.inference_mode():
+        return torch.from_numpy(array).clone()
+
+
+def states(case: Case, *, layers: bool = True) -> Any:
+    """h, or (h, c), as (sublayers, m, n_a), or (m, n_a) for a single cell."""
+    found = [tensor(array) for array in (case.all_initial if layers else case.initial)]
+    return tuple(found) if case.cell == "lstm" else found[0]
+
+
+def named(case: Case, output: Any, state: Any) -> dict[str, Array]:
+    """What a call returned, by name; output None where it is the state."""
+    arrays = tuple(part.numpy() for part in state) if case.cell == "lstm" else state.numpy()
+    return torch_form.result(case, None if output is None else output.numpy(), arrays)
+
+
+def _loaded(module: Any, weights: dict[str, Array]) -> Any:
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    return module.eval().requires_grad_(False)
+
+
+def _layer(case: Case) -> Any:
+    real = torch.from_numpy(case.x).dtype
+    sizes = case.n_x, case.n_a, case.layers
+    layer = LAYERS[case.cell](*sizes, bidirectional=case.directions == 2, dtype=real)
+    return _loaded(layer, torch_form.weights(case))
+
+
+def single_cell(case: Case) -> Any:
+    cell = CELLS[case.cell](case.n_x, case.n_a, dtype=torch.from_numpy(case.x).dtype)
+    return _loaded(cell, torch_form.weights(case, numbered=False))
+
+
+def hidden(case: Case) -> list[Way]:
+    layer, state, x = _layer(case), states(case), tensor(case.x_rows)
+    return modes("torch", "", lambda: layer(x, state), lambda result: named(case, *result))
+
+
+call = stack = both_ways = hidden
+
+
+def ragged(case: Case) -> list[Way]:
+    layer, state, x, lengths = _layer(case), states(case), tensor(case.x_rows), torch.from_numpy(case.lengths)
+
+    def packed() -> Any:
+        return pack_padded_sequence(x, lengths, enforce_sorted=False)
+
+    def read(result: Any) -> dict[str, Array]:
+        return named(case, pad_packed_sequence(result[0], total_length=case.T_x)[0], result[1])
+
+    with torch.inference_mode():
+        before = packed()
+    ways = modes("torch", "packed before", lambda: layer(before, state), read)
+    return ways + modes("torch", "packed within", lambda: layer(packed(), state), read)
+
+
+def stream(case: Case) -> list[Way]:
+    return _stream_cells(case) + _stream_layers(case)
+
+
+steps = stream
+
+
+def _stream_cells(case: Case) -> list[Way]:
+    """A single cell for each layer."""
+    *below, top = (single_cell(layer) for layer in case.sublayers)
+    lstm = case.cell == "lstm"
+    each = [states(layer, layers=False) for layer in case.sublayers]
+    seen, renew = _inlet(case.x_rows[0])
+
+    def call() -> Any:
+        renew()
+        x = seen
+        for k, cell in enumerate(below):
+            each[k] = cell(x, each[k])
+            x = each[k][0] if lstm else each[k]
+        each[-1] = top(x, each[-1])
+        return each
+
+    def read(each: Any) -> dict[str, Array]:
+        state = tuple(map(torch.stack, zip(*each, strict=True))) if lstm else torch.stack(each)
+        return named(case, None, state)
+
+    return modes("torch", "cell", call, read)
+
+
+def _stream_layers(case: Case) -> list[Way]:
+    layer, state = _layer(case), states(case)
+    seen, renew = _inlet(case.x_rows)
+
+    def call() -> Any:
+        nonlocal state
+        renew()
+        _, state = layer(seen, state)
+        return state
+
+    return modes("torch", "layer", call, lambda state: named(case, None, state))
+
+
+def _inlet(xt: Array) -> tuple[Any, Callable[[], Any]]:
+    """Return a tensor, and what copies xt into it: a step of a stream begins with a new input."""
+    inlet = np.empty_like(xt)
+    with torch.inference_mode():
+        return torch.from_numpy(inlet), partial(np.copyto, inlet, xt)
+
+
 def train(case: Case) -> list[Way]:
     """Gradients of the input, the first hidden state, the weights and biases; c0 is zero and has none."""
     layer = _layer(case).train().requires_grad_(True)
-    x, a0 = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, case.initial[0][None]))
+    x, a0 = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, case.all_initial[0]))
     state = (a0, torch.zeros_like(a0)) if case.cell == "lstm" else a0
     da = torch.from_numpy(case.da_rows)
     inputs = [x, a0, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0]
@@ -146,9 +174,6 @@ def train(case: Case) -> list[Way]:
 
     def read(found: Any) -> dict[str, Array]:
         dx, da0, *weights = (gradient.numpy() for gradient in found)
-        return case.gradients(dx, da0[0], *weights, ORDERS)
+        return case.gradients(dx, da0[0], *weights, torch_form.ORDERS)
 
-    return [
-        Way("torch", name, call, read, lambda onednn=onednn: _learning(onednn))
-        for name, onednn in (("oneDNN", True), ("native", False))
-    ]
+    return modes("torch", "", call, read, _learning)

@@ -1,0 +1,14 @@
+"""PyTorch's nn.LSTMCell and so on, for one call: what its users are told to take for that."""
+
+from __future__ import annotations
+
+from ..contestant import Way
+from ..work import Case
+from . import pytorch
+
+version = pytorch.version
+
+
+def call(case: Case) -> list[Way]:
+    cell, xt, state = pytorch.single_cell(case), pytorch.tensor(case.x_rows[0]), pytorch.states(case, layers=False)
+    return pytorch.modes("torch_cell", "", lambda: cell(xt, state), lambda state: pytorch.named(case, None, state))
