@@ -22,8 +22,6 @@ from ci.bench.work import Case  # noqa: E402
 
 MODULES = {"cyrnn": ours, "notebook": notebook_way, "numpy": best_numpy}
 SMALL = ((3, 5, 10, 7), (4, 3, 1, 6), (1, 1, 1, 1), (2, 17, 3, 1), (5, 6, 1, 1))
-#: where the notebook, which has no GRU, is the only rival here
-NOTEBOOK_KINDS = ("cell", "forward", "train", "backward")
 CASES = list(work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), list(SMALL)))
 
 
@@ -35,7 +33,8 @@ def test_contestants_on_every_kind_of_work_are_right(case):
     assert {way.rival for way, _ in good} == expected
     if case.kind != "threads":
         assert "cyrnn" in expected
-        assert len(expected) > 1 or (case.cell == "gru" and case.kind in NOTEBOOK_KINDS)
+        notebook_alone = case.kind in ("cell", "forward", "train", "backward") and case.cell == "gru"
+        assert len(expected) > 1 or notebook_alone or case.kind in work.NN  # torch and others are not here
 
 
 @pytest.mark.parametrize("kind", ["forward", "cell"])
@@ -44,9 +43,42 @@ def test_truth_agrees_with_the_public_functions(kind, cell):
     case = Case(kind, cell, "f64", 3, 5, 10, 1 if kind == "cell" else 7)
     (way,) = contestant.ways(ours, case)
     got, want = way.read(way.call()), truth.run(case)
-    assert set(got) == set(want)
+    assert set(got) == set(want) - {"h_n", "c_n"}
     for name, array in got.items():
         np.testing.assert_allclose(array.reshape(want[name].shape), want[name], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", work.NN)
+def test_truth_of_a_wrong_layer_differs(kind, monkeypatch):
+    """Every layer, direction and initial state has a part in what is compared."""
+    case = Case(kind, "lstm", "f64", 3, 4, 2 if kind not in work.STREAMS else 1, 1 if kind in ("call", "steps") else 5)
+    want = truth.run(case)
+    for changed in ("by_weights", "by_state"):
+        for k in range(len(case.sublayers)):
+            other = Case(*(getattr(case, name) for name in ("kind", "cell", "dtype", "n_x", "n_a", "m", "T_x")))
+            layer = other if len(other.sublayers) == 1 else other.sublayers[k]
+            layer._draw["Wf" if changed == "by_weights" else "c0"][...] += 0.01
+            with pytest.raises(ValueError, match="differs"):
+                truth.error(case, truth.run(other), want)
+
+
+def test_lengths_of_a_ragged_case_are_spread_evenly_and_shuffled():
+    lengths = Case("ragged", "gru", "f32", *work.SHAPES["ragged"][0]).lengths
+    assert len(lengths) == 32
+    np.testing.assert_array_equal(np.sort(lengths)[[0, -1]], [1, 200])
+    assert set(np.diff(np.sort(lengths))) == {6, 7}
+    assert (np.diff(lengths) < 0).any()
+
+
+def test_truth_of_a_ragged_case_is_that_of_each_sequence_alone():
+    case = Case("ragged", "gru", "f64", 3, 4, 5, 9)
+    want = truth.run(case)
+    for column, length in enumerate(case.lengths):
+        alone = truth._steps(case, case.x_rows[:length].astype(float))
+        expected = np.stack([step.a_next[column] for step in alone], axis=1)
+        np.testing.assert_array_equal(want["a"][:, column, :length], expected)
+        np.testing.assert_array_equal(want["a"][:, column, length:], 0)
+        np.testing.assert_array_equal(want["h_n"][0, column], expected[:, -1])
 
 
 def wrong_way(case: Case, change: float, dtype: str = "f8") -> Way:
@@ -148,6 +180,13 @@ def test_verdict_on_threads_beside_a_busy_process_takes_the_worse_of_minimum_and
     assert verdict.word == "MISSED"
 
 
+@pytest.mark.parametrize(("rival", "us"), [("torch", 10.1), ("torch_cell", 5.1), ("onnxruntime", 2.1)])
+def test_verdict_on_a_call_is_against_each_rival_alone(rival, us):
+    found = [made_row("cyrnn", 1.0, kind="call"), made_row(rival, us, kind="call")]
+    (verdict,) = verdict_of(found, kind="call", against=(rival,))
+    assert verdict.word == "reached"
+
+
 def test_geometric_mean_needs_every_shape():
     found = []
     for shape in work.SHAPES["hidden"]:
@@ -180,7 +219,7 @@ def many_rows() -> list[rows.Row]:
     found = []
     for case in work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), None):
         common = {"kind": case.kind, "cell": case.cell, "dtype": case.dtype, "shape": list(case.shape)}
-        peers = [name for name in contestant.MODULES if name not in ("notebook", "forward")]
+        peers = [name for name in contestant.MODULES if name not in ("notebook", "forward", "torch_cell")]
         for rival in ["cyrnn", "notebook"] if case.kind in ("cell", "forward", "backward") else peers:
             found.append(made_row(rival, 99999.0, **common))
     return found
@@ -224,6 +263,8 @@ def test_readme_is_written_between_its_markers_and_nowhere_else(tmp_path):
     assert once.startswith(f"before\n{readme.START}\n")
     assert once.endswith(f"{readme.END}\nafter\n")
     assert "| (64,64,1,100) |" in once
+    assert "GRU, float32" in once
+    assert "| LSTM, 2 layers, both directions (64,64,1,100) |" in once
     assert "old" not in once
     readme.write(page, HEAD, many_rows())
     assert page.read_text() == once
@@ -287,6 +328,17 @@ def test_program_runs_and_compares(tmp_path):
     assert judged.returncode == 0, judged.stderr
     assert "not measured" in judged.stdout
     assert "`rnn_forward` (3,5,10,7)" in page.read_text()
+
+
+def test_every_rival_that_is_here_is_right(tmp_path):
+    """The big ones, where they are installed."""
+    result = tmp_path / "run.json"
+    words = ["--shapes", "3,5,2,4;4,4,1,1", "--seconds", "0", "--json", str(result)]
+    done = bench("run", "--kinds", f"hidden,stream,train,{','.join(work.NN)}", *words)
+    assert done.returncode == 0, done.stderr
+    stored = json.loads(result.read_text())["rows"]
+    assert {row["out"] for row in stored if "out" in row} <= {table.NOT_OFFERED}
+    assert {row["kind"] for row in stored if row["rival"] == "cyrnn"} >= {"hidden", "stream", "train", *work.NN}
 
 
 def test_settle_after_numpy_is_refused():

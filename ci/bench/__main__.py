@@ -28,7 +28,10 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="time the contestants")
     run.add_argument(
-        "--kinds", type=_words, help="of hidden,stream,cell,forward,threads,train,backward,pack; all if not given"
+        "--kinds",
+        type=_words,
+        help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,both_ways,"
+        "ragged; all if not given",
     )
     run.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")

@@ -12,7 +12,23 @@ from .targets import PEERS
 from .work import CELLS, DTYPES
 
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
-ORDER = ("cyrnn", *PEERS)
+ORDER = ("cyrnn", "torch", "torch_cell", *PEERS[1:])
+#: those that are part of another
+NO_VERSION = ("cyrnn", "forward", "notebook", "torch_cell")
+#: kind, cells, title: a table each
+ALONE = (
+    ("hidden", ("lstm", "gru"), "Hidden states of a sequence"),
+    ("stream", ("lstm",), "One streaming step, from Python"),
+    ("train", ("lstm", "gru"), "Forward and backward of a sequence, all gradients"),
+)
+#: kind, in words: one table for all
+LAYERS = (
+    ("call", "one call"),
+    ("steps", "a step through 2 layers"),
+    ("stack", "2 layers"),
+    ("both_ways", "2 layers, both directions"),
+    ("ragged", "1 to T_x steps"),
+)
 
 
 def _table(head: list[str], body: list[list[str]]) -> list[str]:
@@ -20,14 +36,19 @@ def _table(head: list[str], body: list[list[str]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def _peers(rows: list[Row]) -> list[str]:
-    """Minima in microseconds of one kind, cell and dtype, a column for each rival."""
-    names = [name for name in ORDER if find(rows, rival=name)]
+def _peers(blocks: dict[str, list[Row]]) -> list[str]:
+    """Minima in microseconds of blocks, each of one kind, cell and dtype, a column for each rival.
+
+    The name of a block stands before its shapes.
+    """
+    names = [name for name in ORDER if any(find(rows, rival=name) for rows in blocks.values())]
     body = []
-    for shape in shapes(rows):
-        here = find(rows, shape=shape)
-        times = {row["rival"]: short(row["min_us"]) for row in here}
-        body.append([shape_text(shape), *(times.get(name, "") for name in names), advantage(here)])
+    for block, rows in blocks.items():
+        for shape in shapes(rows):
+            here = find(rows, shape=shape)
+            times = {row["rival"]: short(row["min_us"]) for row in here}
+            line = " ".join(filter(None, (block, shape_text(shape))))
+            body.append([line, *(times.get(name, "") for name in names), advantage(here)])
     return _table(["n_x, n_a, m, T_x", *names, "fastest rival / cyrnn"], body)
 
 
@@ -93,7 +114,7 @@ def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
     rivals = [
         f"{name} {version}"
         for name, version in run["contestants"].items()
-        if name not in ("cyrnn", "forward", "notebook")
+        if name not in NO_VERSION
     ]
     said = [
         f"One core of {machine['cpu']}, ISA {run['isa']}; {', '.join(rivals)}.",
@@ -103,14 +124,19 @@ def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
     ]
     named = {(kind, cell, dtype): block for kind, cell, dtype, block in blocks(rows)}
     parts = [said, _notebook(rows)]
-    for kind, title in (
-        ("hidden", "Hidden states of a sequence"),
-        ("stream", "One streaming step, from Python"),
-        ("train", "Forward and backward of a sequence, all gradients"),
-    ):
-        block = named.get((kind, "lstm", "f32"))
-        if block:
-            parts.append([f"{title}, LSTM, float32:", "", *_peers(block)])
+    for kind, cells, title in ALONE:
+        for cell in cells:
+            block = named.get((kind, cell, "f32"))
+            if block:
+                parts.append([f"{title}, {cell.upper()}, float32:", "", *_peers({"": block})])
+    layers = {
+        f"{cell.upper()}, {words}": named[kind, cell, "f32"]
+        for kind, words in LAYERS
+        for cell in ("lstm", "gru")
+        if (kind, cell, "f32") in named
+    }
+    if layers:
+        parts.append(["Calls of `cyrnn.nn`, output and states, float32:", "", *_peers(layers)])
     parts.append(_others(rows))
     return [line for part in parts if part for line in [*part, ""]]
 

@@ -8,7 +8,7 @@ from typing import Any
 from .rows import Row, blocks, fastest, find, shapes
 from .work import KINDS
 
-NAMES = {"onnxruntime": "onnxrt"}
+NAMES = {"onnxruntime": "onnxrt", "torch_cell": "torch cell"}
 #: why a row has no time, where that is no news
 NOT_OFFERED = "does not offer this"
 WIDTH = 100

@@ -1,4 +1,4 @@
-"""What cyrnn must reach: the "Must reach" tables of the issues on kernels and on the way back, as data.
+"""What cyrnn must reach: the "Must reach" tables of the issues on kernels, on the way back and on the GRU, as data.
 
 A ratio is the rival's time over ours: 2.0 is twice as fast as the fastest of the rivals named.
 """
@@ -82,5 +82,10 @@ TARGETS: tuple[Target, ...] = (
         Target("backward", cell, dtype, ("forward",), dict.fromkeys(SHAPES["backward"][1:], 1 / 2.3))
         for cell, dtype in BOTH
     ),
+    *(
+        Target("call", "lstm", "f32", (rival,), dict.fromkeys(SHAPES["call"], least))
+        for rival, least in (("torch", 10), ("torch_cell", 5), ("onnxruntime", 2))
+    ),
+    *(Target("ragged", cell, "f32", ("torch",), dict.fromkeys(SHAPES["ragged"], 2.0)) for cell in ("lstm", "gru")),
     *(Target("pack", cell, dtype, ("numpy",), dict.fromkeys(SHAPES["pack"], 1 / 3)) for cell, dtype in BOTH),
 )

@@ -141,7 +141,8 @@ def wanted(case: Case) -> dict[str, Array]:
 def error(case: Case, got: dict[str, Array], want: dict[str, Array]) -> float:
     """Return the largest difference over everything in `got`; raise ValueError if it is not within tolerance.
 
-    `got` is a contestant's {"a": ...}, perhaps with more. A stream gives its last a and c only, (n_a, 1), or h_n and c_n.
+    `got` is a contestant's {"a": ...}, perhaps with more. A stream gives its last a and c only, (n_a, 1), or h_n and
+    c_n.
     """
     worst = 0.0
     for name, array in got.items():

@@ -69,7 +69,7 @@ KINDS = {
     "steps": "one step through two layers, batch 1, states carried",
     "stack": "two layers, nn: the output and the last states",
     "both_ways": "two layers in both directions, nn: the output and the last states",
-    "ragged": "sequences of 1 to T_x steps, evenly spread and shuffled, nn: the output and the last states",
+    "ragged": "1 to T_x steps, spread evenly and shuffled, nn: the output and the last states",
 }
 #: those of cyrnn.nn, and which of them have more layers or directions than one
 NN = ("call", "steps", "stack", "both_ways", "ragged")

@@ -26,7 +26,7 @@ WAYS = (("hoisted", 1, True), ("hoisted, unrolled 4", 4, True), ("inside", 1, Fa
 
 
 def _pointwise(cell: str) -> Callable[..., tuple[Any, Any]]:
-    """Return f(zx, za, state, more) -> (state, a); zx, za: what comes from x, with biases, and from the hidden state."""
+    """Return f(zx, za, state, more) -> (state, a); zx: what comes from x, with biases; za: from the hidden state."""
 
     def rnn(zx: Any, za: Any, state: Any, more: Any) -> tuple[Any, Any]:
         a = jnp.tanh(zx + za)
