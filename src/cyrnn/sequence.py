@@ -168,7 +168,7 @@ class Past(NamedTuple):
 
     arrays: Mapping[str, Array]  # the parameters, of their own dtypes
     da: Array  # (T, m, n_a): what arrives at the hidden state of each step
-    last: Sequence[Array | None]  # one (m, n_a) for each state but the first: what arrives after the last step
+    last: Sequence[Array | None]  # (m, n_a) each: what arrives at each state after the last step; [0] is not read
     x: Array  # (T, m, n_x)
     previous: Array  # (S, T, m, n_a): states before each step, and
     following: Array  # after it
@@ -193,7 +193,7 @@ def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
     G, n_x, dtype = len(cell.gates), past.x.shape[2], past.x.dtype
     dz = np.zeros((T, m, G * n_a), dtype)
     dx, start = np.zeros((T, m, n_x), dtype), np.zeros((1 + len(cell.carried), m, n_a), dtype)
-    for row, state in zip(start[1:], past.last, strict=False):
+    for row, state in zip(start[1:], past.last[1:], strict=False):
         row[...] = 0 if state is None else state
     weights = {key: np.zeros(past.arrays[key].shape, dtype) for key in gate_keys(cell)}
     if not dz.size:

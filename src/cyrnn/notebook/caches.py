@@ -71,7 +71,7 @@ def checked_past(
             row[...] = native(array, dtype).T
         return rows
 
-    arriving = [None if state is None else native(state, dtype).T for state in last]
+    arriving = [None, *(None if state is None else native(state, dtype).T for state in last)]
     gates = [block(gate) for gate in cell.stored_gates]
     return Past(
         weights,
