@@ -45,14 +45,16 @@ def slopes(loss, array):
     return found
 
 
-@pytest.mark.parametrize("extras", [{}, {"lengths": [2, 0, 3]}, {"dropout_rng": 5}], ids=lambda e: "-".join(e) or "plain")
+@pytest.mark.parametrize(
+    "extras", [{}, {"lengths": [2, 0, 3]}, {"dropout_rng": 5}], ids=lambda extras: "-".join(extras) or "plain"
+)
 @each_stack
 @each_kind
 def test_gradients_are_the_slopes_of_the_loss(kind, stack, extras):
     layers = {"dropout": 0.4} if "dropout_rng" in extras and stack.get("num_layers", 1) > 1 else {}
     case = make(kind, np.float64, L=3, N=3, n_x=2, n=3, **stack, **layers)
     random = np.random.default_rng(7)
-    output, state, _ = case.model.forward(case.x, case.state)
+    output = case.model(case.x, case.state)[0]
     ways = [random.standard_normal(output.shape), draw_state(case.model, 3, random)]
     weights = case.model.state_dict()
     states = list(parts(case.state))

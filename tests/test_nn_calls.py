@@ -1,4 +1,4 @@
-"""Calls of cyrnn.nn: values against torch's equations, and every form of a call with the shapes that torch documents."""
+"""Calls of cyrnn.nn: values against torch's equations, and every form of a call with the shapes that torch says."""
 
 from __future__ import annotations
 

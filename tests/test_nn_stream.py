@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from nn_models import assert_same, build, columns, each_dtype, each_kind, joined, make, parts
@@ -88,11 +90,11 @@ def test_reset_is_the_same_as_sequences_one_after_the_other():
         outs.append(out)
     for i in range(3):
         bounds = [*np.flatnonzero(starts[:, i]), 12]
-        whole = [case.model(case.x[a:b, i])[0] for a, b in zip(bounds, bounds[1:], strict=False)]
+        whole = [case.model(case.x[a:b, i])[0] for a, b in pairwise(bounds)]
         assert_same(np.stack(outs)[:, i], np.concatenate(whole))
 
 
 def test_step_of_a_bidirectional_model_says_why_not():
     model = build("lstm", bidirectional=True)
-    with pytest.raises(ValueError, match=r"^LSTM.step: the model is bidirectional, expected one direction: .*last step"):
+    with pytest.raises(ValueError, match=r"^LSTM.step: the model is bidirectional, expected one direction: "):
         model.step(np.zeros((4, 3), np.float32))
