@@ -7,6 +7,7 @@ Several things may be wrong with the weights of a model at once: `weights` says 
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,8 +29,8 @@ class Misfit(MissingKeys, ValueError):
 
 def whole_number(function: str, argument: str, value: object, *, least: int) -> int:
     """Return a whole number of at least `least`."""
-    if isinstance(value, str):
-        raise TypeError(f"{function}: {argument} is {value!r}, expected a whole number of at least {least}")
+    if not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{function}: {argument} is {_shown(value)}, expected a whole number of at least {least}")
     return _whole_number(function, argument, value, least=least)
 
 
@@ -44,7 +45,7 @@ def projection(function: str, value: object, hidden_size: int) -> int:
 def flag(function: str, argument: str, value: object) -> bool:
     """Return True or False."""
     if not isinstance(value, (bool, np.bool)):
-        raise TypeError(f"{function}: {argument} is {value!r}, expected True or False")
+        raise TypeError(f"{function}: {argument} is {_shown(value)}, expected True or False")
     return bool(value)
 
 
@@ -52,7 +53,7 @@ def probability(function: str, argument: str, value: object) -> float:
     """Return a number from 0 to 1."""
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not number or not 0 <= value <= 1:  # type: ignore[operator]  # numbers, from here on
-        raise ValueError(f"{function}: {argument} is {value!r}, expected a number from 0 to 1")
+        raise ValueError(f"{function}: {argument} is {_shown(value)}, expected a number from 0 to 1")
     return float(value)  # type: ignore[arg-type]
 
 
@@ -70,19 +71,17 @@ def choice(function: str, argument: str, value: object, choices: Mapping[str, st
     """Return what stands for one of the choices."""
     if not isinstance(value, str) or value not in choices:
         wanted = " or ".join(repr(name) for name in choices)
-        raise ValueError(f"{function}: {argument} is {value!r}, expected {wanted}")
+        raise ValueError(f"{function}: {argument} is {_shown(value)}, expected {wanted}")
     return choices[value]
 
 
 def floating(function: str, dtype: object) -> np.dtype[Any]:
     """Return the dtype of a model: float32 or float64."""
-    try:
-        found = np.dtype(dtype)  # type: ignore[call-overload]  # tried here
-    except (TypeError, ValueError):
-        found = None
-    if found not in (FLOAT32, FLOAT64) or dtype is None:
-        raise TypeError(f"{function}: dtype is {dtype!r}, expected float32 or float64")
-    return FLOAT32 if found == FLOAT32 else FLOAT64
+    with contextlib.suppress(TypeError, ValueError):
+        for known in (FLOAT32, FLOAT64):
+            if dtype is not None and np.dtype(dtype) == known:  # type: ignore[call-overload]  # tried here
+                return known
+    raise TypeError(f"{function}: dtype is {_shown(dtype)}, expected float32 or float64")
 
 
 def generator(function: str, argument: str, value: Any) -> np.random.Generator:
@@ -90,7 +89,8 @@ def generator(function: str, argument: str, value: Any) -> np.random.Generator:
     try:
         return np.random.default_rng(value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{function}: {argument} is {value!r}, expected a Generator or a seed: {error}") from error
+        said = f"{argument} is {_shown(value)}, expected a Generator or a seed, whole and not negative"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{function}: {said}") from error
 
 
 def weights(
@@ -232,3 +232,9 @@ def kept_by(function: str, tape: object, kind: type, plan: object) -> None:
         raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
     if tape.plan != plan:  # type: ignore[attr-defined]
         raise ValueError(f"{function}: tape is of another model: {tape!r}")
+
+
+def _shown(value: object) -> str:
+    """A value as a sentence shows it: what is not a word or a number by its type."""
+    plain = value is None or isinstance(value, (str, int, float, type))
+    return repr(value) if plain else f"of type {type(value).__name__}"
