@@ -13,6 +13,7 @@ from .work import CELLS, DTYPES
 
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 ORDER = ("cyrnn", "torch", "torch_cell", *PEERS[1:])
+TITLES = {"torch_cell": "torch's cell"}
 #: those that are part of another
 NO_VERSION = ("cyrnn", "forward", "notebook", "torch_cell")
 #: kind, cells, title: a table each
@@ -27,7 +28,7 @@ LAYERS = (
     ("steps", "a step through 2 layers"),
     ("stack", "2 layers"),
     ("both_ways", "2 layers, both directions"),
-    ("ragged", "1 to T_x steps"),
+    ("ragged", "a ragged batch, 1 to T_x steps"),
 )
 
 
@@ -37,10 +38,7 @@ def _table(head: list[str], body: list[list[str]]) -> list[str]:
 
 
 def _peers(blocks: dict[str, list[Row]]) -> list[str]:
-    """Minima in microseconds of blocks, each of one kind, cell and dtype, a column for each rival.
-
-    The name of a block stands before its shapes.
-    """
+    """Minima in microseconds, a column for each rival; blocks: name, to stand before the shapes -> rows of one kind."""
     names = [name for name in ORDER if any(find(rows, rival=name) for rows in blocks.values())]
     body = []
     for block, rows in blocks.items():
@@ -49,7 +47,7 @@ def _peers(blocks: dict[str, list[Row]]) -> list[str]:
             times = {row["rival"]: short(row["min_us"]) for row in here}
             line = " ".join(filter(None, (block, shape_text(shape))))
             body.append([line, *(times.get(name, "") for name in names), advantage(here)])
-    return _table(["n_x, n_a, m, T_x", *names, "fastest rival / cyrnn"], body)
+    return _table(["n_x, n_a, m, T_x", *(TITLES.get(name, name) for name in names), "fastest rival / cyrnn"], body)
 
 
 def _notebook(rows: list[Row]) -> list[str]:
