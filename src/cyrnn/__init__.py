@@ -6,6 +6,8 @@ Features come first, then the batch, then time: x is (n_x, m, T_x). Every exampl
 >>> from cyrnn import *
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .notebook import (
     gru_backward,
     gru_cell_backward,
@@ -27,6 +29,9 @@ from .packing import pack
 from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
 from .training import initialize_adam, update_parameters_with_adam
+
+if TYPE_CHECKING:
+    from . import nn as nn
 
 __version__ = "0.1.0"
 
@@ -50,3 +55,12 @@ __all__ = [
     "tanh",
     "update_parameters_with_adam",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `cyrnn.nn` where it is first asked for."""
+    if name == "nn":
+        import importlib
+
+        return importlib.import_module(f"{__name__}.nn")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,247 @@
+"""Every check of what nn is given, and its error sentences; their form is that of the house (cyrnn._check).
+
+    LSTM: hx[0] has shape (1, 3, 5), expected (num_layers * D, N, H_out) = (2, 3, 5): N = 3 from input
+
+Several things may be wrong with the weights of a model at once: `weights` says them all in one error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .._check import FLOAT32, FLOAT64, MissingKeys, as_array, computed_in, mapping
+from .._check import whole_number as _whole_number
+from ..cells.spec import Array
+from ..packing import native
+
+
+class Misfit(MissingKeys, ValueError):
+    """Weights that are not those of the model: by their names, their shapes or their kind."""
+
+
+# ---- what a model is made from -------------------------------------------------------------------
+
+
+def whole_number(function: str, argument: str, value: object, *, least: int) -> int:
+    """Return a whole number of at least `least`."""
+    if not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{function}: {argument} is {_shown(value)}, expected a whole number of at least {least}")
+    return _whole_number(function, argument, value, least=least)
+
+
+def projection(function: str, value: object, hidden_size: int) -> int:
+    """Return proj_size, which is less than hidden_size; 0 stands for no projection."""
+    size = whole_number(function, "proj_size", value, least=0)
+    if size >= hidden_size:
+        raise ValueError(f"{function}: proj_size is {size}, expected less than hidden_size = {hidden_size}")
+    return size
+
+
+def flag(function: str, argument: str, value: object) -> bool:
+    """Return True or False."""
+    if not isinstance(value, (bool, np.bool)):
+        raise TypeError(f"{function}: {argument} is {_shown(value)}, expected True or False")
+    return bool(value)
+
+
+def probability(function: str, argument: str, value: object) -> float:
+    """Return a number from 0 to 1."""
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:  # type: ignore[operator]  # numbers, from here on
+        raise ValueError(f"{function}: {argument} is {_shown(value)}, expected a number from 0 to 1")
+    return float(value)  # type: ignore[arg-type]
+
+
+def between_layers(dropout: float, num_layers: int) -> None:
+    """Warn, as torch does and in its words, where dropout is asked for and there is nothing between layers."""
+    if dropout and num_layers == 1:
+        warnings.warn(
+            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers "
+            f"greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+            stacklevel=4,
+        )
+
+
+def choice(function: str, argument: str, value: object, choices: Mapping[str, str]) -> str:
+    """Return what stands for one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        wanted = " or ".join(repr(name) for name in choices)
+        raise ValueError(f"{function}: {argument} is {_shown(value)}, expected {wanted}")
+    return choices[value]
+
+
+def floating(function: str, dtype: object) -> np.dtype[Any]:
+    """Return the dtype of a model: float32 or float64."""
+    with contextlib.suppress(TypeError, ValueError):
+        for known in (FLOAT32, FLOAT64):
+            if dtype is not None and np.dtype(dtype) == known:  # type: ignore[call-overload]  # tried here
+                return known
+    raise TypeError(f"{function}: dtype is {_shown(dtype)}, expected float32 or float64")
+
+
+def generator(function: str, argument: str, value: Any) -> np.random.Generator:
+    """Return a Generator: the one given, or a new one from a seed; from the system's entropy if None."""
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError) as error:
+        said = f"{argument} is {_shown(value)}, expected a Generator or a seed, whole and not negative"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{function}: {said}") from error
+
+
+def weights(
+    function: str,
+    argument: str,
+    given: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    dtype: np.dtype[Any],
+) -> dict[str, Array]:
+    """Return copies of all weights in the dtype of the model, or raise one error that names all that do not fit."""
+    found = mapping(function, argument, given)
+    wrong = [f"{name} is missing" for name in shapes if name not in found]
+    wrong += [f"{name} is not one of its parameters" for name in found if name not in shapes]
+    copies = {}
+    for name, shape in shapes.items():
+        if name not in found:
+            continue
+        try:
+            array = as_array(function, name, found[name])
+        except (TypeError, ValueError) as error:
+            wrong.append(str(error).removeprefix(f"{function}: "))
+            continue
+        if array.shape != shape:
+            wrong.append(f"{name} has shape {array.shape}, expected {shape}")
+        with np.errstate(all="ignore"):  # what float32 cannot hold is inf in it
+            copies[name] = np.array(array, dtype, order="C")
+    if wrong:
+        raise Misfit(f"{function}: {argument} does not fit: {'; '.join(wrong)}")
+    return copies
+
+
+def framework_class(function: str, module: object, known: Mapping[str, Any]) -> str:
+    """Return the first name in a module's ancestry that is the name of a class of ours."""
+    for ancestor in type(module).__mro__:
+        if ancestor.__name__ in known:
+            return ancestor.__name__
+    wanted = ", ".join(known)
+    raise TypeError(f"{function}: module is of type {type(module).__name__}, expected one of torch.nn's {wanted}")
+
+
+# ---- what a model is called with -----------------------------------------------------------------
+
+
+def array(function: str, argument: str, value: object, dtype: np.dtype[Any]) -> Array:
+    """Return value as an aligned array of the model's dtype; float16 is taken for float32, integers for float64."""
+    if type(value) is np.ndarray and value.dtype == dtype and value.flags.aligned:
+        return value
+    found = as_array(function, argument, value)
+    if computed_in(found.dtype) != dtype:
+        wide = computed_in(found.dtype)
+        note = "" if found.dtype == wide else f" (computed in {wide})"
+        raise TypeError(
+            f"{function}: {argument} has dtype {found.dtype}{note}, expected {dtype}: the weights are {dtype}"
+        )
+    return native(found, dtype)
+
+
+def wrong_shape(
+    function: str, argument: str, array: Array, axes: Sequence[str], wanted: tuple[int, ...], why: str
+) -> NoReturn:
+    """Refuse an array of another shape than is wanted."""
+    raise ValueError(f"{function}: {argument} has shape {array.shape}, expected ({', '.join(axes)}) = {wanted}: {why}")
+
+
+def wrong_state(
+    function: str,
+    argument: str,
+    array: Array,
+    leading: tuple[str, ...],
+    last: str,
+    wanted: tuple[int, ...],
+    source: str,
+) -> NoReturn:
+    """Refuse a state that is not (*leading, N, last), or (*leading, last) where its source has no batch."""
+    if len(wanted) == len(leading) + 2:
+        wrong_shape(function, argument, array, (*leading, "N", last), wanted, f"N = {wanted[-2]} from {source}")
+    wrong_shape(function, argument, array, (*leading, last), wanted, f"{source} has no axis of a batch")
+
+
+def features(function: str, argument: str, array: Array, axes: str, size: int) -> bool:
+    """Refuse what is not (axes, input_size); return whether there is an axis of the batch, N, which may be left out."""
+    batch = axes.count(",") + 2
+    if array.ndim not in (batch - 1, batch) or array.shape[-1] != size:
+        single = ", ".join([axis for axis in axes.split(", ") if axis != "N"] + ["input_size"])
+        raise ValueError(
+            f"{function}: {argument} has shape {array.shape}, "
+            f"expected ({axes}, input_size) or ({single}) with input_size = {size}"
+        )
+    return array.ndim == batch
+
+
+def states(function: str, argument: str, value: object, count: int) -> list[tuple[str, Any]]:
+    """Return each state with its name in sentences: the value itself where a cell has one, else the pair's parts."""
+    if count == 1:
+        return [(argument, value)]
+    if value is None:
+        return [(argument, None)] * count
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"{function}: {argument} is of type {type(value).__name__}, expected the pair (h, c)")
+    if len(value) != count:
+        raise ValueError(f"{function}: {argument} has {len(value)} entries, expected {count}: (h, c)")
+    return [(f"{argument}[{i}]", part) for i, part in enumerate(value)]
+
+
+def lengths(function: str, value: Any, steps: int, columns: int, *, batched: bool) -> Array:
+    """Return the lengths of the sequences of a batch, (N,), each from 0 to `steps`."""
+    if not batched:
+        raise ValueError(f"{function}: lengths is given, expected None: input has no axis of a batch")
+    found = as_array(function, "lengths", value)
+    if found.shape != (columns,):
+        raise ValueError(
+            f"{function}: lengths has shape {found.shape}, expected (N,) = ({columns},): N = {columns} from input"
+        )
+    if found.dtype.kind not in "iu" and found.size:
+        raise TypeError(f"{function}: lengths has dtype {found.dtype}, expected whole numbers")
+    outside = np.flatnonzero((found < 0) | (found > steps))
+    if outside.size:
+        got = f"lengths[{outside[0]}] is {found[outside[0]]}"
+        raise ValueError(f"{function}: {got}, expected 0 <= length <= L = {steps}: L = {steps} from input")
+    return found.astype(np.int64)
+
+
+def mask(function: str, argument: str, value: Any, columns: tuple[int, ...]) -> Array:
+    """Return a mask over the columns of a batch, (N,); () where there is no batch."""
+    found = as_array(function, argument, value)
+    if found.dtype != np.bool:
+        raise TypeError(f"{function}: {argument} has dtype {found.dtype}, expected bool")
+    if found.shape != columns:
+        names = "(N,)" if columns else "()"
+        raise ValueError(f"{function}: {argument} has shape {found.shape}, expected {names} = {columns}")
+    return found
+
+
+def one_direction(function: str, directions: int) -> None:
+    """Refuse to go step by step through a model that reads its sequences from the end, too."""
+    if directions > 1:
+        raise ValueError(
+            f"{function}: the model is bidirectional, expected one direction: "
+            "the reverse one starts from the last step, which a stream does not know"
+        )
+
+
+def kept_by(function: str, tape: object, kind: type, plan: object) -> None:
+    """Refuse what is not a tape of a model of the same sizes."""
+    if not isinstance(tape, kind):
+        raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
+    if tape.plan != plan:  # type: ignore[attr-defined]
+        raise ValueError(f"{function}: tape is of another model: {tape!r}")
+
+
+def _shown(value: object) -> str:
+    """A value as a sentence shows it: what is not a word or a number by its type."""
+    plain = value is None or isinstance(value, (str, int, float, type))
+    return repr(value) if plain else f"of type {type(value).__name__}"

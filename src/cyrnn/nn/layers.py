@@ -1,0 +1,243 @@
+"""RNN, LSTM and GRU: layers of a recurrent cell."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from . import _check
+from .recurrent import Recurrent
+from .weights import Plan
+
+#: the cells of an RNN, by its nonlinearity
+NONLINEARITIES = {"tanh": "rnn", "relu": "rnn_relu"}
+
+_SHOWN: dict[str, Any] = {
+    "num_layers": 1,
+    "bias": True,
+    "batch_first": False,
+    "dropout": 0.0,
+    "bidirectional": False,
+}
+
+
+class RNN(Recurrent):
+    """Layers of the plain recurrent cell, as torch.nn.RNN.
+
+        h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or max(., 0) in the place of tanh
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        Features of the input; units of each layer, H_out.
+    num_layers : int
+        How many layers; each reads the output of the one below.
+    nonlinearity : str
+        "tanh" or "relu".
+    bias : bool
+        If False, there are no `bias_ih_l0` and so on; they count as zero.
+    batch_first : bool
+        Whether a batch of inputs is (N, L, input_size), not (L, N, input_size). It does not apply to states.
+    dropout : float
+        From 0 to 1: the probability with which `forward` drops a value between layers, if it is given a generator.
+    bidirectional : bool
+        Whether each layer reads its sequences from the end, too. D is 2 then, else 1.
+    dtype : dtype
+        float32 or float64, of weights and results. Inputs have to be of it.
+    rng : Generator or seed, optional
+        What the weights are drawn from, uniformly up to 1 / sqrt(hidden_size) either way.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as above.
+
+    Notes
+    -----
+    Weights, with torch's names and shapes: `weight_ih_l0` (hidden_size, input_size), `weight_hh_l0`
+    (hidden_size, hidden_size), `bias_ih_l0`, `bias_hh_l0` (hidden_size,); `_l1` and so on for the layers above, whose
+    input has D * hidden_size features; `_l0_reverse` for the other direction. They are attributes: see `pack`.
+
+    References
+    ----------
+    Elman 1990, "Finding structure in time"; torch.nn.RNN, PyTorch 2.
+
+    Examples
+    --------
+    >>> rnn = cyrnn.nn.RNN(3, 5, nonlinearity="tanh", rng=0)
+    >>> output, h_n = rnn(np.ones((7, 2, 3), np.float32))
+    >>> output.shape, h_n.shape
+    ((7, 2, 5), (1, 2, 5))
+    """
+
+    _options: ClassVar[dict[str, Any]] = {"nonlinearity": "tanh"} | _SHOWN
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        dtype: Any = np.float32,
+        rng: Any = None,
+    ) -> None:
+        cell = _check.choice("RNN", "nonlinearity", nonlinearity, NONLINEARITIES)
+        self.nonlinearity = nonlinearity
+        sizes = input_size, hidden_size, num_layers
+        _build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+
+
+class LSTM(Recurrent):
+    """Layers of the long short-term memory cell, as torch.nn.LSTM.
+
+        i = sigmoid(W_ii x_t + b_ii + W_hi h_(t-1) + b_hi)      f, o likewise
+        g = tanh   (W_ig x_t + b_ig + W_hg h_(t-1) + b_hg)
+        c_t = f * c_(t-1) + i * g
+        h_t = o * tanh(c_t), or W_hr (o * tanh(c_t)) with proj_size
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng
+        As for `RNN`.
+    proj_size : int
+        If not 0, the size H_out of the hidden state, less than hidden_size. There is no kernel for it: such a model is
+        run by many small calls for each step, and is several times slower.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as above.
+
+    Notes
+    -----
+    Weights as for `RNN`, with 4 * hidden_size rows in the order i, f, g, o; with proj_size `weight_hr_l0`
+    (proj_size, hidden_size), too. The notebook calls i, f, g, o `it ft cct ot`.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Sak, Senior and Beaufays 2014 (the
+    projection); torch.nn.LSTM, PyTorch 2.
+
+    Examples
+    --------
+    >>> lstm = cyrnn.nn.LSTM(3, 5, num_layers=2, bidirectional=True, rng=0)
+    >>> lstm
+    LSTM(3, 5, num_layers=2, bidirectional=True)
+    >>> output, (h_n, c_n) = lstm(np.ones((7, 2, 3), np.float32))
+    >>> output.shape, h_n.shape, c_n.shape
+    ((7, 2, 10), (4, 2, 5), (4, 2, 5))
+    """
+
+    _options: ClassVar[dict[str, Any]] = {"proj_size": 0} | _SHOWN
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        *,
+        dtype: Any = np.float32,
+        rng: Any = None,
+    ) -> None:
+        sizes = input_size, hidden_size, num_layers
+        _build(self, "lstm", *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng)
+
+    @property
+    def proj_size(self) -> int:
+        return self._plan.proj_size
+
+
+class GRU(Recurrent):
+    """Layers of the gated recurrent unit, as torch.nn.GRU: its reset gate stands behind the hidden product.
+
+        r = sigmoid(W_ir x_t + b_ir + W_hr h_(t-1) + b_hr)      z likewise
+        n = tanh(W_in x_t + b_in + r * (W_hn h_(t-1) + b_hn))
+        h_t = z * h_(t-1) + (1 - z) * n
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng
+        As for `RNN`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as above.
+
+    Notes
+    -----
+    Weights as for `RNN`, with 3 * hidden_size rows in the order r, z, n. The notebook calls r, z, n `rt zt cct`.
+
+    References
+    ----------
+    Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder"; torch.nn.GRU, PyTorch 2.
+
+    Examples
+    --------
+    >>> gru = cyrnn.nn.GRU(3, 5, batch_first=True, rng=0)
+    >>> output, h_n = gru(np.ones((2, 7, 3), np.float32))
+    >>> output.shape, h_n.shape
+    ((2, 7, 5), (1, 2, 5))
+    """
+
+    _options: ClassVar[dict[str, Any]] = _SHOWN
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        dtype: Any = np.float32,
+        rng: Any = None,
+    ) -> None:
+        sizes = input_size, hidden_size, num_layers
+        _build(self, "gru_after", *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+
+
+def _build(
+    model: Recurrent,
+    cell: str,
+    input_size: Any,
+    hidden_size: Any,
+    num_layers: Any,
+    bias: Any,
+    batch_first: Any,
+    dropout: Any,
+    bidirectional: Any,
+    proj_size: Any,
+    dtype: Any,
+    rng: Any,
+) -> None:
+    """Check what a constructor was given, and let the model begin."""
+    function = type(model).__name__
+    units = _check.whole_number(function, "hidden_size", hidden_size, least=1)
+    plan = Plan(
+        cell,
+        _check.whole_number(function, "input_size", input_size, least=0),
+        units,
+        _check.floating(function, dtype),
+        _check.flag(function, "bias", bias),
+        _check.whole_number(function, "num_layers", num_layers, least=1),
+        2 if _check.flag(function, "bidirectional", bidirectional) else 1,
+        _check.projection(function, proj_size, units),
+    )
+    model.batch_first = _check.flag(function, "batch_first", batch_first)
+    model.dropout = _check.probability(function, "dropout", dropout)
+    _check.between_layers(model.dropout, plan.num_layers)
+    model._begin(plan, rng)

@@ -1,0 +1,171 @@
+"""What all classes of nn have in common: weights under torch's names, packed for the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from ..cells.spec import Array
+from . import _check, stack, weights
+from .sublayer import Sublayer
+from .weights import Plan
+
+
+class Module:
+    """A model: its weights are attributes, and what it computes with are packed copies of them.
+
+    Weights are plain arrays under the names, in the shapes and with the order of gates of torch.nn. What is changed in
+    them takes effect at the next `pack`, for all of them at once and in every call; a call that is under way, and a
+    tape, keep the weights that they began with. So one object may serve many threads.
+    """
+
+    #: the arguments of the constructor beside the sizes, in the order in which `repr` shows them, and their defaults
+    _options: ClassVar[dict[str, Any]]
+
+    _plan: Plan
+    _sublayers: tuple[Sublayer, ...]
+
+    if TYPE_CHECKING:
+
+        def __init__(self, input_size: Any, hidden_size: Any, **options: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Array: ...  # weight_ih_l0 and so on
+
+    def _begin(self, plan: Plan, rng: Any) -> None:
+        self._plan = plan
+        generator = _check.generator(type(self).__name__, "rng", rng)
+        self.__dict__.update(weights.initial(plan, generator))
+        self.pack()
+
+    @classmethod
+    def from_torch(cls, module: Any, *, dtype: Any = None) -> Self:
+        """Make a model with the sizes, the options and the weights of one of torch.nn's.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            Of the class of the same name, or of a subclass of it. Only its attributes are asked for: torch is not
+            imported.
+        dtype : dtype, optional
+            float32 or float64; if left out, float64 for weights in float64, else float32.
+
+        Returns
+        -------
+        Module
+            Of the class that this is called on; its weights are copies.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If module is of another class, or its weights do not fit its sizes.
+        """
+        function = f"{cls.__name__}.from_torch"
+        _check.framework_class(function, module, {cls.__name__: cls})
+        options = {name: getattr(module, name) for name in cls._options}
+        if dtype is None:
+            first = module.weight_ih if hasattr(module, "weight_ih") else module.weight_ih_l0
+            dtype = np.float64 if _values(first).dtype == np.float64 else np.float32
+        model = cls(module.input_size, module.hidden_size, **options, dtype=dtype, rng=0)
+        model._take(function, "module", {name: _values(getattr(module, name)) for name in model._plan.shapes})
+        return model
+
+    def pack(self) -> None:
+        """Let the weights, as they now stand in the attributes, take effect.
+
+        Raises
+        ------
+        ValueError
+            If an attribute is missing, is no array of numbers or has another shape than it began with: one error
+            that names them all. The model goes on with the weights that it had.
+
+        Notes
+        -----
+        An attribute may be written to, or be replaced by another array; one of another dtype is cast to the model's.
+        Until this is called nothing of that can be seen in any result.
+        """
+        self._sublayers = stack.packed(self._plan, self._weights("pack"))
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return copies of the weights as they now stand in the attributes, by their names, in torch's order.
+
+        Returns
+        -------
+        dict
+            Arrays in the dtype of the model: what `np.savez`, safetensors and `load_state_dict` take.
+
+        Raises
+        ------
+        ValueError
+            As `pack` does.
+        """
+        return self._weights("state_dict")
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Replace all weights, and pack them.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            Name to array: a dict, what `np.load` returns for a .npz file, what `safetensors.numpy.load_file` returns,
+            or the state_dict of a torch module on the CPU. The arrays are copied, and cast to the dtype of the model.
+
+        Raises
+        ------
+        ValueError
+            If names are missing, if there are others, or if arrays have other shapes or are not of numbers: one error,
+            also a KeyError, that lists them all. The model stays as it was.
+        TypeError
+            If state_dict is not a mapping.
+        """
+        self._take(f"{type(self).__name__}.load_state_dict", "state_dict", state_dict)
+
+    @property
+    def input_size(self) -> int:
+        return self._plan.input_size
+
+    @property
+    def hidden_size(self) -> int:
+        return self._plan.hidden_size
+
+    @property
+    def bias(self) -> bool:
+        return self._plan.bias
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._plan.dtype
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name, default in self._options.items() if getattr(self, name) != default}
+        if self.dtype != np.float32:
+            shown["dtype"] = self.dtype
+        sizes = [str(self.input_size), str(self.hidden_size)]
+        return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!s}' for name, value in shown.items()])})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._weights("pickle")  # what could not be packed again is found out here, not where it is loaded
+        return {name: value for name, value in self.__dict__.items() if name != "_sublayers"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.pack()
+
+    def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
+        taken = _check.weights(function, argument, given, self._plan.shapes, self.dtype)
+        self.__dict__.update(taken)
+        self.pack()
+
+    def _weights(self, method: str) -> dict[str, Array]:
+        shapes, own = self._plan.shapes, self.__dict__
+        given = {name: own[name] for name in shapes if name in own}
+        return _check.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
+
+
+def _values(tensor: Any) -> Any:
+    """Return the array of a tensor, and anything else as it is. NumPy has no bfloat16."""
+    if not hasattr(tensor, "detach"):
+        return tensor
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()

@@ -1,0 +1,121 @@
+"""The sublayers of a model, one on the other: a run over whole sequences, a step of a stream, and the way back.
+
+A layer has one sublayer for each direction, all of which read what the layer below hands on. The reverse one reads each
+sequence from its end, and what it says is turned round again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..cells.spec import Array
+from .batch import Batch
+from .projected import ProjectedSublayer
+from .sublayer import Sublayer, Trace
+from .weights import Plan
+
+#: the states of a model, in the order of its cell's: (sublayers, m, n) each; None for zeros
+States = Sequence[Array | None]
+
+
+def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Sublayer, ...]:
+    """Return the sublayers of a model, in torch's order: layers, then directions."""
+    kind = ProjectedSublayer if plan.proj_size else Sublayer
+    return tuple(kind(plan, weights, sublayer) for sublayer in range(plan.sublayers))
+
+
+class Run(NamedTuple):
+    output: Array  # (T, m, D * H_out)
+    states: tuple[Array, ...]  # (sublayers, m, n) each: after each sequence's last step
+    traces: list[Trace]  # of each sublayer, where they were wanted
+
+
+def run(
+    sublayers: Sequence[Sublayer],
+    x: Array,
+    initial: States,
+    batch: Batch,
+    *,
+    keep: bool = False,
+    noise: Sequence[Array] = (),
+) -> Run:
+    """Run x (T, m, n_x) through all sublayers. `noise`: what the output of each layer but the last is multiplied by."""
+    plan = sublayers[0].plan
+    D, traces = plan.directions, []
+    states = tuple(np.empty((len(sublayers), batch.m, size), plan.dtype) for size in plan.state_sizes)
+    for first in range(0, len(sublayers), D):
+        if first and noise:
+            x = noisy(x, noise[first // D - 1])
+        outputs = []
+        for way, sublayer in enumerate(sublayers[first : first + D]):
+            start = [None if state is None else state[first + way] for state in initial]
+            trace = sublayer.run(batch.flip(x) if way else x, start, gates=keep, active=batch.active)
+            outputs.append(batch.flip(trace.hidden[1:]) if way else trace.hidden[1:])
+            for final, state in zip(states, trace.states, strict=True):
+                final[first + way] = batch.last(state)
+            if keep:
+                traces.append(trace)
+        x = outputs[0] if D == 1 else np.concatenate(outputs, axis=2)
+    return Run(x, states, traces)
+
+
+def step(sublayers: Sequence[Sublayer], x: Array, states: Sequence[Array]) -> tuple[Array, tuple[Array, ...]]:
+    """Return the output for x (m, n_x) and the states after one step from `states`, through layers of one direction."""
+    following = tuple(np.empty(state.shape, state.dtype) for state in states)
+    for k, sublayer in enumerate(sublayers):
+        after = sublayer.step(x, [state[k] for state in states])
+        for new, state in zip(following, after, strict=True):
+            new[k] = state
+        x = after[0]
+    return x, following
+
+
+class Gradients(NamedTuple):
+    x: Array  # (T, m, n_x)
+    initial: tuple[Array, ...]  # (sublayers, m, n) each
+    weights: dict[str, Array]  # by torch's names
+
+
+def backward(
+    sublayers: Sequence[Sublayer],
+    traces: Sequence[Trace],
+    batch: Batch,
+    dy: Array,
+    last: Sequence[Array],
+    noise: Sequence[Array] = (),
+) -> Gradients:
+    """Return the gradients of a run, from those of its output, (T, m, D * H_out), and of its states.
+
+    Arrays as in `run`; neither `dy` nor `last` is written to.
+    """
+    D, H_out = sublayers[0].plan.directions, sublayers[0].plan.output_size
+    initial: list[list[Array]] = [[] for _ in sublayers]
+    weights: dict[str, Array] = {}
+    for first in reversed(range(0, len(sublayers), D)):
+        parts = []
+        for way in range(D):
+            k = first + way
+            dh = dy[:, :, way * H_out : (way + 1) * H_out]
+            dh = np.array(batch.flip(dh) if way else dh, order="C")
+            arriving = [state[k] for state in last]
+            batch.add_last(dh, arriving[0])
+            past = sublayers[k].backward(traces[k], dh, arriving, batch.active)
+            for start, given in zip(past.initial, arriving, strict=True):
+                start[batch.idle] = given[batch.idle]
+            parts.append(batch.flip(past.x) if way else past.x)
+            initial[k] = list(past.initial)
+            weights |= past.weights
+        with np.errstate(all="ignore"):
+            dy = sum(parts[1:], start=parts[0])
+        if first and noise:
+            dy = noisy(dy, noise[first // D - 1])
+    named = {name: weights[name] for name in sublayers[0].plan.shapes}
+    return Gradients(dy, tuple(np.stack(column) for column in zip(*initial, strict=True)), named)
+
+
+def noisy(x: Array, noise: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return x * noise
