@@ -16,8 +16,12 @@ from nn_grid import DTYPES, KINDS, STORED, Case
 
 from cyrnn import nn
 
-#: values: of one or of the value, whichever is larger; gradients: of the largest element of each
+#: values: of one or of the value, whichever is larger; gradients: of the largest element of each. Reached by the stored
+#: grid on 2026-11-24, torch 2.13: values 2.3e-7 and 7e-16, gradients 1.3e-6 and 4.2e-15
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13}
+#: of a gradient in the whole product: in one case of relu, whose largest element is 0.0055, torch's float32 is 3.4e-6
+#: from its own float64. We are 1.8e-6 from that at most in any case, and 2.5e-6 from torch's float32
+LIVE = {"float32": 4e-6, "float64": 1e-13}
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 #: torch says on the way that it has no fast path of its own for projections
@@ -88,19 +92,21 @@ def run(case: Case, module) -> dict[str, np.ndarray]:
     return values | {f"d_{name}": value for name, value in weights.items()}
 
 
-def assert_equals_torch(case: Case, want: dict[str, np.ndarray], module) -> None:
-    got, tolerance = run(case, module), TOLERANCE[case.dtype]
+def assert_equals_torch(case: Case, want: dict[str, np.ndarray], of_gradients: dict[str, float] = TOLERANCE) -> None:
+    got = run(case, module_of(case))
     assert list(got) == list(want), case
     for name, wanted in want.items():
         assert (got[name].dtype, got[name].shape) == (case.dtype, wanted.shape), (case, name)
-        size = abs(wanted).max() if name.startswith("d_") else np.maximum(1, abs(wanted))
-        worst = (abs(got[name] - wanted) - tolerance * size).max()
-        assert worst <= 0, f"{case}: {name} is off by {worst:.2g} more than {tolerance:.0e} of {np.max(size):.2g}"
+        allowed = TOLERANCE[case.dtype] * np.maximum(1, abs(wanted))
+        if name.startswith("d_"):
+            allowed = of_gradients[case.dtype] * abs(wanted).max()
+        error = abs(got[name] - wanted)
+        assert (error <= allowed).all(), f"{case}: {name} is off by {error.max():.2g}, {np.max(allowed):.2g} allowed"
 
 
 @pytest.mark.parametrize("case", STORED, ids=str)
 def test_values_and_gradients_equal_torchs(results, case):
-    assert_equals_torch(case, results[str(case)], module_of(case))
+    assert_equals_torch(case, results[str(case)])
 
 
 @pytest.mark.parametrize("case", [case for case in STORED if not case.is_cell], ids=str)
@@ -129,7 +135,7 @@ def test_every_argument_combined_equals_torch_live(nn_in_torch, kind):
     """The product of all arguments, of which the stored grid is a part."""
     cases = {str(case): case for case in (*nn_grid.everything(), *STORED) if case.kind == kind}
     for case in cases.values():
-        assert_equals_torch(case, nn_in_torch.run(case), module_of(case))
+        assert_equals_torch(case, nn_in_torch.run(case), LIVE)
 
 
 @quiet
