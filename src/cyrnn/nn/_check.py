@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -148,19 +148,26 @@ def array(function: str, argument: str, value: object, dtype: np.dtype[Any]) -> 
     return native(found, dtype)
 
 
-def shape(
+def wrong_shape(
+    function: str, argument: str, array: Array, axes: Sequence[str], wanted: tuple[int, ...], why: str
+) -> NoReturn:
+    """Refuse an array of another shape than is wanted."""
+    raise ValueError(f"{function}: {argument} has shape {array.shape}, expected ({', '.join(axes)}) = {wanted}: {why}")
+
+
+def wrong_state(
     function: str,
     argument: str,
     array: Array,
-    names: Sequence[str],
+    leading: tuple[str, ...],
+    last: str,
     wanted: tuple[int, ...],
     source: str,
-) -> None:
-    """Refuse an array of another shape than is wanted."""
-    if array.shape != wanted:
-        raise ValueError(
-            f"{function}: {argument} has shape {array.shape}, expected ({', '.join(names)}) = {wanted}: {source}"
-        )
+) -> NoReturn:
+    """Refuse a state that is not (*leading, N, last), or (*leading, last) where its source has no batch."""
+    if len(wanted) == len(leading) + 2:
+        wrong_shape(function, argument, array, (*leading, "N", last), wanted, f"N = {wanted[-2]} from {source}")
+    wrong_shape(function, argument, array, (*leading, last), wanted, f"{source} has no axis of a batch")
 
 
 def features(function: str, argument: str, array: Array, axes: str, size: int) -> bool:

@@ -48,9 +48,8 @@ class SingleCell(Module):
             state = np.zeros(wanted, plan.dtype)
             if given is not None or hx is not None:
                 state = _check.array(function, name, given, plan.dtype)
-                axes = (*["N"] * batched, "hidden_size")
-                why = f"N = {len(x)} from input" if batched else "input has no axis of a batch"
-                _check.shape(function, name, state, axes, wanted, why)
+                if state.shape != wanted:
+                    _check.wrong_state(function, name, state, (), "hidden_size", wanted, "input")
             states.append(state)
         following = tuple(self._sublayers[0].step(x if batched else x[None], states))
         given = following if batched else tuple(state[0] for state in following)

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import _check
 from .recurrent import Recurrent
+from .weights import Plan
 
 #: the cells of an RNN, by its nonlinearity
 NONLINEARITIES = {"tanh": "rnn", "relu": "rnn_relu"}
@@ -89,7 +90,7 @@ class RNN(Recurrent):
         cell = _check.choice("RNN", "nonlinearity", nonlinearity, NONLINEARITIES)
         self.nonlinearity = nonlinearity
         sizes = input_size, hidden_size, num_layers
-        self._build(cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+        _build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
 
 
 class LSTM(Recurrent):
@@ -150,7 +151,7 @@ class LSTM(Recurrent):
         rng: Any = None,
     ) -> None:
         sizes = input_size, hidden_size, num_layers
-        self._build("lstm", *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng)
+        _build(self, "lstm", *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng)
 
     @property
     def proj_size(self) -> int:
@@ -206,4 +207,37 @@ class GRU(Recurrent):
         rng: Any = None,
     ) -> None:
         sizes = input_size, hidden_size, num_layers
-        self._build("gru_after", *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+        _build(self, "gru_after", *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+
+
+def _build(
+    model: Recurrent,
+    cell: str,
+    input_size: Any,
+    hidden_size: Any,
+    num_layers: Any,
+    bias: Any,
+    batch_first: Any,
+    dropout: Any,
+    bidirectional: Any,
+    proj_size: Any,
+    dtype: Any,
+    rng: Any,
+) -> None:
+    """Check what a constructor was given, and let the model begin."""
+    function = type(model).__name__
+    units = _check.whole_number(function, "hidden_size", hidden_size, least=1)
+    plan = Plan(
+        cell,
+        _check.whole_number(function, "input_size", input_size, least=0),
+        units,
+        _check.floating(function, dtype),
+        _check.flag(function, "bias", bias),
+        _check.whole_number(function, "num_layers", num_layers, least=1),
+        2 if _check.flag(function, "bidirectional", bidirectional) else 1,
+        _check.projection(function, proj_size, units),
+    )
+    model.batch_first = _check.flag(function, "batch_first", batch_first)
+    model.dropout = _check.probability(function, "dropout", dropout)
+    _check.between_layers(model.dropout, plan.num_layers)
+    model._begin(plan, rng)

@@ -56,6 +56,13 @@ class Recurrent(Module):
         those of the sequence alone. A ragged batch takes time in proportion to the sum of its lengths. Dropout has no
         part in this. float16 is computed in float32, integers and bools in float64, as everywhere in cyrnn: a float32
         model refuses float64 and integers.
+
+        Examples
+        --------
+        >>> lstm = cyrnn.nn.LSTM(3, 5, rng=0)
+        >>> output, (h_n, c_n) = lstm(np.ones((7, 2, 3), np.float32), lengths=[7, 4])
+        >>> np.array_equal(h_n[0, 1], output[3, 1]), output[4:, 1].any()
+        (True, np.False_)
         """
         batch, x, initial = self._enter(type(self).__name__, input, hx, lengths)
         run = stack.run(self._sublayers, x, initial, batch, keep=return_gates)
@@ -97,6 +104,14 @@ class Recurrent(Module):
         Notes
         -----
         Step after step gives the very bits of a call with the whole sequence.
+
+        Examples
+        --------
+        >>> lstm, state = cyrnn.nn.LSTM(3, 5, num_layers=2, rng=0), None
+        >>> for frame in np.ones((7, 3), np.float32):
+        ...     output, state = lstm.step(frame, state)
+        >>> output.shape, state[0].shape
+        ((5,), (2, 5))
         """
         function, plan = f"{type(self).__name__}.step", self._plan
         _check.one_direction(function, plan.directions)
@@ -135,6 +150,12 @@ class Recurrent(Module):
         ------
         ValueError, TypeError
             As a call does.
+
+        Examples
+        --------
+        >>> lstm = cyrnn.nn.LSTM(3, 5, num_layers=2, dropout=0.1, rng=0)
+        >>> lstm.forward(np.ones((7, 2, 3), np.float32), dropout_rng=np.random.default_rng(1))[2]
+        <tape of a model lstm, 3 -> 5: L = 7, N = 2>
         """
         function, plan, sublayers = f"{type(self).__name__}.forward", self._plan, self._sublayers
         batch, x, initial = self._enter(function, input, hx, lengths)
@@ -174,6 +195,14 @@ class Recurrent(Module):
         -----
         The gradients of input and hx have the bits of the sequence alone, as results do. Those of the weights are sums
         over steps and batch in a fixed order, which depends on the order of the batch.
+
+        Examples
+        --------
+        >>> lstm = cyrnn.nn.LSTM(3, 5, rng=0)
+        >>> output, state, tape = lstm.forward(np.ones((7, 2, 3), np.float32))
+        >>> gradients = lstm.backward(tape, np.ones_like(output))
+        >>> gradients.input.shape, gradients.weights["weight_ih_l0"].shape
+        ((7, 2, 3), (20, 3))
         """
         function, plan = f"{type(self).__name__}.backward", self._plan
         _check.kept_by(function, tape, Tape, plan)
@@ -181,8 +210,9 @@ class Recurrent(Module):
         dy = np.zeros((batch.T, batch.m, D * plan.output_size), plan.dtype)
         if d_output is not None:
             given = _check.array(function, "d_output", d_output, plan.dtype)
-            wanted = batch.given(dy).shape
-            _check.shape(function, "d_output", given, batch.axes("D * H_out"), wanted, "the shape of output")
+            if given.shape != batch.given(dy).shape:
+                axes = batch.axes("D * H_out")
+                _check.wrong_shape(function, "d_output", given, axes, batch.given(dy).shape, "the shape of output")
             dy = batch.rows(given)
         states = self._states(function, "d_state", d_state, batch, "input of forward")
         last = [_zeros(plan, k, batch) if given is None else given for k, given in enumerate(states)]
@@ -196,38 +226,6 @@ class Recurrent(Module):
     @property
     def bidirectional(self) -> bool:
         return self._plan.directions == 2
-
-    def _build(
-        self,
-        cell: str,
-        input_size: Any,
-        hidden_size: Any,
-        num_layers: Any,
-        bias: Any,
-        batch_first: Any,
-        dropout: Any,
-        bidirectional: Any,
-        proj_size: Any,
-        dtype: Any,
-        rng: Any,
-    ) -> None:
-        """Check what a constructor was given, and begin."""
-        function = type(self).__name__
-        self.batch_first = _check.flag(function, "batch_first", batch_first)
-        self.dropout = _check.probability(function, "dropout", dropout)
-        units = _check.whole_number(function, "hidden_size", hidden_size, least=1)
-        plan = Plan(
-            cell,
-            _check.whole_number(function, "input_size", input_size, least=0),
-            units,
-            _check.floating(function, dtype),
-            _check.flag(function, "bias", bias),
-            _check.whole_number(function, "num_layers", num_layers, least=1),
-            2 if _check.flag(function, "bidirectional", bidirectional) else 1,
-            _check.projection(function, proj_size, units),
-        )
-        _check.between_layers(self.dropout, plan.num_layers)
-        self._begin(plan, rng)
 
     def _enter(self, function: str, input: Any, hx: Any, lengths: Any) -> tuple[Batch, Array, list[Array | None]]:
         """Check what a pass is called with; return its batch, x (T, m, n_x) and the initial states."""
@@ -243,17 +241,19 @@ class Recurrent(Module):
     def _states(self, function: str, argument: str, value: Any, batch: Batch, source: str) -> list[Array | None]:
         """Check states of all sublayers, or gradients of them; return them as they are run, None for zeros."""
         plan = self._plan
+        if value is None:
+            return [None] * len(plan.state_sizes)
         found: list[Array | None] = []
-        axes = ("D * num_layers", *["N"] * batch.batched)
-        columns = (batch.m,) * batch.batched
-        why = f"N = {batch.m} from {source}" if batch.batched else f"{source} has no axis of a batch"
+        leading = (plan.sublayers, batch.m) if batch.batched else (plan.sublayers,)
         parts = _check.states(function, argument, value, len(plan.state_sizes))
-        for (name, given), size, last in zip(parts, plan.state_sizes, ("H_out", "hidden_size"), strict=False):
-            if given is None and (value is None or argument == "d_state"):
+        for (name, given), size in zip(parts, plan.state_sizes, strict=True):
+            if given is None and argument == "d_state":
                 found.append(None)
                 continue
             array = _check.array(function, name, given, plan.dtype)
-            _check.shape(function, name, array, (*axes, last), (plan.sublayers, *columns, size), why)
+            if array.shape != (*leading, size):
+                last = "H_out" if not found else "hidden_size"
+                _check.wrong_state(function, name, array, ("D * num_layers",), last, (*leading, size), source)
             found.append(batch.columns(array))
         return found
 

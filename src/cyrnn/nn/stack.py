@@ -43,8 +43,9 @@ def run(
     noise: Sequence[Array] = (),
 ) -> Run:
     """Run x (T, m, n_x) through all sublayers. `noise`: what the output of each layer but the last is multiplied by."""
-    D = sublayers[0].plan.directions
-    finals, traces = [], []
+    plan = sublayers[0].plan
+    D, traces = plan.directions, []
+    states = tuple(np.empty((len(sublayers), batch.m, size), plan.dtype) for size in plan.state_sizes)
     for first in range(0, len(sublayers), D):
         if first and noise:
             x = noisy(x, noise[first // D - 1])
@@ -53,21 +54,23 @@ def run(
             start = [None if state is None else state[first + way] for state in initial]
             trace = sublayer.run(batch.flip(x) if way else x, start, gates=keep, active=batch.active)
             outputs.append(batch.flip(trace.hidden[1:]) if way else trace.hidden[1:])
-            finals.append([batch.last(state) for state in trace.states])
+            for final, state in zip(states, trace.states, strict=True):
+                final[first + way] = batch.last(state)
             if keep:
                 traces.append(trace)
         x = outputs[0] if D == 1 else np.concatenate(outputs, axis=2)
-    return Run(x, tuple(np.stack(column) for column in zip(*finals, strict=True)), traces)
+    return Run(x, states, traces)
 
 
 def step(sublayers: Sequence[Sublayer], x: Array, states: Sequence[Array]) -> tuple[Array, tuple[Array, ...]]:
     """Return the output for x (m, n_x) and the states after one step from `states`, through layers of one direction."""
-    following = []
-    for sublayer, before in zip(sublayers, zip(*states, strict=True), strict=True):
-        after = sublayer.step(x, before)
-        following.append(after)
+    following = tuple(np.empty(state.shape, state.dtype) for state in states)
+    for k, sublayer in enumerate(sublayers):
+        after = sublayer.step(x, [state[k] for state in states])
+        for new, state in zip(following, after, strict=True):
+            new[k] = state
         x = after[0]
-    return x.copy(), tuple(np.stack(column) for column in zip(*following, strict=True))
+    return x, following
 
 
 class Gradients(NamedTuple):
