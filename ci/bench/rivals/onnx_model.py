@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..work import Array, Case
+from ..work import NN, Array, Case
 
 OPSET = 17  # the newest that both rivals know; LSTM, GRU and RNN have not changed in it since 14
 IR = 8
@@ -19,6 +19,11 @@ def outputs(case: Case) -> dict[str, tuple[int, ...]]:
     """Everything that `build` can give, and its shape: Y of the last layer; Y_h0, Y_c0 and so on of each layer."""
     state = (case.directions, case.m, case.n_a)
     return {"Y": (case.T_x, *state)} | dict.fromkeys(states_out(case), state)
+
+
+def wanted(case: Case) -> tuple[str, ...]:
+    """The outputs that a whole sequence is run for: Y; in the kinds of nn the last states, too."""
+    return tuple(outputs(case)) if case.kind in NN else ("Y",)
 
 
 def states_out(case: Case) -> tuple[str, ...]:
@@ -40,8 +45,8 @@ def inputs(case: Case) -> dict[str, Array]:
     return feed if case.lengths is None else feed | {"n": case.lengths.astype(np.int32)}
 
 
-def build(case: Case, wanted: tuple[str, ...]) -> bytes:
-    """Return the serialised model with the outputs that are wanted. ONNX stacks no layers: an operator for each."""
+def build(case: Case, out: tuple[str, ...]) -> bytes:
+    """Return the serialised model with these outputs. ONNX stacks no layers: an operator for each."""
     nodes: list[Any] = []
     constants: dict[str, Array] = {"flat": np.array([0, 0, -1])}
     D, x = case.directions, "X"
@@ -52,7 +57,7 @@ def build(case: Case, wanted: tuple[str, ...]) -> bytes:
         takes += [f"{letter}{layer}" for letter in _letters(case)]
         last = layer == case.layers - 1
         gives = ["Y" if last else f"Y{layer}", *(f"Y_{letter}{layer}" for letter in _letters(case))]
-        gives = [name if name in wanted or (name == gives[0] and not last) else "" for name in gives]
+        gives = [name if name in out or (name == gives[0] and not last) else "" for name in gives]
         way = "bidirectional" if D == 2 else "forward"
         nodes.append(
             helper.make_node(case.cell.upper(), takes, gives, hidden_size=case.n_a, direction=way, **form)
@@ -61,7 +66,7 @@ def build(case: Case, wanted: tuple[str, ...]) -> bytes:
             nodes.append(helper.make_node("Transpose", [gives[0]], [f"turned{layer}"], perm=[0, 2, 1, 3]))
             x = f"X{layer + 1}"
             nodes.append(helper.make_node("Reshape", [f"turned{layer}", "flat"], [x]))
-    return _serialised(case, nodes, constants, wanted)
+    return _serialised(case, nodes, constants, out)
 
 
 def _weights(case: Case, layer: int) -> dict[str, Array]:
@@ -72,7 +77,7 @@ def _weights(case: Case, layer: int) -> dict[str, Array]:
     return {f"W{layer}": W, f"R{layer}": R, f"B{layer}": np.concatenate([b, b_a], axis=1)}
 
 
-def _serialised(case: Case, nodes: list[Any], constants: dict[str, Array], wanted: tuple[str, ...]) -> bytes:
+def _serialised(case: Case, nodes: list[Any], constants: dict[str, Array], out: tuple[str, ...]) -> bytes:
     real = TensorProto.FLOAT if case.dtype == "f32" else TensorProto.DOUBLE
     kinds = {"n": TensorProto.INT32}
     used = {name for node in nodes for name in node.input}
@@ -83,7 +88,7 @@ def _serialised(case: Case, nodes: list[Any], constants: dict[str, Array], wante
             helper.make_tensor_value_info(name, kinds.get(name, real), array.shape)
             for name, array in inputs(case).items()
         ],
-        [helper.make_tensor_value_info(name, real, outputs(case)[name]) for name in wanted],
+        [helper.make_tensor_value_info(name, real, outputs(case)[name]) for name in out],
         [
             numpy_helper.from_array(np.ascontiguousarray(array), name)
             for name, array in constants.items()

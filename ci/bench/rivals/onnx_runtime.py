@@ -32,19 +32,15 @@ def _offers(case: Case) -> bool:
 
 
 def hidden(case: Case) -> list[Way]:
-    return _whole(case, ("Y",)) if _offers(case) else []
+    return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
 
 
-def stack(case: Case) -> list[Way]:
-    return _whole(case, tuple(onnx_model.outputs(case))) if _offers(case) else []
-
-
-both_ways = ragged = stack
+stack = both_ways = ragged = hidden
 
 
 def call(case: Case) -> list[Way]:
     """All that nn returns; and the states alone, one of which is the output."""
-    return stack(case) + (_whole(case, onnx_model.states_out(case), "states, ") if _offers(case) else [])
+    return hidden(case) + (_whole(case, onnx_model.states_out(case), "states, ") if _offers(case) else [])
 
 
 def _whole(case: Case, wanted: tuple[str, ...], name: str = "") -> list[Way]:

@@ -26,41 +26,51 @@ def version() -> str:
     return str(ov.__version__).split("-")[0]
 
 
-def _compile(case: Case, outputs: tuple[str, ...]) -> Any:
-    return _core.compile_model(_core.read_model(onnx_model.build(case, outputs)), "CPU", _CONFIG)
+def _compile(case: Case, wanted: tuple[str, ...]) -> Any:
+    return _core.compile_model(_core.read_model(onnx_model.build(case, wanted)), "CPU", _CONFIG)
+
+
+def _offers(case: Case) -> bool:
+    """Its CPU plugin computes float64 models in float32."""
+    return case.dtype == "f32"
 
 
 def hidden(case: Case) -> list[Way]:
-    if case.dtype != "f32":
-        return []  # its CPU plugin computes float64 models in float32
-    compiled, feed = _compile(case, ("Y",)), onnx_model.inputs(case)
+    return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
+
+
+call = stack = both_ways = ragged = hidden
+
+
+def _whole(case: Case, wanted: tuple[str, ...]) -> list[Way]:
+    compiled, feed = _compile(case, wanted), onnx_model.inputs(case)
     given, bound = compiled.create_infer_request(), compiled.create_infer_request()
     for name, array in feed.items():
         bound.set_tensor(name, ov.Tensor(array, shared_memory=True))
-    output = bound.get_output_tensor(0)
+    outputs = [bound.get_output_tensor(index) for index in range(len(wanted))]
 
-    def read(result: Any) -> dict[str, Array]:
-        return {"a": np.asarray(result).reshape(case.T_x, case.m, case.n_a).transpose(2, 1, 0)}
+    def read(arrays: list[Array]) -> dict[str, Array]:
+        return onnx_model.named(case, wanted, arrays)
 
     return [
         Way(
             "openvino",
             "infer",
             lambda: given.infer(feed, share_inputs=True, share_outputs=True),
-            lambda result: read(result[compiled.output(0)]),
+            lambda result: read([np.asarray(result[index]) for index in range(len(wanted))]),
         ),
         Way(
             "openvino",
             "bound",
             lambda: bound.infer(share_outputs=True),
-            lambda _, keep=feed: read(output.data),
+            lambda _, keep=feed: read([output.data for output in outputs]),
         ),
     ]
 
 
 def stream(case: Case) -> list[Way]:
     """Two requests, each reading the state that the other writes: no copy between steps."""
-    if case.dtype != "f32":
+    if not _offers(case):
         return []
     outputs = onnx_model.states_out(case)
     compiled, feed = _compile(case, outputs), onnx_model.inputs(case)
@@ -87,6 +97,9 @@ def stream(case: Case) -> list[Way]:
         return banks[turn]
 
     def read(bank: list[Array], keep: Array = inlet) -> dict[str, Array]:
-        return {name: state.reshape(-1, 1).copy() for name, state in zip("ac", bank, strict=False)}
+        return onnx_model.named(case, outputs, bank)
 
     return [Way("openvino", "bound", call, read)]
+
+
+steps = stream
