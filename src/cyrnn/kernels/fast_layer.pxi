@@ -9,12 +9,12 @@ cdef class Layer:
 
     cdef Fast fast
     cdef object panels
-    cdef bint cell, batch_first
+    cdef bint cell
 
-    def __init__(self, Fast fast, panels, bint cell, bint batch_first):
-        self.fast, self.panels, self.cell, self.batch_first = fast, panels, cell, batch_first
+    def __init__(self, Fast fast, panels, bint cell):
+        self.fast, self.panels, self.cell = fast, panels, cell
 
-    def __call__(self, x, hx):
+    def __call__(self, x, hx, bint batch_first):
         # (output, last states) of a layer, the next states of a cell: an array, or a tuple of two
         cdef Job job
         cdef Run* run = &job.run
@@ -26,7 +26,7 @@ cdef class Layer:
         cdef cnp.ndarray output = None, last
         cdef const char* first = NULL
         cdef tuple states
-        if not take_rows_of(self, &job, x) or not sizes_fit(self.fast, &job):
+        if not take_rows_of(self, &job, x, batch_first) or not sizes_fit(self.fast, &job):
             return None
         nd = cnp.PyArray_NDIM(<cnp.ndarray> x)
         size = run.m * run.n_a * job.item
@@ -67,7 +67,7 @@ cdef class Layer:
         last_states = states if self.fast.states > 1 else states[0]
         if output is None:
             return last_states
-        if nd == 3 and self.batch_first:
+        if nd == 3 and batch_first:
             output = cnp.PyArray_SwapAxes(output, 0, 1)
         return output, last_states
 
@@ -80,7 +80,7 @@ cdef inline void sizes_of(Layer layer, const Run* run, int nd, Py_ssize_t T, cnp
     dims[nd - 1] = run.n_a
 
 
-cdef bint take_rows_of(Layer layer, Job* job, object given) except -1:
+cdef bint take_rows_of(Layer layer, Job* job, object given, bint batch_first) except -1:
     """Take x."""
     cdef Run* run = &job.run
     cdef cnp.ndarray x
@@ -96,7 +96,7 @@ cdef bint take_rows_of(Layer layer, Job* job, object given) except -1:
         time, batch = -1, 0 if nd == 2 else -1
     elif nd == 2:
         batch = -1
-    elif layer.batch_first:
+    elif batch_first:
         time, batch = 1, 0
     if time >= 0:
         run.T, run.x_t = cnp.PyArray_DIM(x, time), cnp.PyArray_STRIDE(x, time) // job.item

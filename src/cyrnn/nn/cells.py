@@ -39,6 +39,10 @@ class SingleCell(Module):
         -----
         Step after step has the very bits of a layer with the same weights on the whole sequence.
         """
+        sublayer = self._sublayers[0]
+        found = sublayer.quick(input, hx, False)
+        if found is not None:
+            return found
         function, plan = type(self).__name__, self._plan
         x = _check.array(function, "input", input, plan.dtype)
         batched = _check.features(function, "input", x, "N", plan.input_size)
@@ -51,7 +55,7 @@ class SingleCell(Module):
                 if state.shape != wanted:
                     _check.wrong_state(function, name, state, (), "hidden_size", wanted, "input")
             states.append(state)
-        following = tuple(self._sublayers[0].step(x if batched else x[None], states))
+        following = tuple(sublayer.step(x if batched else x[None], states))
         given = following if batched else tuple(state[0] for state in following)
         return given if len(given) > 1 else given[0]
 

@@ -22,6 +22,7 @@ class ProjectedSublayer(Sublayer):
 
     def __init__(self, plan: Plan, weights: Mapping[str, Array], sublayer: int) -> None:
         super().__init__(plan, weights, sublayer)
+        self.quick = lambda *_: None
         self.W_hr = weights[f"weight_hr{self.suffix}"].copy()  # (H_out, n_a)
         face, (H_out, n_a) = self.panels.face, self.W_hr.shape
         self._project = on_cache_line(face.packed_size(H_out, n_a, 1), plan.dtype)
@@ -94,7 +95,7 @@ class ProjectedSublayer(Sublayer):
     def _times(self, panels: Array, rows: Array, out: Array) -> None:
         """Write the rows (m, k) times the transposed of a packed matrix (n, k) into out (m, n)."""
         if rows.size and out.size:
-            self.panels.face.multiply(np.ascontiguousarray(rows), panels, out)
+            self.panels.face.multiply(rows, panels, None, out)
 
 
 def added(left: Array, right: Array) -> Array:

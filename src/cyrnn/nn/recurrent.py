@@ -64,8 +64,13 @@ class Recurrent(Module):
         >>> np.array_equal(h_n[0, 1], output[3, 1]), output[4:, 1].any()
         (True, np.False_)
         """
+        sublayers = self._sublayers
+        if lengths is None and not return_gates:
+            found = stack.quickly(sublayers, input, hx, self.batch_first)
+            if found is not None:
+                return found
         batch, x, initial = self._enter(type(self).__name__, input, hx, lengths)
-        run = stack.run(self._sublayers, x, initial, batch, keep=return_gates)
+        run = stack.run(sublayers, x, initial, batch, keep=return_gates)
         output, state = batch.given(run.output), self._leave(batch, run.states)
         if not return_gates:
             return output, state
@@ -113,6 +118,11 @@ class Recurrent(Module):
         >>> output.shape, state[0].shape
         ((5,), (2, 5))
         """
+        sublayers = self._sublayers
+        if reset is None and type(x_t) is np.ndarray:
+            found = stack.quickly(sublayers, x_t[None], state, False)
+            if found is not None:
+                return found[0][0], found[1]
         function, plan = f"{type(self).__name__}.step", self._plan
         _check.one_direction(function, plan.directions)
         x = _check.array(function, "x_t", x_t, plan.dtype)
@@ -123,7 +133,7 @@ class Recurrent(Module):
         if reset is not None:
             mask = _check.mask(function, "reset", reset, (batch.m,) if batched else ())
             before = [np.where(mask[..., None], plan.dtype.type(0), given) for given in before]
-        output, following = stack.step(self._sublayers, x if batched else x[None], before)
+        output, following = stack.step(sublayers, x if batched else x[None], before)
         return output if batched else output[0], self._leave(batch, following)
 
     def forward(

@@ -7,7 +7,7 @@ sequence from its end, and what it says is turned round again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,36 @@ def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Sublayer, ...]:
     """Return the sublayers of a model, in torch's order: layers, then directions."""
     kind = ProjectedSublayer if plan.proj_size else Sublayer
     return tuple(kind(plan, weights, sublayer) for sublayer in range(plan.sublayers))
+
+
+def quickly(sublayers: Sequence[Sublayer], x: Any, hx: Any, batch_first: bool) -> Any:
+    """Run layers of one direction in compiled code: what torch returns for plain arrays that fit; else None."""
+    if len(sublayers) == 1:
+        return sublayers[0].quick(x, hx, batch_first)
+    pair = len(sublayers[0].plan.state_sizes) > 1
+    if sublayers[0].plan.directions > 1 or not _cut(hx, len(sublayers), pair):
+        return None
+    finals = []
+    for k, sublayer in enumerate(sublayers):
+        start = None
+        if hx is not None:
+            start = (hx[0][k : k + 1], hx[1][k : k + 1]) if pair else hx[k : k + 1]
+        found = sublayer.quick(x, start, batch_first)
+        if found is None:
+            return None
+        x, final = found
+        finals.append(final)
+    if pair:
+        return x, tuple(np.concatenate(states) for states in zip(*finals, strict=True))
+    return x, np.concatenate(finals)
+
+
+def _cut(hx: Any, layers: int, pair: bool) -> bool:
+    """Whether states can be cut into those of each layer."""
+    if hx is None:
+        return True
+    states = hx if pair and type(hx) is tuple else () if pair else (hx,)
+    return len(states) == 1 + pair and all(type(state) is np.ndarray and len(state) == layers for state in states)
 
 
 class Run(NamedTuple):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import sequence
 from ..cells.spec import Array
 from ..packing import Panels
-from . import later
 from .weights import Plan, from_notebook, to_notebook
 
 
@@ -45,12 +44,15 @@ class Sublayer:
         self.features = plan.features(sublayer)
         self.arrays = to_notebook(plan, weights, self.suffix)
         self.panels = Panels(plan.cell, self.arrays, plan.dtype)
+        #: quick(x, hx, batch_first) is what torch's layer returns, or its cell where there are no layers, for plain
+        #: arrays that fit; else None
+        self.quick: Callable[[Any, Any, bool], Any] = self.panels.calls.layer(self.panels, not plan.numbered)
 
     def run(
         self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: Array | None = None
     ) -> Trace:
         """Run x (T, m, n_x) from the initial states (m, n), None for zeros; at step t the first active[t] columns."""
-        blocks = later.run_layer(self.panels, x, initial, gates=gates, active=active)
+        blocks = sequence.run_layer(self.panels, x, initial, gates=gates, active=active)
         return Trace(x, blocks.states[0], blocks.states, blocks.gates)
 
     def step(self, x: Array, states: Sequence[Array]) -> Sequence[Array]:
@@ -68,6 +70,6 @@ class Sublayer:
         before, after = trace.cells[:, :-1], trace.cells[:, 1:]
         gates = trace.gates if trace.gates.shape[1] else None
         past = sequence.Past(self.arrays, dh, np.stack(last), trace.x, before, after, gates)
-        found = later.backward(self.plan.cell, past, active)
+        found = sequence.backward(self.plan.cell, past, active)
         weights = from_notebook(self.plan, found.weights, self.suffix, self.features)
         return Past(found.x, list(found.initial), weights)

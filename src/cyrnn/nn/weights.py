@@ -8,7 +8,7 @@ candidate of the GRU, the cell has it apart, too: its key is that of the gate's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,8 +42,8 @@ class Plan:
 
     @property
     def gates(self) -> list[Gate]:
-        """The gates in torch's order."""
-        by_letter = {gate.name[0]: gate for gate in self.cell.gates}
+        """The gates in torch's order, each with both its halves, wherever the cell has them."""
+        by_letter = {gate.name[0]: replace(gate, W_a=gate.W_a or gate.W_x) for gate in self.cell.gates if gate.W_x}
         return [by_letter[letter] for letter in _ORDER[self.name]]
 
     @property
@@ -76,7 +76,7 @@ class Plan:
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight by its name, in torch's order."""
-        rows = len(self.cell.gates) * self.hidden_size
+        rows = len(self.gates) * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {}
         for sublayer, suffix in enumerate(self.suffixes):
             shapes[f"weight_ih{suffix}"] = (rows, self.features(sublayer))
@@ -104,7 +104,7 @@ def to_notebook(plan: Plan, weights: Mapping[str, Array], suffix: str) -> dict[s
 
     def by_gate(kind: str) -> Array:
         rows = weights[kind + suffix]
-        return rows.reshape(len(cell.gates), n_a, *rows.shape[1:])
+        return rows.reshape(len(plan.gates), n_a, *rows.shape[1:])
 
     W_x, W_a = by_gate("weight_ih"), by_gate("weight_hh")
     if plan.proj_size:
@@ -114,8 +114,8 @@ def to_notebook(plan: Plan, weights: Mapping[str, Array], suffix: str) -> dict[s
         b_x, b_a = by_gate("bias_ih"), by_gate("bias_hh")
     arrays = {cell.W_y: np.zeros((0, n_a), plan.dtype), cell.b_y: np.zeros((0, 1), plan.dtype)}
     for g, gate in enumerate(plan.gates):
-        if gate.W_x == gate.W_a:
-            arrays[gate.W_a] = np.concatenate((W_a[g], W_x[g]), axis=1)
+        if cell.stacked:
+            arrays[gate.W_x] = np.concatenate((W_a[g], W_x[g]), axis=1)
         else:
             arrays[gate.W_x], arrays[gate.W_a] = W_x[g], W_a[g]
         if (own := f"{gate.b}a") in cell.shapes:
@@ -131,7 +131,7 @@ def from_notebook(plan: Plan, gradients: Mapping[str, Array], suffix: str, featu
 
     Two biases that are added have the same gradient.
     """
-    pairs = [split_weights(gate, gradients, plan.hidden_size) for gate in plan.gates]
+    pairs = [split_weights(plan.cell, gate, gradients, plan.hidden_size) for gate in plan.gates]
     W_x, W_a = (np.concatenate(matrices) for matrices in zip(*pairs, strict=True))
     if plan.proj_size:
         W_x, W_a = W_x[:, :features].copy(), W_x[:, features:].copy()
