@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,6 +101,21 @@ def test_checked_of_a_wrong_result_says_what_is_wrong(change, dtype, reason):
     case = Case("hidden", "rnn", "f64", 3, 5, 2, 4)
     with pytest.raises(ValueError, match=reason):
         run.checked(wrong_way(case, change, dtype), case, truth.run(case))
+
+
+def test_wrong_way_beside_a_right_one_is_reported_and_has_no_time():
+    """A rival must not be slower than it is because its fastest way was kept out in silence."""
+    case = Case("hidden", "rnn", "f64", 3, 5, 2, 4)
+    ways = [wrong_way(case, 1e-3), wrong_way(case, 0)]
+    module = SimpleNamespace(version=lambda: "1", hidden=lambda _: ways)
+    good, out = run.entrants(case, {"wrong": module})
+    assert [way for way, _ in good] == ways[1:]
+    (row,) = out
+    assert "differs from the float64 result" in row["out"]
+    (_, timed) = run.timed(case, {"wrong": module}, 0)
+    text = table.render(HEAD, [row, timed])
+    assert f"{table.entry(timed)}" in text
+    assert "out: wrong" in text
 
 
 def test_load_of_a_missing_rival_reports_it(monkeypatch):

@@ -22,7 +22,7 @@ def checked(way: Way, case: Case, want: dict[str, Array]) -> float:
 
 
 def entrants(case: Case, modules: dict[str, ModuleType]) -> tuple[list[tuple[Way, float]], list[Row]]:
-    """Return the ways that are right, with their errors, and a row for each contestant without"""
+    """Return the ways that are right, with their errors, and a row for each contestant without, or with a wrong one."""
     want = truth.wanted(case)
     good: list[tuple[Way, float]] = []
     out: list[Row] = []
@@ -36,7 +36,7 @@ def entrants(case: Case, modules: dict[str, ModuleType]) -> tuple[list[tuple[Way
                 good.append((way, checked(way, case, want)))
             except ValueError as error:
                 reasons.append(f"{way.way}: {error}")
-        if not any(way.rival == name for way, _ in good):
+        if reasons:
             out.append(row(case, name, module) | {"threads": 1, "out": "; ".join(reasons)})
     return good, out
 

@@ -80,8 +80,7 @@ def run(case: Case) -> dict[str, Array]:
     for first in range(0, len(case.sublayers), D):
         outputs = []
         for way, layer in enumerate(case.sublayers[first : first + D]):
-            one = case if len(case.sublayers) == 1 else layer
-            steps = _steps(one, x[::-1] if way else x)
+            steps = _steps(layer, x[::-1] if way else x)
             a, c = (np.stack(rows) for rows in zip(*((step.a_next, step.c_next) for step in steps), strict=True))
             for name, rows in (("h_n", a), ("c_n", c)):
                 last[name].append(rows[lengths - 1, np.arange(case.m)])

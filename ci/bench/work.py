@@ -112,6 +112,8 @@ class Case:
     @cached_property
     def sublayers(self) -> list[Case]:
         """Each layer in each direction as a case of its own, in torch's order: layers, then directions."""
+        if self.layers * self.directions == 1:
+            return [self]
         below, D = self.directions * self.n_a, self.directions
         return [
             Case("hidden", self.cell, self.dtype, self.n_x if k < D else below, *self.shape[1:], k)

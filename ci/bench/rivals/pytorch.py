@@ -23,6 +23,8 @@ torch.set_num_threads(1)
 with contextlib.suppress(RuntimeError):  # may be set once only
     torch.set_num_interop_threads(1)
 
+#: a way's call and read
+Work = tuple[Callable[[], Any], Callable[[Any], dict[str, Array]]]
 LAYERS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
 CELLS = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn": torch.nn.RNNCell}
 
@@ -43,12 +45,10 @@ def _learning(onednn: bool) -> Iterator[None]:
         yield
 
 
-def modes(
-    rival: str, name: str, call: Callable[[], Any], read: Callable[[Any], dict[str, Array]], mode: Any = _mode
-) -> list[Way]:
-    """One call in both modes."""
+def modes(rival: str, name: str, make: Callable[[Case], Work], case: Case, mode: Any = _mode) -> list[Way]:
+    """A case's work in both modes, made anew for each: a stream has a state."""
     return [
-        Way(rival, ", ".join(filter(None, (name, word))), call, read, lambda onednn=onednn: mode(onednn))
+        Way(rival, ", ".join(filter(None, (name, word))), *make(case), lambda onednn=onednn: mode(onednn))
         for word, onednn in (("oneDNN", True), ("native", False))
     ]
 
@@ -89,36 +89,51 @@ def single_cell(case: Case) -> Any:
 
 
 def hidden(case: Case) -> list[Way]:
-    layer, state, x = _layer(case), states(case), tensor(case.x_rows)
-    return modes("torch", "", lambda: layer(x, state), lambda result: named(case, *result))
+    return modes("torch", "", _whole, case)
 
 
 call = stack = both_ways = hidden
 
 
-def ragged(case: Case) -> list[Way]:
-    layer, state, x, lengths = _layer(case), states(case), tensor(case.x_rows), torch.from_numpy(case.lengths)
+def _whole(case: Case) -> Work:
+    layer, state, x = _layer(case), states(case), tensor(case.x_rows)
+    return lambda: layer(x, state), lambda result: named(case, *result)
 
-    def packed() -> Any:
-        return pack_padded_sequence(x, lengths, enforce_sorted=False)
+
+def ragged(case: Case) -> list[Way]:
+    return modes("torch", "packed before", _packed_before, case) + modes("torch", "packed within", _packed_within, case)
+
+
+def _packed(case: Case) -> Work:
+    """Return what packs the case's x, and what reads a layer's result."""
+    x, lengths = tensor(case.x_rows), torch.from_numpy(case.lengths)
 
     def read(result: Any) -> dict[str, Array]:
         return named(case, pad_packed_sequence(result[0], total_length=case.T_x)[0], result[1])
 
+    return lambda: pack_padded_sequence(x, lengths, enforce_sorted=False), read
+
+
+def _packed_before(case: Case) -> Work:
+    layer, state, (pack, read) = _layer(case), states(case), _packed(case)
     with torch.inference_mode():
-        before = packed()
-    ways = modes("torch", "packed before", lambda: layer(before, state), read)
-    return ways + modes("torch", "packed within", lambda: layer(packed(), state), read)
+        packed = pack()
+    return lambda: layer(packed, state), read
+
+
+def _packed_within(case: Case) -> Work:
+    layer, state, (pack, read) = _layer(case), states(case), _packed(case)
+    return lambda: layer(pack(), state), read
 
 
 def stream(case: Case) -> list[Way]:
-    return _stream_cells(case) + _stream_layers(case)
+    return modes("torch", "cell", _stream_cells, case) + modes("torch", "layer", _stream_layers, case)
 
 
 steps = stream
 
 
-def _stream_cells(case: Case) -> list[Way]:
+def _stream_cells(case: Case) -> Work:
     """A single cell for each layer."""
     *below, top = (single_cell(layer) for layer in case.sublayers)
     lstm = case.cell == "lstm"
@@ -138,10 +153,10 @@ def _stream_cells(case: Case) -> list[Way]:
         state = tuple(map(torch.stack, zip(*each, strict=True))) if lstm else torch.stack(each)
         return named(case, None, state)
 
-    return modes("torch", "cell", call, read)
+    return call, read
 
 
-def _stream_layers(case: Case) -> list[Way]:
+def _stream_layers(case: Case) -> Work:
     layer, state = _layer(case), states(case)
     seen, renew = _inlet(case.x_rows)
 
@@ -151,7 +166,7 @@ def _stream_layers(case: Case) -> list[Way]:
         _, state = layer(seen, state)
         return state
 
-    return modes("torch", "layer", call, lambda state: named(case, None, state))
+    return call, lambda state: named(case, None, state)
 
 
 def _inlet(xt: Array) -> tuple[Any, Callable[[], Any]]:
@@ -162,6 +177,10 @@ def _inlet(xt: Array) -> tuple[Any, Callable[[], Any]]:
 
 
 def train(case: Case) -> list[Way]:
+    return modes("torch", "", _train, case, _learning)
+
+
+def _train(case: Case) -> Work:
     """Gradients of the input, the first hidden state, the weights and biases; c0 is zero and has none."""
     layer = _layer(case).train().requires_grad_(True)
     x, a0 = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, case.all_initial[0]))
@@ -176,4 +195,4 @@ def train(case: Case) -> list[Way]:
         dx, da0, *weights = (gradient.numpy() for gradient in found)
         return case.gradients(dx, da0[0], *weights, torch_form.ORDERS)
 
-    return modes("torch", "", call, read, _learning)
+    return call, read

@@ -10,5 +10,9 @@ version = pytorch.version
 
 
 def call(case: Case) -> list[Way]:
+    return pytorch.modes("torch_cell", "", _call, case)
+
+
+def _call(case: Case) -> pytorch.Work:
     cell, xt, state = pytorch.single_cell(case), pytorch.tensor(case.x_rows[0]), pytorch.states(case, layers=False)
-    return pytorch.modes("torch_cell", "", lambda: cell(xt, state), lambda state: pytorch.named(case, None, state))
+    return lambda: cell(xt, state), lambda state: pytorch.named(case, None, state)
