@@ -93,7 +93,7 @@ def _columns(first: int, last: int, m: int, active: Active, t: int) -> slice:
 
 def _matrices(packed: Array, rows: int, k: int, there: list[bool]) -> list[Array]:
     """Return one matrix (rows, k) for each gate; of zeros for a half that is not there."""
-    given = iter(packed.reshape(-1, rows, k))
+    given = iter(packed.reshape(sum(there), rows, k))
     return [next(given) if have else np.zeros((rows, k), packed.dtype) for have in there]
 
 
