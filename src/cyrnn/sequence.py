@@ -167,11 +167,11 @@ class Past(NamedTuple):
     """What the way back needs of a run, time-major and of one dtype; S states, G' stored gates."""
 
     arrays: Mapping[str, Array]  # the parameters, of their own dtypes
-    da: Array  # (T, m, n_a): what arrives at the hidden state of each step
+    da: Array  # (T, m, n_a), unit stride along n_a: what arrives at the hidden state of each step
     last: Sequence[Array | None]  # one (m, n_a) for each state but the first: what arrives after the last step
     x: Array  # (T, m, n_x)
     previous: Array  # (S, T, m, n_a): states before each step, and
-    following: Array  # after it
+    following: Array  # after it, of the same strides
     gates: Array | None  # (T, G', m, n_a); None where the cell stores none
 
 
@@ -236,10 +236,8 @@ def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
 
 
 def _rows(block: Array, which: NDArray[np.bool]) -> Array:
-    """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), N of them."""
-    if which.all():
-        return block.reshape(which.size, block.shape[2])
-    return block[which]
+    """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), N of them, side by side."""
+    return np.ascontiguousarray(block.reshape(which.size, block.shape[2]) if which.all() else block[which])
 
 
 def _inner(cell: Cell, past: Past, face: Face) -> Array | None:

@@ -141,7 +141,8 @@ def backward(
                 d_gates, carried = stage.derivative((arriving, *start[1:, part]), before, after, stored)
                 begin = end - len(d_gates) * n_a
                 dz[t, part, begin:end] = np.concatenate(d_gates, axis=1)
-                start[1:, part] = carried
+                for row, value in zip(start[1:], carried, strict=True):
+                    row[part] = value
                 arriving = dz[t, part, begin : begin + W_aT.shape[1]] @ W_aT.T
                 end = begin
             given[part] = arriving
