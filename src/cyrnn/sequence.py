@@ -186,8 +186,9 @@ class Gradients(NamedTuple):
 def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
     """Return the gradients of everything that a run was given, from what arrives at its states.
 
-    Beside the results it takes memory for T m (G + 1) n_a elements, G being the number of gates. `active` as in
-    `run_layer`; `past.last` is what arrives after the last step in which a column took part.
+    Beside the results it takes memory for T m ((G + 1) n_a + n_x) elements, G being the number of gates, and where it
+    has to put rows side by side for those again. `active` as in `run_layer`; `past.last` is what arrives after the last
+    step in which a column took part.
     """
     T, m, n_a = past.da.shape
     G, n_x, dtype = len(cell.gates), past.x.shape[2], past.x.dtype
