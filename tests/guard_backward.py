@@ -49,7 +49,8 @@ def products(face, dtype) -> None:
         check(f"add_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(face, a, b, f), left, right)
         out = draw(n, units, dtype=dtype)
         check(f"add_outer to rows {sizes}", lambda *given: added(face.add_outer, *given), left, right, out, layout=wide)
-        check(f"add_rows {sizes}", lambda a, b: added(face.add_rows, a, b[0]), left, draw(1, n, dtype=dtype), layout=wide)
+        sums = draw(1, n, dtype=dtype)
+        check(f"add_rows {sizes}", lambda a, b: added(face.add_rows, a, b[0]), left, sums, layout=wide)
 
 
 def added(function, *arrays: np.ndarray) -> list:
@@ -101,7 +102,8 @@ def ragged_runs(face, dtype) -> None:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=2):
             problem, active = make(cell, dtype, **sizes, n_y=1), falling(sizes["m"], sizes["T_x"], i)
             da = draw(sizes["T_x"], sizes["m"], sizes["n_a"], dtype=dtype)
-            check(f"ragged {cell.name} {sizes} {active}", lambda *given, act=active: there_and_back(act, *given), problem, da)
+            name = f"ragged {cell.name} {sizes} {active}"
+            check(name, lambda *given, act=active: there_and_back(act, *given), problem, da)
 
 
 def there_and_back(active: list[int], problem: Problem, da) -> list:
@@ -109,7 +111,7 @@ def there_and_back(active: list[int], problem: Problem, da) -> list:
     cell, x, rows = problem.cell, problem.x.transpose(2, 1, 0), [value.T for value in problem.initial]
     panels = Panels(cell, problem.parameters, x.dtype)
     states, gates, _ = run_layer(panels, x, rows, gates=True, active=taking_part(active))
-    past = Past(problem.parameters, da, rows[1:], x, states[:, :-1], states[:, 1:], gates if gates.size else None)
+    past = Past(problem.parameters, da, rows, x, states[:, :-1], states[:, 1:], gates if gates.size else None)
     found = backward(cell, past, taking_part(active))
     return [states, gates, found.x, found.initial, *found.weights.values()]
 

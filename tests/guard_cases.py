@@ -120,13 +120,12 @@ def forward(face, dtype) -> None:
             problem = make(cell, dtype, **sizes)
             first = i % sizes["m"] if i % 3 == 0 else 0
             active = falling(sizes["m"], sizes["T_x"], i) if i % 5 < 2 else None
-            name = f"forward {cell.name} {sizes} from column {first}, {'with' if i % 2 else 'no'} gates, active {active}"
-            check(
-                name,
-                lambda p, f=first, g=i % 2, act=active: run_face(face, p, f, g, act),
-                problem,
-                layout=list(LAYOUTS)[i % 4],
-            )
+            name = f"forward {cell.name} {sizes} from {first}, {'with' if i % 2 else 'no'} gates, active {active}"
+
+            def call(p, gates=i % 2, first=first, active=active):
+                return run_face(face, p, first, gates, active)
+
+            check(name, call, problem, layout=list(LAYOUTS)[i % 4])
 
 
 def falling(m: int, T: int, seed: int) -> list[int]:

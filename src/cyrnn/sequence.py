@@ -168,7 +168,7 @@ class Past(NamedTuple):
 
     arrays: Mapping[str, Array]  # the parameters, of their own dtypes
     da: Array  # (T, m, n_a), unit stride along n_a: what arrives at the hidden state of each step
-    last: Sequence[Array | None]  # one (m, n_a) for each state but the first: what arrives after the last step
+    last: Sequence[Array | None]  # (m, n_a) each: what arrives at each state after the last step; [0] is not read
     x: Array  # (T, m, n_x)
     previous: Array  # (S, T, m, n_a): states before each step, and
     following: Array  # after it, of the same strides
@@ -194,7 +194,7 @@ def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
     G, n_x, dtype = len(cell.gates), past.x.shape[2], past.x.dtype
     dz = np.zeros((T, m, G * n_a), dtype)
     dx, start = np.zeros((T, m, n_x), dtype), np.zeros((1 + len(cell.carried), m, n_a), dtype)
-    for row, state in zip(start[1:], past.last, strict=False):
+    for row, state in zip(start[1:], past.last[1:], strict=False):
         row[...] = 0 if state is None else state
     weights = {key: np.zeros(past.arrays[key].shape, dtype) for key in gate_keys(cell)}
     if not dz.size:
@@ -237,7 +237,7 @@ def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
 
 
 def _rows(block: Array, which: NDArray[np.bool]) -> Array:
-    """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), N of them, side by side."""
+    """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), C-contiguous."""
     return np.ascontiguousarray(block.reshape(which.size, block.shape[2]) if which.all() else block[which])
 
 
@@ -245,14 +245,16 @@ def _inner(cell: Cell, past: Past, face: Face) -> Array | None:
     """Return room for what a first stage hands on, or z of the gate without an input half; (T, m, n_a) or None."""
     if not cell.again and len(cell.stages) == 1:
         return None
-    inner = np.zeros(past.da.shape, past.da.dtype)
-    for gate in cell.again:
-        rows = past.previous[0].reshape(-1, inner.shape[2])
-        _, W_a = split_weights(cell, gate, past.arrays, inner.shape[2])
-        panels, b = (joined([[matrix]], inner.dtype, face) for matrix in (W_a, past.arrays[gate.b]))
+    T, m, n_a = past.da.shape
+    out = np.zeros((T * m, n_a), past.da.dtype)
+    if cell.again:
+        (gate,) = cell.again
+        _, W_a = split_weights(cell, gate, past.arrays, n_a)
+        rows = past.previous[0].reshape(T * m, n_a)
+        panels, b = (joined([[cast(Array, matrix)]], out.dtype, face) for matrix in (W_a, past.arrays[gate.b]))
 
         def part(first: int, last: int) -> None:
-            face.multiply(rows[first:last], panels, b, inner.reshape(rows.shape)[first:last])
+            face.multiply(rows[first:last], panels, b, out[first:last])
 
-        threads.split(part, len(rows), inner.size * inner.shape[2])
-    return inner
+        threads.split(part, T * m, out.size * n_a)
+    return out.reshape(T, m, n_a)

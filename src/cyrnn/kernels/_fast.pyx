@@ -12,8 +12,8 @@ cimport numpy as cnp
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF
-from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.run cimport MOST_GATES, Back, GateWeights, Run, Table, real
 
@@ -238,6 +238,10 @@ cdef class Fast:
         in_parts(states_part, &job, 1, work_of(&job))
         return out
 
+    def layer(self, panels, bint cell, bint batch_first):
+        """Return these panels as a layer, or as a cell, that is called as torch.nn calls it."""
+        return Layer(self, panels, cell, batch_first)
+
     def backward(self, da, caches, dc):
         """Return the gradients for da (n_a, m, T), the caches of a sequence, and dc (n_a, m) or None; or None."""
         if type(caches) is not tuple or len(<tuple> caches) != 2 or type((<tuple> caches)[0]) is not list:
@@ -256,3 +260,4 @@ include "fast_views.pxi"
 include "fast_caches.pxi"
 include "fast_back.pxi"
 include "fast_elements.pxi"
+include "fast_layer.pxi"

@@ -40,6 +40,10 @@ class NoFast:
 
     sequence = hidden = advance = backward = backward_step = step
 
+    @classmethod
+    def layer(cls, *_: object) -> Callable[..., None]:
+        return cls.step
+
 
 class Kernels:
     """The entry points of one ISA, for each dtype (see face.pxi)."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cells import CELLS, Cell, activations
-from ..cells.spec import Array
+from ..cells.spec import Array, Arrays
 
 if TYPE_CHECKING:
     from . import Active
@@ -69,7 +69,9 @@ def forward(
         for t in range(T):
             part = _columns(first, last, m, active, t)
             previous = states[:, t, part]
-            following, values, hidden = (), (), previous[0]
+            following: Arrays = ()
+            values: Arrays = ()
+            hidden = previous[0]
             for stage in spec.stages:
                 done = len(values)
                 z = [
