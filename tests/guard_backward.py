@@ -31,7 +31,7 @@ def products(face, dtype) -> None:
     for i, sizes in sweep("n_a", "n_x", "m"):
         n, units, N = sizes.values()
         layout = list(LAYOUTS)[i % 4]
-        for gates in (1, 4):
+        for gates in (1, 2, 3, 4):
             W = [draw(n, units, dtype=dtype) for _ in range(gates)]
             check(f"pack_turned {gates} {sizes}", lambda *W: [packed_turned(face, *W)], *W, layout=layout)
 

@@ -108,7 +108,7 @@ def packed(face, *matrices: np.ndarray) -> np.ndarray:
 
 def pack(face, dtype) -> None:
     for i, sizes in sweep("n_a", "n_x"):
-        for gates in (1, 3, 4):
+        for gates in (1, 2, 3, 4):
             W = [draw(sizes["n_a"], sizes["n_x"], dtype=dtype) for _ in range(gates)]
             for layout in LAYOUTS if i % 4 == 0 else ("C", "F"):
                 check(f"pack {gates} {sizes}", lambda *W: [packed(face, *W)], *W, layout=layout)
