@@ -168,7 +168,7 @@ class Past(NamedTuple):
 
     arrays: Mapping[str, Array]  # the parameters, of their own dtypes
     da: Array  # (T, m, n_a), unit stride along n_a: what arrives at the hidden state of each step
-    last: Sequence[Array | None] | Array  # (m, n_a) each: what arrives at each state after the last step; [0] is not read
+    last: Sequence[Array | None] | Array  # (m, n_a) each: arriving after the last step; [0] is not read
     x: Array  # (T, m, n_x)
     previous: Array  # (S, T, m, n_a): states before each step, and
     following: Array  # after it, of the same strides
