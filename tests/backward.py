@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from problems import Problem, function_of, assert_same_bits, isa_in_use, run_cell, run_sequence
+from problems import Problem, assert_same_bits, function_of, isa_in_use, run_cell, run_sequence
 from tolerances import assert_gradients_close
 
 from cyrnn.cells import Cell

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from sentences import LSTM, REAL, RNN, of
+from sentences import GRU, GRU_AFTER, LSTM, REAL, RNN, of
 
 import cyrnn
 
 RNN_CACHES = cyrnn.rnn_forward(RNN.x, RNN.initial[0], RNN.parameters)[-1]
 LSTM_CACHES = cyrnn.lstm_forward(LSTM.x, LSTM.initial[0], LSTM.parameters, c0=LSTM.initial[1])[-1]
+GRU_CACHES = cyrnn.gru_forward(GRU.x, GRU.initial[0], GRU.parameters)[-1]
 DA = np.ones((5, 10, 4))
+GRU_CACHE = "(a_next, a_prev, zt, rt, cct, xt, parameters)"
 
 
 def caches_with(caches, t, place, value):
@@ -103,7 +105,29 @@ BACKWARD_SENTENCES = [
         {"cache": (*LSTM_CACHES[0][0][:9], cyrnn.pack(RNN.parameters))},
         KeyError,
     ),
+    (f"gru_backward: caches[0][0] has 4 entries, expected 7: {GRU_CACHE}", {"caches": RNN_CACHES}, ValueError),
+    (f"gru_cell_backward: cache has 10 entries, expected 7: {GRU_CACHE}", {"cache": LSTM_CACHES[0][0]}, ValueError),
+    (
+        'gru_cell_backward: parameters lacks "bca"; it has "Wz", "bz", "Wr", "br", "Wc", "bc", "Wy", "by"',
+        {"reset_after": True},
+        KeyError,
+    ),
+    (
+        "gru_backward: parameters is packed for the cell gru_after, expected one packed for gru",
+        {"caches": cyrnn.gru_forward(GRU.x, GRU.initial[0], cyrnn.pack(GRU_AFTER.parameters), reset_after=True)[-1]},
+        KeyError,
+    ),
+    (
+        "gru_backward: parameters is packed for the cell gru, expected one packed for gru_after",
+        {"caches": cyrnn.gru_forward(GRU.x, GRU.initial[0], cyrnn.pack(GRU.parameters))[-1], "reset_after": True},
+        KeyError,
+    ),
     # ---- gradients
+    (
+        "gru_backward: da has shape (5, 10, 5), expected (n_a, m, T) with T <= 4: caches[0] has 4 entries",
+        {"da": of((5, 10, 5))},
+        ValueError,
+    ),
     (
         "rnn_backward: da has shape (5, 10, 5), expected (n_a, m, T) with T <= 4: caches[0] has 4 entries",
         {"da": of((5, 10, 5))},

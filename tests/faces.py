@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from problems import COMPILED, EVERY_CELL, DTYPES, Problem
+from problems import COMPILED, DTYPES, EVERY_CELL, Problem
 
 from cyrnn.kernels import dispatch
-from cyrnn.packing import Panels
+from cyrnn.packing import Panels, split_weights, turned
 
 #: elements of nan before and after each output; a kernel that writes outside its arrays meets them
 GUARD = 64
@@ -82,3 +82,50 @@ def run(face, problem: Problem, *, gates: bool = True) -> Result:
     for output in (states, stored, y):
         output.assert_kept()
     return Result(states.array[:, 1:], stored.array, y.array.reshape(T, m, len(W_y)))
+
+
+class Back(NamedTuple):
+    dz: np.ndarray  # (T, m, G * n_a)
+    start: np.ndarray  # (1 + C, m, n_a)
+    inner: np.ndarray  # (T, m, n_a); of no elements where the cell has none
+
+
+def active_of(lengths, T: int) -> np.ndarray:
+    """How many columns take part in each of T steps, for sequences of falling lengths."""
+    return (np.asarray(lengths)[None] > np.arange(T)[:, None]).sum(axis=1, dtype=np.intp)
+
+
+def run_part(face, problem: Problem, states, gates, *part) -> None:
+    """The columns of `part`, (first, last, active), of a run; states[:, 0] are the initial ones."""
+    x = problem.x.transpose(2, 1, 0)
+    face.forward(problem.cell.name, x, *packed_gates(face, problem), states, gates, *part)
+
+
+def run_back(face, problem: Problem, da: np.ndarray, last: tuple, done: Result, *parts) -> Back:
+    """The way back of the run that left `done`, for da (T, m, n_a); in parts as (first, last, active)."""
+    cell, p, dtype = problem.cell, problem.parameters, da.dtype
+    T, m, n_a = da.shape
+    _, WaT = turned(cell, p, dtype, face)
+    dz = Guarded((T, m, len(cell.gates) * n_a), dtype)
+    start = Guarded((1 + len(cell.carried), m, n_a), dtype)
+    dz.array[...], start.array[...] = 0, 0
+    for row, value in zip(start.array[1:], last, strict=False):
+        row[...] = value.T
+    states = np.empty((len(cell.states), T + 1, m, n_a), dtype)
+    states[:, 0], states[:, 1:] = [value.T for value in problem.initial], done.states
+    previous, following = states[:, :-1], states[:, 1:]
+    inner = None
+    if cell.again or len(cell.stages) > 1:
+        inner = Guarded(da.shape, dtype)
+        inner.array[...] = 0
+    for gate in cell.again:
+        _, W_a = split_weights(cell, gate, p, n_a)
+        hidden = np.ascontiguousarray(previous[0]).reshape(T * m, n_a)
+        face.multiply(hidden, pack(face, [W_a]), pack(face, [p[gate.b]]), inner.array.reshape(T * m, n_a))
+    gates = done.gates if cell.stored_gates else None
+    room = None if inner is None else inner.array
+    for part in parts or [()]:
+        face.backward(cell.name, da, WaT, previous, following, gates, room, dz.array, start.array, *part)
+    for output in (dz, start, *(() if inner is None else (inner,))):
+        output.assert_kept()
+    return Back(dz.array, start.array, np.zeros(0, dtype) if inner is None else inner.array)

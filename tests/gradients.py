@@ -15,12 +15,16 @@ from oracle import Wide, sigma
 H = 1e-40
 
 
-def rnn(p, x, previous, arriving):
+def rnn(p, x, previous, arriving, relu=False):
     (a_prev,), (da_next,) = previous, arriving
-    a_next = np.tanh(p["Wax"] @ x + p["Waa"] @ a_prev + p["ba"])
-    dz = da_next * (1 - a_next**2)
+    z = p["Wax"] @ x + p["Waa"] @ a_prev + p["ba"]
+    dz = da_next * (z > 0) if relu else da_next * (1 - np.tanh(z) ** 2)
     weights = {"Wax": dz @ x.T, "Waa": dz @ a_prev.T, "ba": dz.sum(axis=1, keepdims=True)}
     return p["Wax"].T @ dz, (p["Waa"].T @ dz,), weights
+
+
+def rnn_relu(p, x, previous, arriving):
+    return rnn(p, x, previous, arriving, relu=True)
 
 
 def lstm(p, x, previous, arriving):
@@ -71,7 +75,7 @@ def gru_after(p, x, previous, arriving):
 
 
 #: cell name -> (p, x, states before, gradients of the states after) -> (dx, gradients of the states before, of weights)
-CHAIN = {"rnn": rnn, "lstm": lstm, "gru": gru, "gru_after": gru_after}
+CHAIN = {"rnn": rnn, "rnn_relu": rnn_relu, "lstm": lstm, "gru": gru, "gru_after": gru_after}
 
 
 def wide(problem) -> dict:

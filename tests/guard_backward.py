@@ -10,11 +10,12 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from guard_cases import LAYOUTS, check, draw, sweep, with_panels
-from problems import CELLS, DTYPES, Problem, isa_in_use, make, run_cell, run_sequence
+from guard_cases import LAYOUTS, check, draw, falling, packed, sweep, taking_part, with_panels
+from problems import CELLS, DTYPES, EVERY_CELL, Problem, function_of, isa_in_use, make, run_cell, run_sequence
 
-import cyrnn
 from cyrnn.kernels import dispatch
+from cyrnn.packing import Panels
+from cyrnn.sequence import Past, backward, run_layer
 
 
 def packed_turned(face, *matrices: np.ndarray) -> np.ndarray:
@@ -30,20 +31,32 @@ def products(face, dtype) -> None:
     for i, sizes in sweep("n_a", "n_x", "m"):
         n, units, N = sizes.values()
         layout = list(LAYOUTS)[i % 4]
-        for gates in (1, 4):
+        for gates in (1, 2, 3, 4):
             W = [draw(n, units, dtype=dtype) for _ in range(gates)]
             check(f"pack_turned {gates} {sizes}", lambda *W: [packed_turned(face, *W)], *W, layout=layout)
 
-        def multiply(rows, W):
+        def multiply(rows, W, b=None):
             out = np.empty((len(rows), W.shape[1]), rows.dtype)
-            face.multiply(rows, packed_turned(face, W), out)
+            face.multiply(rows, packed_turned(face, W), None if b is None else packed(face, b), out)
             return [out]
 
         left, right = draw(N, n, dtype=dtype), draw(N, units, dtype=dtype)
-        check(f"multiply {sizes}", multiply, left, draw(n, units, dtype=dtype))
+        W, b, wide = draw(n, units, dtype=dtype), draw(units, 1, dtype=dtype), ("C", "wide")[i % 2]
+        check(f"multiply {sizes}", multiply, left, W, layout=wide)
+        check(f"multiply and add b {sizes}", multiply, left, W, b, layout=wide)
         check(f"add_outer {sizes}", lambda a, b: outer_of_part(face, a, b, 0), left, right)
         first = i % n  # some units of wider rows, as threads share them
         check(f"add_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(face, a, b, f), left, right)
+        out = draw(n, units, dtype=dtype)
+        check(f"add_outer to rows {sizes}", lambda *given: added(face.add_outer, *given), left, right, out, layout=wide)
+        sums = draw(1, n, dtype=dtype)
+        check(f"add_rows {sizes}", lambda a, b: added(face.add_rows, a, b[0]), left, sums, layout=wide)
+
+
+def added(function, *arrays: np.ndarray) -> list:
+    """The last array, to which the function adds."""
+    function(*arrays)
+    return [arrays[-1]]
 
 
 def outer_of_part(face, left, right, first) -> list:
@@ -55,21 +68,52 @@ def outer_of_part(face, left, right, first) -> list:
 
 
 def time_loop(face, dtype) -> None:
-    for cell in CELLS:
+    for cell in EVERY_CELL:
         for i, sizes in sweep("n_a", "m", "T_x"):
             n, m, T = sizes.values()
-            S, G = len(cell.states), len(cell.gates)
-            kept = [draw(T, len(cell.stored_gates), m, n, dtype=dtype)] if cell.stored_gates else []
+            S, stored = len(cell.states), len(cell.stored_gates)
+            kept = [draw(T, stored, m, n, dtype=dtype)] if stored else []
             blocks = draw(S, T, m, n, dtype=dtype), np.tanh(draw(S, T, m, n, dtype=dtype)), *kept
-            W = draw(n, n, dtype=dtype)
+            first, active = i % m if i % 3 == 0 else 0, falling(m, T, i) if i % 5 < 2 else None
 
-            def call(da, W, previous, following, *kept, f=i % m if i % 3 == 0 else 0, name=cell.name, S=S, G=G):
-                dz, start = np.zeros((*da.shape[:2], G * da.shape[2]), da.dtype), np.zeros((S, *da.shape[1:]), da.dtype)
-                WaT = packed_turned(face, *[W] * G)
-                face.backward(name, da, WaT, previous, following, kept[0] if kept else None, dz, start, f)
-                return [dz, start]
+            def call(*given, cell=cell, first=first, active=active):
+                return back_face(face, cell, first, active, *given)
 
-            check(f"time loop {cell.name} {sizes}", call, draw(T, m, n, dtype=dtype), W, *blocks)
+            name = f"time loop {cell.name} {sizes} from column {first}, active {active}"
+            check(name, call, draw(T, m, n, dtype=dtype), draw(n, n, dtype=dtype), *blocks)
+
+
+def back_face(face, cell, first, active, da, W, previous, following, gates=None) -> list:
+    """All that the way back writes; W stands for the weights of every gate."""
+    T, m, n = da.shape
+    hidden = [sum(gate.W_a is not None for gate in stage.gates) for stage in cell.stages]
+    WaT = np.concatenate([packed_turned(face, *[W] * count) for count in hidden])
+    dz = np.zeros((T, m, len(cell.gates) * n), da.dtype)
+    start = np.zeros((1 + len(cell.carried), m, n), da.dtype)
+    inner = np.full(da.shape, 0.5, da.dtype) if cell.again or len(cell.stages) > 1 else None
+    states = previous, following, gates
+    face.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, taking_part(active))
+    return [dz, start] if inner is None else [dz, start, inner]
+
+
+def ragged_runs(face, dtype) -> None:
+    """`run_layer` and `backward` of batches of sequences of many lengths, by the arrays that these ask for."""
+    for cell in EVERY_CELL:
+        for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=2):
+            problem, active = make(cell, dtype, **sizes, n_y=1), falling(sizes["m"], sizes["T_x"], i)
+            da = draw(sizes["T_x"], sizes["m"], sizes["n_a"], dtype=dtype)
+            name = f"ragged {cell.name} {sizes} {active}"
+            check(name, lambda *given, act=active: there_and_back(act, *given), problem, da)
+
+
+def there_and_back(active: list[int], problem: Problem, da) -> list:
+    """Every array of both ways."""
+    cell, x, rows = problem.cell, problem.x.transpose(2, 1, 0), [value.T for value in problem.initial]
+    panels = Panels(cell, problem.parameters, x.dtype)
+    states, gates, _ = run_layer(panels, x, rows, gates=True, active=taking_part(active))
+    past = Past(problem.parameters, da, rows, x, states[:, :-1], states[:, 1:], gates if gates.size else None)
+    found = backward(cell, past, taking_part(active))
+    return [states, gates, found.x, found.initial, *found.weights.values()]
 
 
 def backward_calls(face, dtype) -> None:
@@ -86,13 +130,13 @@ def backward_calls(face, dtype) -> None:
             else:
                 entries = [value for cache in run_sequence(problem).caches[0] for value in cache[:-1]]
                 check(f"foreign {name}", lambda *a, p=problem: from_entries(p, *a), da, dc, *entries, layout=layout)
-            if i % 3 == 0:
+            if i % 3 < 2:
                 check(f"cell {name}", one_step_back, problem, da, dc, layout=layout)
 
 
 def back(cell, da, dc, steps) -> list:
     given = {"dc": dc} if len(cell.states) > 1 else {}
-    return list(getattr(cyrnn, f"{cell.name}_backward")(da, (steps, None), **given).values())
+    return list(function_of(cell, "backward")(da, (steps, None), **given).values())
 
 
 def from_own_caches(problem: Problem, da, dc) -> list:
@@ -110,10 +154,10 @@ def from_entries(problem: Problem, da, dc, *entries) -> list:
 def one_step_back(problem: Problem, da, dc) -> list:
     arriving = (da[:, :, 0], dc)[: len(problem.cell.states)]
     cache = run_cell(problem).cache
-    return list(getattr(cyrnn, f"{problem.cell.name}_cell_backward")(*arriving, cache).values())
+    return list(function_of(problem.cell, "cell_backward")(*arriving, cache).values())
 
 
-GROUPS = {function.__name__: function for function in (products, time_loop, backward_calls)}
+GROUPS = {function.__name__: function for function in (products, time_loop, backward_calls, ragged_runs)}
 
 if __name__ == "__main__":
     for dtype in DTYPES:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from guards import SIDES, guarded
-from problems import CELLS, DTYPES, Problem, isa_in_use, make, results, run_cell, run_sequence
+from problems import CELLS, DTYPES, EVERY_CELL, Problem, isa_in_use, make, results, run_cell, run_sequence
 
 import cyrnn
 from cyrnn.kernels import dispatch
+from cyrnn.packing import split_weights
 from cyrnn.sequence import hidden_states, step
 
 SIZES = range(1, 68)
@@ -107,33 +108,56 @@ def packed(face, *matrices: np.ndarray) -> np.ndarray:
 
 def pack(face, dtype) -> None:
     for i, sizes in sweep("n_a", "n_x"):
-        for gates in (1, 3, 4):
+        for gates in (1, 2, 3, 4):
             W = [draw(sizes["n_a"], sizes["n_x"], dtype=dtype) for _ in range(gates)]
             for layout in LAYOUTS if i % 4 == 0 else ("C", "F"):
                 check(f"pack {gates} {sizes}", lambda *W: [packed(face, *W)], *W, layout=layout)
 
 
 def forward(face, dtype) -> None:
-    for cell in CELLS:
+    for cell in EVERY_CELL:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x"):
             problem = make(cell, dtype, **sizes)
             first = i % sizes["m"] if i % 3 == 0 else 0
-            name = f"forward {cell.name} {sizes} from column {first}, {'with' if i % 2 else 'no'} gates"
-            check(name, lambda p, f=first, g=i % 2: run_face(face, p, f, g), problem, layout=list(LAYOUTS)[i % 4])
+            active = falling(sizes["m"], sizes["T_x"], i) if i % 5 < 2 else None
+            name = f"forward {cell.name} {sizes} from {first}, {'with' if i % 2 else 'no'} gates, active {active}"
+
+            def call(p, gates=i % 2, first=first, active=active):
+                return run_face(face, p, first, gates, active)
+
+            check(name, call, problem, layout=list(LAYOUTS)[i % 4])
 
 
-def run_face(face, problem: Problem, first: int, gates: int) -> list:
+def falling(m: int, T: int, seed: int) -> list[int]:
+    """How many of m columns take part in each of T steps."""
+    return sorted(np.random.RandomState(seed).randint(0, m + 1, T).tolist(), reverse=True)
+
+
+def taking_part(active: list[int] | None) -> np.ndarray | None:
+    return None if active is None else np.array(active, np.intp)
+
+
+def run_face(face, problem: Problem, first: int, gates: int, active: list[int] | None) -> list:
     """Pack, and run all steps of the columns from the first on; what is not run stays as it was."""
-    cell, p, x = problem.cell, problem.parameters, problem.x
+    cell, x = problem.cell, problem.x
     n_a, m = problem.initial[0].shape
-    W_a = [p[gate.W_a][:, :n_a] for gate in cell.gates]
-    W_x = [p[gate.W_x][:, p[gate.W_x].shape[1] - len(x) :] for gate in cell.gates]
-    weights = packed(face, *W_x), packed(face, *W_a), packed(face, *(p[gate.b] for gate in cell.gates))
     states = np.zeros((len(cell.states), x.shape[2] + 1, m, n_a), x.dtype)
     states[:, 0] = [value.T for value in problem.initial]
     kept = np.zeros((x.shape[2], len(cell.stored_gates), m, n_a), x.dtype) if gates and cell.stored_gates else None
-    face.forward(cell.name, x.transpose(2, 1, 0), *weights, states, kept, first)
+    weights = packed_stages(face, problem)
+    face.forward(cell.name, x.transpose(2, 1, 0), *weights, states, kept, first, -1, taking_part(active))
     return [states] if kept is None else [states, kept]
+
+
+def packed_stages(face, problem: Problem) -> list:
+    """Wx, Wa and b: of each stage, one after the other, in arrays as long as that."""
+    cell, p = problem.cell, problem.parameters
+    halves = ([], [], [])
+    for stage in cell.stages:
+        gates = [(*split_weights(cell, gate, p, len(problem.initial[0])), p[gate.b]) for gate in stage.gates]
+        for half, matrices in zip(halves, zip(*gates, strict=True), strict=True):
+            half.append(packed(face, *(W for W in matrices if W is not None)))
+    return [np.concatenate(half) for half in halves]
 
 
 def head(face, dtype) -> None:
@@ -145,56 +169,6 @@ def head(face, dtype) -> None:
             return filled(face.head, a, packed(face, Wy), packed(face, by), shape=(len(a), len(Wy)))
 
         check(f"head {sizes}", call, a, Wy, by)
-
-
-def products(face, dtype) -> None:
-    """What the way back is made of: its packing, its products, its sums."""
-    for i, sizes in sweep("m", "n_a", "n_x", each=3):
-        N, units, K = sizes.values()
-        rows, left, W = (draw(*shape, dtype=dtype) for shape in ((N, K), (N, units), (units, K)))
-        for gates in (1, 4):
-            layout = ("C", "F")[i % 2]
-            check(f"pack turned {gates} {W.T.shape}", lambda W, g=gates: [turned(face, *[W.T] * g)], W, layout=layout)
-        check(
-            f"multiply {sizes}", lambda r, W: filled(face.multiply, r, packed(face, W), shape=(len(r), len(W))), rows, W
-        )
-        layout = ("C", "wide")[i % 2]
-        check(f"add outer {sizes}", lambda *given: added(face.add_outer, *given), left, rows, W, layout=layout)
-        check(f"add rows {sizes}", lambda rows, out: added(face.add_rows, rows, out[0]), rows, W, layout=layout)
-
-
-def turned(face, *matrices: np.ndarray) -> np.ndarray:
-    n, units = matrices[0].shape
-    out = np.empty(face.packed_size(units, len(matrices) * n, 1), matrices[0].dtype)
-    for gate, W in enumerate(matrices):
-        face.pack_turned(W, gate, len(matrices), out)
-    return out
-
-
-def added(function, *arrays: np.ndarray) -> list:
-    """The last array, to which the function adds."""
-    function(*arrays)
-    return [arrays[-1]]
-
-
-def backward(face, dtype) -> None:
-    for cell in CELLS:
-        for i, sizes in sweep("n_a", "m", "T_x"):
-            n_a, m, T = sizes.values()
-            S, G, stored = len(cell.states), len(cell.gates), len(cell.stored_gates)
-            shapes = (T, m, n_a), (G, n_a, n_a), (S, T + 1, m, n_a), (T, stored, m, n_a)
-            first = i % m if i % 3 == 0 else 0
-            name = f"backward {cell.name} {sizes} from column {first}"
-            given = (draw(*shape, dtype=dtype) for shape in shapes)
-            check(name, lambda *given, c=cell.name, f=first: back_face(face, c, f, *given), *given)
-
-
-def back_face(face, cell: str, first: int, da, W, states, gates) -> list:
-    T, m, n_a = da.shape
-    dz, start = np.zeros((T, m, len(W) * n_a), da.dtype), np.zeros((len(states), m, n_a), da.dtype)
-    gates = gates if gates.shape[1] else None
-    face.backward(cell, da, turned(face, *W), states[:, :-1], states[:, 1:], gates, dz, start, first)
-    return [dz, start]
 
 
 # ---- the public functions ---------------------------------------------------------------------------------------
@@ -247,28 +221,6 @@ def hidden(problem: Problem) -> np.ndarray:
     return hidden_states(panels, problem.x.transpose(2, 1, 0), [value.T for value in problem.initial])
 
 
-def gradients(face, dtype) -> None:
-    """The backward functions, of a sequence and of a step."""
-    for cell in CELLS:
-        for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=2):
-            problem, name = make(cell, dtype, **sizes), f"gradients {cell.name} {sizes}"
-            da = draw(sizes["n_a"], sizes["m"], sizes["T_x"], dtype=dtype)
-            layout = list(LAYOUTS)[i % 4]
-            check(name, whole_back, problem, da, layout=layout)
-            check(f"{name} of a step", step_back, problem, da, layout=layout)
-
-
-def whole_back(problem: Problem, da: np.ndarray) -> list:
-    caches = run_sequence(problem).caches
-    others = {f"d{state}": da[:, :, -1] for state in problem.cell.states[1:]}
-    return list(getattr(cyrnn, f"{problem.cell.name}_backward")(da, caches, **others).values())
-
-
-def step_back(problem: Problem, da: np.ndarray) -> list:
-    arriving = [da[:, :, 0]] * len(problem.cell.states)
-    return list(getattr(cyrnn, f"{problem.cell.name}_cell_backward")(*arriving, run_cell(problem).cache).values())
-
-
 # ---- faults made on purpose: the guards at work -----------------------------------------------------------------
 
 
@@ -303,7 +255,7 @@ FAULTS = {
     "kernel-reads": lambda: short("exp", 0),
     "kernel-writes": lambda: short("exp", 1),
 }
-ALL = (activations, pack, forward, head, products, backward, cell_calls, sequence_calls, gradients)
+ALL = (activations, pack, forward, head, cell_calls, sequence_calls)
 GROUPS = {function.__name__: function for function in ALL}
 
 if __name__ == "__main__":

@@ -18,6 +18,10 @@ def rnn(p, x, a):
     return (np.tanh(p["Wax"] @ x + p["Waa"] @ a + p["ba"]),)
 
 
+def rnn_relu(p, x, a):
+    return (np.maximum(p["Wax"] @ x + p["Waa"] @ a + p["ba"], 0),)
+
+
 def lstm(p, x, a, c):
     s = np.concatenate([a, x])
     forget, update, output = (sigma(p[f"W{g}"] @ s + p[f"b{g}"]) for g in "fio")
@@ -42,6 +46,7 @@ def gru_after(p, x, a):
 #: cell name -> (step, head's matrix, head's bias)
 EQUATIONS = {
     "rnn": (rnn, "Wya", "by"),
+    "rnn_relu": (rnn_relu, "Wya", "by"),
     "lstm": (lstm, "Wy", "by"),
     "gru": (gru, "Wy", "by"),
     "gru_after": (gru_after, "Wy", "by"),

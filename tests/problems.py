@@ -18,8 +18,9 @@ import cyrnn.cells
 from cyrnn.cells import Cell
 from cyrnn.kernels import dispatch
 
-#: those that the notebook's functions run; `rnn_relu` has none, and is tested at the kernels' face
+#: those that the notebook's functions run
 CELLS = tuple(cell for cell in cyrnn.cells.CELLS.values() if cell.function)
+#: and those that have none, as `rnn_relu`: what is tested at the kernels' face, and through `sequence`
 EVERY_CELL = tuple(cyrnn.cells.CELLS.values())
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 ISAS = tuple(dispatch.available())
@@ -46,6 +47,7 @@ def name_of(value) -> str | None:
 
 
 each_cell = pytest.mark.parametrize("cell", CELLS, ids=name_of)
+every_cell = pytest.mark.parametrize("cell", EVERY_CELL, ids=name_of)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
 
 

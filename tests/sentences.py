@@ -9,7 +9,7 @@ from problems import CELLS, make
 
 import cyrnn
 
-RNN, LSTM = ({cell.name: make(cell, np.float64) for cell in CELLS}[name] for name in ("rnn", "lstm"))
+RNN, LSTM, GRU, GRU_AFTER = (make(cell, np.float64) for cell in CELLS)
 WEIGHTS = np.ones((2, 3))
 
 REAL = "expected float32 or float64 (float16, integers and bools are converted)"
@@ -26,6 +26,10 @@ def rnn_with(**changes):
 
 def lstm_with(**changes):
     return {"parameters": {**LSTM.parameters, **changes}}
+
+
+def gru_with(**changes):
+    return {"parameters": {**GRU.parameters, **changes}}
 
 
 def without(parameters, *keys):
@@ -171,6 +175,24 @@ SENTENCES = [
         lstm_with(Wf=of((5, 4))),
         ValueError,
     ),
+    (
+        "gru_cell_forward: a_prev has shape (4, 10), expected (n_a, m) = (5, 10): "
+        'n_a = 5 from parameters["Wz"], m = 10 from xt',
+        {"a_prev": of((4, 10))},
+        ValueError,
+    ),
+    (
+        'gru_forward: parameters["Wc"] has shape (5, 7), expected (n_a, n_a + n_x) = (5, 8): '
+        'n_a = 5 from parameters["Wz"], n_x = 3 from x',
+        gru_with(Wc=of((5, 7))),
+        ValueError,
+    ),
+    (
+        'gru_forward: parameters["bca"] has shape (5,), expected (n_a, 1) = (5, 1): '
+        'n_a = 5 from parameters["Wz"]',
+        {"reset_after": True, **gru_with(bca=of(5))},
+        ValueError,
+    ),
     # ---- keys
     (
         'rnn_forward: parameters lacks "Wax", "by"; it has "Waa", "Wya", "ba"',
@@ -197,15 +219,45 @@ SENTENCES = [
     ),
     (
         'pack: parameters lacks "Wax", "Waa", "Wya", "ba", "by" for rnn; '
-        '"Wf", "bf", "Wi", "bi", "Wc", "bc", "Wo", "bo", "Wy", "by" for lstm; it has no keys',
+        '"Wf", "bf", "Wi", "bi", "Wc", "bc", "Wo", "bo", "Wy", "by" for lstm; '
+        '"Wz", "bz", "Wr", "br", "Wc", "bc", "Wy", "by" for gru; '
+        '"Wz", "bz", "Wr", "br", "Wc", "bc", "bca", "Wy", "by" for gru_after; it has no keys',
         {"parameters": {}},
         KeyError,
+    ),
+    *(
+        (
+            f'{function}: parameters lacks "bca"; it has "Wz", "bz", "Wr", "br", "Wc", "bc", "Wy", "by"',
+            {"reset_after": True},
+            KeyError,
+        )
+        for function in ("gru_cell_forward", "gru_forward")
     ),
     # ---- pack
     (
         "pack: parameters has the keys of rnn and of lstm, expected those of one cell",
         {"parameters": RNN.parameters | LSTM.parameters},
         ValueError,
+    ),
+    (
+        "pack: parameters has the keys of lstm and of gru, expected those of one cell",
+        {"parameters": LSTM.parameters | GRU.parameters},
+        ValueError,
+    ),
+    (
+        "pack: parameters has the keys of lstm and of gru_after, expected those of one cell",
+        {"parameters": LSTM.parameters | GRU_AFTER.parameters},
+        ValueError,
+    ),
+    (
+        "gru_forward: parameters is packed for the cell gru_after, expected one packed for gru",
+        {"parameters": cyrnn.pack(GRU_AFTER.parameters)},
+        KeyError,
+    ),
+    (
+        "gru_cell_forward: parameters is packed for the cell gru, expected one packed for gru_after",
+        {"parameters": cyrnn.pack(GRU.parameters), "reset_after": True},
+        KeyError,
     ),
     ("pack: parameters is of type tuple, expected a dict or another mapping", {"parameters": ()}, TypeError),
     (f'pack: parameters["Wi"] has dtype complex128, {REAL}', lstm_with(Wi=of((5, 8), complex)), TypeError),

@@ -24,7 +24,7 @@ from test_hostile import EXPECTED, HUGE, each_hostile
 
 import cyrnn
 
-OTHER_CELL = {"rnn": "lstm", "lstm": "rnn"}
+OTHER_CELL = {"rnn": "lstm", "lstm": "rnn", "gru": "lstm", "gru_after": "rnn"}
 
 
 def with_entry(caches, t: int, place: int, value):
@@ -92,17 +92,17 @@ def test_wrong_size_of_any_axis_of_what_arrives_is_refused(cell):
     d, caches = arriving(problem), run_sequence(problem).caches
     for shape in wrong_shapes((5, 10, 4)):
         if shape != (5, 10, 3):  # fewer steps than the caches have is right
-            with pytest.raises(ValueError, match=rf"^{cell.name}_backward: .*\bda\b"):
+            with pytest.raises(ValueError, match=rf"^{cell.function}_backward: .*\bda\b"):
                 sequence_backward(cell)(np.ones(shape), caches)
     for shape in wrong_shapes((5, 10)):
         for state in cell.states[1:]:
-            said = rf"^{cell.name}_backward: d{state} has shape .*, expected \(n_a, m\) = \(5, 10\)"
+            said = rf"^{cell.function}_backward: d{state} has shape .*, expected \(n_a, m\) = \(5, 10\)"
             with pytest.raises(ValueError, match=said):
                 sequence_backward(cell)(d.da, caches, **{f"d{state}": np.ones(shape)})
         for place, state in enumerate(cell.states):
             arrived = [np.ones((5, 10)) for _ in cell.states]
             arrived[place] = np.ones(shape)
-            with pytest.raises(ValueError, match=rf"^{cell.name}_cell_backward: .*\bd{state}_next\b"):
+            with pytest.raises(ValueError, match=rf"^{cell.function}_cell_backward: .*\bd{state}_next\b"):
                 cell_backward(cell)(*arrived, caches[0][0])
 
 
@@ -115,9 +115,9 @@ def test_wrong_size_of_any_axis_of_any_entry_is_refused(cell):
         for place, name in enumerate(cell.cache[:-1]):
             for shape in wrong_shapes((3, 10) if name == "xt" else (5, 10)):
                 wrong = with_entry(caches, t, place, np.ones(shape))
-                with pytest.raises(ValueError, match=rf"^{cell.name}_backward: .* has shape .*, expected "):
+                with pytest.raises(ValueError, match=rf"^{cell.function}_backward: .* has shape .*, expected "):
                     from_caches(cell, wrong, d)
-                with pytest.raises(ValueError, match=rf"^{cell.name}_cell_backward: .* has shape .*, expected "):
+                with pytest.raises(ValueError, match=rf"^{cell.function}_cell_backward: .* has shape .*, expected "):
                     cell_backward(cell)(d.da[:, :, 0], *d.last, wrong[0][t])
 
 
@@ -126,9 +126,9 @@ def test_caches_of_another_cell_or_cut_short_are_refused(cell):
     problem = make(cell, np.float64)
     d, caches = arriving(problem), run_sequence(problem).caches
     other = run_sequence(make(cyrnn.cells.CELLS[OTHER_CELL[cell.name]], np.float64)).caches
-    with pytest.raises(ValueError, match=rf"^{cell.name}_backward: .* has \d+ entries, expected {len(cell.cache)}"):
+    with pytest.raises(ValueError, match=rf"^{cell.function}_backward: .* has \d+ entries, expected {len(cell.cache)}"):
         from_caches(cell, other, d)
-    with pytest.raises(ValueError, match=rf"^{cell.name}_backward: da has shape \(5, 10, 4\).* T <= 3"):
+    with pytest.raises(ValueError, match=rf"^{cell.function}_backward: da has shape \(5, 10, 4\).* T <= 3"):
         from_caches(cell, (caches[0][:3], problem.x), d)
     for length in range(len(cell.cache)):
         cut = [*caches[0][:2], caches[0][2][:length], caches[0][3]], problem.x

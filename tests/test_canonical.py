@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import (
     CANONICAL,
-    CELLS,
     COMPILED,
     DTYPES,
     assert_same_bits,
     each_cell,
     each_dtype,
+    every_cell,
     isa_in_use,
     make,
     results,
@@ -177,7 +177,7 @@ two_isas = pytest.mark.skipif(
 
 @two_isas
 @each_dtype
-@each_cell
+@every_cell
 @drawn
 @given(data=st.data())
 def test_isas_with_fma_give_the_same_bits(cell, dtype, data):
@@ -202,7 +202,7 @@ def test_isas_with_fma_give_the_same_activations(name, dtype):
 
 @pytest.mark.parametrize("isa", COMPILED)
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+@every_cell
 def test_face_columns_one_at_a_time_equal_the_batch(cell, dtype, isa):
     face = faces.face_of(isa, dtype)
     for n_a, m in [(5, 10), (16, 7), (33, 20), (70, 13)]:

@@ -36,6 +36,10 @@ FUNCTIONS = [
     "rnn_backward",
     "lstm_cell_backward",
     "lstm_backward",
+    "gru_cell_forward",
+    "gru_forward",
+    "gru_cell_backward",
+    "gru_backward",
 ]
 DATA = Path(__file__).parent / "data"
 STORED = json.loads((DATA / "notebook.json").read_text(encoding="utf-8"))
@@ -71,9 +75,9 @@ def test_demo_output_fits_80_columns_without_colour(quick):
 
 def test_demo_all_right_says_so(quick):
     verdicts = re.findall(r"^  (ok|WRONG) ", quick, re.MULTILINE)
-    # the notebook printed 25 values, its kin 31 of gradients; the sentence adds two checks
-    assert verdicts == ["ok"] * 58
-    assert quick.splitlines()[-1] == "All 58 checks are ok."
+    # the notebook printed 25 values, its kin 31 of gradients; the sentence adds four checks, two of the GRU
+    assert verdicts == ["ok"] * 60
+    assert quick.splitlines()[-1] == "All 60 checks are ok."
 
 
 def test_demo_shows_the_notebooks_values_beside_ours(quick):
@@ -154,7 +158,7 @@ def test_demo_wrong_number_is_shown_and_fails(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("  WRONG  a_next[4]")
     assert lines[at + 3].index("^") == lines[at + 2].index("0.18141803") - 1
-    assert lines[-1] == "WRONG: 1 of 58 checks failed."
+    assert lines[-1] == "WRONG: 1 of 60 checks failed."
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,7 @@ def test_speed_compares_caches_too():
 
 
 def test_speed_compares_gradients_by_their_keys():
-    job = speed.jobs()["at the notebook's sizes"][-1]
+    job = next(job for job in speed.jobs()["at the notebook's sizes"] if job.function == "lstm_backward")
     ours = notebook.lstm_backward(*job.arguments)
     theirs = dict(reversed(ours.items()))
     assert speed.agree(ours, theirs)

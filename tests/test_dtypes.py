@@ -150,7 +150,7 @@ def test_sequence_float64_states_with_float32_rest_lose_nothing(cell):
 @each_cell
 def test_sequence_other_dtypes_are_type_errors(cell, given):
     problem = make(cell, np.float64)
-    name = f"{cell.name}_forward"
+    name = f"{cell.function}_forward"
     with pytest.raises(TypeError, match=rf"^{name}: x .*has dtype "):
         run_sequence(replace(problem, x=np.zeros(problem.x.shape, given)))
     with pytest.raises(TypeError, match=rf"^{name}: a0 .*has dtype "):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backward_sentences import BACKWARD_SENTENCES, DA, LSTM_CACHES, RNN_CACHES
+from backward_sentences import BACKWARD_SENTENCES, DA, GRU_CACHES, LSTM_CACHES, RNN_CACHES
 from problems import cell_function, each_cell, make, run_cell, run_sequence
-from sentences import ADAM, LSTM, RNN, WEIGHTS
+from sentences import ADAM, GRU, LSTM, RNN, WEIGHTS
 from sentences import SENTENCES as FORWARD_SENTENCES
 
 import cyrnn
@@ -46,6 +46,10 @@ VALID = {
     "rnn_backward": {"da": DA, "caches": RNN_CACHES},
     "lstm_cell_backward": {"da_next": LSTM.initial[0], "dc_next": LSTM.initial[1], "cache": LSTM_CACHES[0][0]},
     "lstm_backward": {"da": DA, "caches": LSTM_CACHES, "dc": LSTM.initial[1]},
+    "gru_cell_forward": {"xt": GRU.x[:, :, 0], "a_prev": GRU.initial[0], "parameters": GRU.parameters},
+    "gru_forward": {"x": GRU.x, "a0": GRU.initial[0], "parameters": GRU.parameters},
+    "gru_cell_backward": {"da_next": GRU.initial[0], "cache": GRU_CACHES[0][0]},
+    "gru_backward": {"da": DA, "caches": GRU_CACHES},
     "pack": {"parameters": LSTM.parameters},
     "set_num_threads": {"n": cyrnn.get_num_threads()},
     "initialize_adam": {"parameters": {"W": WEIGHTS}},
@@ -134,10 +138,10 @@ def test_wrong_size_of_any_axis_of_any_argument_is_refused(cell):
     step_x = problem.x[:, :, 0].copy()
     for shape in wrong_shapes(problem.x.shape):
         if shape[:2] != problem.x.shape[:2] or len(shape) != 3:  # any T_x is right
-            with pytest.raises(ValueError, match=f"^{cell.name}_forward: "):
+            with pytest.raises(ValueError, match=f"^{cell.function}_forward: "):
                 run_sequence(replace(problem, x=np.ones(shape)))
     for shape in wrong_shapes(step_x.shape):
-        with pytest.raises(ValueError, match=f"^{cell.name}_cell_forward: "):
+        with pytest.raises(ValueError, match=f"^{cell.function}_cell_forward: "):
             cell_function(cell)(np.ones(shape), *problem.initial, problem.parameters)
     for place, state in enumerate(problem.initial):
         for shape in wrong_shapes(state.shape):

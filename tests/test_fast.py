@@ -136,8 +136,9 @@ def test_fast_anything_else_is_left_to_the_general_path(cell):
 def test_fast_takes_nothing_that_the_checks_refuse(row):
     sentence, changes, _ = row
     function = sentence.partition(":")[0]
-    cell = CELLS[function.partition("_")[0]]
     arguments = {**VALID[function], **changes}
+    form = "_after" if arguments.pop("reset_after", False) else ""
+    cell = CELLS[function.partition("_")[0] + form]
     given, parameters = arguments.pop("x" if "x" in arguments else "xt"), arguments.pop("parameters")
     call = fast_of(cell).step if "_cell_" in function else fast_of(cell).sequence
     assert call(given, tuple(arguments.values()), parameters, True) is None

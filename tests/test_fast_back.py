@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from backward import sequence_backward
 from problems import assert_same_bits, each_cell, isa_in_use, make, run_sequence
 from test_fast import Plain, isolated
-
-import cyrnn
 
 pytestmark = pytest.mark.skipif(
     isa_in_use() == "reference", reason="the reference has no compiled calls: all goes the general path"
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def back(cell, da, steps) -> dict:
-    return getattr(cyrnn, f"{cell.name}_backward")(da, (steps, None))
+    return sequence_backward(cell)(da, (steps, None))
 
 
 @each_cell
@@ -55,7 +54,7 @@ p = {{Key(): None, **{{key: value.copy() for key, value in problem.parameters.it
 problem = replace(problem, parameters=p)
 caches = run_sequence(problem).caches
 da = np.ones((n, 1, 2))
-def back(): return getattr(cyrnn, cell.name + "_backward")(da, caches)
+def back(): return function_of(cell, "backward")(da, caches)
 def bits(result):
     return [v.tobytes() for v in result.values()] if type(result) is dict else result.y.tobytes()
 want = bits({call})
@@ -76,7 +75,7 @@ cell, n = cyrnn.cells.CELLS[{cell.name!r}], 256
 problem = make(cell, np.float64, n_x=n, n_a=n, m=64, T_x=300)  # blocks so large that memory given back is gone
 caches = run_sequence(problem).caches
 da = np.ones((n, 64, 300))
-def back(): return getattr(cyrnn, cell.name + "_backward")(da, caches)
+def back(): return function_of(cell, "backward")(da, caches)
 started, late, begun = [], [], threading.Event()
 def part(run, first, last):
     begun.set()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import cell_function, each_cell, make, patience, run_cell, run_sequence, sequence_function
+from problems import cell_function, each_cell, make, patience, run_cell, run_sequence
 
 import cyrnn
 
@@ -205,7 +205,7 @@ import numpy as np
 import {module} as cyrnn
 x = np.zeros((3, 0, 2**40))
 p = {{key: np.zeros(shape) for key, shape in {shapes}.items()}}
-out = cyrnn.{name}(x, np.zeros((5, 0)), p, return_caches=False)
+out = cyrnn.{name}(x, np.zeros((5, 0)), p, return_caches=False, **{keywords})
 print(*[value.shape for value in out[:-1]], sep="; ")
 """
 
@@ -214,7 +214,8 @@ print(*[value.shape for value in out[:-1]], sep="; ")
 def test_forward_endless_sequence_of_no_columns_does_not_hang(cell):
     """2**40 steps of an empty batch are no work at all."""
     shapes = {key: value.shape for key, value in make(cell, np.float64).parameters.items()}
-    code = NO_COLUMNS.format(module="cyrnn", shapes=shapes, name=sequence_function(cell).__name__)
+    name = f"{cell.function}_forward"
+    code = NO_COLUMNS.format(module="cyrnn", shapes=shapes, name=name, keywords=cell.keywords)
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{code}"],
         capture_output=True,

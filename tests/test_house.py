@@ -201,11 +201,31 @@ def test_stub_is_short_and_there_for_each_isa_and_dtype():
 
 
 def test_cell_is_one_stem_with_two_twins():
-    from problems import CELLS
+    """A stem may hold several cells: what its .py says of a step, its .pxi runs, and registry.pxi joins."""
+    from problems import EVERY_CELL
 
-    for cell in CELLS:
-        assert (SRC / "cells" / f"{cell.name}.py").is_file()
-        assert (SRC / "cells" / f"{cell.name}.pxi").is_file()
+    registry = (SRC / "kernels" / "registry.pxi").read_text(encoding="utf-8")
+    numbers = ast.literal_eval(re.search(r"^cell_numbers = (\{.*\})$", registry, re.MULTILINE)[1])
+    assert list(numbers) == [cell.name for cell in sorted(EVERY_CELL, key=lambda cell: numbers[cell.name])]
+    for cell in EVERY_CELL:
+        formulas = [formula for stage in cell.stages for formula in (stage.pointwise, stage.derivative)]
+        (module,) = {formula.__module__ for formula in formulas}
+        assert MODULES[module].parent == SRC / "cells"
+        twin = MODULES[module].with_suffix(".pxi").read_text(encoding="utf-8")
+        row = rf"^formulas\[{numbers[cell.name]}\]"
+        stages, kept, carried = re.search(row + r".* = (\d), (\d), (\w+)$", registry, re.MULTILINE).groups()
+        assert (int(stages), int(kept)) == (len(cell.stages), len(cell.stored_gates))
+        assert (carried == "True") == ("a" in cell.carried)
+        rows = re.findall(row + r"\.stage\[(\d)\] = Stage\((.*)\)$", registry, re.MULTILINE)
+        assert [int(place) for place, _ in rows] == [*range(len(cell.stages))]
+        for stage, (_, row) in zip(cell.stages, rows, strict=True):
+            *counts, pointwise, derivative = row.split(", ")
+            halves = ([gate.W_a for gate in stage.gates], [gate.W_x for gate in stage.gates])
+            assert [int(count) for count in counts] == [
+                len(stage.gates), *(len(stage.gates) - half.count(None) for half in halves)
+            ]
+            assert f"cdef void {pointwise}(const Block* block)" in twin
+            assert f"cdef void {derivative}(const Undo* undo)" in twin
 
 
 @pytest.mark.parametrize("name", FACADES)
@@ -213,7 +233,7 @@ def test_facade_knows_no_isa_and_no_gate(name):
     """It names, checks, builds tuples and dicts; gate order and ISA are known further down."""
     code = ast.unparse(without_docstrings(tree_of(name)))
     assert not re.search(r"avx|neon|baseline|\.isa\b|NEEDS", code, re.IGNORECASE)
-    assert not re.search(r"""["'](?:ft|it|cct|ot|W[fico]|b[fico])["']""", code)
+    assert not re.search(r"""["'](?:[fioz]t|rt|cct|inner|W[ficozr]|b[ficozr]|bca)["']""", code)
 
 
 @each_module

@@ -24,6 +24,10 @@ POSITIONAL = {
     "rnn_backward": ["da", "caches"],
     "lstm_cell_backward": ["da_next", "dc_next", "cache"],
     "lstm_backward": ["da", "caches"],
+    "gru_cell_forward": ["xt", "a_prev", "parameters"],
+    "gru_forward": ["x", "a0", "parameters"],
+    "gru_cell_backward": ["da_next", "cache"],
+    "gru_backward": ["da", "caches"],
     "initialize_adam": ["parameters"],
     "update_parameters_with_adam": [
         "parameters",
@@ -50,6 +54,7 @@ DEFAULTS = {
     "return_caches": True,
     "c0": None,
     "dc": None,
+    "reset_after": False,
 }
 KEYWORD_ONLY = {
     "rnn_cell_forward": {"return_caches"},
@@ -57,6 +62,10 @@ KEYWORD_ONLY = {
     "lstm_cell_forward": {"return_caches"},
     "lstm_forward": {"return_caches", "c0"},
     "lstm_backward": {"dc"},
+    "gru_cell_forward": {"return_caches", "reset_after"},
+    "gru_forward": {"return_caches", "reset_after"},
+    "gru_cell_backward": {"reset_after"},
+    "gru_backward": {"reset_after"},
 }
 
 
@@ -114,6 +123,8 @@ def test_return_order_lstm_cell_forward_gives_c_before_y():
 CACHES = {
     "rnn": "a_next a_prev xt parameters",
     "lstm": "a_next c_next a_prev c_prev ft it cct ot xt parameters",
+    "gru": "a_next a_prev zt rt cct xt parameters",
+    "gru_after": "a_next a_prev zt rt cct xt parameters",
 }
 
 
@@ -136,6 +147,20 @@ def test_lstm_gates_in_the_cache_are_those_of_the_equations():
     np.testing.assert_allclose(a_next, ot * np.tanh(c_next), rtol=1e-12)
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_gru_gates_in_the_cache_are_those_of_the_equations(after):
+    problem = make(cyrnn.cells.GRU_AFTER, np.float64)
+    p, (a_prev,), xt = problem.parameters, problem.initial, problem.x[:, :, 0]
+    a_next, _, cache = cyrnn.gru_cell_forward(xt, a_prev, p, reset_after=after)
+    stacked, n = np.concatenate([a_prev, xt]), len(a_prev)
+    zt, rt = (1 / (1 + np.exp(-(p[f"W{gate}"] @ stacked + p[f"b{gate}"]))) for gate in "zr")
+    W_a, z_x = p["Wc"][:, :n], p["Wc"][:, n:] @ xt + p["bc"]
+    cct = np.tanh(z_x + (rt * (W_a @ a_prev + p["bca"]) if after else W_a @ (rt * a_prev)))
+    for got, want in zip(cache[2:5], (zt, rt, cct), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+    np.testing.assert_allclose(a_next, zt * a_prev + (1 - zt) * cct, rtol=1e-12)
+
+
 @each_cell
 def test_cell_cache_has_the_specs_entries_in_order(cell):
     problem = make(cell, np.float64)
@@ -155,13 +180,25 @@ def test_cell_cache_holds_the_gates_by_name(cell):
     """The gates in the cache are these, in this order, and not their neighbours."""
     problem = make(cell, np.float64)
     entry = dict(zip(cell.cache, run_cell(problem).cache, strict=True))
-    W = {key: np.asarray(value) for key, value in problem.parameters.items()}
-    a_prev, xt = problem.initial[0], problem.x[:, :, 0]
-    n_a = len(a_prev)
-    z = [W[gate.W_a][:, :n_a] @ a_prev + W[gate.W_x][:, -len(xt) :] @ xt + W[gate.b] for gate in cell.gates]
-    values, _ = cell.pointwise(tuple(z), problem.initial)
-    for gate, value in zip(cell.gates, values, strict=True):
-        np.testing.assert_allclose(entry[gate.name], value, rtol=1e-12, err_msg=gate.name)
+    W, xt = problem.parameters, problem.x[:, :, 0]
+    values, hidden = (), problem.initial[0]
+    n_a = len(hidden)
+    for stage in cell.stages:
+        z = []
+        for gate in stage.gates:
+            z.append(W[gate.b])
+            if gate.W_x is not None:
+                z[-1] = z[-1] + W[gate.W_x][:, -len(xt) :] @ xt
+            if gate.W_a is not None:
+                z[-1] = z[-1] + W[gate.W_a][:, :n_a] @ hidden
+        found, following = stage.pointwise(tuple(z), problem.initial, values)
+        values += found
+        if stage.hands_on is not None:
+            hidden = stage.hands_on(problem.initial, values)
+    by_name = dict(zip((gate.name for gate in cell.gates), values, strict=True))
+    for name in [*cell.stored_gates, *(gate for gate in by_name if gate in entry)]:
+        np.testing.assert_allclose(entry[name], by_name[name], rtol=1e-12, err_msg=name)
+    np.testing.assert_allclose(entry["a_next"], following[0], rtol=1e-12)
 
 
 @each_cell

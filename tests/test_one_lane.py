@@ -19,8 +19,8 @@ from problems import (
     ISAS,
     ODD_SIZES,
     assert_same_bits,
-    each_cell,
     each_dtype,
+    every_cell,
     isa_in_use,
     make,
     patience,
@@ -90,7 +90,7 @@ def test_one_lane_is_one_lane(one_lane, dtype):
 
 @pytest.mark.parametrize("n_a", [*ODD_SIZES, 70])
 @each_dtype
-@each_cell
+@every_cell
 def test_one_lane_forward_has_the_bits_of_each_isa(one_lane, cell, dtype, n_a):
     for i, m in enumerate(ODD_SIZES):
         problem = make(cell, dtype, seed=i, n_a=n_a, m=m, n_x=ODD_SIZES[-i], n_y=1 + 3 * i, T_x=1 + i % 3)

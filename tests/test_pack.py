@@ -155,8 +155,8 @@ def test_packed_for_another_cell_is_refused_by_name(cell):
         if other is not cell:
             wrong = replace(problem, parameters=cyrnn.pack(make(other, np.float64).parameters))
             for function, call in (
-                (f"{cell.name}_forward", run_sequence),
-                (f"{cell.name}_cell_forward", run_cell),
+                (f"{cell.function}_forward", run_sequence),
+                (f"{cell.function}_cell_forward", run_cell),
             ):
                 with pytest.raises(KeyError) as caught:
                     call(wrong)
@@ -172,8 +172,8 @@ def test_packed_in_another_dtype_is_refused_by_name(cell, ready, given):
     problem = make(cell, given)
     wrong = replace(problem, parameters=cyrnn.pack(make(cell, ready).parameters))
     for function, argument, call in (
-        (f"{cell.name}_forward", "x", run_sequence),
-        (f"{cell.name}_cell_forward", "xt", run_cell),
+        (f"{cell.function}_forward", "x", run_sequence),
+        (f"{cell.function}_cell_forward", "xt", run_cell),
     ):
         with pytest.raises(TypeError) as caught:
             call(wrong)

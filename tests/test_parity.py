@@ -90,7 +90,7 @@ def test_pack_strided_matrices_gives_the_same_bits(cell, dtype, isa):
     assert_same_bits(packed_gates(face, problem.map(lambda v: v[..., ::-1].copy()[..., ::-1])), want)
 
 
-@pytest.mark.parametrize("gates", [1, 3, 4])
+@pytest.mark.parametrize("gates", [1, 2, 3, 4])
 @pytest.mark.parametrize(
     ("dtype", "isa"), [pytest.param(d, isa, id=f"{d.name}-{isa}") for d in DTYPES for isa in COMPILED]
 )
@@ -124,4 +124,4 @@ def test_head_odd_sizes_matches_reference(dtype, isa, n_y):
 
 
 def test_every_cell_is_among_the_cells():
-    assert {cell.name for cell in CELLS} >= {"rnn", "lstm"}
+    assert {cell.name for cell in CELLS} >= {"rnn", "lstm", "gru", "gru_after"}

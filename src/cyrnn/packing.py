@@ -30,7 +30,7 @@ class Panels:
         self.face: Face = dispatch.kernels.of(dtype) if face is None else face
         self.n_y, self.n_a = arrays[cell.W_y].shape
         stages = [[split_weights(cell, gate, arrays, self.n_a) for gate in stage.gates] for stage in cell.stages]
-        self.n_x = stages[-1][-1][0].shape[1]
+        self.n_x = next(W_x.shape[1] for split in stages for W_x, _ in split if W_x is not None)
         self.Wx = self._joined([[W_x for W_x, _ in split if W_x is not None] for split in stages])
         self.Wa = self._joined([[W_a for _, W_a in split if W_a is not None] for split in stages])
         self.b = self._joined([[arrays[gate.b] for gate in stage.gates] for stage in cell.stages])
@@ -43,7 +43,7 @@ class Panels:
 
 def joined(stages: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
     """Pack the matrices (units, k) of each stage into one block of memory, one stage after the other."""
-    sizes = [face.packed_size(*matrices[0].shape, len(matrices)) for matrices in stages]
+    sizes = [face.packed_size(len(first), first.shape[1], 1 + len(rest)) for first, *rest in stages]
     out = on_cache_line(sum(sizes), dtype)
     start = 0
     for matrices, size in zip(stages, sizes, strict=True):
@@ -78,7 +78,7 @@ def on_cache_line(size: int, dtype: np.dtype[Any]) -> Array:
 def split_weights(
     cell: Cell, gate: Gate, arrays: Mapping[str, Array], n_a: int
 ) -> tuple[Array | None, Array | None]:
-    """Return W_x (n_a, n_x) and W_a (n_a, n_a) of one gate, as views of the notebook's matrices; None for no such half."""
+    """Return W_x (n_a, n_x) and W_a (n_a, n_a) of one gate, as views of the notebook's matrices, or None."""
     W_x = None if gate.W_x is None else arrays[gate.W_x]
     W_a = None if gate.W_a is None else arrays[gate.W_a]
     if not cell.stacked:

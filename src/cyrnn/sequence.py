@@ -167,11 +167,11 @@ class Past(NamedTuple):
     """What the way back needs of a run, time-major and of one dtype; S states, G' stored gates."""
 
     arrays: Mapping[str, Array]  # the parameters, of their own dtypes
-    da: Array  # (T, m, n_a): what arrives at the hidden state of each step
-    last: Sequence[Array | None]  # (m, n_a) each: what arrives at each state after the last step; [0] is not read
+    da: Array  # (T, m, n_a), unit stride along n_a: what arrives at the hidden state of each step
+    last: Sequence[Array | None] | Array  # (m, n_a) each: arriving after the last step; [0] is not read
     x: Array  # (T, m, n_x)
     previous: Array  # (S, T, m, n_a): states before each step, and
-    following: Array  # after it
+    following: Array  # after it, of the same strides
     gates: Array | None  # (T, G', m, n_a); None where the cell stores none
 
 
@@ -186,8 +186,9 @@ class Gradients(NamedTuple):
 def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
     """Return the gradients of everything that a run was given, from what arrives at its states.
 
-    Beside the results it takes memory for T m (G + 1) n_a elements, G being the number of gates. `active` as in
-    `run_layer`; `past.last` is what arrives after the last step in which a column took part.
+    Beside the results it takes memory for T m ((G + 1) n_a + n_x) elements, G being the number of gates, and where it
+    has to put rows side by side for those again. `active` as in `run_layer`; `past.last` is what arrives after the last
+    step in which a column took part.
     """
     T, m, n_a = past.da.shape
     G, n_x, dtype = len(cell.gates), past.x.shape[2], past.x.dtype
@@ -236,24 +237,24 @@ def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
 
 
 def _rows(block: Array, which: NDArray[np.bool]) -> Array:
-    """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), N of them."""
-    if which.all():
-        return block.reshape(which.size, block.shape[2])
-    return block[which]
+    """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), C-contiguous."""
+    return np.ascontiguousarray(block.reshape(which.size, block.shape[2]) if which.all() else block[which])
 
 
 def _inner(cell: Cell, past: Past, face: Face) -> Array | None:
     """Return room for what a first stage hands on, or z of the gate without an input half; (T, m, n_a) or None."""
     if not cell.again and len(cell.stages) == 1:
         return None
-    inner = np.zeros(past.da.shape, past.da.dtype)
-    for gate in cell.again:
-        rows = past.previous[0].reshape(-1, inner.shape[2])
-        _, W_a = split_weights(cell, gate, past.arrays, inner.shape[2])
-        panels, b = (joined([[matrix]], inner.dtype, face) for matrix in (W_a, past.arrays[gate.b]))
+    T, m, n_a = past.da.shape
+    out = np.zeros((T * m, n_a), past.da.dtype)
+    if cell.again:
+        (gate,) = cell.again
+        _, W_a = split_weights(cell, gate, past.arrays, n_a)
+        rows = past.previous[0].reshape(T * m, n_a)
+        panels, b = (joined([[cast(Array, matrix)]], out.dtype, face) for matrix in (W_a, past.arrays[gate.b]))
 
         def part(first: int, last: int) -> None:
-            face.multiply(rows[first:last], panels, b, inner.reshape(rows.shape)[first:last])
+            face.multiply(rows[first:last], panels, b, out[first:last])
 
-        threads.split(part, len(rows), inner.size * inner.shape[2])
-    return inner
+        threads.split(part, T * m, out.size * n_a)
+    return out.reshape(T, m, n_a)

@@ -24,7 +24,7 @@ from .spec import Arrays, Cell, Gate, Stage
 
 def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
     z_f, z_i, z_c, z_o = z
-    _, c_prev = previous
+    c_prev = previous[1]
     ft = sigmoid(z_f)
     it = sigmoid(z_i)
     cct = tanh(z_c)

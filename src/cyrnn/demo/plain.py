@@ -5,6 +5,7 @@ Not for use: no checks, and softmax and sigmoid are the short forms. Names and r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,37 @@ def lstm_forward(x: Array, a0: Array, parameters: Parameters) -> tuple[Any, ...]
     return a, y, c, (caches, x)
 
 
+def gru_cell_forward(
+    xt: Array, a_prev: Array, parameters: Parameters, *, reset_after: bool = False
+) -> tuple[Any, ...]:
+    p, n_a = parameters, len(a_prev)
+    both = np.concatenate((a_prev, xt))
+    zt = sigmoid(p["Wz"] @ both + p["bz"])
+    rt = sigmoid(p["Wr"] @ both + p["br"])
+    if reset_after:
+        inner = p["Wc"][:, :n_a] @ a_prev + p["bca"]
+        cct = np.tanh(p["Wc"][:, n_a:] @ xt + p["bc"] + rt * inner)
+    else:
+        cct = np.tanh(p["Wc"] @ np.concatenate((rt * a_prev, xt)) + p["bc"])
+    a_next = zt * a_prev + (1 - zt) * cct
+    yt_pred = softmax(p["Wy"] @ a_next + p["by"])
+    return a_next, yt_pred, (a_next, a_prev, zt, rt, cct, xt, parameters)
+
+
+def gru_forward(x: Array, a0: Array, parameters: Parameters, *, reset_after: bool = False) -> tuple[Any, ...]:
+    _, m, T_x = x.shape
+    n_y, n_a = parameters["Wy"].shape
+    a = np.zeros((n_a, m, T_x))
+    y = np.zeros((n_y, m, T_x))
+    caches = []
+    a_next = a0
+    for t in range(T_x):
+        a_next, y[:, :, t], cache = gru_cell_forward(x[:, :, t], a_next, parameters, reset_after=reset_after)
+        a[:, :, t] = a_next
+        caches.append(cache)
+    return a, y, (caches, x)
+
+
 def rnn_cell_backward(da_next: Array, cache: tuple[Any, ...]) -> Parameters:
     a_next, a_prev, xt, p = cache
     dz = da_next * (1 - a_next**2)
@@ -94,16 +126,42 @@ def add(total: Parameters, step: Parameters) -> None:
 
 
 def rnn_backward(da: Array, caches: tuple[Any, ...]) -> Parameters:
+    return without_memory(rnn_cell_backward, da, caches)
+
+
+def without_memory(cell_backward: Callable[..., Parameters], da: Array, caches: tuple[Any, ...]) -> Parameters:
+    """Go back over the steps of a cell whose only state is a."""
     steps, x = caches
     n_a, m, T = da.shape
     dx = np.zeros((len(x), m, T))
     da_prev: Array = np.zeros((n_a, m))
     total: Parameters = {}
     for t in reversed(range(T)):
-        step = rnn_cell_backward(da[:, :, t] + da_prev, steps[t])
+        step = cell_backward(da[:, :, t] + da_prev, steps[t])
         dx[:, :, t], da_prev = step.pop("dxt"), step.pop("da_prev")
         add(total, step)
     return {"dx": dx, "da0": da_prev, **total}
+
+
+def gru_cell_backward(da_next: Array, cache: tuple[Any, ...]) -> Parameters:
+    _, a_prev, zt, rt, cct, xt, p = cache
+    n_a = len(a_prev)
+    both, inner = np.concatenate((a_prev, xt)), np.concatenate((rt * a_prev, xt))
+    dz_z = da_next * (a_prev - cct) * zt * (1 - zt)
+    dz_c = da_next * (1 - zt) * (1 - cct**2)
+    d_inner = p["Wc"].T @ dz_c
+    dz_r = d_inner[:n_a] * a_prev * rt * (1 - rt)
+    d_both = p["Wz"].T @ dz_z + p["Wr"].T @ dz_r
+    da_prev = d_both[:n_a] + da_next * zt + d_inner[:n_a] * rt
+    gradients = {"dxt": d_both[n_a:] + d_inner[n_a:], "da_prev": da_prev}
+    for gate, dz, multiplied in (("z", dz_z, both), ("r", dz_r, both), ("c", dz_c, inner)):
+        gradients["dW" + gate] = dz @ multiplied.T
+        gradients["db" + gate] = dz.sum(axis=1, keepdims=True)
+    return gradients
+
+
+def gru_backward(da: Array, caches: tuple[Any, ...]) -> Parameters:
+    return without_memory(gru_cell_backward, da, caches)
 
 
 def lstm_cell_backward(da_next: Array, dc_next: Array, cache: tuple[Any, ...]) -> Parameters:

@@ -39,6 +39,9 @@ def show(page: Page) -> None:
         page.line(f"  {t}  {word:<8}  {bits}    {state}    {vocabulary[guess]:<10}  {y[guess, 0, t]:.3f}")
     page.line()
     check(page, x, a0, parameters, a, y)
+    gru = weights(n_x, "zrc") | {"bca": draw_from(2)(n_a, 1)}
+    for reset_after in (False, True):
+        check_gru(page, x, a0, gru, reset_after)
     first, second = (t for t, word in enumerate(words) if word == "a")
     apart = float(abs(a[:, 0, first] - a[:, 0, second]).max())
     page.line()
@@ -54,11 +57,11 @@ def one_hot(words: list[str], vocabulary: list[str]) -> Array:
     return x
 
 
-def weights(n_x: int) -> dict[str, Array]:
+def weights(n_x: int, gates: str = "fico") -> dict[str, Array]:
     """Seeded weights; the prediction is over the vocabulary, so n_y = n_x."""
     draw = draw_from(1)
     parameters = {}
-    for gate in "fico":
+    for gate in gates:
         parameters["W" + gate] = draw(n_a, n_a + n_x)
         parameters["b" + gate] = draw(n_a, 1)
     return {**parameters, "Wy": draw(n_x, n_a), "by": draw(n_x, 1)}
@@ -78,6 +81,20 @@ def check(page: Page, x: Array, a0: Array, parameters: dict[str, Array], a: Arra
         a_next, c_next, yt, _ = notebook.lstm_cell_forward(x[:, :, t], a_next, c_next, parameters)
         streamed = streamed and alike(a_next, a[:, :, t]) and alike(yt, y[:, :, t])
     page.verdict(streamed, f"word by word through lstm_cell_forward gives {degree}")
+
+
+def check_gru(page: Page, x: Array, a0: Array, parameters: dict[str, Array], reset_after: bool) -> None:
+    """The same sentence through a GRU, whole and word by word."""
+    form = {"reset_after": reset_after}
+    a, y, _ = notebook.gru_forward(x, a0, parameters, **form)
+    a_plain, y_plain, _ = plain.gru_forward(x, a0, parameters, **form)
+    promised = dispatch.kernels.isa != "reference"  # as above
+    alike = np.array_equal if promised else close
+    a_next, right = a0, close(a, a_plain) and close(y, y_plain)
+    for t in range(x.shape[2]):
+        a_next, yt, _ = notebook.gru_cell_forward(x[:, :, t], a_next, parameters, **form)
+        right = right and alike(a_next, a[:, :, t]) and alike(yt, y[:, :, t])
+    page.verdict(right, f"gru_forward, reset {'after' if reset_after else 'before'} the product: both hold, too")
 
 
 def close(left: Array, right: Array) -> bool:

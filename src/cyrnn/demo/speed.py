@@ -16,7 +16,7 @@ import numpy as np
 from .. import notebook
 from ..cells.spec import Array
 from . import plain
-from .cases import CASES, draw_from
+from .cases import CASES, Draw, draw_from
 from .gradients import GRADIENTS
 from .page import Page
 
@@ -57,7 +57,9 @@ class Row:
 def jobs() -> dict[str, list[Job]]:
     """What is run, by size."""
     small = {case.function: case.arguments(draw_from(1)) for case in (*CASES, *GRADIENTS)}
+    small |= gru_arguments(n_x=3, n_a=5, n_y=2, m=10, T_x=7)
     large = large_arguments(n_x=64, n_a=64, n_y=10, m=1, T_x=100)
+    large |= gru_arguments(n_x=64, n_a=64, n_y=10, m=1, T_x=100)
     return {
         "at the notebook's sizes": elementwise((5, 10), (2, 10)) + [Job(*item) for item in small.items()],
         "larger": elementwise((64, 100), (10, 100)) + [Job(*item) for item in large.items()],
@@ -75,15 +77,9 @@ def large_arguments(n_x: int, n_a: int, n_y: int, m: int, T_x: int) -> dict[str,
     x, a0, c0 = draw(n_x, m, T_x), draw(n_a, m), draw(n_a, m)
     xt = x[:, :, 0]
 
-    def scaled(rows: int, columns: int) -> Array:
-        """Weights that keep the pre-activations near 1, as trained ones do."""
-        return np.asarray(draw(rows, columns) / np.sqrt(columns))
-
-    rnn = {"Wax": scaled(n_a, n_x), "Waa": scaled(n_a, n_a), "ba": draw(n_a, 1)}
-    rnn |= {"Wya": scaled(n_y, n_a), "by": draw(n_y, 1)}
-    lstm = {"W" + gate: scaled(n_a, n_a + n_x) for gate in "fico"}
-    lstm |= {"b" + gate: draw(n_a, 1) for gate in "fico"}
-    lstm |= {"Wy": scaled(n_y, n_a), "by": draw(n_y, 1)}
+    rnn = {"Wax": scaled(draw, n_a, n_x), "Waa": scaled(draw, n_a, n_a), "ba": draw(n_a, 1)}
+    rnn |= {"Wya": scaled(draw, n_y, n_a), "by": draw(n_y, 1)}
+    lstm = stacked(draw, "fico", n_x, n_a, n_y)
     forward: dict[str, tuple[Any, ...]] = {
         "rnn_cell_forward": (xt, a0, rnn),
         "rnn_forward": (x, a0, rnn),
@@ -98,6 +94,30 @@ def large_arguments(n_x: int, n_a: int, n_y: int, m: int, T_x: int) -> dict[str,
         "lstm_cell_backward": (da[:, :, 0], dc, kept["lstm_cell_forward"]),
         "lstm_backward": (da, kept["lstm_forward"]),
     }
+
+
+def gru_arguments(n_x: int, n_a: int, n_y: int, m: int, T_x: int) -> dict[str, tuple[Any, ...]]:
+    draw = draw_from(1)
+    x, a0, da, gru = draw(n_x, m, T_x), draw(n_a, m), draw(n_a, m, T_x), stacked(draw, "zrc", n_x, n_a, n_y)
+    step, sequence = (x[:, :, 0], a0, gru), (x, a0, gru)
+    return {
+        "gru_cell_forward": step,
+        "gru_forward": sequence,
+        "gru_cell_backward": (da[:, :, 0], notebook.gru_cell_forward(*step)[-1]),
+        "gru_backward": (da, notebook.gru_forward(*sequence)[-1]),
+    }
+
+
+def scaled(draw: Draw, rows: int, columns: int) -> Array:
+    """Weights that keep the pre-activations near 1, as trained ones do."""
+    return np.asarray(draw(rows, columns) / np.sqrt(columns))
+
+
+def stacked(draw: Draw, gates: str, n_x: int, n_a: int, n_y: int) -> dict[str, Array]:
+    """The parameters of a cell whose gates see [a_prev, xt]."""
+    parameters = {"W" + gate: scaled(draw, n_a, n_a + n_x) for gate in gates}
+    parameters |= {"b" + gate: draw(n_a, 1) for gate in gates}
+    return parameters | {"Wy": scaled(draw, n_y, n_a), "by": draw(n_y, 1)}
 
 
 def show(page: Page, seconds: float) -> None:

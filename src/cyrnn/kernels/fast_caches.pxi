@@ -31,6 +31,8 @@ cdef object take_caches(Fast fast, Job* job, tuple held):
                         return None
                     run.n_x = cnp.PyArray_DIM(<cnp.ndarray> item, 0)
             if type(first) is fast.packed:
+                if first.panels.cell is not fast.cell:      # the general path says so
+                    return None
                 owned = first.arrays
             elif PyDict_CheckExact(first):
                 owned = dict(<dict> first)  # whose arrays stay, whatever is done to the user's

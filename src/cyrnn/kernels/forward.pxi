@@ -46,7 +46,8 @@ cdef Py_ssize_t parts_of(const Run* run, Part* parts) noexcept nogil:
     return width
 
 
-cdef inline Py_ssize_t taking_part(const Py_ssize_t* active, Py_ssize_t first, Py_ssize_t m, Py_ssize_t t) noexcept nogil:
+cdef inline Py_ssize_t taking_part(const Py_ssize_t* active, Py_ssize_t first, Py_ssize_t m,
+                                   Py_ssize_t t) noexcept nogil:
     """How many of m columns, from the first on, take part in step t."""
     return m if active == NULL else max(0, min(m, active[t] - first))
 
@@ -185,7 +186,8 @@ cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, con
             row += R
 
 
-cdef void all_stages(const Run* run, const Part* parts, Py_ssize_t t, Py_ssize_t ahead_at, real* between) noexcept nogil:
+cdef void all_stages(const Run* run, const Part* parts, Py_ssize_t t, Py_ssize_t ahead_at,
+                     real* between) noexcept nogil:
     """One step. ahead_at: which step of `ahead` it is, or -1; between (1 + kept, m, n_a): room between two stages."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, s, m = taking_part(run.active, run.first, run.m, t)

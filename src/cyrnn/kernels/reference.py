@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cells import CELLS, Cell, activations
-from ..cells.spec import Array
+from ..cells.spec import Array, Arrays
 
 if TYPE_CHECKING:
     from . import Active
@@ -69,7 +69,9 @@ def forward(
         for t in range(T):
             part = _columns(first, last, m, active, t)
             previous = states[:, t, part]
-            following, values, hidden = (), (), previous[0]
+            following: Arrays = ()
+            values: Arrays = ()
+            hidden = previous[0]
             for stage in spec.stages:
                 done = len(values)
                 z = [
@@ -93,7 +95,7 @@ def _columns(first: int, last: int, m: int, active: Active, t: int) -> slice:
 
 def _matrices(packed: Array, rows: int, k: int, there: list[bool]) -> list[Array]:
     """Return one matrix (rows, k) for each gate; of zeros for a half that is not there."""
-    given = iter(packed.reshape(-1, rows, k))
+    given = iter(packed.reshape(sum(there), rows, k))
     return [next(given) if have else np.zeros((rows, k), packed.dtype) for have in there]
 
 

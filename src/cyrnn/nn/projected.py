@@ -31,7 +31,7 @@ class ProjectedSublayer(Sublayer):
         face.pack_turned(self.W_hr, 0, 1, self._turned)
 
     def run(
-        self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: Array | None = None
+        self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: sequence.Active = None
     ) -> Trace:
         T, m, _ = x.shape
         cell, n_a, dtype = self.plan.cell, self.plan.hidden_size, self.plan.dtype
@@ -57,7 +57,7 @@ class ProjectedSublayer(Sublayer):
     def step(self, x: Array, states: Sequence[Array]) -> Sequence[Array]:
         return [state[1] for state in self.run(x[None], states).states]
 
-    def backward(self, trace: Trace, dh: Array, last: Sequence[Array], active: Array | None = None) -> Past:
+    def backward(self, trace: Trace, dh: Array, last: Sequence[Array], active: sequence.Active = None) -> Past:
         T, m, _ = trace.x.shape
         n_a, dtype = self.plan.hidden_size, self.plan.dtype
         dx, d_hr = np.zeros(trace.x.shape, dtype), np.zeros_like(self.W_hr)

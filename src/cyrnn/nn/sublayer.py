@@ -49,7 +49,7 @@ class Sublayer:
         self.quick: Callable[[Any, Any, bool], Any] = self.panels.calls.layer(self.panels, not plan.numbered)
 
     def run(
-        self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: Array | None = None
+        self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: sequence.Active = None
     ) -> Trace:
         """Run x (T, m, n_x) from the initial states (m, n), None for zeros; at step t the first active[t] columns."""
         blocks = sequence.run_layer(self.panels, x, initial, gates=gates, active=active)
@@ -62,7 +62,7 @@ class Sublayer:
             row[...] = state
         return list(sequence.step(self.panels, x, before))
 
-    def backward(self, trace: Trace, dh: Array, last: Sequence[Array], active: Array | None = None) -> Past:
+    def backward(self, trace: Trace, dh: Array, last: Sequence[Array], active: sequence.Active = None) -> Past:
         """Return the gradients of a run, from dh (T, m, H_out) and what arrives at the last of each state, (m, n).
 
         The first of `last` is not read: it is a part of dh.

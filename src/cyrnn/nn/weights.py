@@ -114,6 +114,8 @@ def to_notebook(plan: Plan, weights: Mapping[str, Array], suffix: str) -> dict[s
         b_x, b_a = by_gate("bias_ih"), by_gate("bias_hh")
     arrays = {cell.W_y: np.zeros((0, n_a), plan.dtype), cell.b_y: np.zeros((0, 1), plan.dtype)}
     for g, gate in enumerate(plan.gates):
+        assert gate.W_x  # both halves are there: see `gates`
+        assert gate.W_a
         if cell.stacked:
             arrays[gate.W_x] = np.concatenate((W_a[g], W_x[g]), axis=1)
         else:

@@ -62,7 +62,7 @@ def checked_past(
         if entry != "parameters"
     }
     T = da.shape[2] if whole else 1
-    m, n_a, dtype = call.sizes["m"], call.sizes["n_a"], call.dtype()
+    m, dtype = call.sizes["m"], call.dtype()
 
     def block(entry: str) -> Array:
         """The entry of the first T caches as rows, (T, m, n)."""

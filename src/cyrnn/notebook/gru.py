@@ -221,7 +221,10 @@ def gru_backward(da: Any, caches: Any, *, reset_after: bool = False) -> dict[str
     -----
     The head, y, has no part in this: its gradient arrives in da, and dWy and dby are the caller's. README, "Train",
     shows how. The weights are those in the caches: update them after this call, not between forward and backward.
-    Dtypes and bits are as for `rnn_backward`; the memory is for T m (10 n_a + n_x) elements.
+    Dtypes and bits are as for `rnn_backward`; the memory is for T m (10 n_a + n_x) elements, of which
+    T m (4 n_a to 5 n_a + n_x) are touched where `gru_forward` made the caches; of both, n_a more with `reset_after`.
+    The caches do not say which form made them: the other one's gradients are those of another cell, and only packed
+    parameters are refused by it.
 
     References
     ----------
