@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import (
+    CELLS,
     assert_same_bits,
     cell_function,
     each_cell,
@@ -27,7 +28,6 @@ from sentences import SENTENCES
 from test_errors import VALID
 
 import cyrnn
-from cyrnn.cells import CELLS
 from cyrnn.kernels import dispatch
 
 pytestmark = pytest.mark.skipif(
@@ -137,8 +137,9 @@ def test_fast_takes_nothing_that_the_checks_refuse(row):
     sentence, changes, _ = row
     function = sentence.partition(":")[0]
     arguments = {**VALID[function], **changes}
-    form = "_after" if arguments.pop("reset_after", False) else ""
-    cell = CELLS[function.partition("_")[0] + form]
+    form = {key: arguments.pop(key) for key in ("reset_after",) if key in arguments}
+    forms = [cell for cell in CELLS if cell.keywords == form]
+    (cell,) = (cell for cell in forms if cell.function == function.partition("_")[0])
     given, parameters = arguments.pop("x" if "x" in arguments else "xt"), arguments.pop("parameters")
     call = fast_of(cell).step if "_cell_" in function else fast_of(cell).sequence
     assert call(given, tuple(arguments.values()), parameters, True) is None

@@ -74,11 +74,11 @@ def forward(
             hidden = previous[0]
             for stage in spec.stages:
                 done = len(values)
-                z = [
-                    bias[done + g] + x[t, part] @ W_x[done + g].T + hidden @ W_a[done + g].T
-                    for g in range(len(stage.gates))
-                ]
-                found, following = stage.pointwise(tuple(z), tuple(previous), values)
+                z = tuple(
+                    bias[g] + _product(x[t, part], W_x[g]) + _product(hidden, W_a[g])
+                    for g in range(done, done + len(stage.gates))
+                )
+                found, following = stage.pointwise(z, tuple(previous), values)
                 values += found
                 if stage.hands_on is not None:
                     hidden = stage.hands_on(tuple(previous), values)
@@ -93,10 +93,15 @@ def _columns(first: int, last: int, m: int, active: Active, t: int) -> slice:
     return slice(first, last if active is None else max(first, min(last, int(active[t]))))
 
 
-def _matrices(packed: Array, rows: int, k: int, there: list[bool]) -> list[Array]:
-    """Return one matrix (rows, k) for each gate; of zeros for a half that is not there."""
+def _matrices(packed: Array, rows: int, k: int, there: list[bool]) -> list[Array | None]:
+    """Return one matrix (rows, k) for each gate, None for a half that is not there."""
     given = iter(packed.reshape(sum(there), rows, k))
-    return [next(given) if have else np.zeros((rows, k), packed.dtype) for have in there]
+    return [next(given) if have else None for have in there]
+
+
+def _product(rows: Array, W: Array | None) -> Array | float:
+    """A half that is not there adds nothing, be it to inf."""
+    return 0.0 if W is None else rows @ W.T
 
 
 def head(a: Array, Wy: Array, by: Array, y: Array) -> None:
