@@ -148,7 +148,7 @@ cdef class Fast:
             values = PyArray_EMPTY(2, dims, job.typenum, job.column != job.item)
             dims[0] = run.n_y
             y = PyArray_EMPTY(2, dims, job.typenum, job.y_column != job.item)
-            run.columns = run.m
+            run.columns, run.other_t = run.m, 0
             run.states = <real*> cnp.PyArray_DATA(values)
             run.state = size
             run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
@@ -210,10 +210,10 @@ cdef class Fast:
         cdef cnp.ndarray states
         if not take_rows(self, &job, panels, x, 3) or not take_states(self, &job, initial, True):
             return None
-        if not choose(self, &job) or is_shared(job.run.m, work_of(&job)):
+        if not choose(self, &job):
             return None
-        states = start_of_sequence(self, &job, initial)
-        in_parts(states_part, &job, 1, work_of(&job))
+        states = start_of_hidden(self, &job, initial)
+        in_parts(columns_part, &job, job.run.m, work_of(&job))
         dims[0], dims[1], dims[2] = job.run.T, job.run.m, job.run.n_a
         strides[0], strides[1], strides[2] = job.run.m * job.column, job.column, job.unit
         return view(states, strides[0], 3, dims, strides)
@@ -230,7 +230,7 @@ cdef class Fast:
         if not is_block(states, &job, dims):
             return None
         out = PyArray_EMPTY(3, dims, job.typenum, 0)
-        run.columns = run.m
+        run.columns, run.other_t = run.m, 0
         run.initial = <const real*> cnp.PyArray_DATA(<cnp.ndarray> states)
         run.states = <real*> cnp.PyArray_DATA(out)
         run.initial_state = run.state = run.m * run.n_a
@@ -261,3 +261,4 @@ include "fast_caches.pxi"
 include "fast_back.pxi"
 include "fast_elements.pxi"
 include "fast_layer.pxi"
+include "fast_ragged.pxi"

@@ -31,6 +31,15 @@ def compiled(name: str) -> ModuleType:
     return importlib.import_module(f"{__package__}.{name}")
 
 
+class NoLayer:
+    """What stands in for a compiled layer where there is none."""
+
+    def __call__(self, *_: object) -> None:
+        return None
+
+    ragged = __call__
+
+
 class NoFast:
     """What stands in for compiled calls where there are none."""
 
@@ -40,9 +49,9 @@ class NoFast:
 
     sequence = hidden = advance = backward = backward_step = step
 
-    @classmethod
-    def layer(cls, *_: object) -> Callable[..., None]:
-        return cls.step
+    @staticmethod
+    def layer(*_: object) -> NoLayer:
+        return NoLayer()
 
 
 class Kernels:

@@ -96,6 +96,7 @@ def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1]
     run.initial = &states[0, 0, 0, 0] + first * run.n_a
     run.states = &states[0, 0, 0, 0] + (run.columns + first) * run.n_a
     run.state = run.initial_state = (run.T + 1) * run.columns * run.n_a
+    run.other_t = run.columns * run.n_a
     run.gates = NULL if gates is None else &gates[0, 0, 0, 0] + first * run.n_a
     with nogil:
         failed = forward_units(&run)

@@ -21,7 +21,6 @@ cdef class Layer:
         cdef Py_ssize_t i, size
         cdef int nd
         cdef char* zeros = NULL
-        cdef char* inner = NULL
         cdef cnp.npy_intp dims[3]
         cdef cnp.ndarray output = None, last
         cdef const char* first = NULL
@@ -49,27 +48,27 @@ cdef class Layer:
                 first = data(output)
             run.states = <real*> first
             if self.fast.states > 1:
-                if run.T > 1:
-                    inner = <char*> malloc(run.T * size)
-                    if inner == NULL:
-                        raise MemoryError("cyrnn: no memory for the states")
-                    run.state = (inner - first) // job.item
-                else:
-                    run.state = (data(states[1]) - first) // job.item
+                run.state = (data(states[1]) - first) // job.item         # each step writes over the one before
             in_parts(columns_part, &job, run.m, work_of(&job))
             if output is not None:
                 memcpy(<char*> data(states[0]), first + (run.T - 1) * size, size)
-            if inner != NULL:
-                memcpy(<char*> data(states[1]), inner + (run.T - 1) * size, size)
         finally:
             free(zeros)
-            free(inner)
         last_states = states if self.fast.states > 1 else states[0]
         if output is None:
             return last_states
         if nd == 3 and batch_first:
             output = cnp.PyArray_SwapAxes(output, 0, 1)
         return output, last_states
+
+
+    def ragged(self, x, tuple initial, order, lengths, bint reverse, out):
+        """Run sequences of lengths of their own, from their ends if `reverse`; return the states after their last steps.
+
+        x (T, m, n_x), out (T, m, n_a), written, zero past the ends; initial: (m, n_a) or None for each state; order (m,):
+        the longest first. Each of the results is (m, n_a). None where these are not plain arrays that fit.
+        """
+        return run_ragged(self, x, initial, order, lengths, reverse, out)
 
 
 cdef inline void sizes_of(Layer layer, const Run* run, int nd, Py_ssize_t T, cnp.npy_intp* dims) noexcept:
@@ -103,7 +102,7 @@ cdef bint take_rows_of(Layer layer, Job* job, object given, bint batch_first) ex
     if batch >= 0:
         run.m, run.x_m = cnp.PyArray_DIM(x, batch), cnp.PyArray_STRIDE(x, batch) // job.item
     run.n_x, run.x_k = cnp.PyArray_DIM(x, nd - 1), cnp.PyArray_STRIDE(x, nd - 1) // job.item
-    run.columns, run.gates, run.state = run.m, NULL, 0
+    run.columns, run.gates, run.state, run.other_t = run.m, NULL, 0, 0
     job.packed = True
     return run.m > 0 and run.T > 0 and take_panels(layer.fast, job, layer.panels)
 

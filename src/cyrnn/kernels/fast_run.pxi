@@ -111,7 +111,22 @@ cdef cnp.ndarray start_of_sequence(Fast fast, Job* job, tuple initial):
     run.initial = <const real*> cnp.PyArray_DATA(states)
     run.states = <real*> (<char*> cnp.PyArray_DATA(states) + run.m * run.n_a * job.item)
     run.state = run.initial_state = (run.T + 1) * run.m * run.n_a
+    run.other_t = run.m * run.n_a
     fill(fast, job, <char*> cnp.PyArray_DATA(states), run.state, initial)
+    return states
+
+
+cdef cnp.ndarray start_of_hidden(Fast fast, Job* job, tuple initial):
+    """Do the same with room for the hidden states alone, (T + 1, ...), and behind them for the others of one step."""
+    cdef Run* run = &job.run
+    cdef Py_ssize_t size = run.m * run.n_a
+    cdef cnp.npy_intp elements = (run.T + fast.states) * size
+    cdef cnp.ndarray states = PyArray_EMPTY(1, &elements, job.typenum, 0)
+    run.columns, run.gates = run.m, NULL
+    run.initial = <const real*> cnp.PyArray_DATA(states)
+    run.states = <real*> (<char*> cnp.PyArray_DATA(states) + size * job.item)
+    run.initial_state, run.state, run.other_t = (run.T + 1) * size, run.T * size, 0
+    fill(fast, job, <char*> cnp.PyArray_DATA(states), run.initial_state, initial)
     return states
 
 
@@ -190,8 +205,9 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
             job.table.turn(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T, <real*> memory)
         failed = job.table.forward_units(&part)
         part.initial = <const real*> (<char*> part.states + (part.T - 1) * step)
-        part.initial_state = part.state
+        part.initial_state = part.state + (part.T - 1) * (part.other_t - step // item)
         part.states = <real*> (<char*> part.states + part.T * step)
+        part.state += part.T * (part.other_t - step // item)
         if part.gates != NULL:
             part.gates = <real*> (<char*> part.gates + part.T * job.kept * step)
         t += part.T

@@ -194,10 +194,10 @@ cdef void all_stages(const Run* run, const Part* parts, Py_ssize_t t, Py_ssize_t
     cdef const real* ahead
     cdef Block at
     at.row = n
-    at.state = run.state
+    at.state = run.state + t * (run.other_t - run.columns * n)
     if t > 0:
         at.previous = run.states + (t - 1) * run.columns * n
-        at.previous_state = run.state
+        at.previous_state = run.state + (t - 1) * (run.other_t - run.columns * n)
     else:
         at.previous = run.initial
         at.previous_state = run.initial_state

@@ -33,7 +33,9 @@ typedef struct {
     const real *initial;                /* states before the first step: units in lanes (S, columns, n_a), */
     ptrdiff_t initial_state;            /* batch in lanes (S, n_a, columns); from state to state */
     real *states;                       /* states after each step, written: (S, T, ...) of the same kind; */
-    ptrdiff_t state;                    /* from state to state */
+    ptrdiff_t state;                    /* from state to state, after the first step */
+    ptrdiff_t other_t;                  /* from step to step of the states but the first: columns * n_a; or 0, and each */
+                                        /* step writes over the one before. Over packed weights alone */
     real *gates;                        /* (T, G', ...) of the same kind, those that the cache keeps; or NULL */
     GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
     ptrdiff_t n_y;

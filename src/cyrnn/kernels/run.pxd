@@ -38,6 +38,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t initial_state
         real* states
         Py_ssize_t state
+        Py_ssize_t other_t
         real* gates
         GateWeights head
         Py_ssize_t n_y

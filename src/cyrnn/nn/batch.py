@@ -1,7 +1,7 @@
 """How the sequences of a batch lie: as the caller has them, and as they are run.
 
-They are run time-major, (T, m, n); where they have lengths of their own, the longest first, so that those that
-still go on are the first columns at every step. States are (k, m, n). Past its end a sequence is zero.
+They are time-major, (T, m, n), and run, where they have lengths of their own, sorted: the longest first, so that those
+that still go on are the first columns at every step. States are (k, m, n). Past its end a sequence is zero.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from ..cells.spec import Array
 class Batch:
     """The layout of one call. `T` and `m` are its numbers of steps and of sequences."""
 
-    __slots__ = ("T", "_order", "_place", "active", "batch_first", "batched", "lengths", "m")
+    __slots__ = ("T", "_place", "active", "batch_first", "batched", "lengths", "m", "order", "steps")
 
     def __init__(
         self, T: int, m: int, *, batched: bool = True, batch_first: bool = False, lengths: Array | None = None
     ) -> None:
         self.T, self.m, self.batched, self.batch_first = T, m, batched, batch_first
-        self.lengths = self.active = self._order = self._place = None
+        self.lengths = self.active = self.order = self._place = None
+        #: how many steps each sequence has, in the caller's order; None where all have T
+        self.steps = lengths
         if lengths is not None:
-            self._order = np.argsort(-lengths, kind="stable")
-            self._place = np.argsort(self._order)
-            self.lengths = lengths[self._order]
+            #: which of the caller's sequences stands at each place; None where each stands at its own
+            self.order = np.argsort(-lengths, kind="stable")
+            self._place = np.argsort(self.order)
+            #: `steps`, sorted
+            self.lengths = lengths[self.order]
             #: how many sequences still go on, (T,); None where all do
             self.active = np.count_nonzero(self.lengths > np.arange(T)[:, None], axis=1).astype(np.int64)
 
     def rows(self, x: Array) -> Array:
-        """Return the caller's sequences as they are run, (T, m, n)."""
+        """Return the caller's sequences as (T, m, n)."""
         if not self.batched:
-            x = x[:, None]
-        elif self.batch_first:
-            x = x.swapaxes(0, 1)
-        return self.sort(x)
+            return x[:, None]
+        return x.swapaxes(0, 1) if self.batch_first else x
 
     def given(self, x: Array) -> Array:
-        """Return sequences that were run as the caller has his."""
-        x = self._unsort(x)
+        """Return sequences (T, m, n) as the caller has his."""
         if not self.batched:
             return x[:, 0]
         return x.swapaxes(0, 1) if self.batch_first else x
 
     def columns(self, states: Array) -> Array:
-        """Return the caller's states as they are run, (k, m, n)."""
-        return self.sort(states if self.batched else states[:, None])
+        """Return the caller's states as (k, m, n)."""
+        return states if self.batched else states[:, None]
 
     def given_columns(self, states: Array) -> Array:
-        """Return states that were run as the caller has his."""
-        states = self._unsort(states)
+        """Return states (k, m, n) as the caller has his."""
         return states if self.batched else states[:, 0]
 
     def axes(self, last: str) -> tuple[str, ...]:
@@ -86,7 +86,8 @@ class Batch:
 
     def sort(self, x: Array) -> Array:
         """Return x with its second axis in the order in which the sequences are run."""
-        return x if self._order is None else np.take(x, self._order, axis=1)
+        return x if self.order is None else np.take(x, self.order, axis=1)
 
-    def _unsort(self, x: Array) -> Array:
+    def unsort(self, x: Array) -> Array:
+        """Return x with its second axis in the caller's order."""
         return x if self._place is None else np.take(x, self._place, axis=1)

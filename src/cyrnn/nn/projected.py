@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import sequence
 from ..cells.spec import Array
+from ..kernels import dispatch
 from ..packing import gate_keys, on_cache_line
 from .sublayer import Past, Sublayer, Trace
 from .weights import Plan, from_notebook
@@ -22,7 +23,7 @@ class ProjectedSublayer(Sublayer):
 
     def __init__(self, plan: Plan, weights: Mapping[str, Array], sublayer: int) -> None:
         super().__init__(plan, weights, sublayer)
-        self.quick = lambda *_: None
+        self.quick = dispatch.NoLayer()
         self.W_hr = weights[f"weight_hr{self.suffix}"].copy()  # (H_out, n_a)
         face, (H_out, n_a) = self.panels.face, self.W_hr.shape
         self._project = on_cache_line(face.packed_size(H_out, n_a, 1), plan.dtype)

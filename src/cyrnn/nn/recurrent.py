@@ -77,7 +77,7 @@ class Recurrent(Module):
         D, names = self._plan.directions, self._plan.cell.stored_gates
         gates = [
             {
-                name: batch.given(batch.flip(trace.gates[:, g]) if k % D else trace.gates[:, g])
+                name: batch.given(batch.unsort(batch.flip(trace.gates[:, g]) if k % D else trace.gates[:, g]))
                 for g, name in enumerate(names)
             }
             for k, trace in enumerate(run.traces)

@@ -72,7 +72,15 @@ def run(
     keep: bool = False,
     noise: Sequence[Array] = (),
 ) -> Run:
-    """Run x (T, m, n_x) through all sublayers. `noise`: what the output of each layer but the last is multiplied by."""
+    """Run x (T, m, n_x) through all sublayers. `noise`: what the output of each layer but the last is multiplied by.
+
+    All but the traces is in the caller's order.
+    """
+    if batch.order is not None and not keep:
+        found = _run_ragged(sublayers, x, initial, batch)
+        if found is not None:
+            return found
+    x, initial = batch.sort(x), [None if state is None else batch.sort(state) for state in initial]
     plan = sublayers[0].plan
     D, traces = plan.directions, []
     states = tuple(np.empty((len(sublayers), batch.m, size), plan.dtype) for size in plan.state_sizes)
@@ -89,7 +97,26 @@ def run(
             if keep:
                 traces.append(trace)
         x = outputs[0] if D == 1 else np.concatenate(outputs, axis=2)
-    return Run(x, states, traces)
+    return Run(batch.unsort(x), tuple(batch.unsort(state) for state in states), traces)
+
+
+def _run_ragged(sublayers: Sequence[Sublayer], x: Array, initial: States, batch: Batch) -> Run | None:
+    """Do the same in compiled code, which sorts and turns round on its way; None where it does not apply."""
+    plan = sublayers[0].plan
+    states = tuple(np.empty((len(sublayers), batch.m, size), plan.dtype) for size in plan.state_sizes)
+    for first in range(0, len(sublayers), plan.directions):
+        output = np.empty((batch.T, batch.m, plan.directions * plan.output_size), plan.dtype)
+        for way in range(plan.directions):
+            k = first + way
+            start = tuple(None if state is None else state[k] for state in initial)
+            part = output[:, :, way * plan.output_size : (way + 1) * plan.output_size]
+            found = sublayers[k].quick.ragged(x, start, batch.order, batch.steps, bool(way), part)
+            if found is None:
+                return None
+            for state, last in zip(states, found, strict=True):
+                state[k] = last
+        x = output
+    return Run(x, states, [])
 
 
 def step(sublayers: Sequence[Sublayer], x: Array, states: Sequence[Array]) -> tuple[Array, tuple[Array, ...]]:
@@ -119,8 +146,9 @@ def backward(
 ) -> Gradients:
     """Return the gradients of a run, from those of its output, (T, m, D * H_out), and of its states.
 
-    Arrays as in `run`; neither `dy` nor `last` is written to.
+    Arrays as in `run`, the traces sorted; neither `dy` nor `last` is written to.
     """
+    dy, last = batch.sort(dy), [batch.sort(state) for state in last]
     D, H_out = sublayers[0].plan.directions, sublayers[0].plan.output_size
     initial: list[list[Array]] = [[] for _ in sublayers]
     weights: dict[str, Array] = {}
@@ -143,7 +171,8 @@ def backward(
         if first and noise:
             dy = noisy(dy, noise[first // D - 1])
     named = {name: weights[name] for name in sublayers[0].plan.shapes}
-    return Gradients(dy, tuple(np.stack(column) for column in zip(*initial, strict=True)), named)
+    starts = tuple(batch.unsort(np.stack(column)) for column in zip(*initial, strict=True))
+    return Gradients(batch.unsort(dy), starts, named)
 
 
 def noisy(x: Array, noise: Array) -> Array:

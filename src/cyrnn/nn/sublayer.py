@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,9 +44,9 @@ class Sublayer:
         self.features = plan.features(sublayer)
         self.arrays = to_notebook(plan, weights, self.suffix)
         self.panels = Panels(plan.cell, self.arrays, plan.dtype)
-        #: quick(x, hx, batch_first) is what torch's layer returns, or its cell where there are no layers, for plain
-        #: arrays that fit; else None
-        self.quick: Callable[[Any, Any, bool], Any] = self.panels.calls.layer(self.panels, not plan.numbered)
+        #: the compiled calls, which give None where they do not apply: quick(x, hx, batch_first) is what torch's layer
+        #: returns, or its cell; quick.ragged(...) runs sequences of lengths of their own (kernels/fast_ragged.pxi)
+        self.quick: Any = self.panels.calls.layer(self.panels, not plan.numbered)
 
     def run(
         self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: sequence.Active = None
