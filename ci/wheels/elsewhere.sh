@@ -53,7 +53,7 @@ unpack() { # SUITE ARCHITECTURE PACKAGE,...
 
 inside() { # PROGRAM ARGUMENT...: in that system, whose kernels and test tools are in /site
     env -i HOME=/tmp PATH=/usr/sbin:/usr/bin PYTHONPATH=/site PYTHONUNBUFFERED=1 \
-        CYRNN_TEST_PATIENCE="${CYRNN_TEST_PATIENCE:-}" chroot "$system" "$@"
+        CYRNN_TEST_PATIENCE="${CYRNN_TEST_PATIENCE:-}" QEMU_CPU="${QEMU_CPU:-}" chroot "$system" "$@"
 }
 
 install_inside() { # VERSION WHEEL ARCHITECTURE: what pip would choose there, the test suite's requirements included
