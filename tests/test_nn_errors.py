@@ -12,6 +12,13 @@ X = np.zeros((7, 4, 3), np.float32)
 H = np.zeros((2, 4, 5), np.float32)
 
 
+class Attached:
+    """What a tensor of torch that requires grad is to NumPy."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("use detach()")
+
+
 def call(**stack):
     return build("lstm", num_layers=2, **stack)
 
@@ -42,6 +49,11 @@ SENTENCES = {
         lambda: nn.LSTM(3, 5, dtype=np.float64)(X),
         TypeError,
         "LSTM: input has dtype float32, expected float64: the weights are float64",
+    ),
+    "input a tensor that requires grad": (
+        lambda: call()(Attached()),
+        TypeError,
+        "LSTM: input is of type Attached, expected an array of numbers: use detach()",
     ),
     "input None": (lambda: call()(None), TypeError, "LSTM: input is None, expected an array of numbers"),
     "hx an array": (
