@@ -126,7 +126,7 @@ SENTENCES = {
     "x_t a sequence": (
         lambda: call().step(X),
         ValueError,
-        "LSTM.step: x_t has shape (7, 4, 3), expected (N, input_size) or (input_size) with input_size = 3",
+        "LSTM.step: x_t has shape (7, 4, 3), expected (N, input_size) or (input_size,) with input_size = 3",
     ),
     "state of another batch": (
         lambda: call().step(X[0], (H[:, :2], H)),
@@ -177,7 +177,7 @@ SENTENCES = {
     "input of a cell": (
         lambda: nn.LSTMCell(3, 5)(X),
         ValueError,
-        "LSTMCell: input has shape (7, 4, 3), expected (N, input_size) or (input_size) with input_size = 3",
+        "LSTMCell: input has shape (7, 4, 3), expected (N, input_size) or (input_size,) with input_size = 3",
     ),
     "state of a cell": (
         lambda: nn.LSTMCell(3, 5)(X[0], (H[0], H[0, :2])),
