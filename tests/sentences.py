@@ -322,6 +322,7 @@ SENTENCES = [
         TypeError,
     ),
     (f'{ADAM}: v lacks "dW"; it has no keys', {"v": {}}, KeyError),
+    (f'{ADAM}: grads lacks "dW"; it has "W"', {"grads": {"W": WEIGHTS}}, KeyError),
     (f'{ADAM}: s lacks "dW"; it has "W"', {"s": {"W": WEIGHTS}}, KeyError),
     (f'{ADAM}: grads["dW"] is None, expected an array of numbers', {"grads": {"dW": None}}, TypeError),
     (f'{ADAM}: grads["dW"] has dtype object, {REAL}', {"grads": {"dW": of((2, 3), object)}}, TypeError),

@@ -7,7 +7,7 @@ import pytest
 from problems import DTYPES, each_dtype
 from tolerances import assert_close
 
-from cyrnn import initialize_adam, update_parameters_with_adam
+from cyrnn import initialize_adam, nn, update_parameters_with_adam
 
 SHAPES = {"Wf": (3, 5), "bf": (3, 1), "embedding": (2, 3, 4), "scale": ()}
 
@@ -134,6 +134,24 @@ def test_adam_keys_without_gradient_stay_as_they_are():
     assert v["dbf"] is not before[3]
     assert "x" not in parameters
     assert "dx" not in v
+
+
+def test_adam_parameter_named_as_the_gradient_of_another_is_no_mistake():
+    parameters = {"W": np.ones(2), "dW": np.ones(3)}
+    update_parameters_with_adam(parameters, {"dW": np.ones(2)}, *initialize_adam(parameters), 1)
+    assert parameters["W"][0] < 1
+    assert parameters["dW"][0] == 1
+
+
+def test_adam_gradients_of_nn_without_their_d_are_refused_and_nothing_changes():
+    model = nn.GRU(2, 3, rng=0)
+    output, _, tape = model.forward(np.ones((4, 2), np.float32))
+    grads = model.backward(tape, output).weights
+    parameters = model.state_dict()
+    kept, (v, s) = dict(parameters), initialize_adam(parameters)
+    with pytest.raises(KeyError, match=r'grads lacks "dweight_ih_l0", .*; it has "weight_ih_l0", '):
+        update_parameters_with_adam(parameters, grads, v, s, 1)
+    assert all(parameters[name] is value for name, value in kept.items())
 
 
 def test_adam_averages_without_parameter_stay_as_they_are():

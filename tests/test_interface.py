@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import types
 from dataclasses import replace
 
@@ -317,3 +319,12 @@ def test_parameters_any_mapping_with_more_keys_is_accepted(cell):
     run, want = run_sequence(replace(problem, parameters=more)), run_sequence(problem)
     np.testing.assert_array_equal(run.y, want.y)
     assert run.caches[0][0][-1] is more
+
+
+def test_completion_shows_nn_and_every_name_before_nn_is_imported():
+    code = "import cyrnn, sys; names = dir(cyrnn); print('cyrnn.nn' in sys.modules, *names)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported, *names = done.stdout.split()
+    assert imported == "False"
+    assert {"nn", "__version__", *cyrnn.__all__, *NOT_STARRED} <= set(names)
+    assert not {"Any", "TYPE_CHECKING"} & set(names)

@@ -12,6 +12,13 @@ X = np.zeros((7, 4, 3), np.float32)
 H = np.zeros((2, 4, 5), np.float32)
 
 
+class Attached:
+    """What a tensor of torch that requires grad is to NumPy."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("use detach()")
+
+
 def call(**stack):
     return build("lstm", num_layers=2, **stack)
 
@@ -42,6 +49,11 @@ SENTENCES = {
         lambda: nn.LSTM(3, 5, dtype=np.float64)(X),
         TypeError,
         "LSTM: input has dtype float32, expected float64: the weights are float64",
+    ),
+    "input a tensor that requires grad": (
+        lambda: call()(Attached()),
+        TypeError,
+        "LSTM: input is of type Attached, expected an array of numbers: use detach()",
     ),
     "input None": (lambda: call()(None), TypeError, "LSTM: input is None, expected an array of numbers"),
     "hx an array": (
@@ -114,7 +126,7 @@ SENTENCES = {
     "x_t a sequence": (
         lambda: call().step(X),
         ValueError,
-        "LSTM.step: x_t has shape (7, 4, 3), expected (N, input_size) or (input_size) with input_size = 3",
+        "LSTM.step: x_t has shape (7, 4, 3), expected (N, input_size) or (input_size,) with input_size = 3",
     ),
     "state of another batch": (
         lambda: call().step(X[0], (H[:, :2], H)),
@@ -165,7 +177,7 @@ SENTENCES = {
     "input of a cell": (
         lambda: nn.LSTMCell(3, 5)(X),
         ValueError,
-        "LSTMCell: input has shape (7, 4, 3), expected (N, input_size) or (input_size) with input_size = 3",
+        "LSTMCell: input has shape (7, 4, 3), expected (N, input_size) or (input_size,) with input_size = 3",
     ),
     "state of a cell": (
         lambda: nn.LSTMCell(3, 5)(X[0], (H[0], H[0, :2])),

@@ -1,5 +1,7 @@
 """Recurrent networks on the CPU, on NumPy arrays: the notebook's functions, compiled, and their way back.
 
+`cyrnn.nn` has the classes of torch.nn, to which the next sentence does not apply: `help(cyrnn.nn)`.
+
 Features come first, then the batch, then time: x is (n_x, m, T_x). Every example in a docstring begins with
 
 >>> import numpy as np
@@ -64,3 +66,8 @@ def __getattr__(name: str) -> Any:
 
         return importlib.import_module(f"{__name__}.nn")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return what a shell completes `cyrnn.` to: `nn`, too, and nothing that this file only uses."""
+    return sorted({*globals(), "nn"} - {"Any", "TYPE_CHECKING"})

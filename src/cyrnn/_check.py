@@ -49,8 +49,8 @@ def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
     else:
         try:
             array = np.asarray(value)
-        except (ValueError, TypeError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
+        except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of torch that requires grad
+            kind = ValueError if isinstance(error, ValueError) else TypeError
             raise kind(f"{where} is {_kind(value)}, expected an array of numbers: {error}") from error
     if array.dtype.char not in _COMPUTED_IN:
         if array.dtype.kind == "O" and not isinstance(value, np.ndarray):

@@ -175,6 +175,7 @@ def features(function: str, argument: str, array: Array, axes: str, size: int) -
     batch = axes.count(",") + 2
     if array.ndim not in (batch - 1, batch) or array.shape[-1] != size:
         single = ", ".join([axis for axis in axes.split(", ") if axis != "N"] + ["input_size"])
+        single += "," * (batch == 2)
         raise ValueError(
             f"{function}: {argument} has shape {array.shape}, "
             f"expected ({axes}, input_size) or ({single}) with input_size = {size}"

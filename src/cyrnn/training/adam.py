@@ -92,13 +92,13 @@ def update_parameters_with_adam(
     TypeError
         If parameters, v or s cannot be written to (as the result of `pack`), or for a wrong dtype or kind.
     KeyError
-        If v or s lacks the key of a gradient.
+        If v or s lacks the key of a gradient, or a gradient stands under the name of its parameter, without the "d".
 
     Notes
     -----
     The old arrays are never written to. Parameters without a gradient stay as they are, without a word: with
-    the keys of grads misspelt, nothing is learned. float32 stays float32, mixed dtypes promote. Where anything is
-    wrong, nothing is changed.
+    the keys of grads misspelt, nothing is learned. The gradients of `cyrnn.nn` have the names of the weights and want
+    a "d" before them. float32 stays float32, mixed dtypes promote. Where anything is wrong, nothing is changed.
 
     References
     ----------
@@ -160,8 +160,9 @@ def _matched(
     """Return the arrays of each parameter that has a gradient: itself, its gradient, its two averages."""
     gradients = _check.mapping(function, "grads", grads)
     _check.string_keys(function, "parameters", parameters)
-    keys = [key for key in parameters if f"d{key}" in gradients]
-    for argument, averages in (("v", v), ("s", s)):
+    bare = [key for key in parameters if key in gradients and not (key.startswith("d") and key[1:] in parameters)]
+    keys = [key for key in parameters if f"d{key}" in gradients or key in bare]  # a bare name: its "d" was forgotten
+    for argument, averages in (("grads", gradients), ("v", v), ("s", s)):
         _check.require_keys(function, argument, averages, [f"d{key}" for key in keys])
     matched: dict[str, list[Any]] = {}
     for key in keys:
