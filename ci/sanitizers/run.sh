@@ -78,17 +78,18 @@ not_again="$not_here or another_thread or beyond_memory"
 kernels='test_canonical test_pack test_fast test_stream test_activations test_nan test_layouts test_hostile'
 once='test_parity test_face_back test_ragged test_one_lane test_threads test_memory'
 files() { printf 'tests/%s.py ' "$@"; }
+groups='products time_loop backward_calls ragged_runs'
 failed=
 for isa in $isas; do
     echo "--- $isa"
     # shellcheck disable=SC2046,SC2086
     CYRNN_ISA=$isa watched python -m pytest -q -s -p no:cacheprovider -k "not ($not_here)" \
         $(files $kernels $once) || failed+=" $isa"
-    for group in products time_loop backward_calls ragged_runs; do # every size of the way back, on closed pages and on malloc's memory
+    for group in $groups; do # every size of the way back, on closed pages and on malloc's memory
         CYRNN_ISA=$isa PYTHONPATH=$PYTHONPATH:tests watched python tests/guard_backward.py "$group" >"$work/out" ||
             { tail -n 3 "$work/out"; failed+=" $isa:$group"; }
     done
-    not_here=$not_again once=
+    not_here=$not_again once='' groups='products time_loop'
 done
 echo "$SECONDS s in all"
 [ -z "$failed" ] || { echo "FAILED under sanitizers:$failed"; exit 1; }

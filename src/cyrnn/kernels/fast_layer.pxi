@@ -61,12 +61,11 @@ cdef class Layer:
             output = cnp.PyArray_SwapAxes(output, 0, 1)
         return output, last_states
 
-
     def ragged(self, x, tuple initial, order, lengths, bint reverse, out):
-        """Run sequences of lengths of their own, from their ends if `reverse`; return the states after their last steps.
+        """Run sequences of lengths of their own, from their ends if `reverse`; return the states after the last steps.
 
-        x (T, m, n_x), out (T, m, n_a), written, zero past the ends; initial: (m, n_a) or None for each state; order (m,):
-        the longest first. Each of the results is (m, n_a). None where these are not plain arrays that fit.
+        x (T, m, n_x); out (T, m, n_a), written, zero past the ends; initial: (m, n_a) or None for each state;
+        order (m,): the longest first. Each of the results is (m, n_a). None where these are not plain arrays that fit.
         """
         return run_ragged(self, x, initial, order, lengths, reverse, out)
 
