@@ -8,6 +8,7 @@ Several things may be wrong with the weights of a model at once: `weights` says 
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -31,7 +32,10 @@ def whole_number(function: str, argument: str, value: object, *, least: int) -> 
     """Return a whole number of at least `least`."""
     if not isinstance(value, (int, float, np.number)):
         raise TypeError(f"{function}: {argument} is {_shown(value)}, expected a whole number of at least {least}")
-    return _whole_number(function, argument, value, least=least)
+    number = _whole_number(function, argument, value, least=least)
+    if number > sys.maxsize:
+        raise ValueError(f"{function}: {argument} is more than {sys.maxsize}, expected what an array can have")
+    return number
 
 
 def projection(function: str, value: object, hidden_size: int) -> int:
@@ -51,7 +55,7 @@ def flag(function: str, argument: str, value: object) -> bool:
 
 def probability(function: str, argument: str, value: object) -> float:
     """Return a number from 0 to 1."""
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not number or not 0 <= value <= 1:  # type: ignore[operator]  # numbers, from here on
         raise ValueError(f"{function}: {argument} is {_shown(value)}, expected a number from 0 to 1")
     return float(value)  # type: ignore[arg-type]
@@ -87,6 +91,8 @@ def floating(function: str, dtype: object) -> np.dtype[Any]:
 def generator(function: str, argument: str, value: Any) -> np.random.Generator:
     """Return a Generator: the one given, or a new one from a seed; from the system's entropy if None."""
     try:
+        if isinstance(value, bool):  # an int to NumPy; here most likely a switch
+            raise TypeError("a bool is no seed")
         return np.random.default_rng(value)
     except (TypeError, ValueError) as error:
         said = f"{argument} is {_shown(value)}, expected a Generator or a seed, whole and not negative"
@@ -111,7 +117,9 @@ def weights(
         try:
             array = as_array(function, name, found[name])
         except (TypeError, ValueError) as error:
-            wrong.append(str(error).removeprefix(f"{function}: "))
+            said = str(error)  # by as_array, or by the mapping
+            ours = said.startswith(f"{function}: ")
+            wrong.append(said.removeprefix(f"{function}: ") if ours else f"{name} cannot be read: {said}")
             continue
         if array.shape != shape:
             wrong.append(f"{name} has shape {array.shape}, expected {shape}")
@@ -129,6 +137,15 @@ def framework_class(function: str, module: object, known: Mapping[str, Any]) -> 
             return ancestor.__name__
     wanted = ", ".join(known)
     raise TypeError(f"{function}: module is of type {type(module).__name__}, expected one of torch.nn's {wanted}")
+
+
+def attribute(function: str, module: object, name: str) -> Any:
+    """Return an attribute that every module of torch's has; a class of another library may have the same name."""
+    try:
+        return getattr(module, name)
+    except AttributeError as error:
+        said = f"module is of type {type(module).__name__} and has no {name}"
+        raise TypeError(f"{function}: {said}, expected one of torch.nn's") from error
 
 
 # ---- what a model is called with -----------------------------------------------------------------
@@ -217,12 +234,12 @@ def lengths(function: str, value: Any, steps: int, columns: int, *, batched: boo
 def mask(function: str, argument: str, value: Any, columns: tuple[int, ...]) -> Array:
     """Return a mask over the columns of a batch, (N,); () where there is no batch."""
     found = as_array(function, argument, value)
-    if found.dtype != np.bool:
+    if found.dtype != np.bool and found.size:
         raise TypeError(f"{function}: {argument} has dtype {found.dtype}, expected bool")
     if found.shape != columns:
         names = "(N,)" if columns else "()"
         raise ValueError(f"{function}: {argument} has shape {found.shape}, expected {names} = {columns}")
-    return found
+    return found.astype(np.bool)
 
 
 def one_direction(function: str, directions: int) -> None:
@@ -240,6 +257,11 @@ def kept_by(function: str, tape: object, kind: type, plan: object) -> None:
         raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
     if tape.plan != plan:  # type: ignore[attr-defined]
         raise ValueError(f"{function}: tape is of another model: {tape!r}")
+
+
+def tape_stays() -> NoReturn:
+    """Refuse to pickle or copy a tape, whose packed weights belong to one ISA."""
+    raise TypeError("cyrnn: a tape can be neither pickled nor copied: go back where forward was called")
 
 
 def _shown(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import _check
-from .layers import NONLINEARITIES
+from .layers import NONLINEARITIES, nonlinearity_of
 from .module import Module
 from .weights import Plan
 
@@ -113,8 +113,11 @@ class RNNCell(SingleCell):
         rng: Any = None,
     ) -> None:
         cell = _check.choice("RNNCell", "nonlinearity", nonlinearity, NONLINEARITIES)
-        self.nonlinearity = nonlinearity
         self._build(cell, input_size, hidden_size, bias, dtype, rng)
+
+    @property
+    def nonlinearity(self) -> str:
+        return nonlinearity_of(self._plan)
 
 
 class LSTMCell(SingleCell):

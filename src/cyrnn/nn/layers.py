@@ -88,9 +88,12 @@ class RNN(Recurrent):
         rng: Any = None,
     ) -> None:
         cell = _check.choice("RNN", "nonlinearity", nonlinearity, NONLINEARITIES)
-        self.nonlinearity = nonlinearity
         sizes = input_size, hidden_size, num_layers
         _build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+
+    @property
+    def nonlinearity(self) -> str:
+        return nonlinearity_of(self._plan)
 
 
 class LSTM(Recurrent):
@@ -208,6 +211,11 @@ class GRU(Recurrent):
     ) -> None:
         sizes = input_size, hidden_size, num_layers
         _build(self, "gru_after", *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+
+
+def nonlinearity_of(plan: Plan) -> str:
+    """Return the name of the nonlinearity of an RNN."""
+    return next(name for name, cell in NONLINEARITIES.items() if cell == plan.name)
 
 
 def _build(

@@ -62,13 +62,18 @@ class Module:
             If module is of another class, or its weights do not fit its sizes.
         """
         function = f"{cls.__name__}.from_torch"
-        _check.framework_class(function, module, {cls.__name__: cls})
-        options = {name: getattr(module, name) for name in cls._options}
+        kinds = {kind.__name__: kind for kind in cls.__mro__ if "_options" in vars(kind)}  # cls may be a subclass
+        _check.framework_class(function, module, kinds)
+
+        def own(name: str) -> Any:
+            return _check.attribute(function, module, name)
+
+        options = {name: own(name) for name in cls._options}
         if dtype is None:
-            first = module.weight_ih if hasattr(module, "weight_ih") else module.weight_ih_l0
+            first = own("weight_ih" if hasattr(module, "weight_ih") else "weight_ih_l0")
             dtype = np.float64 if _values(first).dtype == np.float64 else np.float32
-        model = cls(module.input_size, module.hidden_size, **options, dtype=dtype, rng=0)
-        model._take(function, "module", {name: _values(getattr(module, name)) for name in model._plan.shapes})
+        model = cls(own("input_size"), own("hidden_size"), **options, dtype=dtype, rng=0)
+        model._take(function, "module", {name: _values(own(name)) for name in model._plan.shapes})
         return model
 
     def pack(self) -> None:
@@ -146,7 +151,7 @@ class Module:
 
     def __getstate__(self) -> dict[str, Any]:
         self._weights("pickle")  # what could not be packed again is found out here, not where it is loaded
-        return {name: value for name, value in self.__dict__.items() if name != "_sublayers"}
+        return {name: value for name, value in dict(self.__dict__).items() if name != "_sublayers"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -154,11 +159,11 @@ class Module:
 
     def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
         taken = _check.weights(function, argument, given, self._plan.shapes, self.dtype)
-        self.__dict__.update(taken)
-        self.pack()
+        packed = stack.packed(self._plan, {name: array.copy() for name, array in taken.items()})
+        self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, Array]:
-        shapes, own = self._plan.shapes, self.__dict__
+        shapes, own = self._plan.shapes, dict(self.__dict__)  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
         return _check.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
 

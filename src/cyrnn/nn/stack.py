@@ -54,7 +54,8 @@ def _cut(hx: Any, layers: int, pair: bool) -> bool:
     if hx is None:
         return True
     states = hx if pair and type(hx) is tuple else () if pair else (hx,)
-    return len(states) == 1 + pair and all(type(state) is np.ndarray and len(state) == layers for state in states)
+    plain = all(type(state) is np.ndarray and state.shape[:1] == (layers,) for state in states)
+    return plain and len(states) == 1 + pair
 
 
 class Run(NamedTuple):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..cells.spec import Array
+from . import _check
 from .batch import Batch
 from .sublayer import Sublayer, Trace
 from .weights import Plan
@@ -26,6 +27,9 @@ class Tape:
     def __repr__(self) -> str:
         sizes = f"L = {self.batch.T}, N = {self.batch.m}"
         return f"<tape of a model {self.plan.name}, {self.plan.input_size} -> {self.plan.hidden_size}: {sizes}>"
+
+    def __reduce__(self) -> NoReturn:
+        _check.tape_stays()
 
 
 class Gradients(NamedTuple):
