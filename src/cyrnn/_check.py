@@ -13,10 +13,12 @@ from __future__ import annotations
 import numbers
 import operator
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: the name of the size of every axis, as in ("n_a", "n_a + n_x"); a size that is always 1 is called "1"
 Names = tuple[str, ...]
@@ -183,9 +185,8 @@ def entries(function: str, argument: str, cache: object, names: tuple[str, ...])
     if not isinstance(cache, (tuple, list)):
         raise TypeError(f"{function}: {argument} is {_kind(cache)}, expected the tuple ({', '.join(names)})")
     if len(cache) != len(names):
-        raise ValueError(
-            f"{function}: {argument} has {len(cache)} entries, expected {len(names)}: ({', '.join(names)})"
-        )
+        wanted = f"{len(names)}: ({', '.join(names)})"
+        raise ValueError(f"{function}: {argument} has {len(cache)} entries, expected {wanted}")
     return dict(zip(names, cache, strict=True))
 
 
@@ -222,9 +223,8 @@ def mutable_mapping(function: str, argument: str, value: object) -> MutableMappi
     """Return value if it is a dict or another mapping that can be written to."""
     mapping(function, argument, value)
     if not isinstance(value, MutableMapping):
-        raise TypeError(
-            f"{function}: {argument} is {_kind(value)}, which is read-only, expected a dict: it is updated in place"
-        )
+        kind = f"{_kind(value)}, which is read-only"
+        raise TypeError(f"{function}: {argument} is {kind}, expected a dict: it is updated in place")
     return value
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from . import _check
 from .cells import CELLS, Cell
 from .cells.spec import Array, Gate
-from .kernels import Face, dispatch
+from .kernels import dispatch
+
+if TYPE_CHECKING:
+    from .kernels.face import Face
 
 
 class Panels:

@@ -8,15 +8,14 @@ run may be split over m. A stream is `step` after `step`, each from the states o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _check, threads
 from .cells import Cell
 from .cells.spec import Array
-from .kernels import Face, dispatch
+from .kernels import dispatch
 from .packing import (
     Panels,
     check_parameters,
@@ -29,7 +28,12 @@ from .packing import (
     turned,
 )
 
-Active = NDArray[np.intp] | None
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .kernels.face import Face
+
+Active: TypeAlias = "NDArray[np.intp] | None"
 
 
 class Blocks(NamedTuple):

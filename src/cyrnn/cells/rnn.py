@@ -12,8 +12,6 @@ and back, dx standing for the gradient of x:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from .activations import tanh
@@ -69,6 +67,6 @@ RNN = Cell(
     function="rnn",
 )
 
-RNN_RELU = replace(
-    RNN, name="rnn_relu", stages=(Stage(GATES, relu_pointwise, relu_derivative),), function=None
+RNN_RELU = RNN._replace(
+    name="rnn_relu", stages=(Stage(GATES, relu_pointwise, relu_derivative),), function=None
 )

@@ -6,9 +6,9 @@ Everything in a kernel module may use its ISA, its import included: so detect fi
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -101,7 +101,7 @@ def missing(isa: str) -> list[str]:
 
 def built(isa: str) -> bool:
     """Whether this installation holds the kernels of `isa`."""
-    return isa == "reference" or importlib.util.find_spec(f"{__package__}._isa_{isa}_f32") is not None
+    return isa == "reference" or PathFinder.find_spec(f"_isa_{isa}_f32", [os.path.dirname(__file__)]) is not None
 
 
 def available() -> tuple[str, ...]:
@@ -125,4 +125,4 @@ def load(isa: str) -> Kernels:
 
 
 #: the kernels in use: those that CYRNN_ISA names, or the best that this CPU runs
-kernels = load(os.environ.get("CYRNN_ISA") or available()[0])
+kernels = load(os.environ.get("CYRNN_ISA") or next(isa for isa in NEEDS if not missing(isa) and built(isa)))

@@ -1,6 +1,6 @@
 """The kernels' face in NumPy: ISA "reference", slow and readable; the compiled kernels are compared with it.
 
-Each function serves both dtypes. Shapes and layouts are those of `Face` in this package's `__init__.py`. Sums
+Each function serves both dtypes. Shapes and layouts are those of `face.py`. Sums
 are in whatever order NumPy's matmul takes them; the canonical order is the compiled kernels' promise.
 """
 
@@ -14,7 +14,7 @@ from ..cells import CELLS, Cell, activations
 from ..cells.spec import Array, Arrays
 
 if TYPE_CHECKING:
-    from . import Active
+    from .face import Active
 
 
 def exp(x: Array, out: Array) -> None:

@@ -7,7 +7,7 @@ sequence from its end, and what it says is turned round again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from .sublayer import Sublayer, Trace
 from .weights import Plan
 
 #: the states of a model, in the order of its cell's: (sublayers, m, n) each; None for zeros
-States = Sequence[Array | None]
+States: TypeAlias = "Sequence[Array | None]"
 
 
 def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Sublayer, ...]:

@@ -8,7 +8,7 @@ candidate of the GRU, the cell has it apart, too: its key is that of the gate's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -43,7 +43,7 @@ class Plan:
     @property
     def gates(self) -> list[Gate]:
         """The gates in torch's order, each with both its halves, wherever the cell has them."""
-        by_letter = {gate.name[0]: replace(gate, W_a=gate.W_a or gate.W_x) for gate in self.cell.gates if gate.W_x}
+        by_letter = {gate.name[0]: gate._replace(W_a=gate.W_a or gate.W_x) for gate in self.cell.gates if gate.W_x}
         return [by_letter[letter] for letter in _ORDER[self.name]]
 
     @property
