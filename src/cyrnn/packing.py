@@ -74,7 +74,7 @@ def on_cache_line(size: int, dtype: np.dtype[Any]) -> Array:
     """
     line = 64
     room = np.empty(size * dtype.itemsize + line, np.uint8)
-    start = -room.ctypes.data % line
+    start = -room.__array_interface__["data"][0] % line
     return room[start : start + size * dtype.itemsize].view(dtype)
 
 
