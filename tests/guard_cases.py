@@ -128,6 +128,19 @@ def forward(face, dtype) -> None:
             check(name, call, problem, layout=list(LAYOUTS)[i % 4])
 
 
+def riding(face, dtype) -> None:
+    """One column and many steps: kernels/riding.pxi."""
+    for cell in EVERY_CELL:
+        for n in SIZES:
+            for sizes in ({"n_x": n, "n_a": 21}, {"n_x": 18 + n % 3, "n_a": n}):
+                problem = make(cell, dtype, m=1, T_x=20 + n % 11, **sizes)
+
+                def call(p, gates=n % 2):
+                    return run_face(face, p, 0, gates, None)
+
+                check(f"riding {cell.name} {sizes}", call, problem, layout=list(LAYOUTS)[n % 4])
+
+
 def falling(m: int, T: int, seed: int) -> list[int]:
     """How many of m columns take part in each of T steps."""
     return sorted(np.random.RandomState(seed).randint(0, m + 1, T).tolist(), reverse=True)
@@ -255,7 +268,7 @@ FAULTS = {
     "kernel-reads": lambda: short("exp", 0),
     "kernel-writes": lambda: short("exp", 1),
 }
-ALL = (activations, pack, forward, head, cell_calls, sequence_calls)
+ALL = (activations, pack, forward, riding, head, cell_calls, sequence_calls)
 GROUPS = {function.__name__: function for function in ALL}
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from problems import COMPILED, ISAS, isa_in_use, patience
 
 CASES = Path(__file__).with_name("guard_cases.py")
 CASES_BACK = Path(__file__).with_name("guard_backward.py")
-GROUPS = ("activations", "pack", "forward", "head", "cell_calls", "sequence_calls")
+GROUPS = ("activations", "pack", "forward", "riding", "head", "cell_calls", "sequence_calls")
 GROUPS_BACK = ("products", "time_loop", "backward_calls", "ragged_runs")
 FAULTS = {
     "read-end": "beyond the end",

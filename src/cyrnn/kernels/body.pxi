@@ -9,6 +9,8 @@
     ../cells/gru.pxi
     registry.pxi        the cells by number
     weights.pxi         the weights of a whole cell, packed
+    ahead.pxi           the input half of every chain, ahead of the time loop
+    riding.pxi          or riding along with it
     forward.pxi         the time loop
     backward.pxi        the way back, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
@@ -37,6 +39,8 @@ include "../cells/lstm.pxi"
 include "../cells/gru.pxi"
 include "registry.pxi"
 include "weights.pxi"
+include "ahead.pxi"
+include "riding.pxi"
 include "forward.pxi"
 include "backward.pxi"
 include "head.pxi"

@@ -93,14 +93,10 @@ cdef void product(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) no
     if V == 4:
         if P == 1:
             tile_of_rows(t, R, 4)
-        elif R == 1 and P == 2:
+        elif R == 1:
             tile(t, 1, 2, 4)
         elif TILE_ROWS > 3:
-            if R == 1 and P == 3:
-                tile(t, 1, 3, 4)
-            elif R == 1:
-                tile(t, 1, 4, 4)
-            elif R == 2:
+            if R == 2:
                 tile(t, 2, 2, 4)
             else:
                 tile(t, 3, 2, 4)
@@ -168,12 +164,13 @@ cdef inline void product_of_two(const Product* t, Py_ssize_t R, Py_ssize_t P) no
 cdef inline Py_ssize_t panels_at_once(Py_ssize_t m, Py_ssize_t V, Py_ssize_t left) noexcept nogil:
     """How many of the panels that are left keep the FMA units busy for m rows: few rows alone are too few chains.
 
-    One row of two panels of 3 is fewer chains than could run at once, but reads from fewer places: f32 GRU
-    (64,128,1,100) is 9% faster than with four, (128,128,1,100) 6% (Xeon with AVX-512, 2026-11-24).
+    One row of two panels is few chains, but reads from few places, and pointwise work goes on beside the next product.
+    f32 GRU (64,128,1,100) is 9% faster so than with four panels, (128,128,1,100) 6% (Xeon with AVX-512, 2026-11-24);
+    LSTM (27,50,1,30) 11%, (64,64,1,100) 8%, longer ones as fast (Zen 4, 2026-11-26).
     """
     cdef bint wide = TILE_ROWS > 3
     if V == 4:
-        return min(left, (4 if m == 1 else 2 if m <= 3 else 1) if wide else (2 if m == 1 else 1))
+        return min(left, 2 if m <= (3 if wide else 1) else 1)
     if V == 3 and left >= 4 and m == (2 if wide else 1):
         return 4
     if V == 3 and left >= 2 and m <= (4 if wide else 2):

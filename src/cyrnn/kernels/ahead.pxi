@@ -1,0 +1,153 @@
+"""The input half of every chain, b + W_x x, which does not wait for the steps before: it runs ahead of the time loop.
+
+Design. The loop then reads W_a alone, which stays in the cache where both would not (2 MB of L2, f32 LSTM
+256,256,32,50: 68 GFLOP/s with both products fused, 132 so; Xeon with AVX-512, 2026-11-23). There are three ways:
+    in blocks    for some steps at once, before the loop runs them
+    fused        not ahead: where the cache holds both, full tiles of one long chain save writing z and reading it again
+                 (f32 LSTM (64,64,8,50) 317 -> 306 us, (128,128,8,64) 1395 -> 1356; Zen 4, 2026-11-26)
+    riding       for one column: the loop waits for W_a to come from the cache, and meanwhile the FMA units sum the
+                 input half of later steps, some rows at a time, in each step over a part of k (riding.pxi). f32, us:
+                 (64,64,1,100) LSTM 102 -> 90, GRU 77 -> 70; (128,128,1,100) 389 -> 341, 296 -> 248; (512,512,1,50)
+                 3234 -> 2855, 2385 -> 2117 (Zen 4, 2026-11-26)
+"""
+
+cdef enum:
+    # The work area of a block: 512 KB on AVX-512, but at least one step and, if T allows, 48 rows of z; and half of
+    # what W_x takes, so that a W_x that no cache holds is read once for many rows (f32 1024,1024,64,25: 13%).
+    WORK_VECTORS = 8192
+    WORK_ROWS = 48
+    FUSED_BYTES = 1 << 19    # half of a small L2
+    FUSED_ROWS = 4
+    # Riding: W_x comes round every few steps, so the last cache has to hold all weights, at most these bytes (f64 LSTM
+    # (768,768,1,50), 38 MB: 18 ms in blocks, 29 riding); and with few inputs there is little to hide.
+    RIDE_BYTES = 1 << 23
+    RIDE_INPUTS = 16
+
+ctypedef struct Part:
+    # One stage of a run. V: vectors of a panel, of all gates, of those with an input half, with a recurrent half.
+    const Stage* stage
+    Py_ssize_t V, V_x, V_a
+    Py_ssize_t width         # vectors of a row of z
+    const real* Wx           # packed
+    const real* Wa
+    const real* b
+    real* ahead              # (rows, m, width): b + W_x x of some steps, from step `since` on
+    Py_ssize_t since
+    Py_ssize_t steps         # how many steps are summed before the loop runs them
+    Py_ssize_t riders        # how many ride along at a time; 0 in blocks
+
+
+cdef Py_ssize_t parts_of(const Run* run, Part* parts) noexcept nogil:
+    """Find the weights of each stage; return how many vectors a row of z has in all of them together."""
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef const Stage* stage
+    cdef const real* Wx = run.Wx
+    cdef const real* Wa = run.Wa
+    cdef const real* b = run.b
+    cdef Py_ssize_t s, width = 0
+    for s in range(cell.stages):
+        stage = &cell.stage[s]
+        parts[s].stage = stage
+        parts[s].V, parts[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
+        parts[s].V_a, parts[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
+        parts[s].Wx, parts[s].Wa, parts[s].b = Wx, Wa, b
+        Wx += packed_elements(run.n_a, run.n_x, stage.input)
+        Wa += packed_elements(run.n_a, run.n_a, stage.hidden)
+        b += packed_elements(run.n_a, 1, stage.gates)
+        width += parts[s].width
+    return width
+
+
+cdef inline Py_ssize_t taking_part(const Py_ssize_t* active, Py_ssize_t first, Py_ssize_t m,
+                                   Py_ssize_t t) noexcept nogil:
+    """How many of m columns, from the first on, take part in step t."""
+    return m if active == NULL else max(0, min(m, active[t] - first))
+
+
+cdef inline bint halves_apart(const Part* part) noexcept nogil:
+    return part.stage.input < part.stage.gates
+
+
+cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
+    """What all weights take, if every gate has both its halves."""
+    return (<double> run.n_x + run.n_a) * width * LANES * sizeof(real)
+
+
+cdef inline Py_ssize_t steps_ahead(const Run* run, Py_ssize_t width, bint always) noexcept nogil:
+    """For how many steps a block is; 0 where there is nothing to gain."""
+    if (run.T < 2 and not always) or run.T == 0 or run.m == 0 or width == 0:
+        return 0
+    if TILE_ROWS > 3 and run.m >= FUSED_ROWS and not always and bytes_of(run, width) <= FUSED_BYTES:
+        return 0
+    return min(run.T, max(1, max(WORK_ROWS, max(WORK_VECTORS // width, run.n_x // 2)) // run.m))
+
+
+cdef Py_ssize_t plan_ahead(const Run* run, Part* parts, Py_ssize_t stages, Py_ssize_t width) noexcept nogil:
+    """Settle what runs ahead, of all stages alike; return how many elements their rows take."""
+    cdef Py_ssize_t s, room = 0, steps = steps_ahead(run, width, halves_apart(&parts[0]))
+    cdef bint riding = steps > 0 and rides(run, parts, stages)
+    cdef Part* part
+    for s in range(stages):
+        part = &parts[s]
+        part.since = 0
+        part.riders = most_riders(part.V_x) if riding else 0
+        part.steps = run.T % part.riders + part.riders if riding else steps
+        room += (part.steps + part.riders) * run.m * part.width * LANES
+    return room
+
+
+cdef inline real* row_ahead(const Run* run, const Part* part, Py_ssize_t t) noexcept nogil:
+    """Where b + W_x x of step t is. Behind what is summed before the loop groups of riders have two places in turn."""
+    cdef Py_ssize_t row = t - part.since, first = part.steps - part.riders
+    if part.riders > 0 and row >= first:
+        row = first + (row - first) % (2 * part.riders)
+    return part.ahead + row * run.m * part.width * LANES
+
+
+cdef void input_ahead(const Run* run, const Part* part, Py_ssize_t t0, Py_ssize_t t1) noexcept nogil:
+    """ahead (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
+    cdef Py_ssize_t V = part.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
+    cdef Py_ssize_t skipped = part.stage.gates - part.stage.input          # vectors before those with an input half
+    cdef bint evenly = run.active == NULL and (run.m == 1 or run.x_t == run.m * run.x_m)
+    cdef Product p
+    p.second.K = 0
+    p.start_is_column = False
+    p.start_row = 0
+    p.z_row = part.width * LANES
+    p.z_next = 0
+    p.first.K = run.n_x
+    p.first.row = run.x_m if run.m > 1 else run.x_t
+    p.first.row_k = run.x_k
+    while panel * part.V < part.width:
+        Vp = min(V, part.width - panel * part.V)
+        most = most_rows(1, Vp)
+        p.first.panel = part.Wx + panel * V * LANES * run.n_x
+        p.first.panel_k = Vp * LANES
+        p.start = part.b + (panel * part.V + skipped) * LANES
+        row = 0
+        while row < total:
+            t, column = t0 + row // run.m, row % run.m
+            # rows of one tile must be evenly spaced in x: over steps if x is, else within one step
+            if evenly:
+                R = min(most, total - row)
+            else:
+                R = min(most, taking_part(run.active, run.first, run.m, t) - column)
+                if R <= 0:
+                    row += run.m - column
+                    continue
+            p.first.rows = run.x + t * run.x_t + column * run.x_m
+            p.z = part.ahead + row * p.z_row + (panel * part.V + skipped) * LANES
+            product(&p, R, 1, Vp)
+            row += R
+        panel += 1
+
+
+cdef void bias_ahead(const Part* part, Py_ssize_t rows) noexcept nogil:
+    """The gates without an input half in the rows of `ahead`: b, for good."""
+    cdef Py_ssize_t row, v, g
+    for row in range(rows):
+        v = 0
+        while v < part.width:
+            for g in range(part.stage.gates - part.stage.input):
+                store(part.ahead + (row * part.width + v + g) * LANES, load(part.b + (v + g) * LANES))
+            v += part.V
