@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything that a change must pass, in fresh virtual environments: lint, a build whose warnings are shown, the test
-# suite as README.md runs it and once for each other ISA, the demo. Every part runs even if one before it failed; the
-# last lines are pytest's own, and the exit status says whether all parts passed.
+# suite as README.md runs it and once for each other ISA, the demo, sanitizers, wheels. Parts run in two lanes, one for
+# each core: what the second says is shown when both have ended. Every part runs even if one before it failed; the last
+# lines are pytest's own, and the exit status says whether all parts passed.
 set -uo pipefail
 exec </dev/null
 unset CYRNN_ISA PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -11,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree=$work/tree
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
-failed=()
+: >"$work/failed" # names of parts, from both lanes
 
 part() { # NAME COMMAND...: run one part and remember whether it failed
     local name=$1 start=$SECONDS
@@ -21,7 +22,7 @@ part() { # NAME COMMAND...: run one part and remember whether it failed
         printf '=== %s: ok, %d s\n' "$name" $((SECONDS - start))
     else
         printf '=== %s: FAILED, %d s\n' "$name" $((SECONDS - start))
-        failed+=("$name")
+        printf '%s\n' "$name" >>"$work/failed"
         return 1
     fi
 }
@@ -93,12 +94,22 @@ installed() { # the suite must meet the installed package, not src/
 }
 
 part 'copy of the tree' copy_tree || exit 1
+
+second_lane() { # in a tree of its own: builds leave files there
+    tree=$work/second
+    part 'sanitizers' sanitizers
+    part 'wheels' bash "$tree/ci/wheels/run.sh"
+}
+cp -r "$tree" "$work/second"
+second_lane >"$work/second.log" 2>&1 &
+
 if part 'lint tools' lint_tools; then
     part 'ruff' inside lint ruff check .
     part 'cython-lint' inside lint cython-lint src
     part 'mypy' inside lint mypy
 fi
 part 'build' build
+part 'README: demo' readme demo 'pip install . && python -m cyrnn'
 part 'README: tests' suite default readme tests "pip install '.[test]' && pytest"
 part 'tests ran on the installed package' installed
 # README's command ran on the best of them
@@ -107,13 +118,12 @@ part "ISAs of this CPU: $isas" test -n "$isas"
 for isa in ${isas#* }; do
     part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa pytest"
 done
-part 'sanitizers' sanitizers
-part 'README: demo' readme demo 'pip install . && python -m cyrnn'
-part 'wheels' bash "$tree/ci/wheels/run.sh"
 
+wait
+cat "$work/second.log"
 printf '\n=== %d s in all\n' "$SECONDS"
-[ ${#failed[@]} = 0 ] || printf 'FAILED: %s\n' "${failed[@]}"
+sed 's/^/FAILED: /' "$work/failed"
 for isa in ${isas#* } default; do
     [ -f "$work/summary.$isa" ] && printf '%s\n' "pytest, ISA $isa:" && cat "$work/summary.$isa"
 done
-[ ${#failed[@]} = 0 ]
+[ ! -s "$work/failed" ]
