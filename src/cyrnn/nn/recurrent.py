@@ -119,7 +119,7 @@ class Recurrent(Module):
         ((5,), (2, 5))
         """
         sublayers = self._sublayers
-        if reset is None and type(x_t) is np.ndarray:
+        if reset is None and type(x_t) is np.ndarray and self._plan.directions == 1:
             found = stack.quickly(sublayers, x_t[None], state, False)
             if found is not None:
                 return found[0][0], found[1]

@@ -28,25 +28,30 @@ def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Sublayer, ...]:
 
 
 def quickly(sublayers: Sequence[Sublayer], x: Any, hx: Any, batch_first: bool) -> Any:
-    """Run layers of one direction in compiled code: what torch returns for plain arrays that fit; else None."""
+    """Run the layers in compiled code: what torch returns for plain arrays that fit; else None."""
     if len(sublayers) == 1:
         return sublayers[0].quick(x, hx, batch_first)
-    pair = len(sublayers[0].plan.state_sizes) > 1
-    if sublayers[0].plan.directions > 1 or not _cut(hx, len(sublayers), pair):
+    D, pair = sublayers[0].plan.directions, len(sublayers[0].plan.state_sizes) > 1
+    if type(x) is not np.ndarray or not _cut(hx, len(sublayers), pair):
         return None
+    turned = batch_first and x.ndim == 3
+    if turned:
+        x = x.swapaxes(0, 1)
     finals = []
-    for k, sublayer in enumerate(sublayers):
-        start = None
-        if hx is not None:
-            start = (hx[0][k : k + 1], hx[1][k : k + 1]) if pair else hx[k : k + 1]
-        found = sublayer.quick(x, start, batch_first)
-        if found is None:
-            return None
-        x, final = found
-        finals.append(final)
-    if pair:
-        return x, tuple(np.concatenate(states) for states in zip(*finals, strict=True))
-    return x, np.concatenate(finals)
+    for first in range(0, len(sublayers), D):
+        outputs = []
+        for way, sublayer in enumerate(sublayers[first : first + D]):
+            start, k = None, first + way
+            if hx is not None:
+                start = (hx[0][k : k + 1], hx[1][k : k + 1]) if pair else hx[k : k + 1]
+            found = sublayer.quick(x[::-1] if way else x, start, False)
+            if found is None:
+                return None
+            outputs.append(found[0][::-1] if way else found[0])
+            finals.append(found[1])
+        x = outputs[0] if D == 1 else np.concatenate(outputs, axis=-1)
+    states = tuple(np.concatenate(parts) for parts in (zip(*finals, strict=True) if pair else (finals,)))
+    return x.swapaxes(0, 1) if turned else x, states if pair else states[0]
 
 
 def _cut(hx: Any, layers: int, pair: bool) -> bool:
