@@ -7,7 +7,8 @@ export CYRNN_TEST_PATIENCE=20
 # ARMv8.0, the oldest that the wheel promises to run on. What qemu takes for a CPU by itself also signs each function's
 # return address, in software: Python then takes 4 times as long.
 export QEMU_CPU=cortex-a72
-needs mmdebstrap:mmdebstrap qemu-aarch64-static:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
+needs mmdebstrap:mmdebstrap qemu-aarch64-static:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
+    /usr/aarch64-linux-gnu/include/stdio.h:libc6-dev-arm64-cross
 
 register() { # let the kernel start aarch64 programs in any chroot, by the emulator of this system
     local binfmt=/proc/sys/fs/binfmt_misc
