@@ -177,6 +177,25 @@ def test_split_error_in_any_part_is_raised_after_all_have_ended(split_everything
         assert sorted(ended) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("started", [0, 1])
+def test_split_with_fewer_threads_than_wanted_does_all_parts_once(split_everything, monkeypatch, started):
+    """The system may refuse a thread, after its work was queued: that must not be run when the call is over."""
+    cyrnn.set_num_threads(4)
+    start, count = threading.Thread.start, itertools.count()
+
+    def refuse(thread):
+        if next(count) >= started:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    parts = []
+    threads.split(lambda first, last: parts.append((first, last)), 4, 10**6)
+    monkeypatch.undo()
+    threads.split(lambda first, last: None, 4, 10**6)
+    assert sorted(parts) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+
+
 def test_split_small_work_stays_in_the_calling_thread():
     seen = []
     threads.split(lambda *part: seen.append((*part, threading.get_ident())), 64, threads.MILLISECOND)
@@ -246,3 +265,35 @@ print(os.waitstatus_to_exitcode(status), again == want)
 def test_fork_after_threaded_work_leaves_both_sides_working():
     done = fresh(FORK)
     assert done.stdout.split() == ["0", "True"], done.stderr
+
+
+ENDING = """
+import threading, time
+import numpy as np
+import cyrnn
+from cyrnn import threads
+from problems import make, results, run_sequence
+threads.MILLISECOND = threads.LEAST_ROWS = 1
+cyrnn.set_num_threads(3)
+problem = make(cyrnn.cells.LSTM, np.float64, m=12)
+{before}
+
+def call():
+    print("served", len(results(run_sequence(problem))))
+
+def serve():
+    threading.main_thread().join()
+    time.sleep(0.2)
+    call()
+
+{when}
+"""
+
+
+@pytest.mark.parametrize("before", ["", "run_sequence(problem)"], ids=["no-pool", "pool"])
+@pytest.mark.parametrize("when", ["threading.Thread(target=serve).start()", "import atexit; atexit.register(call)"])
+def test_call_while_the_interpreter_ends_runs_in_its_own_thread(when, before):
+    """No pool takes work any more once the main thread has ended; a thread that serves may go on."""
+    done = fresh(ENDING.format(before=before, when=when))
+    assert done.stdout.split()[:1] == ["served"], done.stderr
+    assert not done.stderr

@@ -6,7 +6,9 @@ number. A thread is worth its while from about a millisecond of work on; below t
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from . import _check
 from .kernels import dispatch
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 #: multiply-adds that one thread does in about a millisecond, float32 with AVX-512; other ISAs split a little early
 MILLISECOND = 60_000_000
@@ -70,19 +72,32 @@ def set_num_threads(n: int) -> None:
 def split(run: Callable[[int, int], None], rows: int, work: int) -> None:
     """Call run(first, last) for consecutive parts of range(rows), on as many threads as `work` multiply-adds are worth.
 
-    The first exception of any part is raised, after all parts have ended.
+    The first exception of any part is raised, after all parts have ended. Each thread, this one too, takes the next
+    part that nobody has: so all is done however few others come, and one that comes late finds nothing to touch.
     """
     parts = min(_threads, rows // LEAST_ROWS, work // MILLISECOND)
     if parts < 2:
         run(0, rows)
         return
-    bounds = [rows * i // parts for i in range(parts + 1)]
-    workers = _workers()
-    others = [workers.submit(run, *part) for part in pairwise(bounds[1:])]
+    waiting = deque(pairwise([rows * i // parts for i in range(parts + 1)]))
+
+    def take() -> None:
+        while waiting:
+            try:
+                part = waiting.popleft()
+            except IndexError:  # another was faster
+                return
+            run(*part)
+
+    others: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # no thread is to be had, as while the interpreter ends
+        workers = _workers()
+        for _ in range(parts - 1):
+            others.append(workers.submit(take))
     try:
-        run(bounds[0], bounds[1])
+        take()
     finally:
-        errors = [future.exception() for future in others]  # waits for each
+        errors = [other.exception() for other in others if not other.cancel()]  # waits for those that began
     for error in errors:
         if error is not None:
             raise error
