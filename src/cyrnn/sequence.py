@@ -7,7 +7,7 @@ run may be split over m. A stream is `step` after `step`, each from the states o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -93,13 +93,10 @@ def run_layer(
     that of these. Where a column takes no part, states and gates are zero.
     """
     T, m, _ = x.shape
-    states = begin(panels, T, m, initial)
+    room = np.empty if active is None else np.zeros
+    states = begin(panels, T, m, initial, room)
     G = len(panels.cell.stored_gates) if gates else 0
-    stored = np.empty((T, G, m, panels.n_a), panels.dtype)
-    if active is not None:
-        for block in (states[:, 1:].swapaxes(0, 1), stored):
-            for t, first in enumerate(active):
-                block[t, :, first:] = 0
+    stored = room((T, G, m, panels.n_a), panels.dtype)
     advance(panels, x, states, stored if G else None, active)
     return Blocks(states, stored, np.empty((T, m, 0), panels.dtype))
 
@@ -129,9 +126,11 @@ def hidden_states(panels: Panels, x: Array, initial: Sequence[Array | None]) -> 
     return states[0, 1:]
 
 
-def begin(panels: Panels, T: int, m: int, initial: Sequence[Array | None]) -> Array:
+def begin(
+    panels: Panels, T: int, m: int, initial: Sequence[Array | None], room: Callable[..., Array] = np.empty
+) -> Array:
     """Return states (S, T + 1, m, n_a) with slot 0 filled in; the rest is for `advance` to write."""
-    states = np.empty((len(panels.cell.states), T + 1, m, panels.n_a), panels.dtype)
+    states = room((len(panels.cell.states), T + 1, m, panels.n_a), panels.dtype)
     for slot, state in zip(states[:, 0], initial, strict=True):
         slot[...] = 0 if state is None else native(state, panels.dtype)
     return states

@@ -108,6 +108,10 @@ def weights(
 ) -> dict[str, Array]:
     """Return copies of all weights in the dtype of the model, or raise one error that names all that do not fit."""
     found = mapping(function, argument, given)
+    prefix = _prefix(found, shapes)
+    if prefix:
+        said = f"its names begin with {prefix!r}, expected {next(iter(shapes))} and so on: leave that out"
+        raise Misfit(f"{function}: {argument} does not fit: {said}")
     wrong = [f"{name} is missing" for name in shapes if name not in found]
     wrong += [f"{name} is not one of its parameters" for name in found if name not in shapes]
     copies = {}
@@ -115,9 +119,9 @@ def weights(
         if name not in found:
             continue
         try:
-            array = as_array(function, name, found[name])
-        except (TypeError, ValueError) as error:
-            said = str(error)  # by as_array, or by the mapping
+            array = as_array(function, name, values(found[name]))
+        except (TypeError, ValueError, RuntimeError) as error:
+            said = str(error)  # by as_array, by the mapping, or by a tensor
             ours = said.startswith(f"{function}: ")
             wrong.append(said.removeprefix(f"{function}: ") if ours else f"{name} cannot be read: {said}")
             continue
@@ -128,6 +132,21 @@ def weights(
     if wrong:
         raise Misfit(f"{function}: {argument} does not fit: {'; '.join(wrong)}")
     return copies
+
+
+def _prefix(found: Mapping[str, Any], shapes: Mapping[str, Any]) -> str:
+    """Return what stands before all names of weights, as in the state_dict of a whole model; "" if that is not it."""
+    first = next(iter(shapes))
+    before = [name.removesuffix(first) for name in found if isinstance(name, str) and name.endswith(f".{first}")]
+    return next((prefix for prefix in before if all(prefix + name in found for name in shapes)), "")
+
+
+def values(tensor: Any) -> Any:
+    """Return the array of a tensor, and anything else as it is. NumPy has no bfloat16."""
+    if not hasattr(tensor, "detach"):
+        return tensor
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
 
 
 def framework_class(function: str, module: object, known: Mapping[str, Any]) -> str:

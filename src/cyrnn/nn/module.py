@@ -71,9 +71,9 @@ class Module:
         options = {name: own(name) for name in cls._options}
         if dtype is None:
             first = own("weight_ih" if hasattr(module, "weight_ih") else "weight_ih_l0")
-            dtype = np.float64 if _values(first).dtype == np.float64 else np.float32
+            dtype = np.float64 if _check.values(first).dtype == np.float64 else np.float32
         model = cls(own("input_size"), own("hidden_size"), **options, dtype=dtype, rng=0)
-        model._take(function, "module", {name: _values(own(name)) for name in model._plan.shapes})
+        model._take(function, "module", {name: own(name) for name in model._plan.shapes})
         return model
 
     def pack(self) -> None:
@@ -114,7 +114,7 @@ class Module:
         ----------
         state_dict : mapping
             Name to array: a dict, what `np.load` returns for a .npz file, what `safetensors.numpy.load_file` returns,
-            or the state_dict of a torch module on the CPU. The arrays are copied, and cast to the dtype of the model.
+            or the state_dict of a torch module. The arrays are copied, and cast to the dtype of the model.
 
         Raises
         ------
@@ -145,9 +145,9 @@ class Module:
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name, default in self._options.items() if getattr(self, name) != default}
         if self.dtype != np.float32:
-            shown["dtype"] = self.dtype
+            shown["dtype"] = self.dtype.name
         sizes = [str(self.input_size), str(self.hidden_size)]
-        return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!s}' for name, value in shown.items()])})"
+        return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!r}' for name, value in shown.items()])})"
 
     def __getstate__(self) -> dict[str, Any]:
         self._weights("pickle")  # what could not be packed again is found out here, not where it is loaded
@@ -166,11 +166,3 @@ class Module:
         shapes, own = self._plan.shapes, dict(self.__dict__)  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
         return _check.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
-
-
-def _values(tensor: Any) -> Any:
-    """Return the array of a tensor, and anything else as it is. NumPy has no bfloat16."""
-    if not hasattr(tensor, "detach"):
-        return tensor
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()

@@ -119,8 +119,9 @@ class Recurrent(Module):
         ((5,), (2, 5))
         """
         sublayers = self._sublayers
-        if reset is None and type(x_t) is np.ndarray and self._plan.directions == 1:
-            found = stack.quickly(sublayers, x_t[None], state, False)
+        if type(x_t) is np.ndarray and self._plan.directions == 1:
+            plain, begun = stack.begun_anew(state, reset, x_t.shape[:-1])
+            found = stack.quickly(sublayers, x_t[None], begun, False) if plain else None
             if found is not None:
                 return found[0][0], found[1]
         function, plan = f"{type(self).__name__}.step", self._plan
@@ -172,8 +173,9 @@ class Recurrent(Module):
         if x.shape[2] > 1 and x.strides[2] != x.itemsize:
             x = x.copy()  # the way back wants the features of a step side by side
         p, noise = _check.probability(function, "dropout", self.dropout), []
-        if dropout_rng is not None and p:
-            noise = dropout_noise(plan, batch, p, _check.generator(function, "dropout_rng", dropout_rng))
+        if dropout_rng is not None:
+            generator = _check.generator(function, "dropout_rng", dropout_rng)
+            noise = dropout_noise(plan, batch, p, generator) if p else []
         run = stack.run(sublayers, x, initial, batch, keep=True, noise=noise)
         tape = Tape(plan, batch, sublayers, run.traces, noise)
         return batch.given(run.output).copy(), self._leave(batch, run.states), tape

@@ -54,6 +54,21 @@ def quickly(sublayers: Sequence[Sublayer], x: Any, hx: Any, batch_first: bool) -
     return x.swapaxes(0, 1) if turned else x, states if pair else states[0]
 
 
+def begun_anew(state: Any, reset: Any, columns: tuple[int, ...]) -> tuple[bool, Any]:
+    """Return whether `reset` is a plain mask of these columns, or None, and the state with zeros where it says so."""
+    if reset is None:
+        return True, state
+    if type(reset) is not np.ndarray or reset.dtype != np.bool or reset.shape != columns or not columns:
+        return False, None
+    if state is None or not reset.any():
+        return True, state
+    parts = state if type(state) is tuple else (state,)
+    if not all(type(part) is np.ndarray and part.ndim == 3 and part.shape[1:2] == columns for part in parts):
+        return False, None
+    begun = tuple(np.where(reset[:, None], part.dtype.type(0), part) for part in parts)
+    return True, begun if type(state) is tuple else begun[0]
+
+
 def _cut(hx: Any, layers: int, pair: bool) -> bool:
     """Whether states can be cut into those of each layer."""
     if hx is None:
