@@ -1,10 +1,12 @@
 """Recurrent networks on the CPU, on NumPy arrays: the notebook's functions, compiled, and their way back.
 
-`cyrnn.nn` has the classes of torch.nn, to which the next sentence does not apply: `help(cyrnn.nn)`.
+`cyrnn.nn` has the classes of torch.nn, to which the next sentence does not apply: `help(cyrnn.nn)`. How many threads
+a large call may use is for `cyrnn.get_num_threads` and `cyrnn.set_num_threads`, which the star below leaves out.
 
 Features come first, then the batch, then time: x is (n_x, m, T_x). Every example in a docstring begins with
 
 >>> import numpy as np
+>>> import cyrnn
 >>> from cyrnn import *
 """
 

@@ -39,7 +39,7 @@ def get_num_threads() -> int:
 
     Examples
     --------
-    >>> get_num_threads() >= 1
+    >>> cyrnn.get_num_threads() >= 1
     True
     """
     return _threads
@@ -60,11 +60,11 @@ def set_num_threads(n: int) -> None:
 
     Examples
     --------
-    >>> before = get_num_threads()
-    >>> set_num_threads(2)
-    >>> get_num_threads()
+    >>> before = cyrnn.get_num_threads()
+    >>> cyrnn.set_num_threads(2)
+    >>> cyrnn.get_num_threads()
     2
-    >>> set_num_threads(before)
+    >>> cyrnn.set_num_threads(before)
     """
     _use(_check.whole_number("set_num_threads", "n", n, least=1))
 

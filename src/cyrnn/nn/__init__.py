@@ -1,4 +1,4 @@
-"""Facade 2: the classes that people know from torch.nn, on NumPy arrays.
+"""The classes that people know from torch.nn, on NumPy arrays.
 
 A sequence is (L, N, features), as there, and weights have torch's names, shapes and order of gates, so that a trained
 model is loaded as it is. A call is as in eval mode. Beyond torch, `lengths` says how long each sequence of a batch is,

@@ -1,11 +1,4 @@
-"""Adam: Kingma and Ba 2015, as the notebooks have it, with epsilon inside the square root.
-
-    v     = beta1 v + (1 - beta1) g            s     = beta2 s + (1 - beta2) g^2
-    v_hat = v / (1 - beta1^t)                  s_hat = s / (1 - beta2^t)
-    p     = p - learning_rate * v_hat / sqrt(s_hat + epsilon)
-
-p is a parameter, g its gradient, t the number of the update.
-"""
+"""Adam: Kingma and Ba 2015, as the notebooks have it, with epsilon inside the square root."""
 
 from __future__ import annotations
 
@@ -66,7 +59,11 @@ def update_parameters_with_adam(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> tuple[MutableMapping[str, Any], MutableMapping[str, Any], MutableMapping[str, Any]]:
-    """Take one step of Adam: the equations on top of this file, for every parameter that has a gradient.
+    """Take one step of Adam for every parameter p that has a gradient g, t being the number of the update:
+
+        v     = beta1 v + (1 - beta1) g            s     = beta2 s + (1 - beta2) g^2
+        v_hat = v / (1 - beta1^t)                  s_hat = s / (1 - beta2^t)
+        p     = p - learning_rate * v_hat / sqrt(s_hat + epsilon)
 
     Parameters
     ----------
@@ -131,7 +128,7 @@ def update_parameters_with_adam(
 def _step(
     arrays: list[Any], t: float, rate: float, beta1: float, beta2: float, epsilon: float
 ) -> tuple[Any, Any, Any]:
-    """Return the new p, v and s of one parameter: the equations on top of this file."""
+    """Return the new p, v and s of one parameter: the equations of `update_parameters_with_adam`."""
     p, g, v, s = arrays
     with np.errstate(all="ignore"):
         v = beta1 * v + (1 - beta1) * g
