@@ -8,18 +8,22 @@ from nn_grid import RAGGED_T, Case
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
-def module_of(case: Case) -> torch.nn.Module:
+def module_of(case: Case, dtype: str | None = None) -> torch.nn.Module:
     """The module in eval mode, with the drawn weights: torch itself checks their names and shapes."""
-    module = getattr(torch.nn, case.kind)(**case.arguments, dtype=getattr(torch, case.dtype)).eval()
+    module = getattr(torch.nn, case.kind)(**case.arguments, dtype=getattr(torch, dtype or case.dtype)).eval()
     module.load_state_dict({name: torch.tensor(value) for name, value in case.draw().weights.items()})
     return module
 
 
-def run(case: Case) -> dict[str, np.ndarray]:
-    """Values and gradients by name: output h_n c_n, d_input d_h d_c, and d_ with the name of each parameter."""
-    drawn, module = case.draw(), module_of(case)
-    x = torch.tensor(drawn.x, requires_grad=True)
-    states = [torch.tensor(state, requires_grad=True) for state in drawn.states or ()]
+def run(case: Case, dtype: str | None = None) -> dict[str, np.ndarray]:
+    """Values and gradients by name: output h_n c_n, d_input d_h d_c, and d_ with the name of each parameter.
+
+    With a dtype, what was drawn in that of the case is computed in another.
+    """
+    drawn, module = case.draw(), module_of(case, dtype)
+    kind = getattr(torch, dtype or case.dtype)
+    x = torch.tensor(drawn.x, dtype=kind, requires_grad=True)
+    states = [torch.tensor(state, dtype=kind, requires_grad=True) for state in drawn.states or ()]
     output, last = forward(case, module, x, states)
     values = {} if output is None else {"output": output}
     values |= {f"{state}_n": value for state, value in zip("hc", last, strict=False)}

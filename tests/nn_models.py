@@ -9,7 +9,6 @@ import pytest
 from problems import DTYPES, isa_in_use, name_of
 
 import cyrnn.nn
-from cyrnn.cells import CELLS
 
 #: the classes of layers and what they may be made with, beside sizes
 KINDS = {
@@ -19,12 +18,14 @@ KINDS = {
     "projected": ("LSTM", {"proj_size": 2}),
     "gru": ("GRU", {}),
 }
-NEEDS = {"rnn": "rnn", "relu": "rnn_relu", "lstm": "lstm", "projected": "lstm", "gru": "gru_after"}
-KINDS = {kind: made for kind, made in KINDS.items() if NEEDS[kind] in CELLS}
 STACKS = ({}, {"num_layers": 3}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True, "bias": False})
+
+#: n_x, n and L that reach the kernels' other ways: inputs that ride along, blocks of steps, several panels
+LARGER = ({"n_x": 16, "n": 5, "L": 21}, {"n_x": 40, "n": 64, "L": 33}, {"n_x": 100, "n": 13, "L": 40})
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
+each_larger = pytest.mark.parametrize("sizes", LARGER, ids=lambda sizes: "-".join(map(str, sizes.values())))
 each_stack = pytest.mark.parametrize("stack", STACKS, ids=lambda stack: "-".join(stack) or "plain")
 
 

@@ -1,8 +1,8 @@
 """Nothing beside an array is touched: every kernel, every size up to 67, inputs and outputs at closed pages.
 
 AddressSanitizer (ci/sanitizers) also sees the kernels' own work areas, but no masked load or store; a closed page stops
-those too. guard_cases.py and guard_backward.py hold the calls. They run in another process, so that a fault is a
-failure here and no more.
+those too. guard_cases.py, guard_backward.py and guard_nn.py hold the calls. They run in another process, so that a
+fault is a failure here and no more.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 from problems import COMPILED, ISAS, isa_in_use, patience
 
-CASES = Path(__file__).with_name("guard_cases.py")
-CASES_BACK = Path(__file__).with_name("guard_backward.py")
-GROUPS = ("activations", "pack", "forward", "riding", "head", "cell_calls", "sequence_calls")
-GROUPS_BACK = ("products", "time_loop", "backward_calls", "ragged_runs")
+FORWARD = dict.fromkeys(
+    ("activations", "pack", "forward", "riding", "head", "cell_calls", "sequence_calls"), "guard_cases.py"
+)
+BACKWARD = dict.fromkeys(("products", "time_loop", "backward_calls", "ragged_runs"), "guard_backward.py")
+#: group -> the program that holds it
+GROUPS = FORWARD | BACKWARD | {"layer_calls": "guard_nn.py"}
 FAULTS = {
     "read-end": "beyond the end",
     "read-start": "beyond the start",
@@ -45,7 +47,7 @@ def run(group: str, isa: str) -> tuple[int, str, str]:
     import resource
 
     done = subprocess.run(
-        [sys.executable, str(CASES_BACK if group in GROUPS_BACK else CASES), group],
+        [sys.executable, Path(__file__).with_name(GROUPS.get(group, "guard_cases.py")), group],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CYRNN_ISA": isa},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),  # dead by design: leave no core
         capture_output=True,
@@ -65,7 +67,7 @@ def test_guard_page_touched_by_intent_is_deadly(isa, fault):
     assert last == FAULTS[fault]
 
 
-@pytest.mark.parametrize("group", GROUPS + GROUPS_BACK)
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("isa", COMPILED)
 def test_kernel_every_size_touches_nothing_beside_its_arrays(isa, group):
     status, last, said = run(group, isa)

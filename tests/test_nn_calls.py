@@ -28,7 +28,6 @@ from cyrnn import nn
 
 LAYERS = ("RNN", "LSTM", "GRU")
 CELLS = {"rnn": "RNNCell", "relu": "RNNCell", "lstm": "LSTMCell", "gru": "GRUCell"}
-CELLS = {kind: name for kind, name in CELLS.items() if kind in KINDS}
 #: torch.nn's, 2.13
 ARGUMENTS = {
     "RNN": "num_layers=1 nonlinearity='tanh' bias=True batch_first=False dropout=0.0 bidirectional=False",

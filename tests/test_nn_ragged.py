@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from nn_models import arrays, assert_same, columns, draw_state, each_dtype, each_kind, each_stack, joined, make, parts
+from nn_models import (
+    arrays,
+    assert_same,
+    columns,
+    draw_state,
+    each_dtype,
+    each_kind,
+    each_larger,
+    each_stack,
+    joined,
+    make,
+    parts,
+)
 
 N = 6
 
@@ -36,6 +48,24 @@ def test_sequence_has_the_bits_that_it_has_alone(kind, dtype, stack):
         for one, other in zip(arrays(gates), arrays(found), strict=True):
             assert_same(one[:length, i], other[:, 0])
             assert not one[length:, i].any()
+
+
+@each_larger
+@each_dtype
+@each_kind
+def test_long_sequence_has_the_bits_that_it_has_alone_forward_and_back(kind, dtype, sizes):
+    case = ragged(kind, dtype, num_layers=2, bidirectional=True, **sizes)
+    output, state = case.model(case.x, case.state, lengths=case.lengths)
+    again, _, tape = case.model.forward(case.x, case.state, lengths=case.lengths)
+    assert_same(again, output)
+    found = case.model.backward(tape, output, state)
+    for i, length in enumerate(case.lengths):
+        x, start = alone(case, i)
+        want, last = case.model(x, start)
+        assert_same([output[:length, i], columns(state, i)], [want[:, 0], columns(last, 0)])
+        assert not output[length:, i].any()
+        back = case.model.backward(case.model.forward(x, start)[2], want, last)
+        assert_same([found.input[:length, i], columns(found.hx, i)], [back.input[:, 0], columns(back.hx, 0)])
 
 
 @each_kind

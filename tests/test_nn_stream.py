@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from nn_models import assert_same, build, columns, each_dtype, each_kind, joined, make, parts
+from nn_models import assert_same, build, columns, each_dtype, each_kind, each_larger, joined, make, parts
 
 LAYERS = pytest.mark.parametrize("layers", [1, 3])
 
@@ -22,6 +22,21 @@ def test_step_after_step_gives_the_bits_of_the_whole_sequence(kind, dtype, layer
         out, state = case.model.step(case.x[t], state)
         assert_same(out, output[t])
     assert_same(state, last)
+
+
+@each_larger
+@each_dtype
+@each_kind
+def test_one_long_stream_gives_the_bits_of_the_whole_and_of_the_batch(kind, dtype, sizes):
+    case = make(kind, dtype, num_layers=2, **sizes)
+    whole, last = case.model(case.x, case.state)
+    x, state = case.x[:, 1:2], columns(case.state, slice(1, 2))
+    alone, alone_last = case.model(x, state)
+    assert_same([alone, alone_last], [whole[:, 1:2], columns(last, slice(1, 2))])
+    for t in range(sizes["L"]):
+        out, state = case.model.step(x[t], state)
+        assert_same(out, alone[t])
+    assert_same(state, alone_last)
 
 
 @LAYERS
