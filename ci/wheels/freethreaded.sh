@@ -46,5 +46,5 @@ say 'Test suite'
 say '8 threads in each test'
 "$work/env/bin/python" -m pytest -q -p no:cacheprovider --parallel-threads=8 \
     -o thread_unsafe_functions='cyrnn.set_num_threads cyrnn.get_num_threads' \
-    tests/test_{threads,fast,pack,stream,canonical,parity}.py
+    tests/test_{threads,fast,pack,stream,canonical,parity,nn_threads,nn_stream,nn_ragged}.py
 say 'Done'

@@ -25,7 +25,7 @@ print(*([value] if isinstance(value, str) else value), sep="\n")' "$1"
 }
 
 podman_runs() { # whether it can be had, and starts a container that holds /bin/true
-    if ! command -v podman runc mmdebstrap >/dev/null; then
+    if ! { command -v podman && command -v runc && command -v mmdebstrap; } >/dev/null; then
         apt-get -q update && apt-get -q install -y --no-install-recommends podman runc mmdebstrap
     fi >"$work/apt.log" 2>&1 || { tail -n 5 "$work/apt.log" && return 1; }
     # shellcheck disable=SC2046
