@@ -20,7 +20,7 @@ if X86 and not MSVC:
 if ARM and not MSVC:
     FLAGS["neon"] = []
 
-# Canonical arithmetic: the compiler may neither contract, reorder nor approximate (DESIGN section 3).
+# Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
 GNU = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
 NUMERICS = ["/O2", "/fp:precise"] if MSVC else GNU
 #: one wheel for every CPython from 3.11 on; a free-threaded one has no Limited API, and gets a wheel of its own

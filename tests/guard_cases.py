@@ -20,7 +20,7 @@ from problems import CELLS, DTYPES, EVERY_CELL, Problem, isa_in_use, make, resul
 import cyrnn
 from cyrnn.kernels import dispatch
 from cyrnn.packing import split_weights
-from cyrnn.sequence import hidden_states, step
+from cyrnn.sequence import step
 
 SIZES = range(1, 68)
 #: what the other sizes are while one takes all of SIZES: so many cases of each
@@ -222,16 +222,10 @@ def sequence_calls(face, dtype) -> None:
             check(f"sequence {name}", lambda p, k=keep: whole_run(p, k), problem, layout=layout)
             if i % 2:
                 check(f"packed sequence {name}", lambda p: whole_run(with_panels(p)), problem, layout=layout)
-                check(f"hidden states {name}", lambda p: [hidden(p)], problem, layout=layout)
 
 
 def whole_run(problem: Problem, keep: bool = True) -> list:
     return results(run_sequence(problem, return_caches=keep))
-
-
-def hidden(problem: Problem) -> np.ndarray:
-    panels = cyrnn.pack(problem.parameters).panels
-    return hidden_states(panels, problem.x.transpose(2, 1, 0), [value.T for value in problem.initial])
 
 
 # ---- faults made on purpose: the guards at work -----------------------------------------------------------------

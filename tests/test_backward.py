@@ -235,7 +235,7 @@ def test_results_have_the_notebooks_names_shapes_and_dtype(cell, dtype):
 
 
 def test_names_are_those_of_the_notebook():
-    """As DESIGN section 5 has them, whatever the cells' specs say."""
+    """As README has them, whatever the cells' specs say."""
     gates = "dWf dbf dWi dbi dWc dbc dWo dbo"
     assert " ".join(gradient_names(cyrnn.cells.RNN)) == "dx da0 dWax dWaa dba"
     assert " ".join(gradient_names(cyrnn.cells.LSTM)) == f"dx da0 dc0 {gates}"

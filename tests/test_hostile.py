@@ -76,7 +76,7 @@ HOSTILE = {
     "object-of-arrays": np.array([np.zeros(3), None], object),
     "masked-object": np.ma.array([None, 1], mask=[1, 0]),
 }
-#: what may be raised: the errors of DESIGN section 5, or what the object itself raises
+#: what may be raised: the errors that README promises, or what the object itself raises
 EXPECTED = (TypeError, ValueError, Raising.Error)
 each_hostile = pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 

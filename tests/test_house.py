@@ -16,7 +16,7 @@ MODULES = {
 }
 CYTHON = sorted(path for ending in ("pyx", "pxi", "pxd") for path in SRC.rglob(f"*.{ending}"))
 
-#: DESIGN section 2: a module imports from lower floors only; the longest name that fits is the floor
+#: A module imports from lower floors only; the longest name that fits is the floor
 FLOORS = {
     "cyrnn": 5,
     "cyrnn.__main__": 5,
@@ -62,7 +62,7 @@ def floor_of(name: str) -> int:
     for length in range(len(parts), 1, -1):
         if ".".join(parts[:length]) in FLOORS:
             return FLOORS[".".join(parts[:length])]
-    assert name == "cyrnn", f"{name} has no floor in DESIGN section 2"
+    assert name == "cyrnn", f"{name} has no floor in FLOORS"
     return FLOORS["cyrnn"]
 
 
@@ -254,6 +254,30 @@ def test_function_fits_a_page(name):
             statements = [statement for statement in node.body if not isinstance(statement, ast.Pass)]
             if statements:
                 assert statements[-1].end_lineno - statements[0].lineno < 60, node.name
+
+
+def functions_of(text: str) -> list[tuple[str, list[str]]]:
+    """Each Cython function outside docstrings, and its lines of code, its signature's aside."""
+    text = re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
+    found: list[tuple[str, list[str]]] = []
+    for block in re.split(r"^(?= *(?:cp?def|def) [^=\n]*\()", text, flags=re.MULTILINE)[1:]:
+        head, _, body = block.partition(":\n")
+        indent = len(head) - len(head.lstrip())
+        lines = []
+        for line in filter(str.strip, body.splitlines()):
+            if len(line) - len(line.lstrip()) <= indent:
+                break
+            lines.append(line)
+        found.append((head.partition("(")[0].split()[-1], lines))
+    return found
+
+
+@pytest.mark.parametrize("path", CYTHON, ids=lambda path: path.name)
+def test_cython_function_fits_a_page(path):
+    """At most 60 lines of code beside its declarations and its docstring."""
+    for name, lines in functions_of(path.read_text(encoding="utf-8")):
+        code = [line for line in lines if not line.strip().startswith("cdef ")]
+        assert len(code) <= 60, name
 
 
 def sources() -> list[Path]:

@@ -1,6 +1,6 @@
 """lanes.h's portable branch, one lane wide and with C's own fma: the same bits as every vector ISA.
 
-It is what compilers without vector types get. It is in no wheel here, so it is built for these tests alone.
+It is in no wheel, so it is built for these tests alone.
 """
 
 from __future__ import annotations

@@ -51,16 +51,6 @@ def test_step_strided_input_gives_the_same_states(cell, dtype):
         assert_same_values([sequence.step(panels, x, states)], [want])
 
 
-@each_dtype
-@each_cell
-def test_hidden_states_alone_are_those_of_the_sequence(cell, dtype):
-    problem = make(cell, dtype, m=5, T_x=7)
-    x = np.ascontiguousarray(problem.x.transpose(2, 1, 0))
-    got = sequence.hidden_states(panels_of(problem), x, [value.T for value in problem.initial])
-    assert got.shape == (7, 5, 5)
-    assert_same_values([got.transpose(2, 1, 0)], [run_sequence(problem).states[0]])
-
-
 def test_stream_covers_every_cell_on_the_isa_of_this_run():
     assert len(CELLS) >= 2
     assert all(panels_of(make(cell, np.float32)).face is not None for cell in CELLS)

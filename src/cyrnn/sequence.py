@@ -115,17 +115,6 @@ def step(panels: Panels, x: Array, states: Array) -> Array:
     return np.ascontiguousarray(blocks[:, 1])
 
 
-def hidden_states(panels: Panels, x: Array, initial: Sequence[Array | None]) -> Array:
-    """Return the hidden states alone, (T, m, n_a): no head, nothing for the backward pass."""
-    compiled = panels.calls.hidden(panels, x, tuple(None if state is None else state.T for state in initial))
-    if compiled is not None:
-        return cast(Array, compiled)
-    T, m, _ = x.shape
-    states = begin(panels, T, m, initial)
-    advance(panels, x, states)
-    return states[0, 1:]
-
-
 def begin(
     panels: Panels, T: int, m: int, initial: Sequence[Array | None], room: Callable[..., Array] = np.empty
 ) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import cyrnn
-from cyrnn import nn, packing, sequence
+from cyrnn import nn, packing
 from cyrnn.kernels import dispatch
 
 from ..contestant import Way
@@ -26,37 +26,34 @@ def isa() -> str:
     return str(dispatch.kernels.isa)
 
 
-def _hidden_call(case: Case) -> Callable[[], Array]:
-    """Hidden states (T_x, m, n_a) from x (T_x, m, n_x), on packed parameters."""
-    panels = cyrnn.pack(case.parameters).panels
-    x = case.x_rows
-    initial = case.initial
-    return lambda: sequence.hidden_states(panels, x, initial)
+def _hidden_call(case: Case) -> Callable[[], Any]:
+    model, x, state = _model(case), case.x_rows, _states(case)
+    return lambda: model(x, state)
 
 
-def _read_rows(a: Array) -> dict[str, Array]:
-    return {"a": a.transpose(2, 1, 0)}
+def _read_output(result: Any) -> dict[str, Array]:
+    return {"a": result[0].transpose(2, 1, 0)}
 
 
 def hidden(case: Case) -> list[Way]:
-    return [Way("cyrnn", "packed", _hidden_call(case), _read_rows)]
+    return [Way("cyrnn", "nn", _hidden_call(case), _read_output)]
 
 
 def stream(case: Case) -> list[Way]:
-    panels = cyrnn.pack(case.parameters).panels
-    xt = case.x_rows[0]
-    states = np.stack(case.initial)
-    step = sequence.step
+    cell = getattr(nn, f"{case.cell.upper()}Cell")(case.n_x, case.n_a, dtype=case.real, rng=0)
+    cell.load_state_dict(torch_form.weights(case, numbered=False))
+    xt, pair = case.x_rows[0], case.cell == "lstm"
+    state = tuple(case.initial) if pair else case.initial[0]
 
-    def call() -> Array:
-        nonlocal states
-        states = step(panels, xt, states)
-        return states
+    def call() -> Any:
+        nonlocal state
+        state = cell(xt, state)
+        return state
 
-    def read(states: Array) -> dict[str, Array]:
-        return {name: array.T for name, array in zip("ac", states, strict=False)}
+    def read(state: Any) -> dict[str, Array]:
+        return {name: array.T for name, array in zip("ac", state if pair else (state,), strict=False)}
 
-    return [Way("cyrnn", "packed", call, read)]
+    return [Way("cyrnn", "nn, cell", call, read)]
 
 
 def _model(case: Case) -> Any:
@@ -150,7 +147,7 @@ def threads(case: Case) -> list[Way]:
         return []
     call = _hidden_call(case)
     return [
-        Way("cyrnn", "packed", call, _read_rows, lambda count=count: _on(count), count) for count in (1, 2)
+        Way("cyrnn", "nn", call, _read_output, lambda count=count: _on(count), count) for count in (1, 2)
     ]
 
 

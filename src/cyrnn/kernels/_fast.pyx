@@ -15,7 +15,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from cyrnn.kernels.run cimport MOST_GATES, Back, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport FEW_COLUMNS, MOST_GATES, Back, GateWeights, Run, Table, real
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -55,7 +55,6 @@ cdef enum:
     MOST_CACHE = 16          # places of a cache tuple
     MOST_STATES = 4
     MOST_HELD = 3 * MOST_GATES + 2
-    FEW_COLUMNS = 3          # as in direct.pxi
     TURN = 20                # packing a vector costs about as much as this many multiply-adds on vectors
     LONG = 100_000           # multiply-adds from which on the GIL is worth releasing: some 5 us
     SHORT = 10_000           # elements up to which the GIL is kept, likewise
@@ -201,22 +200,6 @@ cdef class Fast:
             return results
         finally:
             release(&job)
-
-    def hidden(self, panels, x, tuple initial):
-        """Return the hidden states (T, m, n_a) for x (T, m, n_x) and initial states (n_a, m); or None. No head."""
-        cdef Job job
-        cdef cnp.npy_intp dims[3]
-        cdef cnp.npy_intp strides[3]
-        cdef cnp.ndarray states
-        if not take_rows(self, &job, panels, x, 3) or not take_states(self, &job, initial, True):
-            return None
-        if not choose(self, &job):
-            return None
-        states = start_of_hidden(self, &job, initial)
-        in_parts(columns_part, &job, job.run.m, work_of(&job))
-        dims[0], dims[1], dims[2] = job.run.T, job.run.m, job.run.n_a
-        strides[0], strides[1], strides[2] = job.run.m * job.column, job.column, job.unit
-        return view(states, strides[0], 3, dims, strides)
 
     def advance(self, panels, x, states):
         """Return the states (S, m, n_a) one step after `states`, for x (m, n_x); or None. No head, no cache."""

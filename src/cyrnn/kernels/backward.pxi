@@ -45,7 +45,7 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_step, Py_ssize_t N, Py_
             p.start = b + v * LANES
         row = 0
         while row < N:
-            R = even_share(N - row, min(TILE_ROWS, most_rows(P, Vp)))
+            R = even_share(N - row, most_rows(P, Vp))
             p.second.rows = rows + row * row_step
             product(&p, R, P, Vp)
             for r in range(R):
@@ -59,85 +59,92 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_step, Py_ssize_t N, Py_
 
 # ---- the time loop ----------------------------------------------------------------------------------------------
 
+cdef inline void begin_undo(const Back* back, Py_ssize_t t, Py_ssize_t gates, Undo* undo) noexcept nogil:
+    """What a stage, before which there are so many gates, is given in step t; for the first row and unit."""
+    cdef Py_ssize_t n = back.n_a, step = back.columns * n
+    undo.previous, undo.previous_state = back.initial, back.initial_state
+    if t > 0:
+        undo.previous, undo.previous_state = back.previous + (t - 1) * step, back.state
+    undo.next, undo.next_state = back.next + t * step, back.state
+    undo.gates, undo.gate = NULL, step
+    if back.gates != NULL:
+        undo.gates = back.gates + t * back.gate_t
+    undo.inner = NULL
+    if back.inner != NULL:
+        undo.inner = back.inner + t * step
+    undo.da, undo.da_row = back.da + t * back.da_t, back.da_m
+    undo.carried = back.start + step
+    undo.row = undo.dz_gate = n
+    undo.dz_row = gates_of(back.cell) * n
+    undo.dz = back.dz + t * back.columns * undo.dz_row + gates * n
+
+
+cdef inline void derivative_of_tile(const Stage* stage, const Undo* at, Py_ssize_t row, Py_ssize_t unit,
+                                    Undo* undo) noexcept nogil:
+    """dz of undo.rows rows, from `row` on, and undo.n units, from `unit` on, whose sums are in place."""
+    cdef Py_ssize_t i = row * at.row + unit
+    undo.da = at.da + row * at.da_row + unit
+    undo.previous = at.previous + i
+    undo.next = at.next + i
+    if at.gates != NULL:
+        undo.gates = at.gates + i
+    if at.inner != NULL:
+        undo.inner = at.inner + i
+    undo.carried = at.carried + i
+    undo.dz = at.dz + row * at.dz_row + unit
+    stage.derivative(undo)
+
+
 cdef void step_back(const Back* back, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
     """dz of stage s of step t, from dz of the stage after it, of the next step where this one is the last.
 
     After the last step there is none. What the caller says of a_next arrives at the last stage.
     """
     cdef vec tile_of_z[24]
-    cdef real* z = <real*> tile_of_z
     cdef real zero = 0
     cdef const Formulas* cell = formulas_of(back.cell)
-    cdef Py_ssize_t n = back.n_a, m = taking_part(back.active, back.first, back.m, t), step = back.columns * n
-    cdef Py_ssize_t dz_row = gates_of(back.cell) * n, gates = 0, source, later, K, g
+    cdef Py_ssize_t n = back.n_a, m = taking_part(back.active, back.first, back.m, t), gates = 0, g
     cdef Py_ssize_t width = vectors(n, 1), panels = (width + 3) // 4, full = width // 4, left = panels
-    cdef Py_ssize_t first, P, Vp, row, R, i
-    cdef const real* previous = back.initial
+    cdef Py_ssize_t first, P, Vp, row, R, K
     cdef const real* WaT = back.WaT
+    cdef const real* later
     cdef Product p
-    cdef Undo undo
-    undo.previous_state = back.initial_state
-    if t > 0:
-        previous = back.previous + (t - 1) * step
-        undo.previous_state = back.state
+    cdef Undo at, undo                          # one for the step, one for a tile
     for g in range(s):
         gates += cell.stage[g].gates
+    begin_undo(back, t, gates, &at)
+    begin_undo(back, t, gates, &undo)
+    p.first.K = 0
     if s + 1 < cell.stages:
         WaT += packed_elements(n, cell.stage[s].hidden * n, 1)
-        source, later, K = gates + cell.stage[s].gates, t, cell.stage[s + 1].hidden * n
+        later = at.dz + cell.stage[s].gates * n
+        K = p.second.K = cell.stage[s + 1].hidden * n
     else:
-        source, later, K = 0, t + 1, cell.stage[0].hidden * n
-    undo.next_state = back.state
-    undo.row = n
-    undo.gate = step
-    undo.da_row = back.da_m
-    undo.dz_row = dz_row
-    undo.dz_gate = n
-    undo.z = z
-    p.first.K = 0
+        later = back.dz + (t + 1) * back.columns * at.dz_row
+        K = cell.stage[0].hidden * n
+        p.second.K = K if t + 1 < back.T else 0
     p.start = &zero
     p.start_row = 0
     p.start_is_column = True
-    p.second.K = K if later < back.T else 0
-    p.second.row = dz_row
+    p.second.row = at.dz_row
     p.second.row_k = 1
     p.second.panel_next = 4 * LANES * K
-    p.z = z
+    p.z = <real*> tile_of_z
     p.z_next = 4 * LANES
-    while left > 0:                     # forwards and backwards in turn, as in forward.pxi
-        if t % 2 == 0:
-            first = panels - left
-            P = panels_at_once(m, 4, full - first) if first < full else 1
-        elif left > full:
-            P, first = 1, left - 1
-        else:
-            P = panels_at_once(m, 4, left)
-            first = left - P
-        left -= P
+    undo.z = p.z
+    while left > 0:
+        P = next_panels(&left, panels, full, 4, m, t % 2 != 0, &first)
         Vp = min(4, width - first * 4)
         p.second.panel = WaT + first * 4 * LANES * K
         p.second.panel_k = Vp * LANES
         p.z_row = undo.z_row = P * Vp * LANES
+        undo.n = min(p.z_row, n - first * 4 * LANES)
         row = 0
         while row < m:
-            R = even_share(m - row, min(TILE_ROWS, most_rows(P, Vp)))
-            p.second.rows = back.dz + (later * back.columns + row) * dz_row + source * n
+            R = undo.rows = even_share(m - row, most_rows(P, Vp))
+            p.second.rows = later + row * at.dz_row
             product(&p, R, P, Vp)
-            i = row * n + first * 4 * LANES
-            undo.rows = R
-            undo.n = min(P * Vp * LANES, n - first * 4 * LANES)
-            undo.da = back.da + t * back.da_t + row * back.da_m + first * 4 * LANES
-            undo.previous = previous + i
-            undo.next = back.next + t * step + i
-            undo.gates = NULL
-            if back.gates != NULL:
-                undo.gates = back.gates + t * back.gate_t + i
-            undo.inner = NULL
-            if back.inner != NULL:
-                undo.inner = back.inner + t * step + i
-            undo.carried = back.start + step + i
-            undo.dz = back.dz + (t * back.columns + row) * dz_row + gates * n + first * 4 * LANES
-            cell.stage[s].derivative(&undo)
+            derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &undo)
             row += R
 
 
@@ -183,7 +190,7 @@ cdef void add_rows_of(const real* left, Py_ssize_t left_row, Py_ssize_t N, Py_ss
 
 cdef void turn_strip(const real* left, Py_ssize_t left_row, Py_ssize_t n, Py_ssize_t units, real* out,
                      Py_ssize_t out_row) noexcept nogil:
-    """out (units, out_row) = left (n, units), turned; out_row is n rounded up to LANES. Whole squares in registers."""
+    """out (units, out_row) = left (n, units), turned, with zeros behind n up to a whole vector."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t u = 0, k, i
     while u < units:
@@ -198,6 +205,40 @@ cdef void turn_strip(const real* left, Py_ssize_t left_row, Py_ssize_t n, Py_ssi
         u += LANES
 
 
+cdef void lay_panels(const real* right, Py_ssize_t right_row, Py_ssize_t n, Py_ssize_t K, real* panels) noexcept nogil:
+    """right (n, K) as panels (n, 4 vectors), zero-padded."""
+    cdef Py_ssize_t width = vectors(K, 1), v = 0, Vp, k, i
+    while v < width:
+        Vp = min(4, width - v)
+        for k in range(n):
+            for i in range(Vp):
+                store(panels + v * LANES * n + (k * Vp + i) * LANES,
+                      get(right + k * right_row + (v + i) * LANES, K - (v + i) * LANES))
+        v += Vp
+
+
+cdef void add_tile(Product* p, Py_ssize_t R, Py_ssize_t Vp, Py_ssize_t columns, real* out,
+                   Py_ssize_t out_row) noexcept nogil:
+    """out (R, columns) += the product, whose panel has Vp vectors: the last one may reach beyond the columns."""
+    cdef vec tile_of_z[24]
+    cdef real* z = <real*> tile_of_z
+    cdef Py_ssize_t r, i
+    if Vp * LANES <= columns:
+        p.start = p.z = out
+        p.start_row = p.z_row = out_row
+        product(p, R, 1, Vp)
+        return
+    p.start = p.z = z
+    p.start_row = p.z_row = Vp * LANES
+    for r in range(R):
+        for i in range(Vp):
+            store(z + (r * Vp + i) * LANES, get(out + r * out_row + i * LANES, columns - i * LANES))
+    product(p, R, 1, Vp)
+    for r in range(R):
+        for i in range(Vp):
+            put(out + r * out_row + i * LANES, load(z + (r * Vp + i) * LANES), columns - i * LANES)
+
+
 cdef int add_outer_of(const real* left, Py_ssize_t left_row, const real* right, Py_ssize_t right_row, Py_ssize_t N,
                       Py_ssize_t units, Py_ssize_t K, real* out, Py_ssize_t out_row) noexcept nogil:
     """out (units, K) += left^T right, for left (N, units) and right (N, K): rows of N in their order.
@@ -207,18 +248,15 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row, const real* right, 
     often a whole page apart: read once, a line serves all its units (f32 LSTM (256,256,32,50) on Zen 4: 4.9 ms of 38
     went into copies of TILE_ROWS units, 0.6 so; 2026-11-26).
     """
-    cdef vec tile_of_z[24]
-    cdef real* z = <real*> tile_of_z
     cdef Py_ssize_t width = vectors(K, 1), rows = min(N, OUTER_ROWS), strip = OUTER_VECTORS * LANES
-    cdef Py_ssize_t n0 = 0, n, k, v, Vp, u, R, i, r
-    cdef Py_ssize_t turned_row = (rows + LANES - 1) // LANES * LANES
+    cdef Py_ssize_t row = (rows + LANES - 1) // LANES * LANES, n0 = 0, n, v, Vp, u, R
     cdef void* work
     cdef real* panels
-    cdef real* turned                      # (strip, turned_row)
+    cdef real* turned                      # (strip, row)
     cdef Product p
     if N == 0 or units == 0 or K == 0:
         return 0
-    work = malloc((rows * width * LANES + strip * turned_row) * sizeof(real) + ALIGNMENT)
+    work = malloc((rows * width * LANES + strip * row) * sizeof(real) + ALIGNMENT)
     if work == NULL:
         return -1
     panels = aligned(work)
@@ -226,46 +264,23 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row, const real* right, 
     p.first.K = 0
     p.start_is_column = False
     p.z_next = 0
-    p.second.row = turned_row
+    p.second.row = row
     p.second.row_k = 1
     while n0 < N:
-        n = min(OUTER_ROWS, N - n0)
-        v = 0
-        while v < width:
-            Vp = min(4, width - v)
-            for k in range(n):
-                for i in range(Vp):
-                    store(panels + v * LANES * n + (k * Vp + i) * LANES,
-                          get(right + (n0 + k) * right_row + (v + i) * LANES, K - (v + i) * LANES))
-            v += Vp
-        p.second.K = n
+        n = p.second.K = min(OUTER_ROWS, N - n0)
+        lay_panels(right + n0 * right_row, right_row, n, K, panels)
         u = 0
         while u < units:
             if u % strip == 0:
-                turn_strip(left + n0 * left_row + u, left_row, n, min(strip, units - u), turned, turned_row)
-            p.second.rows = turned + u % strip * turned_row
+                turn_strip(left + n0 * left_row + u, left_row, n, min(strip, units - u), turned, row)
+            p.second.rows = turned + u % strip * row
             R = min(TILE_ROWS, units - u)
             v = 0
             while v < width:
                 Vp = min(4, width - v)
                 p.second.panel = panels + v * LANES * n
                 p.second.panel_k = Vp * LANES
-                if (v + Vp) * LANES <= K:
-                    p.start = p.z = out + u * out_row + v * LANES
-                    p.start_row = p.z_row = out_row
-                    product(&p, R, 1, Vp)
-                else:
-                    p.start = p.z = z
-                    p.start_row = p.z_row = Vp * LANES
-                    for r in range(R):
-                        for i in range(Vp):
-                            store(z + (r * Vp + i) * LANES,
-                                  get(out + (u + r) * out_row + (v + i) * LANES, K - (v + i) * LANES))
-                    product(&p, R, 1, Vp)
-                    for r in range(R):
-                        for i in range(Vp):
-                            put(out + (u + r) * out_row + (v + i) * LANES, load(z + (r * Vp + i) * LANES),
-                                K - (v + i) * LANES)
+                add_tile(&p, R, Vp, K - v * LANES, out + u * out_row + v * LANES, out_row)
                 v += Vp
             u += R
         n0 += n

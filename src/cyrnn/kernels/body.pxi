@@ -28,7 +28,7 @@ from cyrnn.kernels.lanes cimport (
     smaller, splat, store, store_part, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
-from cyrnn.kernels.run cimport Back, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport FEW_COLUMNS, Back, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"

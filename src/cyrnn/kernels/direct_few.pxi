@@ -3,10 +3,6 @@
 Squares of W turn in registers on their way to the sums. See direct.pxi.
 """
 
-cdef enum:
-    FEW_COLUMNS = 3          # up to here the units go to the lanes
-
-
 cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row, const real* x, Py_ssize_t x_m, Py_ssize_t x_k,
                                Py_ssize_t R) noexcept nogil:
     """acc (R) += W x for LANES rows of W and LANES k."""

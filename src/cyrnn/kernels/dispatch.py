@@ -47,7 +47,7 @@ class NoFast:
     def step(*_: object) -> None:
         return None
 
-    sequence = hidden = advance = backward = backward_step = step
+    sequence = advance = backward = backward_step = step
 
     @staticmethod
     def layer(*_: object) -> NoLayer:

@@ -131,103 +131,140 @@ cdef dict weight_gradients(Fast fast, const Job* job, Weights* to):
     return out
 
 
+cdef object take_way_back(Fast fast, Job* job, object da, tuple held, object dc, bint one):
+    """Take what a backward call is given; return what owns the parameters, or None where not all is as expected."""
+    cdef Run* run = &job.run
+    cdef cnp.ndarray grown
+    if not take_dtype(fast, job, da, 2 if one else 3):
+        return None
+    grown = da
+    run.m = cnp.PyArray_DIM(grown, 1)
+    run.T = 1 if one else cnp.PyArray_DIM(grown, 2)
+    if run.m == 0 or run.T == 0 or run.T > len(held):
+        return None
+    owned = take_caches(fast, job, held)
+    if owned is None or not sizes_fit(fast, job):
+        return None
+    if cnp.PyArray_DIM(grown, 0) != run.n_a or (one and dc is None and fast.states > 1):
+        return None
+    if dc is not None and not is_matrix(dc, job, run.n_a, run.m):
+        return None
+    return owned
+
+
+cdef cnp.ndarray room_back(Fast fast, const Job* job, const Py_ssize_t* sizes):
+    """The work area: copies of all that may lie otherwise, dz, and the packed weights of `sizes`."""
+    cdef const Run* run = &job.run
+    cdef Py_ssize_t n = run.n_a, m = run.m, rows = run.T * m
+    cdef cnp.npy_intp elements = rows * ((2 * fast.states + fast.kept + 1 + fast.gates) * n + run.n_x)
+    elements += fast.states * m * n + sizes[3] + sizes[4] + 16 * SPARE
+    if fast.again or fast.stages > 1:
+        elements += rows * n
+    if fast.again:
+        elements += job.table.packed_size(n, n + 1, 1)
+    return PyArray_EMPTY(1, &elements, job.typenum, 0)             # large ones come on huge pages
+
+
+cdef char* take_arrays_back(Fast fast, const Job* job, Way_back* w, tuple held, cnp.ndarray da, bint one, char* rest):
+    """Find states, gates, da and x where they lie, or copy them to `rest`; return where that goes on."""
+    cdef const Run* run = &job.run
+    cdef Back* back = &w.back
+    cdef Py_ssize_t n = run.n_a, m = run.m, item = job.item
+    cdef Py_ssize_t da_t = 0 if one else cnp.PyArray_STRIDE(da, 2) // item, da_m = cnp.PyArray_STRIDE(da, 1) // item
+    cdef int place = find(fast, INPUT, 0)
+    rest = take_gates_back(fast, job, back, held, take_states_back(fast, job, back, held, rest))
+    if cnp.PyArray_STRIDE(da, 0) == item or n == 1:
+        back.da, back.da_m, back.da_t = <const real*> data(da), da_m, da_t
+    else:
+        back.da, back.da_m, back.da_t = <const real*> rest, n, m * n
+        job.table.turn(<const real*> data(da), cnp.PyArray_STRIDE(da, 0) // item, da_m, da_t, n, m, run.T,
+                       <real*> rest)
+        rest += run.T * m * n * item
+    if lies(job, held, place, 0, run.n_x, m * run.n_x * item):
+        w.x = data(entry(held, 0, place))
+    else:
+        w.x = gather(job, held, place, run.n_x, m * run.n_x * item, rest)
+        rest += run.T * m * run.n_x * item
+    return rest
+
+
+cdef dict results_back(Fast fast, Job* job, Way_back* w, object dc, bint one):
+    """Allocate the gradients, by their names; those of the first states hold what arrives after the last step."""
+    cdef const Run* run = &job.run
+    cdef Py_ssize_t n = run.n_a, m = run.m, i
+    cdef cnp.ndarray start, dx
+    cdef cnp.npy_intp dims[3]
+    cdef cnp.npy_intp strides[3]
+    cdef dict out = {}
+    dims[0], dims[1], dims[2] = 1 + fast.carried, m, n
+    start = PyArray_ZEROS(3, dims, job.typenum, 0)
+    w.back.start = <real*> cnp.PyArray_DATA(start)
+    if dc is not None:
+        copy_rows(job, dc, n, <char*> w.back.start + m * n * job.item)
+    dims[0], dims[1], dims[2] = run.T, m, run.n_x
+    dx = PyArray_EMPTY(3, dims, job.typenum, 0)
+    w.dx = <char*> cnp.PyArray_DATA(dx)
+    dims[0], dims[1], dims[2] = run.n_x, m, run.T
+    strides[0], strides[1], strides[2] = job.item, run.n_x * job.item, m * run.n_x * job.item
+    out["dxt" if one else "dx"] = view(dx, 0, 2 if one else 3, dims, strides)
+    job.unit, job.column = job.item, n * job.item
+    names = fast.ends if one else fast.starts
+    for i in range(fast.states if one or dc is not None else 1):
+        out[names[i]] = state_at(fast, job, start, i * m * n)
+    out |= weight_gradients(fast, job, w.to)
+    return out
+
+
+cdef void lay_work(Fast fast, const Job* job, Way_back* w, const Py_ssize_t* sizes, char* rest):
+    """Places in the work area for dz, the packed weights and what a first stage hands on."""
+    cdef const Run* run = &job.run
+    cdef Py_ssize_t n = run.n_a, item = job.item, rows = run.T * run.m
+    w.skipped, w.panels, w.back.inner = fast.again * n, NULL, NULL
+    rest = past(rest, 1)
+    w.back.dz = <real*> rest
+    rest = past(rest, rows * fast.gates * n * item)
+    w.back.WaT = <const real*> rest
+    rest = past(rest, sizes[4] * item)
+    w.WxT = rest
+    rest = past(rest, sizes[3] * item)
+    if fast.again or fast.stages > 1:
+        w.back.inner = <real*> rest
+        rest = past(rest, rows * n * item)
+    if fast.again:
+        w.panels = rest
+        w.b = past(rest, job.table.packed_size(n, n, 1) * item)
+
+
 cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     """The gradients of a sequence, or with `one` of a single step, by the notebook's names; or None."""
     cdef Job job
     cdef Way_back w
     cdef Back* back = &w.back
     cdef Run* run = &job.run
-    cdef Py_ssize_t n, m, T, size, rows, i, item, K
+    cdef Py_ssize_t rows, K
     cdef Py_ssize_t sizes[5]
-    cdef cnp.npy_intp elements
-    cdef cnp.npy_intp dims[3]
-    cdef cnp.npy_intp strides[3]
-    cdef cnp.ndarray grown, start, dx, work_area
+    cdef cnp.ndarray work_area
     cdef char* rest
-    cdef int place
     cdef dict out
-    if not take_dtype(fast, &job, da, 2 if one else 3):
+    # while others may run, what the job points to must not go: the caches are held, and the parameters by `owned`
+    owned = take_way_back(fast, &job, da, held, dc, one)
+    if owned is None:
         return None
-    grown = da
-    run.m = cnp.PyArray_DIM(grown, 1)
-    run.T = T = 1 if one else cnp.PyArray_DIM(grown, 2)
-    if run.m == 0 or T == 0 or T > len(held):
-        return None
-    owned = take_caches(fast, &job, held)
-    if owned is None or not sizes_fit(fast, &job):
-        return None
-    n, m, rows, item = run.n_a, run.m, T * run.m, job.item
-    if cnp.PyArray_DIM(grown, 0) != n or (one and dc is None and fast.states > 1):
-        return None
-    if dc is not None and not is_matrix(dc, &job, n, m):
-        return None
-    size = m * n * item
-    job.table.sizes_of_weights(run.cell, run.n_x, n, sizes)
-    elements = rows * ((2 * fast.states + fast.kept + 1 + fast.gates) * n + run.n_x) + fast.states * m * n
-    elements += sizes[3] + sizes[4] + 16 * SPARE
-    if fast.again or fast.stages > 1:
-        elements += rows * n
-    if fast.again:
-        elements += job.table.packed_size(n, n + 1, 1)
-    work_area = PyArray_EMPTY(1, &elements, job.typenum, 0)        # large ones come on huge pages
+    job.table.sizes_of_weights(run.cell, run.n_x, run.n_a, sizes)
+    work_area = room_back(fast, &job, sizes)
     rest = <char*> cnp.PyArray_DATA(work_area)
     rest = past(rest - <size_t> rest % SPARE, 1)
-    back.cell, back.n_a, back.m, back.T, back.columns = fast.number, n, m, T, m
+    w.job = &job
+    back.cell, back.n_a, back.m, back.T, back.columns = fast.number, run.n_a, run.m, run.T, run.m
     back.first, back.active = 0, NULL
-    rest = take_gates_back(fast, &job, back, held, take_states_back(fast, &job, back, held, rest))
-    if cnp.PyArray_STRIDE(grown, 0) == item or n == 1:
-        back.da = <const real*> data(grown)
-        back.da_m = cnp.PyArray_STRIDE(grown, 1) // item
-        back.da_t = 0 if one else cnp.PyArray_STRIDE(grown, 2) // item
-    else:
-        back.da = <const real*> rest
-        back.da_m, back.da_t = n, m * n
-        job.table.turn(<const real*> data(grown), cnp.PyArray_STRIDE(grown, 0) // item,
-                       cnp.PyArray_STRIDE(grown, 1) // item, 0 if one else cnp.PyArray_STRIDE(grown, 2) // item,
-                       n, m, T, <real*> rest)
-        rest += T * size
-    place = find(fast, INPUT, 0)
-    if lies(&job, held, place, 0, run.n_x, m * run.n_x * item):
-        w.x = data(entry(held, 0, place))
-    else:
-        w.x = gather(&job, held, place, run.n_x, m * run.n_x * item, rest)
-        rest += rows * run.n_x * item
-    dims[0], dims[1], dims[2] = 1 + fast.carried, m, n
-    start = PyArray_ZEROS(3, dims, job.typenum, 0)
-    back.start = <real*> cnp.PyArray_DATA(start)
-    if dc is not None:
-        copy_rows(&job, dc, n, <char*> back.start + size)
-    dims[0], dims[1], dims[2] = T, m, run.n_x
-    dx = PyArray_EMPTY(3, dims, job.typenum, 0)
-    out = {}
-    dims[0], dims[1], dims[2] = run.n_x, m, T
-    strides[0], strides[1], strides[2] = item, run.n_x * item, m * run.n_x * item
-    out["dxt" if one else "dx"] = view(dx, 0, 2 if one else 3, dims, strides)
-    job.unit, job.column = item, n * item
-    names = fast.ends if one else fast.starts
-    for i in range(fast.states if one or dc is not None else 1):
-        out[names[i]] = state_at(fast, &job, start, i * m * n)
-    out |= weight_gradients(fast, &job, w.to)
-    # while others may run, what the job points to must not go: the caches are held, and the parameters by `owned`
-    K = fast.gates * n
-    w.job, w.dx, w.skipped, w.panels, back.inner = &job, <char*> cnp.PyArray_DATA(dx), fast.again * n, NULL, NULL
-    rest = past(rest, 1)
-    back.dz = <real*> rest
-    rest = past(rest, rows * K * item)
-    back.WaT = <const real*> rest
-    rest = past(rest, sizes[4] * item)
-    w.WxT = rest
-    rest = past(rest, sizes[3] * item)
-    if fast.again or fast.stages > 1:
-        back.inner = <real*> rest
-        rest = past(rest, rows * n * item)
+    rest = take_arrays_back(fast, &job, &w, held, da, one, rest)
+    lay_work(fast, &job, &w, sizes, rest)
+    out = results_back(fast, &job, &w, dc, one)
+    rows, K = run.T * run.m, fast.gates * run.n_a
+    in_parts(pack_turned_part, &w, 1, <double> K * (run.n_a + run.n_x))
     if fast.again:
-        w.panels = rest
-        w.b = past(rest, job.table.packed_size(n, n, 1) * item)
-    in_parts(pack_turned_part, &w, 1, <double> K * (n + run.n_x))
-    if fast.again:
-        in_parts(inner_part, &w, rows, <double> rows * n * n)
-    in_parts(columns_back_part, &w, m, <double> rows * K * n)
+        in_parts(inner_part, &w, rows, <double> rows * run.n_a * run.n_a)
+    in_parts(columns_back_part, &w, run.m, <double> rows * K * run.n_a)
     in_parts(inputs_part, &w, rows, <double> rows * K * run.n_x)
-    in_parts(units_part, &w, n, work_of(&job))
+    in_parts(units_part, &w, run.n_a, work_of(&job))
     return out

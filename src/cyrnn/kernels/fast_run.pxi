@@ -116,20 +116,6 @@ cdef cnp.ndarray start_of_sequence(Fast fast, Job* job, tuple initial):
     return states
 
 
-cdef cnp.ndarray start_of_hidden(Fast fast, Job* job, tuple initial):
-    """Do the same with room for the hidden states alone, (T + 1, ...), and behind them for the others of one step."""
-    cdef Run* run = &job.run
-    cdef Py_ssize_t size = run.m * run.n_a
-    cdef cnp.npy_intp elements = (run.T + fast.states) * size
-    cdef cnp.ndarray states = PyArray_EMPTY(1, &elements, job.typenum, 0)
-    run.columns, run.gates = run.m, NULL
-    run.initial = <const real*> cnp.PyArray_DATA(states)
-    run.states = <real*> (<char*> cnp.PyArray_DATA(states) + size * job.item)
-    run.initial_state, run.state, run.other_t = (run.T + 1) * size, run.T * size, 0
-    fill(fast, job, <char*> cnp.PyArray_DATA(states), run.initial_state, initial)
-    return states
-
-
 cdef inline double work_of(const Job* job) noexcept nogil:
     """Multiply-adds of the time loop and the head."""
     cdef const Run* run = &job.run

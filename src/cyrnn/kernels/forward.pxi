@@ -1,11 +1,12 @@
 """The time loop over packed weights, units in lanes.
 
-Design. The input half of every chain runs ahead of the loop (ahead.pxi). A tile of pre-activations is summed in
-registers, stored to a small buffer in L1, and the cell's pointwise function turns it into gates and next states.
+Design. The input half of every chain runs ahead of the loop, unless both are fused (ahead.pxi). A tile of
+pre-activations is summed in registers, stored to a small buffer in L1, and the cell's pointwise function turns it into
+gates and next states.
 """
 
 cdef enum:
-    TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 1 row of 8
+    TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 4 of two, 2 of four
 
 
 cdef inline void begin_block(Block* block, const Part* part, const Block* at, Py_ssize_t rows, const real* z,
@@ -59,18 +60,9 @@ cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, con
         o.first.row = run.x_m
         o.first.row_k = run.x_k
     while left > 0:
-        # odd steps go through the panels backwards: the last ones are still in the cache (+20% at n = 256)
-        if t % 2 == 0:
-            first = panels - left
-            P = panels_at_once(m, V_a, full - first) if first < full else 1
-        elif left > full:
-            P, first = 1, left - 1
-        else:
-            P = panels_at_once(m, V_a, left)
-            first = left - P
-        left -= P
+        P = next_panels(&left, panels, full, V_a, m, t % 2 != 0, &first)
         Vp = min(V_a, width - first * V)
-        o.first.panel = part.Wx + first * V_a * LANES * run.n_x
+        o.first.panel = part.Wx + first * V_a * LANES * run.n_x     # fused only where all gates have both halves
         o.first.panel_next = V_a * LANES * run.n_x
         o.first.panel_k = Vp * LANES
         o.second.panel = part.Wa + first * V_a * LANES * n

@@ -10,7 +10,7 @@ same microkernel:
     units in lanes   rows are rows of the batch, columns are units: wants W packed, once, and then serves every step
     batch in lanes   rows are units, columns are the batch: reads the notebook's own layout, nothing to pack
 A tile of z is R rows by P panels of V vectors, kept in registers over both factors; R, P and V are constants at every
-place where `tile` is expanded. 6 x 4 vectors of 16 reach the FMA peak on AVX-512, 3 x 4 on AVX2 (DESIGN section 4);
+place where `tile` is expanded. 6 x 4 vectors of 16 reach the FMA peak on AVX-512, 3 x 4 on AVX2;
 of 3 vectors, 8 x 3 and 4 x 3.
 """
 
@@ -164,7 +164,7 @@ cdef inline void product_of_two(const Product* t, Py_ssize_t R, Py_ssize_t P) no
 cdef inline Py_ssize_t panels_at_once(Py_ssize_t m, Py_ssize_t V, Py_ssize_t left) noexcept nogil:
     """How many of the panels that are left keep the FMA units busy for m rows: few rows alone are too few chains.
 
-    One row of two panels is few chains, but reads from few places, and pointwise work goes on beside the next product.
+    One row of two wide panels is few chains, but reads from few places, and pointwise work goes on beside the next one.
     f32 GRU (64,128,1,100) is 9% faster so than with four panels, (128,128,1,100) 6% (Xeon with AVX-512, 2026-11-24);
     LSTM (27,50,1,30) 11%, (64,64,1,100) 8%, longer ones as fast (Zen 4, 2026-11-26).
     """
@@ -178,6 +178,25 @@ cdef inline Py_ssize_t panels_at_once(Py_ssize_t m, Py_ssize_t V, Py_ssize_t lef
     if V == 2 and left >= 4 and m <= (3 if wide else 1):
         return 4
     return 2 if V == 2 and left >= 2 else 1
+
+
+cdef inline Py_ssize_t next_panels(Py_ssize_t* left, Py_ssize_t panels, Py_ssize_t full, Py_ssize_t V, Py_ssize_t m,
+                                   bint backwards, Py_ssize_t* first) noexcept nogil:
+    """The next panels for m rows, of those that are left: returns how many, `first` on; only `full` ones are whole.
+
+    Steps go forwards and backwards in turn: the panels that were last are still in the cache (+20% at n = 256).
+    """
+    cdef Py_ssize_t P = 1
+    if not backwards:
+        first[0] = panels - left[0]
+        if first[0] < full:
+            P = panels_at_once(m, V, full - first[0])
+    elif left[0] <= full:
+        P = panels_at_once(m, V, left[0])
+    left[0] -= P
+    if backwards:
+        first[0] = left[0]
+    return P
 
 
 cdef inline Py_ssize_t most_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:

@@ -4,6 +4,12 @@ Structs that were just written are not copied here: a wide load of narrow stores
 made the whole way 10% slower.
 """
 
+cdef enum:
+    # How many rows ride beside one whose panels have 2, 3 or 4 vectors: as many sums as registers hold.
+    RIDERS_2 = 10
+    RIDERS_3 = 7
+    RIDERS_4 = 5
+
 ctypedef struct Riders:
     # The next group of rows of x, over the part of k that is the turn of one step.
     Py_ssize_t K             # how long the part is,
@@ -18,8 +24,7 @@ ctypedef struct Riders:
 
 
 cdef inline Py_ssize_t most_riders(Py_ssize_t V) noexcept nogil:
-    """How many rows of V vectors ride beside one: as many sums as registers hold, in whole rows."""
-    return 5 if V == 4 else 7 if V == 3 else 10
+    return RIDERS_4 if V == 4 else RIDERS_3 if V == 3 else RIDERS_2
 
 
 cdef bint rides(const Run* run, const Part* parts, Py_ssize_t stages) noexcept nogil:
@@ -129,18 +134,18 @@ cdef void step_riding(const Run* run, const Part* part, Py_ssize_t t, const real
         p.second.panel = part.Wa + panel * V_a * LANES * n
         p.start = ahead + first
         Wx = part.Wx + (panel * V_a * run.n_x + riders.k0 * v) * LANES
-        if part.riders == 10:
-            tile_riding(&p, riders, Wx, first, 10, 2)
-        elif part.riders == 7:
-            tile_riding(&p, riders, Wx, first, 7, 3)
+        if V_a == 2:
+            tile_riding(&p, riders, Wx, first, RIDERS_2, 2)
+        elif V_a == 3:
+            tile_riding(&p, riders, Wx, first, RIDERS_3, 3)
         elif v == 4:
-            tile_riding(&p, riders, Wx, first, 5, 4)
+            tile_riding(&p, riders, Wx, first, RIDERS_4, 4)
         elif v == 3:
-            tile_riding(&p, riders, Wx, first, 5, 3)
+            tile_riding(&p, riders, Wx, first, RIDERS_4, 3)
         elif v == 2:
-            tile_riding(&p, riders, Wx, first, 5, 2)
+            tile_riding(&p, riders, Wx, first, RIDERS_4, 2)
         else:
-            tile_riding(&p, riders, Wx, first, 5, 1)
+            tile_riding(&p, riders, Wx, first, RIDERS_4, 1)
         for v in range(V_a, V):                        # gates without a recurrent half
             store(z + v * LANES, load(p.start + v * LANES))
         pointwise_of_panel(part, at, 0, panel, n, &block)

@@ -10,7 +10,10 @@
 typedef void real;                      /* the caller, who serves both dtypes, only passes addresses on */
 #endif
 
-enum { MOST_GATES = 4 };
+enum {
+    MOST_GATES = 4,
+    FEW_COLUMNS = 3                     /* up to here the units of a step straight from the arrays go to the lanes */
+};
 
 /* One gate's weights as the notebook has them; strides in elements, of either sign. */
 typedef struct {

@@ -5,7 +5,9 @@
 cdef extern from "run.h" nogil:
     ctypedef double real
 
-    enum: MOST_GATES
+    enum:
+        MOST_GATES
+        FEW_COLUMNS
 
     ctypedef struct GateWeights:
         const real* Wx
