@@ -149,7 +149,7 @@ SENTENCES = {
         "LSTM.step: reset has shape (1,), expected () = ()",
     ),
     "dropout_rng a word": (
-        lambda: call(dropout=0.5).forward(X, dropout_rng="one"),
+        lambda: call().forward(X, dropout_rng="one"),
         TypeError,
         "LSTM.forward: dropout_rng is 'one', expected a Generator or a seed, whole and not negative",
     ),

@@ -134,6 +134,27 @@ def test_pack_of_weights_that_do_not_fit_names_them_all_and_changes_nothing():
 # ---- state_dict and load_state_dict --------------------------------------------------------------
 
 
+class Tensor:
+    """What is asked of a tensor, which refuses the way round: it wants no gradient, and lies elsewhere."""
+
+    def __init__(self, array, dtype="torch.float32", steps=()):
+        self.array, self.dtype, self.steps = array, dtype, steps
+
+    def detach(self):
+        return Tensor(self.array, self.dtype, (*self.steps, "detach"))
+
+    def cpu(self):
+        return Tensor(self.array, self.dtype, (*self.steps, "cpu"))
+
+    def float(self):
+        return Tensor(self.array.astype(np.float32), "torch.float32", self.steps)
+
+    def numpy(self):
+        assert self.steps == ("detach", "cpu")
+        assert self.dtype != "torch.bfloat16"
+        return self.array
+
+
 @each_stack
 @each_dtype
 @each_kind
@@ -170,6 +191,30 @@ def test_load_state_dict_takes_npz_files_and_other_mappings():
             model.load_state_dict(given)
             assert_same(model(case.x), case.model(case.x))
             assert all(value.dtype == np.float32 for value in model.state_dict().values())
+
+
+@pytest.mark.parametrize("dtype", ["torch.float32", "torch.bfloat16"])
+def test_load_state_dict_takes_tensors_that_want_a_gradient(dtype):
+    case = make("lstm")
+    model = build("lstm")
+    model.load_state_dict({name: Tensor(value, dtype) for name, value in case.model.state_dict().items()})
+    assert_same(model(case.x), case.model(case.x))
+
+
+def test_load_state_dict_of_a_whole_model_says_what_its_names_begin_with():
+    weights = {f"encoder.rnn.{name}": value for name, value in build("lstm").state_dict().items()}
+    said = "its names begin with 'encoder.rnn.', expected weight_ih_l0 and so on: leave that out"
+    with pytest.raises(ValueError, match=rf"^LSTM.load_state_dict: state_dict does not fit: {said}$"):
+        build("lstm").load_state_dict(weights | {"head.bias": np.zeros(3)})
+
+
+def test_load_state_dict_puts_new_arrays_in_the_place_of_the_weights():
+    case = make("lstm")
+    before, weights = case.model.weight_ih_l0, case.model.state_dict()
+    case.model.load_state_dict(weights)
+    before[...] = 7
+    case.model.pack()
+    assert_same(case.model.state_dict(), weights)
 
 
 def test_load_state_dict_that_does_not_fit_is_one_error_and_the_object_is_unchanged():
@@ -224,6 +269,17 @@ def test_pickle_and_deepcopy_have_the_weights_and_not_the_panels(kind, dtype, st
         case.model = own
 
 
+@each_kind
+def test_copy_of_a_model_that_was_changed_packs_what_its_attributes_hold(kind):
+    case = make(kind)
+    want = case.model(case.x)
+    case.model.weight_ih_l0[...] *= 2
+    for other in (pickle.loads(pickle.dumps(case.model)), copy.deepcopy(case.model)):
+        assert_same(case.model(case.x), want)
+        assert not np.array_equal(other(case.x)[0], want[0])
+        assert_same(other.state_dict(), case.model.state_dict())
+
+
 @each_class
 def test_cells_and_options_survive_pickling(kind):
     model = kind(3, 5, bias=False, rng=0)
@@ -259,27 +315,6 @@ def test_sizes_are_attributes_that_cannot_be_changed(kind):
 
 
 # ---- from_torch ----------------------------------------------------------------------------------
-
-
-class Tensor:
-    """What `from_torch` asks of a tensor, which refuses the way round: it wants no gradient, and lies elsewhere."""
-
-    def __init__(self, array, dtype="torch.float32", steps=()):
-        self.array, self.dtype, self.steps = array, dtype, steps
-
-    def detach(self):
-        return Tensor(self.array, self.dtype, (*self.steps, "detach"))
-
-    def cpu(self):
-        return Tensor(self.array, self.dtype, (*self.steps, "cpu"))
-
-    def float(self):
-        return Tensor(self.array.astype(np.float32), "torch.float32", self.steps)
-
-    def numpy(self):
-        assert self.steps == ("detach", "cpu")
-        assert self.dtype != "torch.bfloat16"
-        return self.array
 
 
 def module_like(model, name=None, tensor=Tensor):

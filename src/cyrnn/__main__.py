@@ -8,6 +8,8 @@ import json
 import os
 import sys
 
+import cyrnn
+
 from .demo import info, numbers, sentence, speed
 from .demo.page import RED, Page
 
@@ -35,9 +37,11 @@ def parser() -> argparse.ArgumentParser:
         description="Run the notebook's own job and its way back, check every number that was printed, and measure the "
         "speed-up over plain NumPy. Exits with 1 if a number is wrong.",
     )
+    top.add_argument("--version", action="version", version=f"cyrnn {cyrnn.__version__}")
     top.add_argument("--quick", action="store_true", help="measure for a moment only: rough speed-ups")
     commands = top.add_subparsers(dest="command", metavar="command")
-    about = commands.add_parser("info", help="show versions, CPU features, chosen ISA and thread count")
+    what = "show versions, CPU features, chosen ISA and thread count"
+    about = commands.add_parser("info", help=what, description=what.capitalize() + ".")
     about.add_argument("--json", action="store_true", help="as JSON")
     return top
 

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 #: the name of the size of every axis, as in ("n_a", "n_a + n_x"); a size that is always 1 is called "1"
 Names = tuple[str, ...]
 
-FLOAT32 = np.dtype(np.float32)
-FLOAT64 = np.dtype(np.float64)
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 # By dtype.char: float16 and float32; float64, bool and the integers. No other dtype is accepted.
 _COMPUTED_IN = dict.fromkeys("ef", FLOAT32) | dict.fromkeys("d?bBhHiIlLqQnNpP", FLOAT64)
@@ -169,7 +168,8 @@ class Call:
 def caches(function: str, value: object) -> dict[str, object]:
     """Return the caches of the steps of a sequence, by what they are called in sentences."""
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"{function}: caches is {_kind(value)}, expected the pair (list of T_x caches, x)")
+        wanted = "the pair (list of T_x caches, x)" + ": return_caches=False keeps none" * (value is None)
+        raise TypeError(f"{function}: caches is {_kind(value)}, expected {wanted}")
     if len(value) != 2:
         raise ValueError(f"{function}: caches has {len(value)} entries, expected 2: (list of T_x caches, x)")
     steps = value[0]

@@ -18,7 +18,8 @@ class Module:
 
     Weights are plain arrays under the names, in the shapes and with the order of gates of torch.nn. What is changed in
     them takes effect at the next `pack`, for all of them at once and in every call; a call that is under way, and a
-    tape, keep the weights that they began with. So one object may serve many threads.
+    tape, keep the weights that they began with. So one object may serve many threads. A copy of a model, and a pickle,
+    packs what the attributes hold.
     """
 
     #: the arguments of the constructor beside the sizes, in the order in which `repr` shows them, and their defaults
@@ -123,6 +124,10 @@ class Module:
             also a KeyError, that lists them all. The model stays as it was.
         TypeError
             If state_dict is not a mapping.
+
+        Notes
+        -----
+        The attributes are new arrays then: one that was a weight before is none any more.
         """
         self._take(f"{type(self).__name__}.load_state_dict", "state_dict", state_dict)
 
