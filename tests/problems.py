@@ -6,6 +6,8 @@ Everything is derived from the cell's spec, so that a cell is tested by being re
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -34,6 +36,19 @@ ODD_SIZES = (1, 2, 3, 5, 7, 15, 16, 17, 33)
 def patience(seconds: float) -> float:
     """How long to wait for another Python. On an emulated CPU, as in ci/wheels/, all lasts many times as long."""
     return seconds * float(os.environ.get("CYRNN_TEST_PATIENCE") or 1)
+
+
+def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run code in another Python, with variables of ours only if they are given."""
+    inherited = {key: value for key, value in os.environ.items() if key not in ("CYRNN_ISA", "CYRNN_NUM_THREADS")}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=patience(60),
+        check=False,
+    )
 
 
 def isa_in_use() -> str:

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from problems import CANONICAL, ISAS, isa_in_use, patience
+from problems import CANONICAL, ISAS, fresh, isa_in_use
 
 from cyrnn.kernels import dispatch
 
 BEST_FIRST = ["avx512", "avx2", "neon", "baseline", "reference"]
-
-
-def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
-    """Run code in another Python, with CYRNN_ISA only if given."""
-    inherited = {key: value for key, value in os.environ.items() if key != "CYRNN_ISA"}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-        capture_output=True,
-        text=True,
-        timeout=patience(60),
-        check=False,
-    )
 
 
 USED = "from cyrnn.kernels import dispatch; print(dispatch.kernels.isa)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gradients import central
 from nn_models import (
     arrays,
     assert_same,
@@ -21,7 +22,7 @@ from nn_models import (
 import cyrnn
 
 #: for central differences of a loss of order 10, in float64
-STEP, NEAR = 1e-5, 1e-8
+NEAR = 1e-8
 
 
 def loss_of(case, x, state, weights, ways, **extras):
@@ -30,19 +31,6 @@ def loss_of(case, x, state, weights, ways, **extras):
     output, last, tape = case.model.forward(x, state, **extras)
     values = arrays([output, last])
     return sum(float((value * way).sum()) for value, way in zip(values, arrays(ways), strict=True)), tape
-
-
-def slopes(loss, array):
-    """Central differences of a loss in each element of an array, which is written to meanwhile."""
-    found = np.empty_like(array)
-    for index in np.ndindex(array.shape):
-        kept = array[index]
-        array[index] = kept + STEP
-        above = loss()
-        array[index] = kept - STEP
-        found[index] = (above - loss()) / (2 * STEP)
-        array[index] = kept
-    return found
 
 
 @pytest.mark.parametrize(
@@ -65,11 +53,11 @@ def test_gradients_are_the_slopes_of_the_loss(kind, stack, extras):
     _, tape = loss_of(case, case.x, joined(states), weights, ways, **extras)
     found = case.model.backward(tape, *ways)
     assert list(found.weights) == list(weights)
-    np.testing.assert_allclose(found.input, slopes(loss, case.x), rtol=0, atol=NEAR)
+    np.testing.assert_allclose(found.input, central(loss, case.x), rtol=0, atol=NEAR)
     for got, part in zip(parts(found.hx), states, strict=True):
-        np.testing.assert_allclose(got, slopes(loss, part), rtol=0, atol=NEAR)
+        np.testing.assert_allclose(got, central(loss, part), rtol=0, atol=NEAR)
     for name, array in weights.items():
-        np.testing.assert_allclose(found.weights[name], slopes(loss, array), rtol=0, atol=NEAR, err_msg=name)
+        np.testing.assert_allclose(found.weights[name], central(loss, array), rtol=0, atol=NEAR, err_msg=name)
 
 
 @each_stack

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import numpy as np
 import pytest
 from nn_models import assert_same, build, each_kind, make
-from problems import patience
+from problems import fresh, patience
 
 import cyrnn
 
@@ -95,19 +93,12 @@ print(*sorted(found - set(sys.stdlib_module_names)))
 """
 
 
-def in_child(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=patience(60)
-    )
-    return done.stdout.strip()
-
-
 @pytest.mark.parametrize("what", ["", ".nn", "; cyrnn.nn.LSTM"])
 def test_import_brings_numpy_and_the_standard_library_alone(what):
-    assert in_child(IMPORTS.format(what=what)) == "cyrnn numpy"
+    assert fresh(IMPORTS.format(what=what)).stdout.strip() == "cyrnn numpy"
 
 
 def test_import_of_cyrnn_leaves_nn_for_later():
     code = "import sys, cyrnn; print('cyrnn.nn' in sys.modules, cyrnn.nn.LSTM(1, 2), 'cyrnn.nn' in sys.modules)"
-    assert in_child(code) == "False LSTM(1, 2) True"
-    assert in_child("from cyrnn import nn; import cyrnn; print(nn is cyrnn.nn)") == "True"
+    assert fresh(code).stdout.strip() == "False LSTM(1, 2) True"
+    assert fresh("from cyrnn import nn; import cyrnn; print(nn is cyrnn.nn)").stdout.strip() == "True"

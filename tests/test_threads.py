@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, patience, results, run_sequence
+from problems import CELLS, assert_same_values, each_cell, each_dtype, fresh, isa_in_use, make, results, run_sequence
 
 import cyrnn
 from cyrnn import threads
@@ -29,18 +27,6 @@ def split_everything(monkeypatch):
     yield
     monkeypatch.undo()
     cyrnn.set_num_threads(before)
-
-
-def fresh(code: str, **environment: str) -> subprocess.CompletedProcess:
-    inherited = {key: value for key, value in os.environ.items() if key != "CYRNN_NUM_THREADS"}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-        capture_output=True,
-        text=True,
-        timeout=patience(60),
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("m", [2, 3, 4, 7, 16, 33])

@@ -47,12 +47,16 @@ class Panels:
 def joined(stages: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
     """Pack the matrices (units, k) of each stage into one block of memory, one stage after the other."""
     sizes = [face.packed_size(len(first), first.shape[1], 1 + len(rest)) for first, *rest in stages]
+    return _laid(stages, sizes, face.pack, dtype)
+
+
+def _laid(stages: list[list[Array]], sizes: list[int], pack: Callable[..., None], dtype: np.dtype[Any]) -> Array:
     out = on_cache_line(sum(sizes), dtype)
     start = 0
     for matrices, size in zip(stages, sizes, strict=True):
         for gate, matrix in enumerate(matrices):
             if size:
-                face.pack(native(matrix, dtype), gate, len(matrices), out[start : start + size])
+                pack(native(matrix, dtype), gate, len(matrices), out[start : start + size])
         start += size
     return out
 
@@ -105,16 +109,9 @@ def turned(
     return _turned([W_x], dtype, face), _turned(W_a, dtype, face)
 
 
-def _turned(groups: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
-    sizes = [face.packed_size(group[0].shape[1], len(group) * len(group[0]), 1) for group in groups]
-    out = on_cache_line(sum(sizes), dtype)
-    start = 0
-    for group, size in zip(groups, sizes, strict=True):
-        for gate, matrix in enumerate(group):
-            if size:
-                face.pack_turned(native(matrix, dtype), gate, len(group), out[start : start + size])
-        start += size
-    return out
+def _turned(stages: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
+    sizes = [face.packed_size(stage[0].shape[1], len(stage) * len(stage[0]), 1) for stage in stages]
+    return _laid(stages, sizes, face.pack_turned, dtype)
 
 
 class Packed(Mapping[str, Any]):
