@@ -39,7 +39,7 @@ say "Wheel, for Python $version"
 "$python" -m venv --upgrade-deps "$work/env"
 "$work/env/bin/pip" install -q 'setuptools>=77' 'Cython>=3.1' 'numpy>=2'
 cross_compile
-install_inside "$version" "$(echo "$work"/tree/dist/cyrnn-*-cp311-abi3-linux_aarch64.whl)" aarch64
+install_inside "$version" "$(echo "$work"/tree/dist/cyrnn-*-cp311-abi3-linux_aarch64.whl)[test]" aarch64 site
 
 say 'Ledger'
 inside python3 -c 'from cyrnn.kernels import dispatch as d; print(d.available()); assert d.kernels.isa == "neon"'

@@ -56,9 +56,9 @@ inside() { # PROGRAM ARGUMENT...: in that system, whose kernels and test tools a
         CYRNN_TEST_PATIENCE="${CYRNN_TEST_PATIENCE:-}" QEMU_CPU="${QEMU_CPU:-}" chroot "$system" "$@"
 }
 
-install_inside() { # VERSION WHEEL ARCHITECTURE: what pip would choose there, the test suite's requirements included
-    "$work/env/bin/pip" install -q --no-compile --target "$system/site" --python-version "$1" --only-binary=:all: \
-        --platform "linux_$3" --platform "manylinux_2_28_$3" --platform "manylinux_2_17_$3" "$2[test]"
+install_inside() { # VERSION REQUIREMENT ARCHITECTURE FOLDER: what pip would choose there
+    "$work/env/bin/pip" install -q --no-compile --target "$system/$4" --python-version "$1" --only-binary=:all: \
+        --platform "linux_$3" --platform "manylinux_2_28_$3" --platform "manylinux_2_17_$3" "$2"
 }
 
 suite_inside() { # VERSION PYTEST-ARGUMENT...
