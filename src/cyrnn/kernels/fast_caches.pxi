@@ -98,7 +98,7 @@ cdef inline void copy_rows(const Job* job, cnp.ndarray a, Py_ssize_t units, char
          job.run.m, job.item)
 
 
-cdef inline int find(Fast fast, Kind kind, int index):
+cdef inline int find(Fast fast, int kind, int index):
     """Its place in the cache."""
     cdef int i = 0
     while fast.kind[i] != kind or fast.index[i] != index:

@@ -58,8 +58,10 @@ cdef bint riders_of(const Run* run, const Part* part, Py_ssize_t t, Riders* ride
     riders.row_k = run.x_k
     riders.z = row_ahead(run, part, first) + skipped
     riders.z_row = part.width * LANES
-    riders.start = riders.z if turn > 0 else part.b + skipped
-    riders.start_row = riders.z_row if turn > 0 else 0
+    if turn > 0:
+        riders.start, riders.start_row = riders.z, riders.z_row
+    else:
+        riders.start, riders.start_row = part.b + skipped, 0
     return True
 
 
