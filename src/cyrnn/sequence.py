@@ -183,26 +183,64 @@ def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
     step in which a column took part.
     """
     T, m, n_a = past.da.shape
-    G, n_x, dtype = len(cell.gates), past.x.shape[2], past.x.dtype
-    dz = np.zeros((T, m, G * n_a), dtype)
-    dx, start = np.zeros((T, m, n_x), dtype), np.zeros((1 + len(cell.carried), m, n_a), dtype)
+    dtype = past.x.dtype
+    dz = np.zeros((T, m, len(cell.gates) * n_a), dtype)
+    start = np.zeros((1 + len(cell.carried), m, n_a), dtype)
     for row, state in zip(start[1:], past.last[1:], strict=False):
         row[...] = 0 if state is None else state
-    weights = {key: np.zeros(past.arrays[key].shape, dtype) for key in gate_keys(cell)}
-    if not dz.size:
-        return Gradients(dx, start[: len(cell.states)], weights)
     face = dispatch.kernels.of(dtype)
+    inner = _inner(cell, past, face) if dz.size else None
     WxT, WaT = turned(cell, past.arrays, dtype, face)
-    inner = _inner(cell, past, face)
+    steps_back(cell, past, WaT, inner, dz, start, active)
+    which = taking_part(T, m, active)
+    dx, weights = products(cell, past.arrays, WxT, dz, past.x, past.previous[0], inner, which)
+    return Gradients(dx, start[: len(cell.states)], weights)
+
+
+def steps_back(
+    cell: Cell, past: Past, WaT: Array, inner: Array | None, dz: Array, start: Array, active: Active = None
+) -> None:
+    """Write dz (T, m, G * n_a), the gradients of the pre-activations, and those of the initial states to `start`.
+
+    Arguments as the kernels' face has them; the batch is split over threads.
+    """
+    _, m, n_a = past.da.shape
+    face = dispatch.kernels.of(dz.dtype)
 
     def columns(first: int, last: int) -> None:
         states = past.previous, past.following, past.gates
         face.backward(cell.name, past.da, WaT, *states, inner, dz, start, first, last, active)
 
-    threads.split(columns, m, T * m * G * n_a * n_a)
-    which = np.arange(m) < (np.full(T, m) if active is None else active)[:, None]
-    rows, inputs, hidden = (_rows(block, which) for block in (dz, past.x, past.previous[0]))
-    multiplied = [hidden, hidden if inner is None else _rows(inner, which)]  # by the W_a of each stage
+    if dz.size:
+        threads.split(columns, m, dz.size * n_a)
+
+
+def taking_part(T: int, m: int, active: Active) -> NDArray[np.bool]:
+    """Return (T, m): which columns take part in which step."""
+    return np.arange(m) < (np.full(T, m) if active is None else active)[:, None]
+
+
+def products(
+    cell: Cell,
+    arrays: Mapping[str, Array],
+    WxT: Array,
+    dz: Array,
+    x: Array,
+    previous: Array,
+    inner: Array | None,
+    which: NDArray[np.bool],
+) -> tuple[Array, dict[str, Array]]:
+    """Return dx (T, m, n_x) and the gradients of the weights, from dz and what the weights were multiplied by.
+
+    `which` (T, m): the rows that count. What remains of the way back when no step waits for another.
+    """
+    n_a, n_x, dtype = previous.shape[2], x.shape[2], dz.dtype
+    dx, weights = np.zeros(x.shape, dtype), {key: np.zeros(arrays[key].shape, dtype) for key in gate_keys(cell)}
+    if not dz.size or not which.any():
+        return dx, weights
+    face = dispatch.kernels.of(dtype)
+    rows, inputs, hidden = (rows_of(block, which) for block in (dz, x, previous))
+    multiplied = [hidden, hidden if inner is None else rows_of(inner, which)]  # by the W_a of each stage
     stage_of = [number for number, stage in enumerate(cell.stages) for _ in stage.gates]
     skipped = len(cell.again) * n_a  # of each row: gates without an input half
     found = np.empty((len(rows), n_x), dtype)
@@ -220,15 +258,14 @@ def backward(cell: Cell, past: Past, active: Active = None) -> Gradients:
                 face.add_outer(part, inputs, W_x[first:last])
             face.add_rows(part, weights[gate.b][first:last, 0])
 
-    if len(rows):
-        if n_x:
-            threads.split(inputs_of, len(rows), len(rows) * G * n_a * n_x)
-            dx[which] = found
-        threads.split(units, n_a, len(rows) * G * n_a * (n_x + n_a))
-    return Gradients(dx, start[: len(cell.states)], weights)
+    if n_x:
+        threads.split(inputs_of, len(rows), rows.size * n_x)
+        dx[which] = found
+    threads.split(units, n_a, rows.size * (n_x + n_a))
+    return dx, weights
 
 
-def _rows(block: Array, which: NDArray[np.bool]) -> Array:
+def rows_of(block: Array, which: NDArray[np.bool]) -> Array:
     """Return the rows of block (T, m, n) of the columns that take part, `which` (T, m): (N, n), C-contiguous."""
     return np.ascontiguousarray(block.reshape(which.size, block.shape[2]) if which.all() else block[which])
 

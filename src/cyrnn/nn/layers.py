@@ -110,8 +110,8 @@ class LSTM(Recurrent):
         As for `RNN`.
     proj_size : int
         If not 0, the size H_out of the hidden state, less than hidden_size. There is no kernel for it: such a model is
-        run by many small calls for each step, and takes up to 15 times as long for one small sequence, less than twice
-        for a large batch of large ones.
+        run by a few calls for each step, and takes up to 7 times as long for one small sequence, about as long for a
+        large batch of large ones.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """A layer of an LSTM whose hidden state is projected: h = W_hr a, and h is what goes on (Sak, Senior, Beaufays 2014).
 
-There is no kernel for it. The cell is run step by step, with [x, h] of the step before in the place of x and a hidden
-product of zeros: many calls for each step, and right.
+There is no kernel for it. The cell is run step by step, with h in the place of a_prev, zeros behind it: a few calls for
+each step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from .. import sequence
 from ..cells.spec import Array
 from ..kernels import dispatch
-from ..packing import gate_keys, on_cache_line
+from ..packing import on_cache_line, turned
 from .sublayer import Past, Sublayer, Trace
 from .weights import Plan, from_notebook
 
@@ -47,12 +47,15 @@ class ProjectedSublayer(Sublayer):
                 states[0] = given
         for t in range(T):
             n = m if active is None else active[t]
-            joined = np.concatenate((x[t, :n], trace.hidden[t, :n]), axis=1)
-            start = [None, *trace.cells[1:, t, :n]]
-            blocks = sequence.run(self.panels, joined[None], start, gates=gates)
-            trace.cells[:, t + 1, :n] = blocks.states[:, 1]
-            trace.gates[t, :, :n] = blocks.gates[0]
-            self._times(self._project, blocks.states[0, 1], trace.hidden[t + 1, :n])
+            before = trace.cells[:, t, :n].copy()
+            before[0] = self._in_place_of_a(trace.hidden[t, :n])
+            if gates:
+                blocks = sequence.run_layer(self.panels, x[t : t + 1, :n], list(before), gates=True)
+                after, trace.gates[t, :, :n] = blocks.states[:, 1], blocks.gates[0]
+            else:
+                after = sequence.step(self.panels, x[t, :n], before)
+            trace.cells[:, t + 1, :n] = after
+            self._times(self._project, after[0], trace.hidden[t + 1, :n])
         return trace
 
     def step(self, x: Array, states: Sequence[Array]) -> Sequence[Array]:
@@ -60,38 +63,33 @@ class ProjectedSublayer(Sublayer):
 
     def backward(self, trace: Trace, dh: Array, last: Sequence[Array], active: sequence.Active = None) -> Past:
         T, m, _ = trace.x.shape
-        n_a, dtype = self.plan.hidden_size, self.plan.dtype
-        dx, d_hr = np.zeros(trace.x.shape, dtype), np.zeros_like(self.W_hr)
-        back, carried = np.zeros_like(last[0]), np.stack(last[1:])
-        weights = {key: np.zeros_like(self.arrays[key]) for key in gate_keys(self.plan.cell)}
+        cell, arrays, dtype, face = self.plan.cell, self.arrays, self.plan.dtype, self.panels.face
+        n_a, H_out = self.plan.hidden_size, self.plan.output_size
+        WxT, WaT = turned(cell, arrays, dtype, face)
+        dh, da = dh.copy(), np.zeros((T, m, n_a), dtype)
+        dz = np.zeros((T, m, len(cell.gates) * n_a), dtype)
+        start = np.stack((np.zeros((m, n_a), dtype), *last[1:]))  # of each step in turn
         for t in reversed(range(T)):
-            n = m if active is None else active[t]
-            arriving = added(dh[t, :n], back[:n])
-            da = np.empty((n, n_a), dtype)
-            self._times(self._turned, arriving, da)
-            if n:
-                self.panels.face.add_outer(arriving, trace.cells[0, t + 1, :n], d_hr)
-            found = sequence.backward(self.plan.cell, self._step_back(trace, t, n, da, carried))
-            carried[:, :n] = found.initial[1:]
-            dx[t, :n], back[:n] = np.split(found.x[0], [self.features], axis=1)
-            for key, gradient in found.weights.items():
-                weights[key] = added(weights[key], gradient)
-        named = from_notebook(self.plan, weights, self.suffix, self.features)
-        return Past(dx, [back, *carried], named | {f"weight_hr{self.suffix}": d_hr})
+            now = slice(t, t + 1)
+            dh[t] = added(dh[t], start[0, :, :H_out])
+            self._times(self._turned, dh[t], da[t])
+            before, after = trace.cells[:, now], trace.cells[:, t + 1 : t + 2]
+            past = sequence.Past(arrays, da[now], (), trace.x[now], before, after, trace.gates[now])
+            sequence.steps_back(cell, past, WaT, None, dz[now], start, None if active is None else active[now])
+        which = sequence.taking_part(T, m, active)
+        previous = self._in_place_of_a(trace.hidden[:-1])
+        dx, weights = sequence.products(cell, arrays, WxT, dz, trace.x, previous, None, which)
+        d_hr = np.zeros_like(self.W_hr)
+        if which.any():
+            face.add_outer(sequence.rows_of(dh, which), sequence.rows_of(trace.cells[0, 1:], which), d_hr)
+        named = from_notebook(self.plan, weights, self.suffix) | {f"weight_hr{self.suffix}": d_hr}
+        return Past(dx, [start[0, :, :H_out], *start[1:]], named)
 
-    def _step_back(self, trace: Trace, t: int, n: int, da: Array, carried: Array) -> sequence.Past:
-        """Return what the way back through step t needs, for the first n columns."""
-        before = trace.cells[:, t : t + 1, :n].copy()
-        before[0] = 0  # the hidden state came in as a part of x
-        return sequence.Past(
-            self.arrays,
-            da[None],
-            np.concatenate((np.zeros_like(da)[None], carried[:, :n])),
-            np.concatenate((trace.x[t, :n], trace.hidden[t, :n]), axis=1)[None],
-            before,
-            np.ascontiguousarray(trace.cells[:, t + 1 : t + 2, :n]),
-            np.ascontiguousarray(trace.gates[t : t + 1, :, :n]),
-        )
+    def _in_place_of_a(self, h: Array) -> Array:
+        """Return h (..., H_out) with zeros behind it, (..., n_a)."""
+        wide = np.zeros((*h.shape[:-1], self.plan.hidden_size), h.dtype)
+        wide[..., : h.shape[-1]] = h
+        return wide
 
     def _times(self, panels: Array, rows: Array, out: Array) -> None:
         """Write the rows (m, k) times the transposed of a packed matrix (n, k) into out (m, n)."""

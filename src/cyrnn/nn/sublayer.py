@@ -41,7 +41,6 @@ class Sublayer:
     def __init__(self, plan: Plan, weights: Mapping[str, Array], sublayer: int) -> None:
         self.plan = plan
         self.suffix = plan.suffixes[sublayer]
-        self.features = plan.features(sublayer)
         self.arrays = to_notebook(plan, weights, self.suffix)
         self.panels = Panels(plan.cell, self.arrays, plan.dtype)
         #: the compiled calls, which give None where they do not apply: quick(x, hx, batch_first) is what torch's layer
@@ -71,5 +70,5 @@ class Sublayer:
         gates = trace.gates if trace.gates.shape[1] else None
         past = sequence.Past(self.arrays, dh, np.stack(last), trace.x, before, after, gates)
         found = sequence.backward(self.plan.cell, past, active)
-        weights = from_notebook(self.plan, found.weights, self.suffix, self.features)
+        weights = from_notebook(self.plan, found.weights, self.suffix)
         return Past(found.x, list(found.initial), weights)

@@ -97,8 +97,7 @@ def initial(plan: Plan, rng: np.random.Generator) -> dict[str, Array]:
 def to_notebook(plan: Plan, weights: Mapping[str, Array], suffix: str) -> dict[str, Array]:
     """Return the notebook's parameters of one sublayer, with a head of no classes.
 
-    With a projection, what the notebook calls x is [x, h], the projected hidden state of the step before, and W_a is
-    zero.
+    With a projection, what the notebook calls a_prev is h with zeros behind it, and so are the columns of W_a.
     """
     cell, n_a = plan.cell, plan.hidden_size
 
@@ -108,7 +107,7 @@ def to_notebook(plan: Plan, weights: Mapping[str, Array], suffix: str) -> dict[s
 
     W_x, W_a = by_gate("weight_ih"), by_gate("weight_hh")
     if plan.proj_size:
-        W_x, W_a = np.concatenate((W_x, W_a), axis=2), np.zeros((len(W_a), n_a, n_a), plan.dtype)
+        W_a = np.pad(W_a, ((0, 0), (0, 0), (0, n_a - plan.output_size)))
     b_x = b_a = np.zeros((len(W_a), n_a), plan.dtype)
     if plan.bias:
         b_x, b_a = by_gate("bias_ih"), by_gate("bias_hh")
@@ -128,16 +127,14 @@ def to_notebook(plan: Plan, weights: Mapping[str, Array], suffix: str) -> dict[s
     return arrays
 
 
-def from_notebook(plan: Plan, gradients: Mapping[str, Array], suffix: str, features: int) -> dict[str, Array]:
+def from_notebook(plan: Plan, gradients: Mapping[str, Array], suffix: str) -> dict[str, Array]:
     """Return gradients of the notebook's parameters of one sublayer as those of torch's: the way back of `to_notebook`.
 
     Two biases that are added have the same gradient.
     """
     pairs = [split_weights(plan.cell, gate, gradients, plan.hidden_size) for gate in plan.gates]
     W_x, W_a = (np.concatenate(matrices) for matrices in zip(*pairs, strict=True))
-    if plan.proj_size:
-        W_x, W_a = W_x[:, :features].copy(), W_x[:, features:].copy()
-    found = {f"weight_ih{suffix}": W_x, f"weight_hh{suffix}": W_a}
+    found = {f"weight_ih{suffix}": W_x, f"weight_hh{suffix}": W_a[:, : plan.output_size].copy()}
     if plan.bias:
         columns = {
             "ih": [gradients[gate.b] for gate in plan.gates],
