@@ -221,9 +221,9 @@ cdef class Fast:
         in_parts(states_part, &job, 1, work_of(&job))
         return out
 
-    def layer(self, panels, bint cell):
-        """Return these panels as a layer, or as a cell, that is called as torch.nn calls it."""
-        return Layer(self, panels, cell)
+    def layer(self, panels, bint cell, Py_ssize_t count, Py_ssize_t place):
+        """Return these panels as a layer, or as a cell, that is called as torch.nn calls it (fast_layer.pxi)."""
+        return Layer(self, panels, cell, count, place)
 
     def backward(self, da, caches, dc):
         """Return the gradients for da (n_a, m, T), the caches of a sequence, and dc (n_a, m) or None; or None."""

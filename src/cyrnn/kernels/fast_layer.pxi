@@ -3,34 +3,37 @@
 cdef class Layer:
     """One layer in one direction, called as torch.nn calls it; None where the arguments are not plain arrays that fit.
 
-    x is (T, m, n_x), with `batch_first` (m, T, n_x), or without a batch (T, n_x); states are (1, m, n_a) or (1, n_a).
-    A `cell` is one step: neither x nor states have a first axis.
+    x is (T, m, n_x), with `batch_first` (m, T, n_x), or without a batch (T, n_x); states are (count, m, n_a) or
+    (count, n_a), of all sublayers of a model, of which this one is at `place`. A `cell` is one step: neither x nor
+    states have a first axis.
     """
 
     cdef Fast fast
     cdef object panels
     cdef bint cell
+    cdef Py_ssize_t count, place
 
-    def __init__(self, Fast fast, panels, bint cell):
-        self.fast, self.panels, self.cell = fast, panels, cell
+    def __init__(self, Fast fast, panels, bint cell, Py_ssize_t count, Py_ssize_t place):
+        self.fast, self.panels, self.cell, self.count, self.place = fast, panels, cell, count, place
 
-    def __call__(self, x, hx, bint batch_first):
-        # (output, last states) of a layer, the next states of a cell: an array, or a tuple of two
+    def __call__(self, x, hx, bint batch_first, last=None):
+        # (output, last states) of a layer, the next states of a cell: an array, or a tuple of two. `last`: states that
+        # another sublayer of the model returned for the same batch; this one's are written beside the others.
         cdef Job job
         cdef Run* run = &job.run
-        cdef Py_ssize_t i, size
+        cdef Py_ssize_t i, size, place
         cdef int nd
         cdef char* zeros = NULL
         cdef cnp.npy_intp dims[3]
-        cdef cnp.ndarray output = None, last
+        cdef cnp.ndarray output = None
         cdef const char* first = NULL
         cdef tuple states
         if not take_rows_of(self, &job, x, batch_first) or not sizes_fit(self.fast, &job):
             return None
         nd = cnp.PyArray_NDIM(<cnp.ndarray> x)
         size = run.m * run.n_a * job.item
-        states = PyTuple_New(self.fast.states)
-        sizes_of(self, run, nd, 1, dims)
+        place = self.place * size
+        sizes_of(self, run, nd, self.count, dims)
         try:
             if hx is None:
                 zeros = <char*> calloc(size, 1)
@@ -39,8 +42,12 @@ cdef class Layer:
                 run.initial, run.initial_state = <const real*> zeros, 0
             elif not take_hx(self, &job, hx, dims, nd):
                 return None
-            for i in range(self.fast.states):
-                give(states, i, PyArray_EMPTY(nd, dims, job.typenum, 0))
+            if last is None:
+                states = PyTuple_New(self.fast.states)
+                for i in range(self.fast.states):
+                    give(states, i, PyArray_EMPTY(nd, dims, job.typenum, 0))
+            else:
+                states = <tuple> last if self.fast.states > 1 else (last,)
             first = data(states[0])
             if not self.cell:
                 sizes_of(self, run, nd, run.T, dims)
@@ -48,18 +55,18 @@ cdef class Layer:
                 first = data(output)
             run.states = <real*> first
             if self.fast.states > 1:
-                run.state = (data(states[1]) - first) // job.item         # each step writes over the one before
+                run.state = (data(states[1]) + place - first) // job.item  # each step writes over the one before
             in_parts(columns_part, &job, run.m, work_of(&job))
             if output is not None:
-                memcpy(<char*> data(states[0]), first + (run.T - 1) * size, size)
+                memcpy(<char*> data(states[0]) + place, first + (run.T - 1) * size, size)
         finally:
             free(zeros)
-        last_states = states if self.fast.states > 1 else states[0]
+        last = states if self.fast.states > 1 else states[0]
         if output is None:
-            return last_states
+            return last
         if nd == 3 and batch_first:
             output = cnp.PyArray_SwapAxes(output, 0, 1)
-        return output, last_states
+        return output, last
 
     def ragged(self, x, tuple initial, order, lengths, bint reverse, out):
         """Run sequences of lengths of their own, from their ends if `reverse`; return the states after the last steps.
@@ -70,9 +77,9 @@ cdef class Layer:
         return run_ragged(self, x, initial, order, lengths, reverse, out)
 
 
-cdef inline void sizes_of(Layer layer, const Run* run, int nd, Py_ssize_t T, cnp.npy_intp* dims) noexcept:
-    """The sizes of states, T being 1, or of the output, which has as many axes as x."""
-    dims[0] = T                                # where there is a third axis, or the second is not the batch
+cdef inline void sizes_of(Layer layer, const Run* run, int nd, Py_ssize_t first, cnp.npy_intp* dims) noexcept:
+    """The sizes of states, `first` being how many, or of the output, which has as many axes as x."""
+    dims[0] = first                                # where there is a third axis, or the second is not the batch
     if nd == 3 or (nd == 2 and layer.cell):
         dims[nd - 2] = run.m
     dims[nd - 1] = run.n_a
@@ -107,9 +114,10 @@ cdef bint take_rows_of(Layer layer, Job* job, object given, bint batch_first) ex
 
 
 cdef bint take_hx(Layer layer, Job* job, object hx, const cnp.npy_intp* dims, int nd) except -1:
-    """Let the run start where the given states lie; each is of those sizes, without gaps."""
+    """Let the run start where the given states lie, all of which are of those sizes, without gaps."""
     cdef Run* run = &job.run
     cdef cnp.ndarray state
+    cdef const char* first = NULL
     cdef Py_ssize_t i
     cdef int axis
     if layer.fast.states > 1 and (type(hx) is not tuple or len(<tuple> hx) != layer.fast.states):
@@ -127,7 +135,8 @@ cdef bint take_hx(Layer layer, Job* job, object hx, const cnp.npy_intp* dims, in
             if cnp.PyArray_DIM(state, axis) != dims[axis]:
                 return False
         if i == 0:
-            run.initial = <const real*> data(state)
+            run.initial = <const real*> (data(state) + layer.place * run.m * run.n_a * job.item)
+            first = data(state)
         else:
-            run.initial_state = (data(state) - <const char*> run.initial) // job.item
+            run.initial_state = (data(state) - first) // job.item
     return True

@@ -31,27 +31,22 @@ def quickly(sublayers: Sequence[Sublayer], x: Any, hx: Any, batch_first: bool) -
     """Run the layers in compiled code: what torch returns for plain arrays that fit; else None."""
     if len(sublayers) == 1:
         return sublayers[0].quick(x, hx, batch_first)
-    D, pair = sublayers[0].plan.directions, len(sublayers[0].plan.state_sizes) > 1
-    if type(x) is not np.ndarray or not _cut(hx, len(sublayers), pair):
+    if type(x) is not np.ndarray:
         return None
     turned = batch_first and x.ndim == 3
     if turned:
         x = x.swapaxes(0, 1)
-    finals = []
+    D, last = sublayers[0].plan.directions, None
     for first in range(0, len(sublayers), D):
         outputs = []
         for way, sublayer in enumerate(sublayers[first : first + D]):
-            start, k = None, first + way
-            if hx is not None:
-                start = (hx[0][k : k + 1], hx[1][k : k + 1]) if pair else hx[k : k + 1]
-            found = sublayer.quick(x[::-1] if way else x, start, False)
+            found = sublayer.quick(x[::-1] if way else x, hx, False, last)
             if found is None:
                 return None
-            outputs.append(found[0][::-1] if way else found[0])
-            finals.append(found[1])
+            output, last = found
+            outputs.append(output[::-1] if way else output)
         x = outputs[0] if D == 1 else np.concatenate(outputs, axis=-1)
-    states = tuple(np.concatenate(parts) for parts in (zip(*finals, strict=True) if pair else (finals,)))
-    return x.swapaxes(0, 1) if turned else x, states if pair else states[0]
+    return x.swapaxes(0, 1) if turned else x, last
 
 
 def begun_anew(state: Any, reset: Any, columns: tuple[int, ...]) -> tuple[bool, Any]:
@@ -67,15 +62,6 @@ def begun_anew(state: Any, reset: Any, columns: tuple[int, ...]) -> tuple[bool, 
         return False, None
     begun = tuple(np.where(reset[:, None], part.dtype.type(0), part) for part in parts)
     return True, begun if type(state) is tuple else begun[0]
-
-
-def _cut(hx: Any, layers: int, pair: bool) -> bool:
-    """Whether states can be cut into those of each layer."""
-    if hx is None:
-        return True
-    states = hx if pair and type(hx) is tuple else () if pair else (hx,)
-    plain = all(type(state) is np.ndarray and state.shape[:1] == (layers,) for state in states)
-    return plain and len(states) == 1 + pair
 
 
 class Run(NamedTuple):

@@ -43,9 +43,9 @@ class Sublayer:
         self.suffix = plan.suffixes[sublayer]
         self.arrays = to_notebook(plan, weights, self.suffix)
         self.panels = Panels(plan.cell, self.arrays, plan.dtype)
-        #: the compiled calls, which give None where they do not apply: quick(x, hx, batch_first) is what torch's layer
-        #: returns, or its cell; quick.ragged(...) runs sequences of lengths of their own (kernels/fast_ragged.pxi)
-        self.quick: Any = self.panels.calls.layer(self.panels, not plan.numbered)
+        #: the compiled calls, which give None where they do not apply: quick(x, hx, batch_first, last) is what torch's
+        #: layer returns, or its cell; quick.ragged(...) runs sequences of lengths of their own (kernels/fast_layer.pxi)
+        self.quick: Any = self.panels.calls.layer(self.panels, not plan.numbered, plan.sublayers, sublayer)
 
     def run(
         self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: sequence.Active = None
