@@ -16,6 +16,7 @@ from problems import patience
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+# E402: ci/ is found by the line above
 from ci.bench import clock, contestant, judge, readme, rows, run, table, targets, truth, work  # noqa: E402
 from ci.bench.contestant import Way  # noqa: E402
 from ci.bench.rivals import best_numpy, notebook_way, ours  # noqa: E402

@@ -119,7 +119,7 @@ def test_sequence_one_array_of_another_dtype_promotes(cell, most, one, result):
     places = range(len(problem.arrays))
     for place in places:
         turn = iter(places)
-        mixed = remade(problem, lambda value: value.astype(one) if next(turn) == place else value)  # noqa: B023
+        mixed = remade(problem, lambda value: value.astype(one) if next(turn) == place else value)  # noqa: B023 - in its turn
         run = run_sequence(mixed)
         want = run_sequence(mixed.map(lambda value: value.astype(result)))
         assert {value.dtype for value in (*run.states, run.y)} == {np.dtype(result)}

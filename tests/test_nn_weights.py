@@ -67,7 +67,7 @@ def test_weights_begin_by_the_seed_or_the_generator(kind):
         assert not np.array_equal(first[next(iter(first))], different[next(iter(first))])
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global stream is left alone
     kind(3, 5)
-    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002 - as above
 
 
 def test_weights_begin_the_same_in_both_dtypes_but_for_rounding():

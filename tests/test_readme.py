@@ -20,7 +20,7 @@ def random_stream():
     """Give the global stream back as it was: README seeds it, as the notebook does."""
     state = np.random.get_state()  # noqa: NPY002 - the notebook's stream is the legacy one
     yield
-    np.random.set_state(state)  # noqa: NPY002
+    np.random.set_state(state)  # noqa: NPY002 - as above
 
 
 @pytest.mark.usefixtures("random_stream")

@@ -99,7 +99,7 @@ def sample(dtype, size: int):
     """About `size` arguments, in blocks: a fourth over all exponents, the rest where the results live."""
     kind, draw = np.finfo(dtype), np.random.default_rng(2026)
     yield np.array([0.0, -0.0, np.inf, -np.inf, np.nan, kind.max, kind.min, kind.tiny, -kind.tiny,
-                    kind.smallest_subnormal, -kind.smallest_subnormal], dtype)  # fmt: skip
+                    kind.smallest_subnormal, -kind.smallest_subnormal], dtype)
     overflow = -np.log(np.finfo(dtype).smallest_subnormal.astype(np.longdouble))
     ranges = [0.2, 0.36, 1, 2, 4, 10, 20, 40, overflow / 2, 0.96 * overflow, 1.01 * overflow]
     blocks = max(1, size // BLOCK)

@@ -83,7 +83,7 @@ groups='products time_loop ragged_runs' # and no backward_calls: minutes here, a
 failed=
 for isa in $isas; do
     echo "--- $isa"
-    # shellcheck disable=SC2046,SC2086
+    # shellcheck disable=SC2046,SC2086 # lists of words: to be split
     CYRNN_ISA=$isa watched python -m pytest -q -s -p no:cacheprovider -k "not ($not_here)" \
         $(files $kernels $once) || failed+=" $isa"
     for group in $groups; do # every size of the way back, on closed pages and on malloc's memory

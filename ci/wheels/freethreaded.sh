@@ -42,8 +42,8 @@ print(sys.version, dispatch.available(), sep="\n")'
 say 'Test suite'
 "$work/env/bin/python" -m pytest -q -p no:cacheprovider
 
-# What a test cannot do in 8 threads of one process: set the number of threads for all of it. And to start another Python
-# from each shows nothing of this one.
+# What a test cannot do in 8 threads of one process: set the number of threads for all of it. And another Python, started
+# from each, shows nothing of this one.
 say '8 threads in each test'
 "$work/env/bin/python" -m pytest -q -p no:cacheprovider --parallel-threads=8 \
     -o thread_unsafe_functions='cyrnn.set_num_threads cyrnn.get_num_threads problems.fresh' \

@@ -28,7 +28,7 @@ podman_runs() { # whether it can be had, and starts a container that holds /bin/
     if ! { command -v podman && command -v runc && command -v mmdebstrap; } >/dev/null; then
         apt-get -q update && apt-get -q install -y --no-install-recommends podman runc mmdebstrap
     fi >"$work/apt.log" 2>&1 || { tail -n 5 "$work/apt.log" && return 1; }
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046 # one library a word: to be split
     tar -chPf - /bin/true $(ldd /bin/true | grep -o '/[^ ]*') | podman import -q - "$image-probe" >/dev/null &&
         podman run --rm "$image-probe" /bin/true
 }

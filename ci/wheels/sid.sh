@@ -11,7 +11,7 @@ say 'Wheel'
 
 say 'Debian sid'
 unpack sid "$(dpkg --print-architecture)" python3-all-dev,gcc,libc6-dev
-# shellcheck disable=SC2012
+# shellcheck disable=SC2012 # names of programs have no odd characters
 version=$(cd "$system/usr/bin" && ls python3.* | grep -xE 'python3\.[0-9]+' | sort -V | tail -n 1)
 version=${version#python}
 wheel=$(echo "$work"/dist/cyrnn-*-cp311-abi3-*.whl)

@@ -106,10 +106,11 @@ def turned(
     split = [[split_weights(cell, gate, arrays, n_a) for gate in stage.gates] for stage in cell.stages]
     W_x = [W_x for stage in split for W_x, _ in stage if W_x is not None]
     W_a = [[W_a for _, W_a in stage if W_a is not None] for stage in split]
-    return _turned([W_x], dtype, face), _turned(W_a, dtype, face)
+    return joined_turned([W_x], dtype, face), joined_turned(W_a, dtype, face)
 
 
-def _turned(stages: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
+def joined_turned(stages: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
+    """Pack the matrices (n, units) of each stage turned, likewise."""
     sizes = [face.packed_size(stage[0].shape[1], len(stage) * len(stage[0]), 1) for stage in stages]
     return _laid(stages, sizes, face.pack_turned, dtype)
 

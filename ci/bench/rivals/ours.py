@@ -78,7 +78,10 @@ stack = both_ways = call
 
 def ragged(case: Case) -> list[Way]:
     model, x, state, lengths = _model(case), case.x_rows, _states(case), case.lengths
-    work = lambda: model(x, state, lengths=lengths)  # noqa: E731
+
+    def work() -> Any:
+        return model(x, state, lengths=lengths)
+
     return [Way("cyrnn", "nn, lengths", work, lambda result: torch_form.result(case, *result))]
 
 

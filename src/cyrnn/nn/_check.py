@@ -53,12 +53,12 @@ def flag(function: str, argument: str, value: object) -> bool:
     return bool(value)
 
 
-def probability(function: str, argument: str, value: object) -> float:
+def probability(function: str, argument: str, value: Any) -> float:
     """Return a number from 0 to 1."""
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not number or not 0 <= value <= 1:  # type: ignore[operator]  # numbers, from here on
+    if not number or not 0 <= value <= 1:
         raise ValueError(f"{function}: {argument} is {_shown(value)}, expected a number from 0 to 1")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def between_layers(dropout: float, num_layers: int) -> None:
@@ -274,7 +274,7 @@ def kept_by(function: str, tape: object, kind: type, plan: object) -> None:
     """Refuse what is not a tape of a model of the same sizes."""
     if not isinstance(tape, kind):
         raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
-    if tape.plan != plan:  # type: ignore[attr-defined]
+    if tape.plan != plan:  # type: ignore[attr-defined]  # it is a tape, from here on
         raise ValueError(f"{function}: tape is of another model: {tape!r}")
 
 

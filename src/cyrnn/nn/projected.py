@@ -13,7 +13,7 @@ import numpy as np
 from .. import sequence
 from ..cells.spec import Array
 from ..kernels import dispatch
-from ..packing import on_cache_line, turned
+from ..packing import joined, joined_turned, turned
 from .sublayer import Past, Sublayer, Trace
 from .weights import Plan, from_notebook
 
@@ -25,11 +25,8 @@ class ProjectedSublayer(Sublayer):
         super().__init__(plan, weights, sublayer)
         self.quick = dispatch.NoLayer()
         self.W_hr = weights[f"weight_hr{self.suffix}"].copy()  # (H_out, n_a)
-        face, (H_out, n_a) = self.panels.face, self.W_hr.shape
-        self._project = on_cache_line(face.packed_size(H_out, n_a, 1), plan.dtype)
-        face.pack(self.W_hr, 0, 1, self._project)
-        self._turned = on_cache_line(face.packed_size(n_a, H_out, 1), plan.dtype)
-        face.pack_turned(self.W_hr, 0, 1, self._turned)
+        self._project = joined([[self.W_hr]], plan.dtype, self.panels.face)
+        self._turned = joined_turned([[self.W_hr]], plan.dtype, self.panels.face)
 
     def run(
         self, x: Array, initial: Sequence[Array | None], *, gates: bool = False, active: sequence.Active = None
