@@ -2,7 +2,8 @@
 
 Design. The input half of every chain runs ahead of the loop, unless both are fused (ahead.pxi). A tile of
 pre-activations is summed in registers, stored to a small buffer in L1, and the cell's pointwise function turns it into
-gates and next states.
+gates and next states. Where a vector holds the units of two rows or more, these are closed up first, since pointwise
+takes most of the time there: f32 (3,5,10,7), us, LSTM 5.4 -> 3.8, GRU 4.9 -> 3.9, RNN 2.4 -> 1.9 (Zen 4, 2026-11-27).
 """
 
 cdef enum:
@@ -25,12 +26,27 @@ cdef inline void begin_block(Block* block, const Part* part, const Block* at, Py
 cdef inline void pointwise_of_panel(const Part* part, const Block* at, Py_ssize_t row, Py_ssize_t panel, Py_ssize_t n,
                                     Block* block) noexcept nogil:
     """Gates and next states of block.rows rows, from `row` on, whose z of this panel is in place."""
-    cdef Py_ssize_t per = units_per_panel(part.stage.gates), i = row * n + panel * per
+    cdef Py_ssize_t per = units_per_panel(part.stage.gates)
     block.n = min(per, n - panel * per)
+    pointwise_from(part, at, row * n + panel * per, block)
+
+
+cdef inline void pointwise_from(const Part* part, const Block* at, Py_ssize_t i, Block* block) noexcept nogil:
+    """The same from element i of the first row on."""
     block.previous = at.previous + i
     block.next = at.next + i
     block.gates = NULL if at.gates == NULL else at.gates + i
     part.stage.pointwise(block)
+
+
+cdef inline void close_up(const real* z, Py_ssize_t z_row, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
+                          real* out) noexcept nogil:
+    """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
+    cdef Py_ssize_t g, r
+    for g in range(gates):
+        store(out + g * R * LANES + R * n // LANES * LANES, splat(0))    # nothing subnormal behind the last row
+        for r in range(R):                             # ascending: each row covers what the one before has past n
+            store(out + g * R * LANES + r * n, load(z + r * z_row + g * LANES))
 
 
 cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, const real* ahead, const real* rows,
@@ -40,10 +56,12 @@ cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, con
     `ahead` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
     """
     cdef vec tile_of_z[TILE_VECTORS]
+    cdef vec closed_up[TILE_VECTORS]
     cdef real* z = <real*> tile_of_z
     cdef Py_ssize_t n = run.n_a, V = part.V, V_a = part.V_a, width = part.width
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
     cdef Py_ssize_t row, R, first, P, Vp, p, r, v, left = panels
+    cdef bint narrow = m > 1 and 2 * n <= LANES        # one panel, and every tile has two rows or more
     cdef Product product_of
     cdef Product* o = &product_of
     cdef Block block
@@ -86,10 +104,15 @@ cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, con
                     for p in range(P):
                         store(z + r * o.z_row + (p * V + v) * LANES,
                               load(o.start + r * o.start_row + (p * V + v) * LANES))
-            block.rows = R
-            for p in range(P):
-                block.z = z + p * V * LANES
-                pointwise_of_panel(part, at, row, first + p, n, &block)
+            if narrow:
+                close_up(z, o.z_row, part.stage.gates, R, n, <real*> closed_up)
+                block.rows, block.n, block.z, block.z_gate = 1, R * n, <real*> closed_up, R * LANES
+                pointwise_from(part, at, row * n, &block)
+            else:
+                block.rows = R
+                for p in range(P):
+                    block.z = z + p * V * LANES
+                    pointwise_of_panel(part, at, row, first + p, n, &block)
             row += R
 
 
