@@ -110,8 +110,8 @@ class LSTM(Recurrent):
         As for `RNN`.
     proj_size : int
         If not 0, the size H_out of the hidden state, less than hidden_size. There is no kernel for it: such a model is
-        run by a few calls for each step, and takes up to 7 times as long for one small sequence, about as long for a
-        large batch of large ones.
+        run by a few calls for each step, some 5 us. With H_out = hidden_size / 2, one sequence takes 38 times as long
+        as without at hidden_size 8, 6 times at 64, 2 times at 256; a batch of 32 at 256 about as long.
 
     Raises
     ------
