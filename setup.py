@@ -45,8 +45,8 @@ def kernel(isa: str, bits: int) -> Extension:
 def plain(name: str) -> Extension:
     """A module that runs on any CPU of the platform: it asks for features, or calls the kernels."""
     return Extension(
-        f"cyrnn.kernels.{name}",
-        [f"{KERNELS}{name}.pyx"],
+        f"cyrnn.{name}",
+        [f"src/cyrnn/{name.replace('.', '/')}.pyx"],
         include_dirs=[KERNELS, numpy.get_include()],
         define_macros=[*NUMPY_API, *LIMITED_API],
         extra_compile_args=[] if MSVC else ["-g0"],
@@ -55,6 +55,6 @@ def plain(name: str) -> Extension:
 
 
 setup(
-    ext_modules=[plain("_cpu"), plain("_fast"), *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64))],
+    ext_modules=[plain("kernels._cpu"), plain("calls._calls"), *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64))],
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

@@ -21,6 +21,7 @@ from .notebook import (
     lstm_cell_backward,
     lstm_cell_forward,
     lstm_forward,
+    pack,
     rnn_backward,
     rnn_cell_backward,
     rnn_cell_forward,
@@ -29,9 +30,8 @@ from .notebook import (
     softmax,
     tanh,
 )
-from .packing import pack
-from .threads import get_num_threads as get_num_threads
-from .threads import set_num_threads as set_num_threads
+from .calls.threads import get_num_threads as get_num_threads
+from .calls.threads import set_num_threads as set_num_threads
 from .training import initialize_adam, update_parameters_with_adam
 
 if TYPE_CHECKING:

@@ -42,17 +42,16 @@ class MissingKeys(KeyError):
 
 def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
     """Return value as a plain array of real numbers, sharing its memory where it is an array already."""
+    if type(value) is np.ndarray and value.dtype.char in _COMPUTED_IN:
+        return value
     where = f"{function}: {argument}"
-    if type(value) is np.ndarray:
-        array = value
-    elif value is None:
+    if value is None:
         raise TypeError(f"{where} is None, expected an array of numbers")
-    else:
-        try:
-            array = np.asarray(value)
-        except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of torch that requires grad
-            kind = ValueError if isinstance(error, ValueError) else TypeError
-            raise kind(f"{where} is {_kind(value)}, expected an array of numbers: {error}") from error
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of torch that requires grad
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{where} is {_kind(value)}, expected an array of numbers: {error}") from error
     if array.dtype.char not in _COMPUTED_IN:
         if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
             raise TypeError(f"{where} is {_kind(value)}, expected an array of numbers")
@@ -64,6 +63,12 @@ def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
 def computed_in(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return float32 for float32 and float16, float64 for float64, integers and bools."""
     return _COMPUTED_IN[dtype.char]
+
+
+def promoted(arrays: Iterable[NDArray[Any]]) -> np.dtype[Any]:
+    """Return the dtype that a call on these arrays is computed in: float64 as soon as one array is."""
+    wide = any(_COMPUTED_IN[dtype.char] is FLOAT64 for dtype in {array.dtype for array in arrays})
+    return FLOAT64 if wide else FLOAT32
 
 
 def same_shape(function: str, argument: str, array: NDArray[Any], other: str, like: NDArray[Any]) -> None:
@@ -86,18 +91,21 @@ class Call:
         self.sizes: dict[str, int] = {"1": 1}
         self._sources: dict[str, str] = {}
 
-    def take(self, argument: str, value: object, names: Names) -> NDArray[Any]:
-        """Return value as an array of the shape `names`; sizes not met before are learned from it."""
-        array = as_array(self.function, argument, value)
-        self.match(argument, array.shape, names)
-        self.arrays[argument] = array
+    def array(self, argument: str, value: object) -> NDArray[Any]:
+        """Return value as an array, which has a part in the dtype of the call."""
+        array = self.arrays[argument] = as_array(self.function, argument, value)
         return array
 
-    def take_parameters(self, parameters: object, shapes: Mapping[str, Names]) -> dict[str, NDArray[Any]]:
+    def arrays_of(self, parameters: object, shapes: Mapping[str, Names]) -> dict[str, NDArray[Any]]:
         """Return the arrays of parameters under the keys of `shapes`; it may hold other keys too."""
         given = mapping(self.function, "parameters", parameters)
         require_keys(self.function, "parameters", given, shapes)
-        return {key: self.take(f'parameters["{key}"]', given[key], names) for key, names in shapes.items()}
+        return {key: self.array(f'parameters["{key}"]', given[key]) for key in shapes}
+
+    def match_parameters(self, arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, Names]) -> None:
+        """Match the shape of every parameter."""
+        for key, array in arrays.items():
+            self.match(f'parameters["{key}"]', array.shape, shapes[key])
 
     def match(self, argument: str, shape: tuple[int, ...], names: Names) -> None:
         """Learn the sizes that are new, and refuse a shape in which one is not as known."""
@@ -139,9 +147,8 @@ class Call:
         raise ValueError(f"{self.function}: {argument} has shape {shape}, expected {expected}: {why}")
 
     def dtype(self) -> np.dtype[Any]:
-        """Return what this call is computed in: float64 as soon as one array is."""
-        wide = any(computed_in(array.dtype) == FLOAT64 for array in self.arrays.values())
-        return FLOAT64 if wide else FLOAT32
+        """Return the dtype that this call is computed in."""
+        return promoted(self.arrays.values())
 
     def require_cell(self, packed: str, wanted: str) -> None:
         """Refuse parameters that are packed for another cell."""

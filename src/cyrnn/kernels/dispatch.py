@@ -31,29 +31,6 @@ def compiled(name: str) -> ModuleType:
     return importlib.import_module(f"{__package__}.{name}")
 
 
-class NoLayer:
-    """What stands in for a compiled layer where there is none."""
-
-    def __call__(self, *_: object) -> None:
-        return None
-
-    ragged = __call__
-
-
-class NoFast:
-    """What stands in for compiled calls where there are none."""
-
-    @staticmethod
-    def step(*_: object) -> None:
-        return None
-
-    sequence = advance = backward = backward_step = step
-
-    @staticmethod
-    def layer(*_: object) -> NoLayer:
-        return NoLayer()
-
-
 class Kernels:
     """The entry points of one ISA, for each dtype (see face.pxi)."""
 
@@ -63,29 +40,12 @@ class Kernels:
     def of(self, dtype: np.dtype[Any]) -> ModuleType:
         return self.f32 if dtype == np.float32 else self.f64
 
-    def fast(self, cell: Cell, packed: type) -> Any:
-        """Return the compiled calls of a cell: `step` and `sequence`, which give None where they do not apply.
-
-        `packed` is the class of parameters that are packed already.
-        """
-        if self.isa == "reference":
-            return NoFast
-        return compiled("_fast").Fast(cell, self.f32.cell_numbers[cell.name], self.f32.table, self.f64.table, packed)
-
-    def elements(self, name: str) -> Any:
-        """Return a compiled function of whole arrays, "sigmoid", "tanh" or "softmax"; None where it does not apply."""
-        if self.isa == "reference":
-            return NoFast.step
-        return compiled("_fast").Elements(name, self.f32.table, self.f64.table)
+    @property
+    def tables(self):
+        return self.f32.table, self.f64.table
 
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"
-
-
-def share_above(work: int, split: Callable[[Callable[[int, int], None], int, int], None]) -> None:
-    """Let `split` divide compiled calls of so many multiply-adds or more among threads; 0: none of them."""
-    if kernels.isa != "reference":
-        compiled("_fast").share_above(work, split)
 
 
 def features() -> dict[str, bool]:

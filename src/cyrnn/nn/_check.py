@@ -17,8 +17,8 @@ import numpy as np
 
 from .._check import FLOAT32, FLOAT64, MissingKeys, as_array, computed_in, mapping
 from .._check import whole_number as _whole_number
+from .._convert import native
 from ..cells.spec import Array
-from ..packing import native
 
 
 class Misfit(MissingKeys, ValueError):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..cells.spec import Array
 from . import _check
 from .layers import NONLINEARITIES, nonlinearity_of
 from .module import Module
@@ -39,25 +40,27 @@ class SingleCell(Module):
         -----
         Step after step has the very bits of a layer with the same weights on the whole sequence.
         """
-        sublayer = self._sublayers[0]
-        found = sublayer.quick(input, hx, False)
-        if found is not None:
-            return found
-        function, plan = type(self).__name__, self._plan
+        (sublayer,) = self._sublayers
+        found = sublayer.forward(input, hx)
+        if found is None:
+            found = sublayer.forward(*self._plain(type(self).__name__, input, hx))
+        return found[1]
+
+    def _plain(self, function: str, input: Any, hx: Any) -> tuple[Array, Any]:
+        """Make the arguments of a call plain, or say what is wrong with them."""
+        plan = self._plan
         x = _check.array(function, "input", input, plan.dtype)
-        batched = _check.features(function, "input", x, "N", plan.input_size)
+        _check.features(function, "input", x, "N", plan.input_size)
+        if hx is None:
+            return x, None
         wanted = (*x.shape[:-1], plan.hidden_size)
         states = []
         for name, given in _check.states(function, "hx", hx, len(plan.state_sizes)):
-            state = np.zeros(wanted, plan.dtype)
-            if given is not None or hx is not None:
-                state = _check.array(function, name, given, plan.dtype)
-                if state.shape != wanted:
-                    _check.wrong_state(function, name, state, (), "hidden_size", wanted, "input")
+            state = _check.array(function, name, given, plan.dtype)
+            if state.shape != wanted:
+                _check.wrong_state(function, name, state, (), "hidden_size", wanted, "input")
             states.append(state)
-        following = tuple(sublayer.step(x if batched else x[None], states))
-        given = following if batched else tuple(state[0] for state in following)
-        return given if len(given) > 1 else given[0]
+        return x, tuple(states) if len(states) > 1 else states[0]
 
     def _build(self, cell: str, input_size: Any, hidden_size: Any, bias: Any, dtype: Any, rng: Any) -> None:
         function = type(self).__name__

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import _check
+from . import _check, stack
 from .recurrent import Recurrent
 from .weights import Plan
 
@@ -109,9 +109,7 @@ class LSTM(Recurrent):
     input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng
         As for `RNN`.
     proj_size : int
-        If not 0, the size H_out of the hidden state, less than hidden_size. There is no kernel for it: such a model is
-        run by a few calls for each step, some 5 us. With H_out = hidden_size / 2, one sequence takes 38 times as long
-        as without at hidden_size 8, 6 times at 64, 2 times at 256; a batch of 32 at 256 about as long.
+        If not 0, the size H_out of the hidden state, less than hidden_size.
 
     Raises
     ------
@@ -157,6 +155,50 @@ class LSTM(Recurrent):
     ) -> None:
         sizes = input_size, hidden_size, num_layers
         _build(self, "lstm", *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng)
+
+    def __call__(
+        self,
+        input: Any,
+        hx: Any = None,
+        *,
+        lengths: Any = None,
+        return_gates: bool = False,
+        return_cells: bool = False,
+    ) -> Any:
+        """Run the model over whole sequences.
+
+        Parameters
+        ----------
+        input, hx, lengths, return_gates
+            As for a call of `RNN`.
+        return_cells : bool
+            Whether the cell state c of every step is returned, too.
+
+        Returns
+        -------
+        output, state, gates
+            As from a call of `RNN`.
+        cells : list of ndarrays, with `return_cells`
+            For each layer and direction, in the order of c_n: c after every step, as `output` but
+            (L, N, hidden_size); zero behind the end of a sequence. It is the last of the results.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As a call of `RNN`.
+
+        Examples
+        --------
+        >>> lstm = cyrnn.nn.LSTM(3, 5, rng=0)
+        >>> output, (h_n, c_n), (c,) = lstm(np.ones((7, 2, 3), np.float32), return_cells=True)
+        >>> np.array_equal(c[-1], c_n[0])
+        True
+        """
+        if lengths is None and not return_gates and not return_cells:
+            found = stack.forward(self._sublayers, self._plan.directions, input, hx, self.batch_first)
+            if found is not None:
+                return found
+        return self._call(input, hx, lengths, return_gates, return_cells)
 
     @property
     def proj_size(self) -> int:

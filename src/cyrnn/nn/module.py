@@ -9,7 +9,6 @@ import numpy as np
 
 from ..cells.spec import Array
 from . import _check, stack, weights
-from .sublayer import Sublayer
 from .weights import Plan
 
 
@@ -26,7 +25,7 @@ class Module:
     _options: ClassVar[dict[str, Any]]
 
     _plan: Plan
-    _sublayers: tuple[Sublayer, ...]
+    _sublayers: tuple[Any, ...]
 
     if TYPE_CHECKING:
 

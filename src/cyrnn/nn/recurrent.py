@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from .. import calls
 from ..cells.spec import Array
-from . import _check, stack
-from .batch import Batch
+from . import _check, arguments, stack
 from .module import Module
 from .tape import Gradients, Tape, dropout_noise
-from .weights import Plan
+from .weights import named
 
 
 class Recurrent(Module):
@@ -64,25 +65,25 @@ class Recurrent(Module):
         >>> np.array_equal(h_n[0, 1], output[3, 1]), output[4:, 1].any()
         (True, np.False_)
         """
-        sublayers = self._sublayers
         if lengths is None and not return_gates:
-            found = stack.quickly(sublayers, input, hx, self.batch_first)
+            found = stack.forward(self._sublayers, self._plan.directions, input, hx, self.batch_first)
             if found is not None:
                 return found
-        batch, x, initial = self._enter(type(self).__name__, input, hx, lengths)
-        run = stack.run(sublayers, x, initial, batch, keep=return_gates)
-        output, state = batch.given(run.output), self._leave(batch, run.states)
-        if not return_gates:
+        return self._call(input, hx, lengths, return_gates, False)
+
+    def _call(self, input: Any, hx: Any, lengths: Any, return_gates: bool, return_cells: bool) -> Any:
+        """A call whose arguments are any."""
+        records: list[Any] | None = [] if return_gates or return_cells else None
+        output, state = self._run(type(self).__name__, self._sublayers, input, hx, lengths, records)
+        if records is None:
             return output, state
-        D, names = self._plan.directions, self._plan.cell.stored_gates
-        gates = [
-            {
-                name: batch.given(batch.unsort(batch.flip(trace.gates[:, g]) if k % D else trace.gates[:, g]))
-                for g, name in enumerate(names)
-            }
-            for k, trace in enumerate(run.traces)
-        ]
-        return output, state, gates
+        found = [output.copy(), state]
+        if return_gates:
+            names = self._plan.cell.stored_gates
+            found.append([dict(zip(names, record.every_gate(), strict=True)) for record in records])
+        if return_cells:
+            found.append([record.every_cell_state() for record in records])
+        return tuple(found)
 
     def step(self, x_t: Any, state: Any = None, *, reset: Any = None) -> Any:
         """Run the model for one step of a stream.
@@ -118,24 +119,22 @@ class Recurrent(Module):
         >>> output.shape, state[0].shape
         ((5,), (2, 5))
         """
-        sublayers = self._sublayers
-        if type(x_t) is np.ndarray and self._plan.directions == 1:
-            plain, begun = stack.begun_anew(state, reset, x_t.shape[:-1])
-            found = stack.quickly(sublayers, x_t[None], begun, False) if plain else None
+        sublayers, directions = self._sublayers, self._plan.directions
+        if type(x_t) is np.ndarray and directions == 1:
+            found = stack.forward(sublayers, 1, x_t[None], state, False, None, reset)
             if found is not None:
                 return found[0][0], found[1]
-        function, plan = f"{type(self).__name__}.step", self._plan
-        _check.one_direction(function, plan.directions)
-        x = _check.array(function, "x_t", x_t, plan.dtype)
-        batched = _check.features(function, "x_t", x, "N", plan.input_size)
-        batch = Batch(1, len(x) if batched else 1, batched=batched)
-        states = self._states(function, "state", state, batch, "x_t")
-        before = [_zeros(plan, k, batch) if given is None else given for k, given in enumerate(states)]
+        function = f"{type(self).__name__}.step"
+        _check.one_direction(function, directions)
+        x = _check.array(function, "x_t", x_t, self._plan.dtype)
+        batched = _check.features(function, "x_t", x, "N", self._plan.input_size)
+        columns = (len(x),) if batched else ()
+        before = arguments.states(function, self._plan, "state", state, columns, "x_t")
         if reset is not None:
-            mask = _check.mask(function, "reset", reset, (batch.m,) if batched else ())
-            before = [np.where(mask[..., None], plan.dtype.type(0), given) for given in before]
-        output, following = stack.step(sublayers, x if batched else x[None], before)
-        return output if batched else output[0], self._leave(batch, following)
+            reset = _check.mask(function, "reset", reset, columns)
+            reset = reset if batched else bool(reset)
+        output, following = stack.forward(sublayers, 1, x[None], before, False, None, reset)  # type: ignore[misc]
+        return output[0], following
 
     def forward(
         self, input: Any, hx: Any = None, *, lengths: Any = None, dropout_rng: Any = None
@@ -169,16 +168,14 @@ class Recurrent(Module):
         <tape of a model lstm, 3 -> 5: L = 7, N = 2>
         """
         function, plan, sublayers = f"{type(self).__name__}.forward", self._plan, self._sublayers
-        batch, x, initial = self._enter(function, input, hx, lengths)
-        if x.shape[2] > 1 and x.strides[2] != x.itemsize:
-            x = x.copy()  # the way back wants the features of a step side by side
-        p, noise = _check.probability(function, "dropout", self.dropout), []
+        p, noise = _check.probability(function, "dropout", self.dropout), ()
         if dropout_rng is not None:
             generator = _check.generator(function, "dropout_rng", dropout_rng)
-            noise = dropout_noise(plan, batch, p, generator) if p else []
-        run = stack.run(sublayers, x, initial, batch, keep=True, noise=noise)
-        tape = Tape(plan, batch, sublayers, run.traces, noise)
-        return batch.given(run.output).copy(), self._leave(batch, run.states), tape
+            input = arguments.sequences(function, plan, input, self.batch_first)
+            noise = dropout_noise(plan, input, self.batch_first, p, generator) if p else ()
+        records: list[Any] = []
+        output, state = self._run(function, sublayers, input, hx, lengths, records, noise)
+        return output.copy(), state, Tape(plan, sublayers, records, noise, output.shape, self.batch_first)
 
     def backward(self, tape: Tape, d_output: Any, d_state: Any = None) -> Gradients:
         """Go back through a pass of `forward`: back-propagation through time, through all layers.
@@ -218,18 +215,12 @@ class Recurrent(Module):
         """
         function, plan = f"{type(self).__name__}.backward", self._plan
         _check.kept_by(function, tape, Tape, plan)
-        batch, D = tape.batch, plan.directions
-        dy = np.zeros((batch.T, batch.m, D * plan.output_size), plan.dtype)
-        if d_output is not None:
-            given = _check.array(function, "d_output", d_output, plan.dtype)
-            if given.shape != batch.given(dy).shape:
-                axes = batch.axes("D * H_out")
-                _check.wrong_shape(function, "d_output", given, axes, batch.given(dy).shape, "the shape of output")
-            dy = batch.rows(given)
-        states = self._states(function, "d_state", d_state, batch, "input of forward")
-        last = [_zeros(plan, k, batch) if given is None else given for k, given in enumerate(states)]
-        found = stack.backward(tape.sublayers, tape.traces, batch, dy, last, tape.noise)
-        return Gradients(batch.given(found.x), self._leave(batch, found.initial), found.weights)
+        found = stack.backward(tape.sublayers, plan.directions, tape.records, d_output, d_state, tape.noise)
+        if found is None:
+            d_output, d_state = arguments.gradients(function, tape, d_output, d_state)
+            found = stack.backward(tape.sublayers, plan.directions, tape.records, d_output, d_state, tape.noise)
+        dx, d_initial, weights = found  # type: ignore[misc]  # plain arrays are taken
+        return Gradients(dx, d_initial, named(plan, weights))
 
     @property
     def num_layers(self) -> int:
@@ -239,41 +230,31 @@ class Recurrent(Module):
     def bidirectional(self) -> bool:
         return self._plan.directions == 2
 
-    def _enter(self, function: str, input: Any, hx: Any, lengths: Any) -> tuple[Batch, Array, list[Array | None]]:
-        """Check what a pass is called with; return its batch, x (T, m, n_x) and the initial states."""
-        x = _check.array(function, "input", input, self._plan.dtype)
-        axes = "N, L" if self.batch_first else "L, N"
-        batched = _check.features(function, "input", x, axes, self._plan.input_size)
-        T, m = (x.shape[0], 1) if not batched else x.shape[1::-1] if self.batch_first else x.shape[:2]
+    def _run(
+        self,
+        function: str,
+        sublayers: tuple[Any, ...],
+        input: Any,
+        hx: Any,
+        lengths: Any,
+        records: list[Any] | None,
+        noise: Sequence[Array] = (),
+    ) -> tuple[Array, Any]:
+        """Run the model over sequences: with the arguments as they are, or made plain where that is needed."""
+        directions, batch_first = self._plan.directions, self.batch_first
+        sizes = arguments.sizes_of(input, batch_first)
+        ragged = None if lengths is None or sizes is None else calls.lengths(lengths, *sizes)
+        if lengths is None or ragged is not None:
+            found = stack.forward(sublayers, directions, input, hx, batch_first, ragged, None, records, noise)
+            if found is not None:
+                return found
+        x = arguments.sequences(function, self._plan, input, batch_first)
+        sizes = arguments.sizes_of(x, batch_first)
         if lengths is not None:
-            lengths = _check.lengths(function, lengths, T, m, batched=batched)
-        batch = Batch(T, m, batched=batched, batch_first=bool(self.batch_first), lengths=lengths)
-        return batch, batch.rows(x), self._states(function, "hx", hx, batch, "input")
-
-    def _states(self, function: str, argument: str, value: Any, batch: Batch, source: str) -> list[Array | None]:
-        """Check states of all sublayers, or gradients of them; return them as they are run, None for zeros."""
-        plan = self._plan
-        if value is None:
-            return [None] * len(plan.state_sizes)
-        found: list[Array | None] = []
-        leading = (plan.sublayers, batch.m) if batch.batched else (plan.sublayers,)
-        parts = _check.states(function, argument, value, len(plan.state_sizes))
-        for (name, given), size in zip(parts, plan.state_sizes, strict=True):
-            if given is None and argument == "d_state":
-                found.append(None)
-                continue
-            array = _check.array(function, name, given, plan.dtype)
-            if array.shape != (*leading, size):
-                last = "H_out" if not found else "hidden_size"
-                _check.wrong_state(function, name, array, ("D * num_layers",), last, (*leading, size), source)
-            found.append(batch.columns(array))
-        return found
-
-    def _leave(self, batch: Batch, states: tuple[Array, ...]) -> Any:
-        """Return states as the caller has them: the hidden one, or the pair of an LSTM."""
-        given = tuple(batch.given_columns(state) for state in states)
-        return given if len(given) > 1 else given[0]
-
-
-def _zeros(plan: Plan, state: int, batch: Batch) -> Array:
-    return np.zeros((plan.sublayers, batch.m, plan.state_sizes[state]), plan.dtype)
+            T, m = sizes or (len(x), 1)
+            ragged = calls.lengths(_check.lengths(function, lengths, T, m, batched=sizes is not None), T, m)
+        columns = () if sizes is None else sizes[1:]
+        before = arguments.states(function, self._plan, "hx", hx, columns, "input")
+        return stack.forward(  # type: ignore[return-value]  # plain arrays are taken
+            sublayers, directions, x, before, batch_first, ragged, None, records, noise
+        )

@@ -1,31 +1,43 @@
-"""What a forward pass leaves for the way back, and what that gives."""
+"""The record of a model's forward pass, and the gradients that come of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..cells.spec import Array
 from . import _check
-from .batch import Batch
-from .sublayer import Sublayer, Trace
 from .weights import Plan
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Tape:
     """A forward pass, for `backward`: its weights as they were packed, and every state and gate of it."""
 
-    plan: Plan
-    batch: Batch
-    sublayers: tuple[Sublayer, ...]
-    traces: list[Trace]
-    noise: list[Array] = field(default_factory=list)
+    __slots__ = ("batch_first", "noise", "output_shape", "plan", "records", "sublayers")
+
+    def __init__(
+        self,
+        plan: Plan,
+        sublayers: tuple[Any, ...],
+        records: list[Any],
+        noise: Sequence[Array],
+        output_shape: tuple[int, ...],
+        batch_first: bool,
+    ) -> None:
+        self.plan, self.sublayers, self.records, self.noise = plan, sublayers, records, noise
+        self.output_shape, self.batch_first = output_shape, batch_first
+
+    @property
+    def steps_and_sequences(self) -> tuple[int, int]:
+        """L and N."""
+        T, m = (*self.output_shape[:-1], 1)[:2]
+        return (m, T) if self.batch_first and len(self.output_shape) == 3 else (T, m)
 
     def __repr__(self) -> str:
-        sizes = f"L = {self.batch.T}, N = {self.batch.m}"
+        T, m = self.steps_and_sequences
+        sizes = f"L = {T}, N = {m}"
         return f"<tape of a model {self.plan.name}, {self.plan.input_size} -> {self.plan.hidden_size}: {sizes}>"
 
     def __reduce__(self) -> NoReturn:
@@ -33,19 +45,22 @@ class Tape:
 
 
 class Gradients(NamedTuple):
-    """The gradients of a loss with respect to what `forward` was given."""
+    """The gradients of a loss with respect to the arguments of `forward`."""
 
     input: Array
     hx: Any  # an array, or the pair (d_h_0, d_c_0)
     weights: dict[str, Array]  # by the names of `state_dict`
 
 
-def dropout_noise(plan: Plan, batch: Batch, p: float, rng: np.random.Generator) -> list[Array]:
-    """Return for each layer but the last what dropout multiplies its output by: 0 with probability p, else 1 / (1 - p).
+def dropout_noise(plan: Plan, x: Array, batch_first: bool, p: float, rng: np.random.Generator) -> list[Array]:
+    """Return the factors of dropout for the output of each layer but the last: 0 with probability p, else 1 / (1 - p).
 
-    The numbers are drawn in the caller's order of the batch, in float32 for any dtype.
+    They have the axes of x. The numbers are drawn time-major, in float32 for any dtype.
     """
-    shape = (batch.T, batch.m, plan.directions * plan.output_size)
+    swapped = batch_first and x.ndim == 3
+    leading = x.shape[1::-1] if swapped else x.shape[:-1]
+    shape = (*leading, plan.directions * plan.output_size)
     kept = 1 / (1 - p) if p < 1 else 0.0
-    draws = [batch.sort(rng.random(shape, np.float32)) for _ in range(plan.num_layers - 1)]
-    return [np.where(draw < p, 0, kept).astype(plan.dtype) for draw in draws]
+    draws = [rng.random(shape, np.float32) for _ in range(plan.num_layers - 1)]
+    factors = [np.where(draw < p, 0, kept).astype(plan.dtype) for draw in draws]
+    return [factor.swapaxes(0, 1) for factor in factors] if swapped else factors

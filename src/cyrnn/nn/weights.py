@@ -1,22 +1,21 @@
-"""The weights of a model under torch's names: their shapes, how they start, and the notebook's matrices of them.
+"""The weights of a model under torch's names: their shapes, how they start, and how calls take them.
 
-torch keeps W_x and W_a apart, the gates of each one above the other, and two biases. The notebook has a matrix
-[W_a, W_x] and one bias for each gate. Where a bias of the hidden state stands inside a product with a gate, as in the
-candidate of the GRU, the cell has it apart, too: its key is that of the gate's bias and an "a".
+torch keeps W_x and W_a apart, the gates of each one above the other, and two biases. A cell of calls/ has one bias for
+each gate; where a bias of the hidden state is inside a product with a gate, as in the candidate of the GRU, the cell has
+a gate of its own for it, without an input half.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..cells import CELLS, Cell, Gate
+from ..cells import CELLS, Cell
 from ..cells.spec import Array
-from ..packing import split_weights
 
 #: cell -> torch's order of its gates, by the first letters of the notebook's names
 _ORDER = {"rnn": "a", "rnn_relu": "a", "lstm": "ifco", "gru_after": "rzc"}
@@ -40,11 +39,12 @@ class Plan:
     def cell(self) -> Cell:
         return CELLS[self.name]
 
-    @property
-    def gates(self) -> list[Gate]:
-        """The gates in torch's order, each with both its halves, wherever the cell has them."""
-        by_letter = {gate.name[0]: gate._replace(W_a=gate.W_a or gate.W_x) for gate in self.cell.gates if gate.W_x}
-        return [by_letter[letter] for letter in _ORDER[self.name]]
+    @cached_property
+    def blocks(self) -> tuple[int, ...]:
+        """Return for each gate of the cell its place in torch's order: which block of rows it has in weights."""
+        order = _ORDER[self.name]
+        by_key = {gate.W_x: order.index(gate.name[0]) for gate in self.cell.gates if gate.W_x}
+        return tuple(by_key[gate.W_x or gate.W_a] for gate in self.cell.gates)
 
     @property
     def sublayers(self) -> int:
@@ -76,7 +76,7 @@ class Plan:
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight by its name, in torch's order."""
-        rows = len(self.gates) * self.hidden_size
+        rows = len(_ORDER[self.name]) * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {}
         for sublayer, suffix in enumerate(self.suffixes):
             shapes[f"weight_ih{suffix}"] = (rows, self.features(sublayer))
@@ -94,51 +94,28 @@ def initial(plan: Plan, rng: np.random.Generator) -> dict[str, Array]:
     return {name: rng.uniform(-bound, bound, shape).astype(plan.dtype) for name, shape in plan.shapes.items()}
 
 
-def to_notebook(plan: Plan, weights: Mapping[str, Array], suffix: str) -> dict[str, Array]:
-    """Return the notebook's parameters of one sublayer, with a head of no classes.
-
-    With a projection, what the notebook calls a_prev is h with zeros behind it, and so are the columns of W_a.
-    """
-    cell, n_a = plan.cell, plan.hidden_size
-
-    def by_gate(kind: str) -> Array:
-        rows = weights[kind + suffix]
-        return rows.reshape(len(plan.gates), n_a, *rows.shape[1:])
-
-    W_x, W_a = by_gate("weight_ih"), by_gate("weight_hh")
-    if plan.proj_size:
-        W_a = np.pad(W_a, ((0, 0), (0, 0), (0, n_a - plan.output_size)))
-    b_x = b_a = np.zeros((len(W_a), n_a), plan.dtype)
+def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Array, Array, Array, Array | None]:
+    """Return W_x, W_a, b and W_hr of one sublayer as calls.of(cell).sublayer takes them."""
+    n = plan.hidden_size
+    b = np.zeros((len(plan.cell.gates), n), plan.dtype)
     if plan.bias:
-        b_x, b_a = by_gate("bias_ih"), by_gate("bias_hh")
-    arrays = {cell.W_y: np.zeros((0, n_a), plan.dtype), cell.b_y: np.zeros((0, 1), plan.dtype)}
-    for g, gate in enumerate(plan.gates):
-        assert gate.W_x  # both halves are there: see `gates`
-        assert gate.W_a
-        if cell.stacked:
-            arrays[gate.W_x] = np.concatenate((W_a[g], W_x[g]), axis=1)
-        else:
-            arrays[gate.W_x], arrays[gate.W_a] = W_x[g], W_a[g]
-        if (own := f"{gate.b}a") in cell.shapes:
-            arrays[gate.b], arrays[own] = b_x[g][:, None], b_a[g][:, None]
-        else:
-            with np.errstate(all="ignore"):
-                arrays[gate.b] = (b_x[g] + b_a[g])[:, None]
-    return arrays
+        b_x, b_a = weights[f"bias_ih{suffix}"].reshape(-1, n), weights[f"bias_hh{suffix}"].reshape(-1, n)
+        for row, gate, block in zip(b, plan.cell.gates, plan.blocks, strict=True):
+            if gate.W_x and gate.W_a:
+                with np.errstate(all="ignore"):
+                    row[...] = b_x[block] + b_a[block]
+            else:
+                row[...] = b_x[block] if gate.W_x else b_a[block]
+    return weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"], b, weights.get(f"weight_hr{suffix}")
 
 
-def from_notebook(plan: Plan, gradients: Mapping[str, Array], suffix: str) -> dict[str, Array]:
-    """Return gradients of the notebook's parameters of one sublayer as those of torch's: the way back of `to_notebook`.
-
-    Two biases that are added have the same gradient.
-    """
-    pairs = [split_weights(plan.cell, gate, gradients, plan.hidden_size) for gate in plan.gates]
-    W_x, W_a = (np.concatenate(matrices) for matrices in zip(*pairs, strict=True))
-    found = {f"weight_ih{suffix}": W_x, f"weight_hh{suffix}": W_a[:, : plan.output_size].copy()}
-    if plan.bias:
-        columns = {
-            "ih": [gradients[gate.b] for gate in plan.gates],
-            "hh": [gradients.get(f"{gate.b}a", gradients[gate.b]) for gate in plan.gates],
-        }
-        found |= {f"bias_{kind}{suffix}": np.concatenate(parts)[:, 0] for kind, parts in columns.items()}
+def named(plan: Plan, gradients: Sequence[tuple[Array, ...]]) -> dict[str, Array]:
+    """Return the gradients of every sublayer's weights, (dW_x, dW_a, db_x, db_a[, dW_hr]), by torch's names."""
+    found: dict[str, Array] = {}
+    for suffix, (dW_x, dW_a, db_x, db_a, *dW_hr) in zip(plan.suffixes, gradients, strict=True):
+        found[f"weight_ih{suffix}"], found[f"weight_hh{suffix}"] = dW_x, dW_a
+        if plan.bias:
+            found[f"bias_ih{suffix}"], found[f"bias_hh{suffix}"] = db_x, db_a
+        if dW_hr:
+            found[f"weight_hr{suffix}"] = dW_hr[0]
     return found

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import packing
+from .. import calls
 from ..cells import GRU, GRU_AFTER
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
 
-_GRU, _GRU_AFTER = packing.calls(GRU), packing.calls(GRU_AFTER)  # whole calls in compiled code: see general.py
+_GRU, _GRU_AFTER = calls.of(GRU), calls.of(GRU_AFTER)
 
 
 def gru_cell_forward(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import packing
+from .. import calls
 from ..cells import LSTM
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
 
-_LSTM = packing.calls(LSTM)  # whole calls in compiled code: see general.py
+_LSTM = calls.of(LSTM)
 
 
 def lstm_cell_forward(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import packing
+from .. import calls
 from ..cells import RNN
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
 
-_RNN = packing.calls(RNN)  # whole calls in compiled code: see general.py
+_RNN = calls.of(RNN)
 
 
 def rnn_cell_forward(

@@ -46,15 +46,17 @@ cdef class Elements:
         elif cnp.PyArray_TYPE(x) != cnp.NPY_DOUBLE:
             return None
         by_rows = cnp.PyArray_IS_C_CONTIGUOUS(x)
-        if cnp.PyArray_NDIM(x) == 0 or cnp.PyArray_SIZE(x) == 0 or not PyArray_ISBEHAVED_RO(x):
+        if cnp.PyArray_NDIM(x) == 0 or not PyArray_ISBEHAVED_RO(x):
             return None
         if not by_rows and (self.which == SOFTMAX or not cnp.PyArray_IS_F_CONTIGUOUS(x)):
             return None
         out = PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), not by_rows)
+        if cnp.PyArray_SIZE(x) == 0:
+            return out
         source, target = <const real*> cnp.PyArray_DATA(x), <real*> cnp.PyArray_DATA(out)
         n = cnp.PyArray_DIM(x, 0)
         N = cnp.PyArray_SIZE(x) // n
-        if n * N < SHORT:
+        if n * N < RELEASE_GIL_ELEMENTS:
             apply(self.which, table, source, n, N, target)
         else:
             with nogil:

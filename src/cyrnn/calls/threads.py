@@ -13,8 +13,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from . import _check
-from .kernels import dispatch
+from .. import _check
+from .implementation import implementation
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -123,7 +123,7 @@ def _use(n: int) -> None:
     global _threads
     _threads = n
     _forget()
-    dispatch.share_above(2 * MILLISECOND if n > 1 else 0, split)
+    implementation.share_above(2 * MILLISECOND if n > 1 else 0, split)
 
 
 def _cores() -> int:

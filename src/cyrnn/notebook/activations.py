@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _check, packing
-from .kernels import dispatch
+from .. import _check, calls
+from .._convert import contiguous
 
-# Compiled calls: None for anything but a plain array, which the general functions at the end then take.
-_sigmoid, _tanh, _softmax = (dispatch.kernels.elements(name) for name in ("sigmoid", "tanh", "softmax"))
+# None for anything but a plain array, which the functions at the end then make of it
+_sigmoid, _tanh, _softmax = (calls.elements(name) for name in ("sigmoid", "tanh", "softmax"))
 
 
 def sigmoid(x: Any) -> Any:
@@ -37,7 +37,7 @@ def sigmoid(x: Any) -> Any:
     array([0.5, 0. , 1. ])
     """
     found = _sigmoid(x)
-    return _elementwise("sigmoid", x) if found is None else found
+    return _elementwise("sigmoid", _sigmoid, x) if found is None else found
 
 
 def tanh(x: Any) -> Any:
@@ -64,7 +64,7 @@ def tanh(x: Any) -> Any:
     array([ 0., -1.,  1.])
     """
     found = _tanh(x)
-    return _elementwise("tanh", x) if found is None else found
+    return _elementwise("tanh", _tanh, x) if found is None else found
 
 
 def softmax(x: Any) -> Any:
@@ -96,22 +96,15 @@ def softmax(x: Any) -> Any:
     return _columnwise(x) if found is None else found
 
 
-def _elementwise(function: str, x: object) -> Any:
-    """Run a kernel over the elements in the order in which they lie in memory."""
+def _elementwise(function: str, run: Any, x: object) -> Any:
+    """Run a function of elements in the order of their memory."""
     array = _check.as_array(function, "x", x)
-    z = packing.contiguous(array, _check.computed_in(array.dtype), "A")
-    out = np.empty_like(z)
-    if out.size:
-        getattr(dispatch.kernels.of(z.dtype), function)(z.ravel("K"), out.ravel("K"))
-    return out[()]
+    z = contiguous(array, _check.computed_in(array.dtype), "A")
+    return run(z.reshape(1) if not z.ndim else z).reshape(z.shape)[()]
 
 
 def _columnwise(x: object) -> Any:
-    """softmax, whatever x is."""
+    """softmax of any array."""
     array = _check.as_array("softmax", "x", x)
-    z = packing.contiguous(array, _check.computed_in(array.dtype), "C")
-    out = np.empty_like(z)
-    if out.size:
-        columns = (array.shape[0] if array.ndim else 1, -1)
-        dispatch.kernels.of(z.dtype).softmax(z.reshape(columns), out.reshape(columns))
-    return out[()]
+    z = contiguous(array, _check.computed_in(array.dtype), "C")
+    return _softmax(z.reshape(1) if not z.ndim else z).reshape(z.shape)[()]

@@ -1,0 +1,31 @@
+"""Arrays as users have them -> plain arrays, which compiled calls take: native, aligned, float32 or float64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def native(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the array itself if it is of that dtype, aligned, in native byte order; else a copy that is."""
+    if array.dtype == dtype and array.flags.aligned:
+        return array
+    return _converted(array, dtype, "K")
+
+
+def contiguous(array: NDArray[Any], dtype: np.dtype[Any], order: Literal["A", "C"]) -> NDArray[Any]:
+    """Do the same as `native`, in one block of memory: C order, or with "A" Fortran order if it is so now."""
+    flags = array.flags
+    in_order = flags.c_contiguous or (order == "A" and flags.f_contiguous)
+    if in_order and array.dtype == dtype and flags.aligned:
+        return array
+    return _converted(array, dtype, order)
+
+
+def _converted(array: NDArray[Any], dtype: np.dtype[Any], order: Literal["A", "C", "K"]) -> NDArray[Any]:
+    with np.errstate(all="ignore"):  # a signalling nan is no reason to warn
+        return array.astype(dtype, order=order)

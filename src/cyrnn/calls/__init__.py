@@ -1,0 +1,35 @@
+"""One call, from Python's objects to kernels and back: the only way down for every facade.
+
+A call answers None where an argument is not a plain array that fits. The facade then makes the arguments plain or says
+what is wrong with them, by `_check`, and calls again, with the caller's own objects for the caches. `_calls.pyx` has the
+compiled calls; `reference.py` has the same ones in NumPy, for ISA "reference" and for reading.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..cells import Cell
+from ..kernels import dispatch
+from . import threads
+from .implementation import implementation
+from .packed import Packed
+
+__all__ = ["Packed", "elements", "lengths", "of", "threads"]
+
+#: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
+lengths = implementation.lengths
+
+_calls: dict[str, Any] = {}
+
+
+def of(cell: Cell) -> Any:
+    """Return the calls of a cell: `step`, `sequence`, `backward`, `backward_step`, `pack`, `sublayer`."""
+    if cell.name not in _calls:
+        _calls[cell.name] = implementation.CellCalls(cell, dispatch.kernels.f32.cell_numbers[cell.name], *dispatch.kernels.tables, Packed)
+    return _calls[cell.name]
+
+
+def elements(name: str) -> Any:
+    """Return a function of whole arrays, "sigmoid", "tanh" or "softmax"."""
+    return implementation.Elements(name, *dispatch.kernels.tables)

@@ -1,0 +1,50 @@
+"""The state of one call, and the slots of a cache tuple."""
+
+cdef enum SlotKind:
+    NEXT                     # a state after the step
+    PREVIOUS                 # a state before the step
+    GATE
+    INPUT
+    PARAMETERS
+
+cdef enum Path:
+    PACKED                   # packed weights, units in lanes
+    UNPACKED                 # the notebook's own layout, batch in lanes
+    UNPACKED_STEP            # one step of few columns, units in lanes
+
+
+cdef struct CallContext:
+    # Strides of results are in bytes, strides of `run` in elements.
+    Run run
+    GateWeights weights[MAX_GATES]
+    const Table* table       # the kernels for the dtype of the call
+    int gates, stored_gates  # of the cell
+    int typenum              # NumPy's number of the dtype
+    Py_ssize_t item          # bytes of an element
+    bint packed              # the weights came packed
+    const char* Wy           # packed, (n_y, n_a) and
+    const char* by           # (n_y, 1)
+    void* workspace          # weights that were packed for this call; freed with it
+    Path path
+    Py_ssize_t unit_stride, column_stride       # of states and gates
+    Py_ssize_t y_unit_stride, y_column_stride
+    PyObject* held[MAX_HELD]  # the parameters' arrays, until `release`: their dict may change during a call
+    int held_count
+
+
+cdef inline object own(object parameters):
+    """The parameters, for as long as a call lasts: without a GIL another thread may replace a dict's arrays."""
+    return dict(<dict> parameters) if FREE_THREADED and PyDict_CheckExact(parameters) else parameters
+
+
+def slot_of(cell, str name):
+    """Return the kind of an entry of the cell's cache, and which of that kind the entry is."""
+    if name == "xt":
+        return INPUT, 0
+    if name == "parameters":
+        return PARAMETERS, 0
+    if name.endswith("_next"):
+        return NEXT, cell.states.index(name.removesuffix("_next"))
+    if name.endswith("_prev"):
+        return PREVIOUS, cell.states.index(name.removesuffix("_prev"))
+    return GATE, cell.stored_gates.index(name)

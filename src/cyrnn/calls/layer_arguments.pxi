@@ -1,0 +1,190 @@
+"""The arguments of one layer of nn in one direction, or of nn's cell.
+
+Rows are time-major: a batch is (T, m, n_x), sorted and turned round where rows are gathered (lengths.pxi), states are
+rows (m, n). Without a projection the hidden state is a, and n_h = n_a.
+"""
+
+cdef class Sublayer                      # sublayer.pxi
+
+
+cdef struct Layout:
+    # the axes of x as its caller has them
+    int nd
+    int time, batch          # which axis they are; -1 where there is none
+
+
+cdef struct LayerRun:
+    # a forward pass of one sublayer: what its ranges read and write beside the context. Strides in bytes.
+    CallContext* context
+    RowOrder rows
+    Py_ssize_t sizes[MAX_STATES]         # n of each state: n_h, then n_a
+    const char* initial[MAX_STATES]      # (m, n), contiguous; NULL for zeros
+    char* last[MAX_STATES]               # (m, n), contiguous, written
+    char* output                         # this direction's columns of (T, m, D * n_h), written
+    Py_ssize_t output_stride_t, output_stride_m
+
+
+cdef bint take_rows(Sublayer layer, CallContext* context, object given, bint batch_first, Layout* layout) except -1:
+    """Take x."""
+    cdef Run* run = &context.run
+    cdef cnp.ndarray x
+    cdef int nd
+    if not take_dtype(layer.calls, context, given):
+        return False
+    x = given
+    nd = layout.nd = cnp.PyArray_NDIM(x)
+    if layer.single_step:
+        if nd != 1 and nd != 2:
+            return False
+        layout.time, layout.batch = -1, 0 if nd == 2 else -1
+    elif nd == 3:
+        layout.time, layout.batch = (1, 0) if batch_first else (0, 1)
+    elif nd == 2:
+        layout.time, layout.batch = 0, -1
+    else:
+        return False
+    run.x = <const real*> data(x)
+    run.T, run.x_stride_t, run.m, run.x_stride_m = 1, 0, 1, 0
+    if layout.time >= 0:
+        run.T, run.x_stride_t = cnp.PyArray_DIM(x, layout.time), cnp.PyArray_STRIDE(x, layout.time) // context.item
+    if layout.batch >= 0:
+        run.m, run.x_stride_m = cnp.PyArray_DIM(x, layout.batch), cnp.PyArray_STRIDE(x, layout.batch) // context.item
+    run.n_x, run.x_stride_k = cnp.PyArray_DIM(x, nd - 1), cnp.PyArray_STRIDE(x, nd - 1) // context.item
+    run.batch, run.gates, run.state_stride, run.state_stride_t = run.m, NULL, 0, 0
+    context.packed = True
+    return take_panels(layer.calls, context, layer.panels)
+
+
+cdef inline void sizes_of(const Layout* layout, Py_ssize_t leading, Py_ssize_t m, Py_ssize_t n,
+                          cnp.npy_intp* dims) noexcept:
+    """The sizes of an array with the axes of x in time-major order: (leading, m, n), without those that x has not."""
+    dims[0] = leading                              # where there is a third axis, or the second is not the batch
+    if layout.batch >= 0:
+        dims[layout.nd - 2] = m
+    dims[layout.nd - 1] = n
+
+
+cdef bint take_state(Sublayer layer, const CallContext* context, const Layout* layout, object given, Py_ssize_t n,
+                     const char** rows, Py_ssize_t* stride_m, Py_ssize_t* stride_k) except -1:
+    """Find this sublayer's rows (m, n) in states of a model; strides in bytes."""
+    cdef cnp.npy_intp dims[3]
+    cdef cnp.ndarray state
+    cdef int axis
+    if not is_plain(given, context.typenum, layout.nd):
+        return False
+    state = given
+    sizes_of(layout, layer.count, context.run.m, n, dims)
+    for axis in range(layout.nd):
+        if cnp.PyArray_DIM(state, axis) != dims[axis]:
+            return False
+    rows[0] = data(state)
+    if not layer.single_step:
+        rows[0] += layer.index * cnp.PyArray_STRIDE(state, 0)
+    stride_m[0] = cnp.PyArray_STRIDE(state, layout.nd - 2) if layout.batch >= 0 else 0
+    stride_k[0] = cnp.PyArray_STRIDE(state, layout.nd - 1)
+    return True
+
+
+cdef object state_of(object states, int state, int count):
+    """One of the states of a caller: of a cell with one state the object itself."""
+    return states if count == 1 else (<tuple> states)[state] if type(states) is tuple else (<list> states)[state]
+
+
+cdef inline bint is_states(object given, int count):
+    """Whether an object has as many states."""
+    return count == 1 or ((type(given) is tuple or type(given) is list) and len(given) == count)
+
+
+cdef const char* reset_flags(object reset, const Run* run, const Layout* layout, char* single) except? NULL:
+    """The flags (m,) of a mask; NULL where it does not fit."""
+    if layout.batch < 0:
+        if type(reset) is not bool:
+            return NULL
+        single[0] = reset is True
+        return single
+    if (not is_plain(reset, cnp.NPY_BOOL, 1) or cnp.PyArray_DIM(<cnp.ndarray> reset, 0) != run.m
+            or (cnp.PyArray_STRIDE(<cnp.ndarray> reset, 0) != 1 and run.m > 1)):
+        return NULL
+    return data(reset)
+
+
+cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, object hx, object reset,
+                            void** workspace) except -1:
+    """Let the pass start from the given states in place, if they are contiguous rows; else from a copy in a workspace."""
+    cdef const Run* run = &w.context.run
+    cdef Py_ssize_t i, j, stride_m, stride_k, item = w.context.item
+    cdef const char* flags = NULL
+    cdef const char* rows
+    cdef char* copied
+    cdef char single
+    for i in range(MAX_STATES):
+        w.initial[i] = NULL
+    if reset is not None:
+        flags = reset_flags(reset, run, layout, &single)
+        if flags == NULL:
+            return False
+    if hx is None:
+        return True
+    if not is_states(hx, layer.calls.states):
+        return False
+    for i in range(layer.calls.states):
+        if not take_state(layer, w.context, layout, state_of(hx, i, layer.calls.states), w.sizes[i], &rows, &stride_m,
+                          &stride_k):
+            return False
+        if flags == NULL and (stride_k == item or w.sizes[i] == 1) and (stride_m == w.sizes[i] * item or run.m == 1):
+            w.initial[i] = rows
+            continue
+        if workspace[0] == NULL:
+            workspace[0] = malloc(run.m * (w.sizes[0] + run.n_a) * item + 1)
+            if workspace[0] == NULL:
+                raise MemoryError("cyrnn: no memory for the initial states")
+        copied = <char*> workspace[0] + i * run.m * w.sizes[0] * item
+        w.initial[i] = copied
+        for j in range(run.m):
+            if flags != NULL and flags[j]:
+                memset(copied + j * w.sizes[i] * item, 0, w.sizes[i] * item)
+            else:
+                copy_row(copied + j * w.sizes[i] * item, rows + j * stride_m, stride_k, w.sizes[i], item)
+    return True
+
+
+cdef cnp.ndarray in_axes(cnp.ndarray rows, const Layout* layout):
+    """Rows in time-major order as the caller has x."""
+    return cnp.PyArray_SwapAxes(rows, 0, 1) if layout.batch == 0 and layout.nd == 3 else rows
+
+
+cdef object new_states(Sublayer layer, const CallContext* context, const Layout* layout, const Py_ssize_t* sizes):
+    """Allocate states of all sublayers, as torch returns them: an array, or a tuple of two."""
+    cdef cnp.npy_intp dims[3]
+    cdef tuple states = PyTuple_New(layer.calls.states)
+    cdef Py_ssize_t i
+    for i in range(layer.calls.states):
+        sizes_of(layout, layer.count, context.run.m, sizes[i], dims)
+        set_item(states, i, PyArray_EMPTY(layout.nd, dims, context.typenum, 0))
+    return states if layer.calls.states > 1 else states[0]
+
+
+cdef int point_to_states(Sublayer layer, const CallContext* context, object states, const Py_ssize_t* sizes,
+                         char** rows) except -1:
+    """This sublayer's rows in states that `new_states` made."""
+    cdef Py_ssize_t i
+    for i in range(layer.calls.states):
+        rows[i] = <char*> data(<cnp.ndarray> state_of(states, i, layer.calls.states))
+        rows[i] += layer.index * context.run.m * sizes[i] * context.item
+    return 0
+
+
+cdef cnp.ndarray take_output(Sublayer layer, LayerRun* w, const Layout* layout, object given):
+    """The output of a layer, with the axes of x: new, or what the other direction returned."""
+    cdef cnp.npy_intp dims[3]
+    cdef cnp.ndarray output
+    cdef Py_ssize_t n = w.sizes[0]
+    if given is None:
+        sizes_of(layout, w.context.run.T, w.context.run.m, layer.directions * n, dims)
+        output = in_axes(PyArray_EMPTY(layout.nd, dims, w.context.typenum, 0), layout)
+    else:
+        output = given
+    w.output = <char*> data(output) + layer.index % layer.directions * n * w.context.item
+    w.output_stride_t = cnp.PyArray_STRIDE(output, layout.time)
+    w.output_stride_m = cnp.PyArray_STRIDE(output, layout.batch) if layout.batch >= 0 else 0
+    return output

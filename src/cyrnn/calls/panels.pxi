@@ -1,0 +1,132 @@
+"""Packed weights: of a call, of `pack`, of a sublayer."""
+
+cdef struct PanelSizes:
+    # elements of each packed matrix; W_hr and its transposed of a projection
+    Py_ssize_t weights[5]               # Wx, Wa, b, WxT, WaT: table.weight_sizes
+    Py_ssize_t Wy, by, Whr, WhrT
+
+
+cdef void find_sizes(const CallContext* context, bint projected, PanelSizes* sizes) noexcept nogil:
+    cdef const Run* run = &context.run
+    cdef const Table* table = context.table
+    table.weight_sizes(run.cell, run.n_x, run.n_h, run.n_a, sizes.weights)
+    sizes.Wy, sizes.by = table.packed_size(run.n_y, run.n_a, 1), table.packed_size(run.n_y, 1, 1)
+    sizes.Whr = sizes.WhrT = 0
+    if projected:
+        sizes.Whr, sizes.WhrT = table.packed_size(run.n_h, run.n_a, 1), table.packed_size(run.n_a, run.n_h, 1)
+
+
+cdef inline Py_ssize_t panel_bytes(const PanelSizes* sizes, Py_ssize_t item) noexcept nogil:
+    """Bytes for all matrices that a forward pass reads, each from a cache line on."""
+    return (sizes.weights[0] + sizes.weights[1] + sizes.weights[2] + sizes.Wy + sizes.by + sizes.Whr) * item + (
+        8 * CACHE_LINE_BYTES)
+
+
+cdef char* pack_into(CallContext* context, const PanelSizes* sizes, char* memory) noexcept nogil:
+    """Pack the weights of all gates and the head; return where memory goes on."""
+    cdef Run* run = &context.run
+    cdef const Table* table = context.table
+    cdef Py_ssize_t item = context.item
+    run.Wx = <const real*> memory
+    memory = next_line(memory, sizes.weights[0] * item)
+    run.Wa = <const real*> memory
+    memory = next_line(memory, sizes.weights[1] * item)
+    run.b = <const real*> memory
+    memory = next_line(memory, sizes.weights[2] * item)
+    context.Wy = memory
+    memory = next_line(memory, sizes.Wy * item)
+    context.by = memory
+    memory = next_line(memory, sizes.by * item)
+    table.pack_weights(run.cell, run.n_x, run.n_h, run.n_a, run.weights, <real*> run.Wx, <real*> run.Wa, <real*> run.b)
+    if run.n_y > 0:
+        table.pack_gate(run.head.Wa, run.head.Wa_row_stride, run.head.Wa_col_stride, run.n_y, run.n_a, 0, 1,
+                        <real*> context.Wy)
+        table.pack_gate(run.head.b, run.head.b_stride, 1, run.n_y, 1, 0, 1, <real*> context.by)
+    return memory
+
+
+cdef int pack_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Pack the weights of a call into its workspace."""
+    cdef CallContext* context = <CallContext*> given
+    cdef PanelSizes sizes
+    find_sizes(context, False, &sizes)
+    context.workspace = malloc(panel_bytes(&sizes, context.item))
+    if context.workspace == NULL:
+        return -1
+    pack_into(context, &sizes, aligned(<char*> context.workspace))
+    return 0
+
+
+cdef class Panels:
+    """The weights of one cell and its head as the kernels of one ISA and dtype read them. Never changed."""
+
+    cdef CellCalls calls
+    cdef int typenum
+    cdef cnp.ndarray memory              # of all panels
+    cdef readonly Py_ssize_t n_x, n_a, n_h, n_y
+    cdef const real* Wx
+    cdef const real* Wa
+    cdef const real* b
+    cdef const real* Whr                 # of a projection, else NULL
+    cdef const char* Wy
+    cdef const char* by
+
+    @property
+    def cell(self):
+        return self.calls.cell
+
+    @property
+    def dtype(self):
+        return self.memory.dtype
+
+    cdef int fill(self, CallContext* context, CellCalls calls, const real* Whr, Py_ssize_t row_stride,
+                  Py_ssize_t col_stride) except -1:
+        """Pack the weights that a context has taken, and those of a projection (n_h, n_a), if there is one."""
+        cdef Run* run = &context.run
+        cdef PanelSizes sizes
+        cdef cnp.npy_intp elements
+        cdef char* rest
+        find_sizes(context, Whr != NULL, &sizes)
+        elements = panel_bytes(&sizes, 1) + 16 * CACHE_LINE_BYTES
+        self.calls, self.typenum = calls, context.typenum
+        self.memory = PyArray_EMPTY(1, &elements, context.typenum, 0)
+        rest = pack_into(context, &sizes, aligned(<char*> cnp.PyArray_DATA(self.memory)))
+        self.n_x, self.n_a, self.n_h, self.n_y = run.n_x, run.n_a, run.n_h, run.n_y
+        self.Wx, self.Wa, self.b, self.Wy, self.by = run.Wx, run.Wa, run.b, context.Wy, context.by
+        if Whr != NULL:
+            self.Whr = <const real*> rest
+            context.table.pack_gate(Whr, row_stride, col_stride, run.n_h, run.n_a, 0, 1, <real*> rest)
+        return 0
+
+
+cdef Panels pack_parameters(CellCalls calls, dict arrays):
+    """Pack the notebook's parameters; None where they are not plain arrays of one dtype that fit."""
+    cdef CallContext context
+    cdef Panels panels
+    W_x = arrays.get(calls.keys[0][0])
+    if not take_dtype(calls, &context, W_x) or cnp.PyArray_NDIM(<cnp.ndarray> W_x) != 2:
+        return None
+    context.run.m = context.run.T = 1
+    context.run.n_x = cnp.PyArray_DIM(<cnp.ndarray> W_x, 1)
+    if calls.stacked:
+        context.run.n_x -= cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
+    try:
+        if context.run.n_x < 0 or not take_parameters(calls, &context, arrays):
+            return None
+        require_sizes(calls, &context)
+        panels = Panels()
+        panels.fill(&context, calls, NULL, 0, 0)
+        return panels
+    finally:
+        release(&context)
+
+
+cdef bint take_panels(CellCalls calls, CallContext* context, Panels panels) except -1:
+    """Take packed weights, which have to be of the call's cell, dtype and n_x."""
+    cdef Run* run = &context.run
+    if panels is None or panels.calls is not calls or panels.typenum != context.typenum or panels.n_x != run.n_x:
+        return False
+    run.n_a, run.n_h, run.n_y = panels.n_a, panels.n_h, panels.n_y
+    run.Wx, run.Wa, run.b, run.Whr = panels.Wx, panels.Wa, panels.b, panels.Whr
+    context.Wy, context.by = panels.Wy, panels.by
+    return True

@@ -1,0 +1,192 @@
+"""The backward pass in ranges that threads may share: the time loop, and the products that follow it.
+
+Of a ragged batch all products are over the rows that take part: those of the grid (T, m), compacted.
+"""
+
+cdef struct GateGradients:
+    # where the gradients of one gate's weights go, NULL for a half that it has not; strides in bytes
+    char* dWa
+    char* dWx
+    char* db
+    Py_ssize_t dWa_row_stride, dWx_row_stride
+    int stage
+
+
+cdef struct Backward:
+    CallContext* context
+    BackwardRun back
+    GateGradients out[MAX_GATES]
+    Py_ssize_t rows          # how many take part
+    const real* dz           # (rows, G * n_a), in place or compacted; likewise
+    const real* x            # (rows, n_x), of this row stride
+    Py_ssize_t x_row_stride
+    const real* first_hidden  # (first_rows, n_h): what W_a was multiplied by, before the first step
+    Py_ssize_t first_rows
+    const real* hidden       # (rows - first_rows, n_h): after it
+    const real* inner        # (rows, n_a): what W_a of a second stage was multiplied by
+    char* dx                 # (rows, n_x), written
+    char* WxT                # packed; WaT is in `back`
+    Py_ssize_t skipped       # elements of a row of dz before those of gates with an input half
+    char* panels             # for the z of gates that no cache keeps: W_a and b of the first gate, packed
+    char* b
+    const real* dh           # (rows, n_h): the gradients of a projection,
+    const real* a            # (rows, n_a): and what it was multiplied by
+    char* dWhr               # (n_h, n_a)
+
+
+cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef const Backward* w = <const Backward*> given
+    cdef const Run* run = &w.context.run
+    cdef const Table* table = w.context.table
+    cdef const GateWeights* W = run.weights
+    table.pack_transposed_weights(run.cell, run.n_x, run.n_h, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
+    if w.panels != NULL:
+        table.pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, run.n_a, run.n_h, 0, 1, <real*> w.panels)
+        table.pack_gate(W.b, W.b_stride, 1, run.n_a, 1, 0, 1, <real*> w.b)
+    return 0
+
+
+cdef int recompute_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """z = W_a a_prev + b of the gate that no cache keeps, for some rows of the grid (T, m)."""
+    cdef const Backward* w = <const Backward*> given
+    cdef Py_ssize_t n = w.back.n_a, m = w.back.m, middle = min(max(first, m), last), item = w.context.item
+    if first < middle:
+        w.context.table.multiply(advance(w.back.initial, first * n, item), n, middle - first, n,
+                                 <const real*> w.panels, <const real*> w.b, n,
+                                 <real*> advance(w.back.inner, first * n, item))
+    if middle < last:
+        w.context.table.multiply(advance(w.back.previous, (middle - m) * n, item), n, last - middle, n,
+                                 <const real*> w.panels, <const real*> w.b, n,
+                                 <real*> advance(w.back.inner, middle * n, item))
+    return 0
+
+
+cdef int columns_back_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """All steps of some columns."""
+    cdef const Backward* w = <const Backward*> given
+    cdef BackwardRun back = w.back
+    cdef Py_ssize_t offset = first * back.n_a, hidden_offset = first * back.n_h, item = w.context.item
+    back.m, back.batch_offset = last - first, first
+    back.da = advance(back.da, offset if back.WhrT != NULL else first * back.da_stride_m, item)
+    back.initial, back.next = advance(back.initial, offset, item), advance(back.next, offset, item)
+    if back.T > 1:
+        back.previous = advance(back.previous, offset, item)
+    back.gates = advance(back.gates, offset, item)
+    back.inner = <real*> advance(back.inner, offset, item)
+    back.dz = <real*> advance(back.dz, offset * w.context.gates, item)
+    back.d_initial = <real*> advance(back.d_initial, offset, item)
+    back.dh = <real*> advance(back.dh, hidden_offset, item)
+    back.dh_initial = <real*> advance(back.dh_initial, hidden_offset, item)
+    w.context.table.backward(&back)
+    return 0
+
+
+cdef int dx_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """dx of some rows."""
+    cdef const Backward* w = <const Backward*> given
+    cdef Py_ssize_t dz_row = w.context.gates * w.back.n_a, n_x = w.context.run.n_x, item = w.context.item
+    w.context.table.multiply(advance(w.dz, first * dz_row + w.skipped, item), dz_row, last - first,
+                             dz_row - w.skipped, <const real*> w.WxT, NULL, n_x,
+                             <real*> (w.dx + first * n_x * item))
+    return 0
+
+
+cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """The gradients of some units' weights, in every gate."""
+    cdef const Backward* w = <const Backward*> given
+    cdef const CallContext* context = w.context
+    cdef const Table* table = context.table
+    cdef const GateGradients* out
+    cdef Py_ssize_t g, n = context.run.n_a, n_h = context.run.n_h, n_x = context.run.n_x, item = context.item
+    cdef Py_ssize_t K = context.gates * n, units = last - first
+    cdef const real* dz
+    cdef real* dW
+    cdef int failed = 0
+    for g in range(context.gates):
+        out = &w.out[g]
+        dz = advance(w.dz, g * n + first, item)
+        if out.dWa != NULL:
+            dW = <real*> (out.dWa + first * out.dWa_row_stride)
+            if out.stage > 0:
+                failed |= table.add_outer(dz, K, w.inner, n, w.rows, units, n, dW, out.dWa_row_stride // item)
+            else:
+                failed |= table.add_outer(dz, K, w.first_hidden, n_h, w.first_rows, units, n_h, dW,
+                                          out.dWa_row_stride // item)
+                failed |= table.add_outer(advance(dz, w.first_rows * K, item), K, w.hidden, n_h,
+                                          w.rows - w.first_rows, units, n_h, dW, out.dWa_row_stride // item)
+        if out.dWx != NULL:
+            failed |= table.add_outer(dz, K, w.x, w.x_row_stride, w.rows, units, n_x,
+                                      <real*> (out.dWx + first * out.dWx_row_stride), out.dWx_row_stride // item)
+        table.add_rows(dz, K, w.rows, units, <real*> (out.db + first * item), 1)
+    return failed
+
+
+cdef int projection_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """The gradients of some rows of W_hr."""
+    cdef const Backward* w = <const Backward*> given
+    cdef Py_ssize_t n = w.back.n_a, n_h = w.back.n_h, item = w.context.item
+    return w.context.table.add_outer(advance(w.dh, first, item), n_h, w.a, n, w.rows, last - first, n,
+                                     <real*> (w.dWhr + first * n * item), n)
+
+
+cdef int run_steps_back(CellCalls calls, Backward* w) except -1:
+    """Pack, recompute, and run the time loop: dz, and the gradients of the initial states."""
+    cdef const Run* run = &w.context.run
+    cdef Py_ssize_t rows = run.T * run.m, K = calls.gates * run.n_a
+    parallel_for(pack_transposed_range, w, 1, <double> K * (run.n_h + run.n_x))
+    if calls.recomputed:
+        parallel_for(recompute_range, w, rows, <double> rows * run.n_a * run.n_h)
+    parallel_for(columns_back_range, w, run.m, <double> w.rows * K * run.n_h)
+    return 0
+
+
+cdef int run_products(CellCalls calls, Backward* w) except -1:
+    """dx and the gradients of the weights, which do not wait for each other."""
+    cdef const Run* run = &w.context.run
+    cdef double fmas = <double> w.rows * calls.gates * run.n_a
+    if run.n_x > 0:
+        parallel_for(dx_range, w, w.rows, fmas * run.n_x)
+    parallel_for(weights_range, w, run.n_a, fmas * (<double> run.n_x + run.n_h))
+    if w.dWhr != NULL:
+        parallel_for(projection_range, w, run.n_h, <double> w.rows * run.n_h * run.n_a)
+    return 0
+
+
+cdef struct Workspace:
+    # where a backward pass works: sizes in bytes, each part from a cache line on
+    Py_ssize_t dz, WaT, WxT, inner, panels, b
+
+
+cdef Py_ssize_t plan_workspace(CellCalls calls, const CallContext* context, Workspace* plan) noexcept:
+    """Settle the sizes of what every backward pass needs; return their sum."""
+    cdef const Run* run = &context.run
+    cdef Py_ssize_t item = context.item, rows = run.T * run.m
+    cdef Py_ssize_t sizes[5]
+    context.table.weight_sizes(run.cell, run.n_x, run.n_h, run.n_a, sizes)
+    plan.dz = rows * calls.gates * run.n_a * item
+    plan.WxT, plan.WaT = sizes[3] * item, sizes[4] * item
+    plan.inner = rows * run.n_a * item if calls.recomputed or calls.stages > 1 else 0
+    plan.panels = context.table.packed_size(run.n_a, run.n_h, 1) * item if calls.recomputed else 0
+    plan.b = context.table.packed_size(run.n_a, 1, 1) * item if calls.recomputed else 0
+    return plan.dz + plan.WxT + plan.WaT + plan.inner + plan.panels + plan.b + 8 * CACHE_LINE_BYTES
+
+
+cdef char* divide_workspace(CellCalls calls, Backward* w, const Workspace* plan, char* memory) noexcept:
+    """Let each part of the plan have its memory; return where memory goes on."""
+    memory = aligned(memory)
+    w.skipped, w.panels, w.back.inner = calls.recomputed * w.back.n_a, NULL, NULL
+    w.back.dz = <real*> memory
+    memory = next_line(memory, plan.dz)
+    w.back.WaT = <const real*> memory
+    memory = next_line(memory, plan.WaT)
+    w.WxT = memory
+    memory = next_line(memory, plan.WxT)
+    if plan.inner:
+        w.back.inner = <real*> memory
+        memory = next_line(memory, plan.inner)
+    if calls.recomputed:
+        w.panels = memory
+        memory = next_line(memory, plan.panels)
+        w.b = memory
+        memory = next_line(memory, plan.b)
+    return memory

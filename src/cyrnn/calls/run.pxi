@@ -1,0 +1,184 @@
+"""The kernels' calls, forward: which path, in what memory, by which ranges."""
+
+cdef inline double fmas_of(const CallContext* context) noexcept nogil:
+    """Multiply-adds of the time loop and the head."""
+    cdef const Run* run = &context.run
+    return <double> run.T * run.m * run.n_a * (context.gates * (<double> run.n_x + run.n_a) + run.n_y)
+
+
+cdef void choose_path(CellCalls calls, CallContext* context) noexcept nogil:
+    """Settle how to compute, and with it the layout of the results."""
+    cdef Run* run = &context.run
+    cdef Py_ssize_t lanes = context.table.lanes
+    cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
+    cdef Py_ssize_t g
+    context.path = PACKED
+    if not context.packed and run.m > 0 and run.n_a > 0 and run.n_y > 0 and not is_shared(run.m, fmas_of(context)):
+        # multiply-adds of vectors, per gate and k; packing counts as PACK_COST_FMAS of them for every vector of W, and
+        # a quarter is added where lanes are columns: fewer sums at once, and W is read with long strides
+        if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + PACK_COST_FMAS):
+            context.path = UNPACKED
+        if run.T == 1 and run.m <= MAX_UNPACKED_COLUMNS:
+            context.path = UNPACKED_STEP
+            for g in range(calls.gates):
+                if run.weights[g].Wx_col_stride != 1 or run.weights[g].Wa_col_stride != 1:
+                    context.path = UNPACKED
+    if context.path == UNPACKED:
+        context.unit_stride, context.column_stride = run.m * context.item, context.item
+    else:
+        context.unit_stride, context.column_stride = context.item, run.n_a * context.item
+    if context.path == PACKED:
+        context.y_unit_stride, context.y_column_stride = context.item, run.n_y * context.item
+    else:
+        context.y_unit_stride, context.y_column_stride = run.m * context.item, context.item
+
+
+cdef void fill_initial(CellCalls calls, const CallContext* context, char* out, Py_ssize_t state_stride, tuple initial):
+    """Write the initial states, `state_stride` elements apart, in the layout of the results; None stands for zeros."""
+    cdef const Run* run = &context.run
+    cdef cnp.ndarray state
+    cdef Py_ssize_t i
+    for i in range(calls.states):
+        if initial[i] is None:
+            memset(out, 0, run.m * run.n_a * context.item)
+        else:
+            state = initial[i]
+            copy(out, context.unit_stride, context.column_stride, data(state), cnp.PyArray_STRIDE(state, 0),
+                 cnp.PyArray_STRIDE(state, 1), run.n_a, run.m, context.item)
+        out += state_stride * context.item
+
+
+cdef object initial_of_step(CellCalls calls, CallContext* context, tuple initial):
+    """Let a step start from the given states in place, if their layout is the kernels'; else from a copy.
+
+    Returns the copy, which must live as long as the step, or None.
+    """
+    cdef Run* run = &context.run
+    cdef cnp.ndarray state, first = initial[0]
+    cdef cnp.npy_intp size = calls.states * run.m * run.n_a
+    cdef Py_ssize_t i, distance = 0
+    cdef bint in_place = True
+    for i in range(calls.states):
+        state = initial[i]
+        distance = data(state) - data(first)
+        in_place = (in_place and distance % context.item == 0
+                    and (run.n_a == 1 or cnp.PyArray_STRIDE(state, 0) == context.unit_stride)
+                    and (run.m == 1 or cnp.PyArray_STRIDE(state, 1) == context.column_stride))
+    if in_place:
+        run.initial, run.initial_state_stride = <const real*> data(first), distance // context.item
+        return None
+    state = PyArray_EMPTY(1, &size, context.typenum, 0)
+    run.initial, run.initial_state_stride = <const real*> data(state), run.m * run.n_a
+    fill_initial(calls, context, <char*> run.initial, run.initial_state_stride, initial)
+    return state
+
+
+cdef cnp.ndarray states_of_sequence(CellCalls calls, CallContext* context, tuple initial):
+    """Allocate the states of every step, (S, T + 1, ...), and fill in the initial ones."""
+    cdef Run* run = &context.run
+    cdef cnp.npy_intp dims[4]
+    cdef cnp.ndarray states
+    dims[0], dims[1], dims[2], dims[3] = calls.states, run.T + 1, run.m, run.n_a
+    states = PyArray_EMPTY(4, dims, context.typenum, 0)
+    run.gates = NULL
+    run.initial = <const real*> data(states)
+    run.states = <real*> advance(run.initial, run.m * run.n_a, context.item)
+    run.state_stride = run.initial_state_stride = (run.T + 1) * run.m * run.n_a
+    run.state_stride_t = run.m * run.n_a
+    fill_initial(calls, context, <char*> data(states), run.state_stride, initial)
+    return states
+
+
+cdef int execute(CallContext* context, object parameters) except -1:
+    """Run the time loop and the head."""
+    cdef const Run* run = &context.run
+    cdef Py_ssize_t rows = run.T * run.m
+    cdef double fmas = fmas_of(context)
+    _held = parameters.panels if context.packed else None     # while others may run; `held` has a dict's arrays
+    if rows == 0:
+        return 0
+    if context.path != PACKED:
+        return parallel_for(unpacked_range, context, 1, fmas)
+    try:
+        if not context.packed:
+            parallel_for(pack_range, context, 1, fmas / rows)
+        if run.n_a > 0:
+            parallel_for(columns_range, context, run.m, fmas)
+        if run.n_y > 0:
+            parallel_for(head_range, context, rows, fmas)
+    finally:
+        free(context.workspace)
+    return 0
+
+
+cdef int unpacked_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef const CallContext* context = <const CallContext*> given
+    if context.path == UNPACKED:
+        return context.table.forward_unpacked(&context.run)
+    return context.table.step_unpacked(&context.run)
+
+
+cdef int head_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """y of some rows of (T, m)."""
+    cdef const CallContext* context = <const CallContext*> given
+    cdef const Run* run = &context.run
+    return context.table.head_packed(advance(run.states, first * run.n_a, context.item), run.n_a, last - first,
+                                     <const real*> context.Wy, <const real*> context.by, run.n_y,
+                                     <real*> advance(run.y, first * run.n_y, context.item))
+
+
+cdef inline void take_columns(Run* run, Py_ssize_t first, Py_ssize_t last, Py_ssize_t item) noexcept nogil:
+    """Let a run do the columns first <= i < last of its batch alone."""
+    run.m, run.batch_offset = last - first, first
+    run.x = advance(run.x, first * run.x_stride_m, item)
+    run.initial = advance(run.initial, first * run.n_a, item)
+    run.states = <real*> advance(run.states, first * run.n_a, item)
+    run.gates = <real*> advance(run.gates, first * run.n_a, item)
+    if run.Whr != NULL:
+        run.hidden_initial = advance(run.hidden_initial, first * run.n_h, item)
+        run.hidden = <real*> advance(run.hidden, first * run.n_h, item)
+
+
+cdef void skip_steps(Run* run, Py_ssize_t steps, Py_ssize_t stored_gates, Py_ssize_t item) noexcept nogil:
+    """Let a run whose first steps are done go on from there; T is left to the caller."""
+    cdef Py_ssize_t step = run.batch * run.n_a                 # of the hidden state, of gates; of other states:
+    cdef Py_ssize_t drift = run.state_stride_t - step
+    run.initial = advance(run.states, (steps - 1) * step, item)
+    run.initial_state_stride = run.state_stride + (steps - 1) * drift
+    run.states = <real*> advance(run.states, steps * step, item)
+    run.state_stride += steps * drift
+    run.gates = <real*> advance(run.gates, steps * stored_gates * step, item)
+    run.x = advance(run.x, steps * run.x_stride_t, item)
+
+
+cdef int columns_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """All steps of some columns. Where the features of one column are far apart, x is transposed to (T, m, n_x), some
+    steps at a time, since x is read many times: the work area stays small however long T is.
+    """
+    cdef const CallContext* context = <const CallContext*> given
+    cdef Run run = context.run
+    cdef Py_ssize_t T = run.T, steps = T, t = 0, m = last - first, item = context.item, x_step = m * run.n_x
+    cdef Py_ssize_t x_stride_t = run.x_stride_t, x_stride_k = run.x_stride_k, x_stride_m = run.x_stride_m
+    cdef const real* x
+    cdef void* memory = NULL
+    cdef int failed = 0
+    take_columns(&run, first, last, item)
+    if x_stride_k == 1 or m * T == 1:
+        return context.table.forward_packed(&run)
+    x = run.x
+    if x_step > 0:
+        steps = min(T, max(1, TRANSPOSE_BYTES // (x_step * item)))
+    memory = malloc(steps * x_step * item + CACHE_LINE_BYTES)
+    if memory == NULL:
+        return -1
+    run.x_stride_k, run.x_stride_m, run.x_stride_t = 1, run.n_x, x_step
+    while t < T and not failed:
+        run.T = min(steps, T - t)
+        run.x = <const real*> memory
+        context.table.transpose_steps(advance(x, t * x_stride_t, item), x_stride_k, x_stride_m, x_stride_t, run.n_x, m,
+                                      run.T, <real*> memory)
+        failed = context.table.forward_packed(&run)
+        t += run.T
+        skip_steps(&run, run.T, context.stored_gates, item)
+    free(memory)
+    return failed

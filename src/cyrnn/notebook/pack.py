@@ -1,0 +1,75 @@
+"""Parameters prepared once, for many calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import _check, calls
+from .._convert import native
+from ..calls import Packed
+from ..cells import CELLS
+
+
+def pack(parameters: Mapping[str, Any]) -> Packed:
+    """Prepare the parameters of a cell once, for many calls.
+
+    The kernels read weights from panels, in the order in which they need them. Every function that takes
+    `parameters` makes the panels of a dict anew at each call, and finds them ready in the result of `pack`. For
+    running a model; while it is trained, the dict does.
+
+    Parameters
+    ----------
+    parameters : mapping
+        The dict of an RNN (`Wax Waa Wya ba by`), of an LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), of a GRU
+        (`Wz bz Wr br Wc bc Wy by`) or, with `bca` too, of a GRU that resets after the product; told apart by the keys,
+        with arrays of the shapes that the forward functions ask for.
+
+    Returns
+    -------
+    Packed
+        A read-only mapping with the same keys, accepted wherever the dict is.
+
+    Raises
+    ------
+    KeyError
+        If keys of every cell are missing.
+    ValueError, TypeError
+        If an array has a wrong shape, or is not of real numbers up to float64.
+
+    Notes
+    -----
+    The arrays are copied: later changes of the originals do not reach the result, so pack again after an
+    update. Panels are float64 if any array is float64, integer or bool, else float32; the inputs of a forward
+    call must be of that dtype too. Pickling and copying keep the arrays and make the panels anew.
+
+    Examples
+    --------
+    >>> parameters = {"Wax": np.ones((2, 3)), "Waa": np.eye(2), "ba": np.zeros((2, 1)),
+    ...               "Wya": np.ones((4, 2)), "by": np.zeros((4, 1))}
+    >>> pack(parameters)
+    <cyrnn parameters packed for rnn: float64, n_x = 3, n_a = 2, n_y = 4>
+    """
+    if isinstance(parameters, Packed):
+        return parameters
+    cells = {name: cell.shapes for name, cell in CELLS.items() if cell.function}
+    name = _check.recognise("pack", parameters, cells)
+    cell = CELLS[name]
+    call = _check.Call("pack")
+    given = call.arrays_of(parameters, cell.shapes)
+    call.match_parameters(given, cell.shapes)
+    copies = {key: _frozen(array) for key, array in given.items()}
+    values = {key: copies[key] if key in copies else _frozen(value) for key, value in parameters.items()}
+    arrays = {key: native(array, call.dtype()) for key, array in copies.items()}
+    return Packed(values, arrays, calls.of(cell).pack(arrays), pack)
+
+
+def _frozen(value: Any) -> Any:
+    """Return a copy of an array that cannot be made writeable again; anything else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    copy = np.array(value)
+    copy.flags.writeable = False
+    return copy.view()
