@@ -13,15 +13,15 @@ cdef void gru_gates_pointwise(const Block* block) noexcept nogil:
     cdef real* kept
     cdef vec rt
     for r in range(block.rows):
-        z = block.z + r * block.z_row
+        z = block.z + r * block.z_row_stride
         i = 0
         while i < block.n:
             left = block.n - i
-            kept = block.gates + r * block.row + i
-            rt = sigmoid_(load(z + block.z_gate + i))
+            kept = block.gates + r * block.row_stride + i
+            rt = sigmoid_(load(z + block.z_gate_stride + i))
             put(kept, sigmoid_(load(z + i)), left)
-            put(kept + block.gate, rt, left)
-            put(block.next + r * block.row + i, rt * get(block.previous + r * block.row + i, left), left)
+            put(kept + block.gate_stride, rt, left)
+            put(block.next + r * block.row_stride + i, rt * get(block.previous + r * block.row_stride + i, left), left)
             i += LANES
 
 
@@ -34,11 +34,11 @@ cdef void gru_candidate_pointwise(const Block* block) noexcept nogil:
         i = 0
         while i < block.n:
             left = block.n - i
-            kept = block.gates + r * block.row + i
-            cct = tanh_(load(block.z + r * block.z_row + i))
-            put(kept + 2 * block.gate, cct, left)
-            put(block.next + r * block.row + i,
-                blend(get(kept, left), get(block.previous + r * block.row + i, left), cct), left)
+            kept = block.gates + r * block.row_stride + i
+            cct = tanh_(load(block.z + r * block.z_row_stride + i))
+            put(kept + 2 * block.gate_stride, cct, left)
+            put(block.next + r * block.row_stride + i,
+                blend(get(kept, left), get(block.previous + r * block.row_stride + i, left), cct), left)
             i += LANES
 
 
@@ -52,13 +52,13 @@ cdef void gru_candidate_derivative(const Undo* undo) noexcept nogil:
         i = 0
         while i < undo.n:
             left = undo.n - i
-            kept = undo.gates + r * undo.row + i
-            carried = undo.carried + r * undo.row + i
+            kept = undo.gates + r * undo.row_stride + i
+            carried = undo.carried + r * undo.row_stride + i
             zt = get(kept, left)
-            cct = get(kept + 2 * undo.gate, left)
-            da = load(undo.z + r * undo.z_row + i) + get(carried, left) + get(undo.da + r * undo.da_row + i, left)
+            cct = get(kept + 2 * undo.gate_stride, left)
+            da = load(undo.z + r * undo.z_row_stride + i) + get(carried, left) + get(undo.da + r * undo.da_row_stride + i, left)
             put(carried, da, left)
-            put(undo.dz + r * undo.dz_row + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
+            put(undo.dz + r * undo.dz_row_stride + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
             i += LANES
 
 
@@ -73,19 +73,19 @@ cdef void gru_gates_derivative(const Undo* undo) noexcept nogil:
         i = 0
         while i < undo.n:
             left = undo.n - i
-            kept = undo.gates + r * undo.row + i
-            carried = undo.carried + r * undo.row + i
-            dz = undo.dz + r * undo.dz_row + i
+            kept = undo.gates + r * undo.row_stride + i
+            carried = undo.carried + r * undo.row_stride + i
+            dz = undo.dz + r * undo.dz_row_stride + i
             zt = get(kept, left)
-            rt = get(kept + undo.gate, left)
-            cct = get(kept + 2 * undo.gate, left)
-            a_prev = get(undo.previous + r * undo.row + i, left)
-            d_inner = load(undo.z + r * undo.z_row + i)
+            rt = get(kept + undo.gate_stride, left)
+            cct = get(kept + 2 * undo.gate_stride, left)
+            a_prev = get(undo.previous + r * undo.row_stride + i, left)
+            d_inner = load(undo.z + r * undo.z_row_stride + i)
             da = get(carried, left)
             put(dz, da * (a_prev - cct) * from_sigmoid(zt), left)                 # zt = sigmoid(z_z)
-            put(dz + undo.dz_gate, d_inner * a_prev * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
+            put(dz + undo.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
             put(carried, fma(da, zt, d_inner * rt), left)
-            put(undo.inner + r * undo.row + i, rt * a_prev, left)
+            put(undo.inner + r * undo.row_stride + i, rt * a_prev, left)
             i += LANES
 
 
@@ -98,19 +98,19 @@ cdef void gru_after_pointwise(const Block* block) noexcept nogil:
     cdef real* kept
     cdef vec zt, rt, cct
     for r in range(block.rows):
-        z = block.z + r * block.z_row
+        z = block.z + r * block.z_row_stride
         i = 0
         while i < block.n:
             left = block.n - i
-            zt = sigmoid_(load(z + block.z_gate + i))
-            rt = sigmoid_(load(z + 2 * block.z_gate + i))
-            cct = tanh_(fma(rt, load(z + i), load(z + 3 * block.z_gate + i)))
-            put(block.next + r * block.row + i, blend(zt, get(block.previous + r * block.row + i, left), cct), left)
+            zt = sigmoid_(load(z + block.z_gate_stride + i))
+            rt = sigmoid_(load(z + 2 * block.z_gate_stride + i))
+            cct = tanh_(fma(rt, load(z + i), load(z + 3 * block.z_gate_stride + i)))
+            put(block.next + r * block.row_stride + i, blend(zt, get(block.previous + r * block.row_stride + i, left), cct), left)
             if block.gates != NULL:
-                kept = block.gates + r * block.row + i
+                kept = block.gates + r * block.row_stride + i
                 put(kept, zt, left)
-                put(kept + block.gate, rt, left)
-                put(kept + 2 * block.gate, cct, left)
+                put(kept + block.gate_stride, rt, left)
+                put(kept + 2 * block.gate_stride, cct, left)
             i += LANES
 
 
@@ -125,19 +125,19 @@ cdef void gru_after_derivative(const Undo* undo) noexcept nogil:
         i = 0
         while i < undo.n:
             left = undo.n - i
-            kept = undo.gates + r * undo.row + i
-            carried = undo.carried + r * undo.row + i
-            dz = undo.dz + r * undo.dz_row + i
+            kept = undo.gates + r * undo.row_stride + i
+            carried = undo.carried + r * undo.row_stride + i
+            dz = undo.dz + r * undo.dz_row_stride + i
             zt = get(kept, left)
-            rt = get(kept + undo.gate, left)
-            cct = get(kept + 2 * undo.gate, left)
-            inner = get(undo.inner + r * undo.row + i, left)
-            a_prev = get(undo.previous + r * undo.row + i, left)
-            da = load(undo.z + r * undo.z_row + i) + get(carried, left) + get(undo.da + r * undo.da_row + i, left)
+            rt = get(kept + undo.gate_stride, left)
+            cct = get(kept + 2 * undo.gate_stride, left)
+            inner = get(undo.inner + r * undo.row_stride + i, left)
+            a_prev = get(undo.previous + r * undo.row_stride + i, left)
+            da = load(undo.z + r * undo.z_row_stride + i) + get(carried, left) + get(undo.da + r * undo.da_row_stride + i, left)
             dz_c = da * (splat(1) - zt) * one_minus_square(cct)                   # cct = tanh(z_c)
-            put(dz + undo.dz_gate, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
-            put(dz + 2 * undo.dz_gate, dz_c * inner * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
-            put(dz + 3 * undo.dz_gate, dz_c, left)
+            put(dz + undo.dz_gate_stride, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
+            put(dz + 2 * undo.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
+            put(dz + 3 * undo.dz_gate_stride, dz_c, left)
             put(dz, dz_c * rt, left)
             put(carried, da * zt, left)
             i += LANES

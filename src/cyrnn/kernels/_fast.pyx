@@ -147,9 +147,9 @@ cdef class Fast:
             values = PyArray_EMPTY(2, dims, job.typenum, job.column != job.item)
             dims[0] = run.n_y
             y = PyArray_EMPTY(2, dims, job.typenum, job.y_column != job.item)
-            run.columns, run.other_t = run.m, 0
+            run.columns, run.state_stride_t = run.m, 0
             run.states = <real*> cnp.PyArray_DATA(values)
-            run.state = size
+            run.state_stride = size
             run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
             run.y = <real*> cnp.PyArray_DATA(y)
             _start = start_at(self, &job, initial)          # lives until the step is done
@@ -213,10 +213,10 @@ cdef class Fast:
         if not is_block(states, &job, dims):
             return None
         out = PyArray_EMPTY(3, dims, job.typenum, 0)
-        run.columns, run.other_t = run.m, 0
+        run.columns, run.state_stride_t = run.m, 0
         run.initial = <const real*> cnp.PyArray_DATA(<cnp.ndarray> states)
         run.states = <real*> cnp.PyArray_DATA(out)
-        run.initial_state = run.state = run.m * run.n_a
+        run.initial_state_stride = run.state_stride = run.m * run.n_a
         run.gates = NULL
         in_parts(states_part, &job, 1, work_of(&job))
         return out

@@ -108,21 +108,21 @@ cdef void input_ahead(const Run* run, const Part* part, Py_ssize_t t0, Py_ssize_
     """ahead (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
     cdef Py_ssize_t V = part.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
     cdef Py_ssize_t skipped = part.stage.gates - part.stage.input          # vectors before those with an input half
-    cdef bint evenly = run.active == NULL and (run.m == 1 or run.x_t == run.m * run.x_m)
+    cdef bint evenly = run.active == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
     cdef Product p
     p.second.K = 0
     p.start_is_column = False
-    p.start_row = 0
-    p.z_row = part.width * LANES
-    p.z_next = 0
+    p.start_row_stride = 0
+    p.z_row_stride = part.width * LANES
+    p.z_panel_stride = 0
     p.first.K = run.n_x
-    p.first.row = run.x_m if run.m > 1 else run.x_t
-    p.first.row_k = run.x_k
+    p.first.row_stride = run.x_stride_m if run.m > 1 else run.x_stride_t
+    p.first.k_stride = run.x_stride_k
     while panel * part.V < part.width:
         Vp = min(V, part.width - panel * part.V)
         most = most_rows(1, Vp)
         p.first.panel = part.Wx + panel * V * LANES * run.n_x
-        p.first.panel_k = Vp * LANES
+        p.first.panel_k_stride = Vp * LANES
         p.start = part.b + (panel * part.V + skipped) * LANES
         row = 0
         while row < total:
@@ -135,8 +135,8 @@ cdef void input_ahead(const Run* run, const Part* part, Py_ssize_t t0, Py_ssize_
                 if R <= 0:
                     row += run.m - column
                     continue
-            p.first.rows = run.x + t * run.x_t + column * run.x_m
-            p.z = part.ahead + row * p.z_row + (panel * part.V + skipped) * LANES
+            p.first.rows = run.x + t * run.x_stride_t + column * run.x_stride_m
+            p.z = part.ahead + row * p.z_row_stride + (panel * part.V + skipped) * LANES
             product(&p, R, 1, Vp)
             row += R
         panel += 1

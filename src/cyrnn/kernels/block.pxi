@@ -4,30 +4,30 @@ ctypedef struct Block:
     # What a cell's pointwise function is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
     const real* z            # pre-activations; each row may be read up to a whole vector past n
-    Py_ssize_t z_row, z_gate
+    Py_ssize_t z_row_stride, z_gate_stride
     const real* previous     # states before the step, and
     real* next               # after it; or what the next stage multiplies
-    Py_ssize_t row           # from row to row of states and gates
-    Py_ssize_t previous_state, state       # from state to state
+    Py_ssize_t row_stride    # of states and gates
+    Py_ssize_t previous_state_stride, state_stride       # from state to state
     real* gates              # values kept for the cache, and for the next stage; or NULL
-    Py_ssize_t gate          # from gate to gate
+    Py_ssize_t gate_stride
 
 ctypedef struct Undo:
     # What a cell's derivative is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
     const real* z            # what the stage after gives back to what this one made; rows as in Block, and
-    Py_ssize_t z_row
+    Py_ssize_t z_row_stride
     const real* da           # what the caller adds to it, where that is a_next
-    Py_ssize_t da_row
+    Py_ssize_t da_row_stride
     const real* previous     # states before the step, and
     const real* next         # after it
     const real* gates        # values kept by the cache
-    Py_ssize_t row           # from row to row of states, gates, `inner` and `carried`
-    Py_ssize_t previous_state, next_state, gate
+    Py_ssize_t row_stride    # of states, gates, `inner` and `carried`
+    Py_ssize_t previous_state_stride, next_state_stride, gate_stride
     real* inner              # what a first stage hands on, written; or the z that no cache keeps
     real* carried            # gradient that does not pass the products: after the stage, then before it
     real* dz                 # written: gradients of the pre-activations
-    Py_ssize_t dz_row, dz_gate
+    Py_ssize_t dz_row_stride, dz_gate_stride
 
 
 cdef inline vec get(const real* p, Py_ssize_t left) noexcept nogil:

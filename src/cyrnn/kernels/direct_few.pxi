@@ -3,41 +3,41 @@
 Squares of W turn in registers on their way to the sums. See direct.pxi.
 """
 
-cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row, const real* x, Py_ssize_t x_m, Py_ssize_t x_k,
+cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
                                Py_ssize_t R) noexcept nogil:
     """acc (R) += W x for LANES rows of W and LANES k."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t i, r
-    load_turned(W, row, square)
+    load_turned(W, row_stride, square)
     for i in range(LANES):
         for r in range(R):
-            acc[r] = fma(splat(x[r * x_m + i * x_k]), square[i], acc[r])
+            acc[r] = fma(splat(x[r * x_stride_m + i * x_stride_k]), square[i], acc[r])
 
 
-cdef inline void extend_turning(vec* acc, const real** W, const Py_ssize_t* rows, const Py_ssize_t* units,
-                                Py_ssize_t K, const real* x, Py_ssize_t x_m, Py_ssize_t x_k,
+cdef inline void extend_turning(vec* acc, const real** W, const Py_ssize_t* row_strides, const Py_ssize_t* units,
+                                Py_ssize_t K, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
                                 Py_ssize_t R) noexcept nogil:
     """acc (4, R) += W x, k ascending: four matrices of units[v] rows each (unit stride in k), R columns of x."""
     cdef Py_ssize_t k = 0, left, i, r, v
     cdef real column[MAX_LANES]
     if (min(min(units[0], units[1]), min(units[2], units[3])) >= LANES
-            and rows[1] == rows[0] and rows[2] == rows[0] and rows[3] == rows[0]):
+            and row_strides[1] == row_strides[0] and row_strides[2] == row_strides[0] and row_strides[3] == row_strides[0]):
         while k + LANES <= K:                   # written out, so that the sums stay in registers
-            extend_square(acc, W[0] + k, rows[0], x + k * x_k, x_m, x_k, R)
-            extend_square(acc + R, W[1] + k, rows[0], x + k * x_k, x_m, x_k, R)
-            extend_square(acc + 2 * R, W[2] + k, rows[0], x + k * x_k, x_m, x_k, R)
-            extend_square(acc + 3 * R, W[3] + k, rows[0], x + k * x_k, x_m, x_k, R)
+            extend_square(acc, W[0] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+            extend_square(acc + R, W[1] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+            extend_square(acc + 2 * R, W[2] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+            extend_square(acc + 3 * R, W[3] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
             k += LANES
     while k < K:
         left = min(K - k, LANES)
         for v in range(4):
             if units[v] >= LANES and left == LANES:
-                extend_square(acc + v * R, W[v] + k, rows[v], x + k * x_k, x_m, x_k, R)
+                extend_square(acc + v * R, W[v] + k, row_strides[v], x + k * x_stride_k, x_stride_m, x_stride_k, R)
             elif units[v] > 0:
                 for i in range(k, k + left):
-                    pack_lanes(W[v] + i, rows[v], 1, min(units[v], LANES), 1, column, LANES)
+                    pack_lanes(W[v] + i, row_strides[v], 1, min(units[v], LANES), 1, column, LANES)
                     for r in range(R):
-                        acc[v * R + r] = fma(splat(x[r * x_m + i * x_k]), load(column), acc[v * R + r])
+                        acc[v * R + r] = fma(splat(x[r * x_stride_m + i * x_stride_k]), load(column), acc[v * R + r])
         k += left
 
 
@@ -54,16 +54,16 @@ cdef inline void step_turning(const Run* run, const Stage* stage, const GateWeig
     cdef Py_ssize_t units_a[4]
     cdef const real* Wx[4]
     cdef const real* Wa[4]
-    cdef Py_ssize_t Wx_row[4]
-    cdef Py_ssize_t Wa_row[4]
+    cdef Py_ssize_t Wx_row_stride[4]
+    cdef Py_ssize_t Wa_row_stride[4]
     cdef const GateWeights* W
     cdef vec acc[4 * FEW_COLUMNS]
     cdef real z[4 * FEW_COLUMNS * MAX_LANES]
     cdef Block block = at[0]
     block.rows = R
     block.z = z
-    block.z_row = 4 * LANES
-    block.z_gate = per
+    block.z_row_stride = 4 * LANES
+    block.z_gate_stride = per
     while unit < n:
         for v in range(4):
             g = 0 if gates == 1 else min(v, gates - 1)
@@ -72,16 +72,16 @@ cdef inline void step_turning(const Run* run, const Stage* stage, const GateWeig
             units[v] = min(LANES, n - r) if v < gates or gates == 1 else 0
             units_x[v] = units[v] if gates == 1 or v >= gates - stage.input else 0
             units_a[v] = units[v] if gates == 1 or v < stage.hidden else 0
-            Wx[v] = W.Wx + r * W.Wx_row
-            Wa[v] = W.Wa + r * W.Wa_row
-            Wx_row[v] = W.Wx_row
-            Wa_row[v] = W.Wa_row
+            Wx[v] = W.Wx + r * W.Wx_row_stride
+            Wa[v] = W.Wa + r * W.Wa_row_stride
+            Wx_row_stride[v] = W.Wx_row_stride
+            Wa_row_stride[v] = W.Wa_row_stride
             if units[v] > 0:
-                pack_lanes(W.b + r * W.b_row, W.b_row, 0, units[v], 1, z, LANES)
+                pack_lanes(W.b + r * W.b_stride, W.b_stride, 0, units[v], 1, z, LANES)
                 for r in range(R):
                     acc[v * R + r] = load(z)
-        extend_turning(acc, Wx, Wx_row, units_x, run.n_x, run.x, run.x_m, run.x_k, R)
-        extend_turning(acc, Wa, Wa_row, units_a, n, a, n, 1, R)
+        extend_turning(acc, Wx, Wx_row_stride, units_x, run.n_x, run.x, run.x_stride_m, run.x_stride_k, R)
+        extend_turning(acc, Wa, Wa_row_stride, units_a, n, a, n, 1, R)
         for r in range(R):
             for v in range(4):
                 if units[v] > 0:
@@ -100,11 +100,11 @@ cdef void all_stages_turning(const Run* run, real* between) noexcept nogil:
     cdef Py_ssize_t s, g = 0
     cdef const real* a = run.initial
     cdef Block at
-    at.row = run.n_a
+    at.row_stride = run.n_a
     at.previous = run.initial
-    at.previous_state = run.initial_state
-    at.state = run.state
-    at.gate = run.m * run.n_a
+    at.previous_state_stride = run.initial_state_stride
+    at.state_stride = run.state_stride
+    at.gate_stride = run.m * run.n_a
     at.gates = run.gates
     if run.gates == NULL and between != NULL:
         at.gates = between + run.m * run.n_a

@@ -85,18 +85,18 @@ def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1]
         run.active = &active[0]
     run.n_x = x.shape[2]
     run.n_a = states.shape[3]
-    run.x_t = x.strides[0] // <Py_ssize_t> sizeof(real)
-    run.x_m = x.strides[1] // <Py_ssize_t> sizeof(real)
-    run.x_k = x.strides[2] // <Py_ssize_t> sizeof(real)
+    run.x_stride_t = x.strides[0] // <Py_ssize_t> sizeof(real)
+    run.x_stride_m = x.strides[1] // <Py_ssize_t> sizeof(real)
+    run.x_stride_k = x.strides[2] // <Py_ssize_t> sizeof(real)
     run.Wx = &Wx[0]
     run.Wa = &Wa[0]
     run.b = &b[0]
     run.weights = NULL
-    run.x = &x[0, 0, 0] + first * run.x_m
+    run.x = &x[0, 0, 0] + first * run.x_stride_m
     run.initial = &states[0, 0, 0, 0] + first * run.n_a
     run.states = &states[0, 0, 0, 0] + (run.columns + first) * run.n_a
-    run.state = run.initial_state = (run.T + 1) * run.columns * run.n_a
-    run.other_t = run.columns * run.n_a
+    run.state_stride = run.initial_state_stride = (run.T + 1) * run.columns * run.n_a
+    run.state_stride_t = run.columns * run.n_a
     run.gates = NULL if gates is None else &gates[0, 0, 0, 0] + first * run.n_a
     with nogil:
         failed = forward_units(&run)
@@ -137,19 +137,19 @@ def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:
     back.active = NULL
     if active is not None:
         back.active = &active[0]
-    back.da_t = da.strides[0] // <Py_ssize_t> sizeof(real)
-    back.da_m = da.strides[1] // <Py_ssize_t> sizeof(real)
-    back.da = &da[0, 0, 0] + first * back.da_m
+    back.da_stride_t = da.strides[0] // <Py_ssize_t> sizeof(real)
+    back.da_stride_m = da.strides[1] // <Py_ssize_t> sizeof(real)
+    back.da = &da[0, 0, 0] + first * back.da_stride_m
     back.WaT = &WaT[0]
     back.initial = &previous[0, 0, 0, 0] + first * back.n_a
     back.previous = back.initial + back.columns * back.n_a
     back.next = &next[0, 0, 0, 0] + first * back.n_a
-    back.state = back.initial_state = next.strides[0] // <Py_ssize_t> sizeof(real)
+    back.state_stride = back.initial_state_stride = next.strides[0] // <Py_ssize_t> sizeof(real)
     back.gates = NULL
-    back.gate_t = 0
+    back.gate_stride_t = 0
     if gates is not None:
         back.gates = &gates[0, 0, 0, 0] + first * back.n_a
-        back.gate_t = gates.shape[1] * back.columns * back.n_a
+        back.gate_stride_t = gates.shape[1] * back.columns * back.n_a
     back.inner = NULL if inner is None else &inner[0, 0, 0] + first * back.n_a
     back.dz = &dz[0, 0, 0] + first * dz.shape[2]
     back.start = &start[0, 0, 0] + first * back.n_a

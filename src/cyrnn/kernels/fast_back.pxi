@@ -27,8 +27,8 @@ cdef int pack_turned_part(const void* what, Py_ssize_t first, Py_ssize_t last) n
     cdef const GateWeights* W = run.weights
     w.job.table.turn_weights(run.cell, run.n_x, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
     if w.panels != NULL:
-        w.job.table.pack_gate(W.Wa, W.Wa_row, W.Wa_col, run.n_a, run.n_a, 0, 1, <real*> w.panels)
-        w.job.table.pack_gate(W.b, W.b_row, 1, run.n_a, 1, 0, 1, <real*> w.b)
+        w.job.table.pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, run.n_a, run.n_a, 0, 1, <real*> w.panels)
+        w.job.table.pack_gate(W.b, W.b_stride, 1, run.n_a, 1, 0, 1, <real*> w.b)
     return 0
 
 
@@ -55,7 +55,7 @@ cdef int columns_back_part(const void* what, Py_ssize_t first, Py_ssize_t last) 
     cdef Back part = w.back
     cdef Py_ssize_t offset = first * part.n_a
     part.m = last - first
-    part.da = on(part.da, first * part.da_m, w.job)
+    part.da = on(part.da, first * part.da_stride_m, w.job)
     part.initial, part.next = on(part.initial, offset, w.job), on(part.next, offset, w.job)
     if part.T > 1:
         part.previous = on(part.previous, offset, w.job)
@@ -174,9 +174,9 @@ cdef char* take_arrays_back(Fast fast, const Job* job, Way_back* w, tuple held, 
     cdef int place = find(fast, INPUT, 0)
     rest = take_gates_back(fast, job, back, held, take_states_back(fast, job, back, held, rest))
     if cnp.PyArray_STRIDE(da, 0) == item or n == 1:
-        back.da, back.da_m, back.da_t = <const real*> data(da), da_m, da_t
+        back.da, back.da_stride_m, back.da_stride_t = <const real*> data(da), da_m, da_t
     else:
-        back.da, back.da_m, back.da_t = <const real*> rest, n, m * n
+        back.da, back.da_stride_m, back.da_stride_t = <const real*> rest, n, m * n
         job.table.turn(<const real*> data(da), cnp.PyArray_STRIDE(da, 0) // item, da_m, da_t, n, m, run.T,
                        <real*> rest)
         rest += run.T * m * n * item

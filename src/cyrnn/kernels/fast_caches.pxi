@@ -123,11 +123,11 @@ cdef char* take_states_back(Fast fast, const Job* job, Back* back, tuple held, c
             data(entry(held, 1, find(fast, PREVIOUS, last))) - data(entry(held, 1, find(fast, PREVIOUS, 0)))))
     if as_they_lie:
         back.next = <const real*> a_next
-        back.state = apart // job.item
+        back.state_stride = apart // job.item
         back.previous = <const real*> (data(entry(held, 1, find(fast, PREVIOUS, 0))) if T > 1 else NULL)
     else:
         back.next = <const real*> memory
-        back.state = block // job.item
+        back.state_stride = block // job.item
         back.previous = <const real*> (memory + fast.states * block + size)
         for i in range(fast.states):
             gather(job, held, find(fast, NEXT, i), n, size, memory + i * block)
@@ -138,10 +138,10 @@ cdef char* take_states_back(Fast fast, const Job* job, Back* back, tuple held, c
         start_lies = start_lies and in_rows(job, entry(held, 0, find(fast, PREVIOUS, i)), n)
     if start_lies and apart % job.item == 0:
         back.initial = <const real*> a_prev
-        back.initial_state = apart // job.item
+        back.initial_state_stride = apart // job.item
     else:
         back.initial = <const real*> memory
-        back.initial_state = size // job.item
+        back.initial_state_stride = size // job.item
         for i in range(fast.states):
             copy_rows(job, entry(held, 0, find(fast, PREVIOUS, i)), n, memory + i * size)
         memory += fast.states * size
@@ -154,7 +154,7 @@ cdef char* take_gates_back(Fast fast, const Job* job, Back* back, tuple held, ch
     cdef bint as_they_lie = True
     cdef const char* first
     back.gates = NULL
-    back.gate_t = step // job.item
+    back.gate_stride_t = step // job.item
     if fast.kept == 0:
         return memory
     first = data(entry(held, 0, find(fast, GATE, 0)))

@@ -39,7 +39,7 @@ cdef class Layer:
                 zeros = <char*> calloc(size, 1)
                 if zeros == NULL:
                     raise MemoryError("cyrnn: no memory for the initial states")
-                run.initial, run.initial_state = <const real*> zeros, 0
+                run.initial, run.initial_state_stride = <const real*> zeros, 0
             elif not take_hx(self, &job, hx, dims, nd):
                 return None
             if last is None:
@@ -55,7 +55,7 @@ cdef class Layer:
                 first = data(output)
             run.states = <real*> first
             if self.fast.states > 1:
-                run.state = (data(states[1]) + place - first) // job.item  # each step writes over the one before
+                run.state_stride = (data(states[1]) + place - first) // job.item  # each step writes over the one before
             in_parts(columns_part, &job, run.m, work_of(&job))
             if output is not None:
                 memcpy(<char*> data(states[0]) + place, first + (run.T - 1) * size, size)
@@ -96,7 +96,7 @@ cdef bint take_rows_of(Layer layer, Job* job, object given, bint batch_first) ex
     nd = cnp.PyArray_NDIM(x)
     if not (nd == 2 or nd == (1 if layer.cell else 3)) or not take_dtype(layer.fast, job, x, nd):
         return False
-    run.T, run.x_t, run.m, run.x_m = 1, 0, 1, 0
+    run.T, run.x_stride_t, run.m, run.x_stride_m = 1, 0, 1, 0
     if layer.cell:
         time, batch = -1, 0 if nd == 2 else -1
     elif nd == 2:
@@ -104,11 +104,11 @@ cdef bint take_rows_of(Layer layer, Job* job, object given, bint batch_first) ex
     elif batch_first:
         time, batch = 1, 0
     if time >= 0:
-        run.T, run.x_t = cnp.PyArray_DIM(x, time), cnp.PyArray_STRIDE(x, time) // job.item
+        run.T, run.x_stride_t = cnp.PyArray_DIM(x, time), cnp.PyArray_STRIDE(x, time) // job.item
     if batch >= 0:
-        run.m, run.x_m = cnp.PyArray_DIM(x, batch), cnp.PyArray_STRIDE(x, batch) // job.item
-    run.n_x, run.x_k = cnp.PyArray_DIM(x, nd - 1), cnp.PyArray_STRIDE(x, nd - 1) // job.item
-    run.columns, run.gates, run.state, run.other_t = run.m, NULL, 0, 0
+        run.m, run.x_stride_m = cnp.PyArray_DIM(x, batch), cnp.PyArray_STRIDE(x, batch) // job.item
+    run.n_x, run.x_stride_k = cnp.PyArray_DIM(x, nd - 1), cnp.PyArray_STRIDE(x, nd - 1) // job.item
+    run.columns, run.gates, run.state_stride, run.state_stride_t = run.m, NULL, 0, 0
     job.packed = True
     return run.m > 0 and run.T > 0 and take_panels(layer.fast, job, layer.panels)
 
@@ -122,7 +122,7 @@ cdef bint take_hx(Layer layer, Job* job, object hx, const cnp.npy_intp* dims, in
     cdef int axis
     if layer.fast.states > 1 and (type(hx) is not tuple or len(<tuple> hx) != layer.fast.states):
         return False
-    run.initial_state = 0
+    run.initial_state_stride = 0
     for i in range(layer.fast.states):
         given = (<tuple> hx)[i] if layer.fast.states > 1 else hx
         if not PyArray_CheckExact(given):
@@ -138,5 +138,5 @@ cdef bint take_hx(Layer layer, Job* job, object hx, const cnp.npy_intp* dims, in
             run.initial = <const real*> (data(state) + layer.place * run.m * run.n_a * job.item)
             first = data(state)
         else:
-            run.initial_state = (data(state) - first) // job.item
+            run.initial_state_stride = (data(state) - first) // job.item
     return True

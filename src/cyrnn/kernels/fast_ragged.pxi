@@ -35,7 +35,7 @@ cdef int ragged_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexce
     cdef const Ragged* w = <const Ragged*> what
     cdef Run part = w.job.run
     cdef Py_ssize_t item = w.job.item, m = last - first, n = part.n_a * item, n_x = part.n_x * item, T = part.T
-    cdef Py_ssize_t x_t = part.x_t * item, x_m = part.x_m * item, t, j, k, t0 = 0, steps
+    cdef Py_ssize_t x_t = part.x_stride_t * item, x_m = part.x_stride_m * item, t, j, k, t0 = 0, steps
     cdef Py_ssize_t longest = w.lengths[w.order[first]]
     cdef const char* x = <const char*> part.x
     cdef char* start                             # states before some steps, the second one at every step
@@ -57,10 +57,10 @@ cdef int ragged_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexce
         for t in range(w.lengths[k], T):
             memset(w.out + t * w.out_t + k * w.out_m, 0, n)
     part.m, part.columns, part.first = m, m, first
-    part.x, part.x_t, part.x_m, part.x_k = <const real*> some_x, m * part.n_x, part.n_x, 1
-    part.initial, part.initial_state = <const real*> start, m * part.n_a
+    part.x, part.x_stride_t, part.x_stride_m, part.x_stride_k = <const real*> some_x, m * part.n_x, part.n_x, 1
+    part.initial, part.initial_state_stride = <const real*> start, m * part.n_a
     part.states = <real*> some_a
-    part.state, part.other_t = (start + m * n - some_a) // item, 0
+    part.state_stride, part.state_stride_t = (start + m * n - some_a) // item, 0
     while t0 < longest:
         part.T = min(steps, longest - t0)
         part.active = w.active + t0
@@ -105,7 +105,7 @@ cdef object run_ragged(Layer layer, x, tuple initial, order, lengths, bint rever
     cdef tuple results
     if not take_rows_of(layer, &job, x, False) or cnp.PyArray_NDIM(<cnp.ndarray> x) != 3 or states > 2:
         return None
-    if not sizes_fit(layer.fast, &job) or (run.x_k != 1 and run.n_x > 1):
+    if not sizes_fit(layer.fast, &job) or (run.x_stride_k != 1 and run.n_x > 1):
         return None
     rows = out
     w.out_t, w.out_m = cnp.PyArray_STRIDE(rows, 0), cnp.PyArray_STRIDE(rows, 1)

@@ -44,7 +44,7 @@ cdef bint choose(Fast fast, Job* job) except -1:
         if run.T == 1 and run.m <= FEW_COLUMNS:
             job.way = FEW
             for g in range(fast.gates):
-                if run.weights[g].Wx_col != 1 or run.weights[g].Wa_col != 1:
+                if run.weights[g].Wx_col_stride != 1 or run.weights[g].Wa_col_stride != 1:
                     job.way = BATCH
     if job.way == BATCH:
         job.unit, job.column = run.m * job.item, job.item
@@ -75,12 +75,12 @@ cdef object start_at(Fast fast, Job* job, tuple initial):
                        and (run.m == 1 or cnp.PyArray_STRIDE(start, 1) == job.column))
     if as_they_lie:
         run.initial = <const real*> cnp.PyArray_DATA(first)
-        run.initial_state = apart // job.item
+        run.initial_state_stride = apart // job.item
         return None
     start = PyArray_EMPTY(1, &size, job.typenum, 0)
     run.initial = <const real*> cnp.PyArray_DATA(start)
-    run.initial_state = run.m * run.n_a
-    fill(fast, job, <char*> run.initial, run.initial_state, initial)
+    run.initial_state_stride = run.m * run.n_a
+    fill(fast, job, <char*> run.initial, run.initial_state_stride, initial)
     return start
 
 
@@ -110,9 +110,9 @@ cdef cnp.ndarray start_of_sequence(Fast fast, Job* job, tuple initial):
     run.gates = NULL
     run.initial = <const real*> cnp.PyArray_DATA(states)
     run.states = <real*> (<char*> cnp.PyArray_DATA(states) + run.m * run.n_a * job.item)
-    run.state = run.initial_state = (run.T + 1) * run.m * run.n_a
-    run.other_t = run.m * run.n_a
-    fill(fast, job, <char*> cnp.PyArray_DATA(states), run.state, initial)
+    run.state_stride = run.initial_state_stride = (run.T + 1) * run.m * run.n_a
+    run.state_stride_t = run.m * run.n_a
+    fill(fast, job, <char*> cnp.PyArray_DATA(states), run.state_stride, initial)
     return states
 
 
@@ -165,8 +165,8 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
     """
     cdef const Job* job = <const Job*> what
     cdef Run part = job.run
-    cdef Py_ssize_t T = part.T, steps = T, t = 0, m = last - first, item = job.item, x_m = part.x_m
-    cdef Py_ssize_t x_t = part.x_t, x_k = part.x_k, step = part.columns * part.n_a * item, x_step = m * part.n_x
+    cdef Py_ssize_t T = part.T, steps = T, t = 0, m = last - first, item = job.item, x_m = part.x_stride_m
+    cdef Py_ssize_t x_t = part.x_stride_t, x_k = part.x_stride_k, step = part.columns * part.n_a * item, x_step = m * part.n_x
     cdef bint turned = x_k != 1 and m * T > 1
     cdef const char* x = <const char*> part.x + first * x_m * item
     cdef void* memory = NULL
@@ -184,16 +184,16 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
         if memory == NULL:
             return -1
         part.x = <const real*> memory
-        part.x_k, part.x_m, part.x_t = 1, part.n_x, x_step
+        part.x_stride_k, part.x_stride_m, part.x_stride_t = 1, part.n_x, x_step
     while t < T and not failed:
         part.T = min(steps, T - t)
         if turned:
             job.table.turn(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T, <real*> memory)
         failed = job.table.forward_units(&part)
         part.initial = <const real*> (<char*> part.states + (part.T - 1) * step)
-        part.initial_state = part.state + (part.T - 1) * (part.other_t - step // item)
+        part.initial_state_stride = part.state_stride + (part.T - 1) * (part.state_stride_t - step // item)
         part.states = <real*> (<char*> part.states + part.T * step)
-        part.state += part.T * (part.other_t - step // item)
+        part.state_stride += part.T * (part.state_stride_t - step // item)
         if part.gates != NULL:
             part.gates = <real*> (<char*> part.gates + part.T * job.kept * step)
         t += part.T
@@ -222,6 +222,6 @@ cdef int pack_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept
     job.Wy = past(memory, sizes[2] * item)
     job.by = past(<char*> job.Wy, head * item)
     table.pack_weights(run.cell, run.n_x, run.n_a, run.weights, <real*> run.Wx, <real*> run.Wa, <real*> run.b)
-    table.pack_gate(run.head.Wa, run.head.Wa_row, run.head.Wa_col, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
-    table.pack_gate(run.head.b, run.head.b_row, 1, run.n_y, 1, 0, 1, <real*> job.by)
+    table.pack_gate(run.head.Wa, run.head.Wa_row_stride, run.head.Wa_col_stride, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
+    table.pack_gate(run.head.b, run.head.b_stride, 1, run.n_y, 1, 0, 1, <real*> job.by)
     return 0

@@ -47,9 +47,9 @@ cdef bint take_input(Fast fast, Job* job, object given, int nd) except -1:
     run.n_x = cnp.PyArray_DIM(x, 0)
     run.m = cnp.PyArray_DIM(x, 1)
     run.T = cnp.PyArray_DIM(x, 2) if nd == 3 else 1
-    run.x_k = cnp.PyArray_STRIDE(x, 0) // job.item
-    run.x_m = cnp.PyArray_STRIDE(x, 1) // job.item
-    run.x_t = cnp.PyArray_STRIDE(x, 2) // job.item if nd == 3 else 0
+    run.x_stride_k = cnp.PyArray_STRIDE(x, 0) // job.item
+    run.x_stride_m = cnp.PyArray_STRIDE(x, 1) // job.item
+    run.x_stride_t = cnp.PyArray_STRIDE(x, 2) // job.item if nd == 3 else 0
     return run.m > 0 and run.T > 0
 
 
@@ -107,15 +107,15 @@ cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
         if not is_matrix(<object> b, job, n_a, 1):
             return False
         gate.Wa = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W_a)
-        gate.Wa_row = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 0) // job.item
-        gate.Wa_col = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 1) // job.item
+        gate.Wa_row_stride = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 0) // job.item
+        gate.Wa_col_stride = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 1) // job.item
         gate.Wx = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W_x)
-        gate.Wx_row = cnp.PyArray_STRIDE(<cnp.ndarray> W_x, 0) // job.item
-        gate.Wx_col = cnp.PyArray_STRIDE(<cnp.ndarray> W_x, 1) // job.item
+        gate.Wx_row_stride = cnp.PyArray_STRIDE(<cnp.ndarray> W_x, 0) // job.item
+        gate.Wx_col_stride = cnp.PyArray_STRIDE(<cnp.ndarray> W_x, 1) // job.item
         if fast.stacked:
-            gate.Wx = <const real*> (<const char*> gate.Wx + n_a * gate.Wx_col * job.item)
+            gate.Wx = <const real*> (<const char*> gate.Wx + n_a * gate.Wx_col_stride * job.item)
         gate.b = <const real*> cnp.PyArray_DATA(<cnp.ndarray> b)
-        gate.b_row = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
+        gate.b_stride = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
     run.weights = job.weights
     run.n_a = n_a
     W_a = find_array(job, parameters, fast.W_y)
@@ -128,10 +128,10 @@ cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
     if not is_matrix(<object> W_a, job, run.n_y, n_a) or not is_matrix(<object> b, job, run.n_y, 1):
         return False
     run.head.Wa = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W_a)
-    run.head.Wa_row = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 0) // job.item
-    run.head.Wa_col = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 1) // job.item
+    run.head.Wa_row_stride = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 0) // job.item
+    run.head.Wa_col_stride = cnp.PyArray_STRIDE(<cnp.ndarray> W_a, 1) // job.item
     run.head.b = <const real*> cnp.PyArray_DATA(<cnp.ndarray> b)
-    run.head.b_row = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
+    run.head.b_stride = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
     return n_a > 0 and run.n_y > 0
 
 
@@ -157,9 +157,9 @@ cdef bint take_rows(Fast fast, Job* job, object panels, object given, int nd) ex
         return False
     x = given
     run.T = cnp.PyArray_DIM(x, 0) if nd == 3 else 1
-    run.x_t = cnp.PyArray_STRIDE(x, 0) // job.item if nd == 3 else 0
+    run.x_stride_t = cnp.PyArray_STRIDE(x, 0) // job.item if nd == 3 else 0
     run.m, run.n_x = cnp.PyArray_DIM(x, nd - 2), cnp.PyArray_DIM(x, nd - 1)
-    run.x_m, run.x_k = cnp.PyArray_STRIDE(x, nd - 2) // job.item, cnp.PyArray_STRIDE(x, nd - 1) // job.item
+    run.x_stride_m, run.x_stride_k = cnp.PyArray_STRIDE(x, nd - 2) // job.item, cnp.PyArray_STRIDE(x, nd - 1) // job.item
     job.packed = True
     return run.m > 0 and run.T > 0 and take_panels(fast, job, panels)
 

@@ -86,12 +86,12 @@ cdef list caches(Fast fast, const Job* job, cnp.ndarray states, cnp.ndarray gate
     dims[0], dims[1] = run.n_x, run.m
     strides[0], strides[1] = cnp.PyArray_STRIDE(x, 0), cnp.PyArray_STRIDE(x, 1)
     for i in range(fast.states):
-        state = state_at(fast, job, states, i * run.state) if initial[i] is None else initial[i]
+        state = state_at(fast, job, states, i * run.state_stride) if initial[i] is None else initial[i]
         (<list> steps[i]).append(state)
         previous[i] = <PyObject*> state
     for t in range(run.T):
         for i in range(fast.states):
-            state = state_at(fast, job, states, i * run.state + (t + 1) * size)
+            state = state_at(fast, job, states, i * run.state_stride + (t + 1) * size)
             (<list> steps[i]).append(state)
             following[i] = <PyObject*> state
         xt = view(x, t * cnp.PyArray_STRIDE(x, 2), 2, dims, strides)

@@ -11,16 +11,16 @@ cdef enum:
 
 
 cdef inline void begin_block(Block* block, const Part* part, const Block* at, Py_ssize_t rows, const real* z,
-                             Py_ssize_t z_row) noexcept nogil:
+                             Py_ssize_t z_row_stride) noexcept nogil:
     """What is the same for all panels. Field by field: a wide copy would wait for the narrow stores of `at`."""
     block.rows = rows
     block.z = z
-    block.z_row = z_row
-    block.z_gate = units_per_panel(part.stage.gates)
-    block.row = at.row
-    block.previous_state = at.previous_state
-    block.state = at.state
-    block.gate = at.gate
+    block.z_row_stride = z_row_stride
+    block.z_gate_stride = units_per_panel(part.stage.gates)
+    block.row_stride = at.row_stride
+    block.previous_state_stride = at.previous_state_stride
+    block.state_stride = at.state_stride
+    block.gate_stride = at.gate_stride
 
 
 cdef inline void pointwise_of_panel(const Part* part, const Block* at, Py_ssize_t row, Py_ssize_t panel, Py_ssize_t n,
@@ -39,14 +39,14 @@ cdef inline void pointwise_from(const Part* part, const Block* at, Py_ssize_t i,
     part.stage.pointwise(block)
 
 
-cdef inline void close_up(const real* z, Py_ssize_t z_row, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
+cdef inline void close_up(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
                           real* out) noexcept nogil:
     """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
     cdef Py_ssize_t g, r
     for g in range(gates):
         store(out + g * R * LANES + R * n // LANES * LANES, splat(0))    # nothing subnormal behind the last row
         for r in range(R):                             # ascending: each row covers what the one before has past n
-            store(out + g * R * LANES + r * n, load(z + r * z_row + g * LANES))
+            store(out + g * R * LANES + r * n, load(z + r * z_row_stride + g * LANES))
 
 
 cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, const real* ahead, const real* rows,
@@ -69,44 +69,44 @@ cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, con
     o.start_is_column = False
     o.first.K = 0
     o.second.K = n
-    o.second.row = n
-    o.second.row_k = 1
+    o.second.row_stride = n
+    o.second.k_stride = 1
     o.z = z
-    o.z_next = V * LANES
+    o.z_panel_stride = V * LANES
     if ahead == NULL:
         o.first.K = run.n_x
-        o.first.row = run.x_m
-        o.first.row_k = run.x_k
+        o.first.row_stride = run.x_stride_m
+        o.first.k_stride = run.x_stride_k
     while left > 0:
         P = next_panels(&left, panels, full, V_a, m, t % 2 != 0, &first)
         Vp = min(V_a, width - first * V)
         o.first.panel = part.Wx + first * V_a * LANES * run.n_x     # fused only where all gates have both halves
-        o.first.panel_next = V_a * LANES * run.n_x
-        o.first.panel_k = Vp * LANES
+        o.first.panel_stride = V_a * LANES * run.n_x
+        o.first.panel_k_stride = Vp * LANES
         o.second.panel = part.Wa + first * V_a * LANES * n
-        o.second.panel_next = V_a * LANES * n
-        o.second.panel_k = Vp * LANES
-        o.z_row = block.z_row = P * V * LANES
+        o.second.panel_stride = V_a * LANES * n
+        o.second.panel_k_stride = Vp * LANES
+        o.z_row_stride = block.z_row_stride = P * V * LANES
         row = 0
         while row < m:
             R = even_share(m - row, most_rows(P, Vp))
             o.second.rows = rows + row * n
             if ahead == NULL:
-                o.first.rows = run.x + t * run.x_t + row * run.x_m
+                o.first.rows = run.x + t * run.x_stride_t + row * run.x_stride_m
                 o.start = part.b + first * V * LANES
-                o.start_row = 0
+                o.start_row_stride = 0
             else:
                 o.start = ahead + (row * width + first * V) * LANES
-                o.start_row = width * LANES
+                o.start_row_stride = width * LANES
             product(o, R, P, Vp)
             for v in range(V_a, V):                    # gates without a recurrent half
                 for r in range(R):
                     for p in range(P):
-                        store(z + r * o.z_row + (p * V + v) * LANES,
-                              load(o.start + r * o.start_row + (p * V + v) * LANES))
+                        store(z + r * o.z_row_stride + (p * V + v) * LANES,
+                              load(o.start + r * o.start_row_stride + (p * V + v) * LANES))
             if narrow:
-                close_up(z, o.z_row, part.stage.gates, R, n, <real*> closed_up)
-                block.rows, block.n, block.z, block.z_gate = 1, R * n, <real*> closed_up, R * LANES
+                close_up(z, o.z_row_stride, part.stage.gates, R, n, <real*> closed_up)
+                block.rows, block.n, block.z, block.z_gate_stride = 1, R * n, <real*> closed_up, R * LANES
                 pointwise_from(part, at, row * n, &block)
             else:
                 block.rows = R
@@ -124,21 +124,21 @@ cdef void all_stages(const Run* run, const Part* parts, Py_ssize_t t, real* betw
     cdef const real* rows
     cdef Block at
     cdef Riders riders
-    at.row = n
-    at.state = run.state + t * (run.other_t - run.columns * n)
+    at.row_stride = n
+    at.state_stride = run.state_stride + t * (run.state_stride_t - run.columns * n)
     if t > 0:
         at.previous = run.states + (t - 1) * run.columns * n
-        at.previous_state = run.state + (t - 1) * (run.other_t - run.columns * n)
+        at.previous_state_stride = run.state_stride + (t - 1) * (run.state_stride_t - run.columns * n)
     else:
         at.previous = run.initial
-        at.previous_state = run.initial_state
+        at.previous_state_stride = run.initial_state_stride
     at.gates = NULL
-    at.gate = run.columns * n
+    at.gate_stride = run.columns * n
     if run.gates != NULL:
         at.gates = run.gates + cell.kept * t * run.columns * n
     elif between != NULL:
         at.gates = between + run.m * n
-        at.gate = run.m * n
+        at.gate_stride = run.m * n
     for s in range(cell.stages):
         ahead = row_ahead(run, &parts[s], t) if parts[s].steps > 0 else NULL
         at.next = run.states + t * run.columns * n if s + 1 == cell.stages else between

@@ -1,6 +1,6 @@
 """The head: y = softmax(Wy a + by), each column on its own."""
 
-cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row, Py_ssize_t n, real* y, Py_ssize_t y_row,
+cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row_stride, Py_ssize_t n, real* y, Py_ssize_t y_row_stride,
                                Py_ssize_t left) noexcept nogil:
     """LANES columns at once: y = exp(z - max z) / sum, the sum in ascending order; y may be z."""
     cdef Py_ssize_t j
@@ -9,13 +9,13 @@ cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row, Py_ssize_t n, re
         return
     most = get(z, left)
     for j in range(1, n):
-        most = larger(get(z + j * z_row, left), most)
+        most = larger(get(z + j * z_row_stride, left), most)
     for j in range(n):
-        e = exp_(get(z + j * z_row, left) - most)
+        e = exp_(get(z + j * z_row_stride, left) - most)
         total = total + e
-        put(y + j * y_row, e, left)
+        put(y + j * y_row_stride, e, left)
     for j in range(n):
-        put(y + j * y_row, get(y + j * y_row, left) / total, left)
+        put(y + j * y_row_stride, get(y + j * y_row_stride, left) / total, left)
 
 
 cdef void softmax_of(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil:
@@ -41,12 +41,12 @@ cdef int head_units(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy,
     columns = z + width * LANES * LANES
     p.first.K = 0
     p.second.K = n_a
-    p.second.row = n_a
-    p.second.row_k = 1
+    p.second.row_stride = n_a
+    p.second.k_stride = 1
     p.start_is_column = False
-    p.start_row = 0
-    p.z_row = width * LANES
-    p.z_next = 0
+    p.start_row_stride = 0
+    p.z_row_stride = width * LANES
+    p.z_panel_stride = 0
     row = 0
     while row < N:
         rows = min(LANES, N - row)
@@ -54,17 +54,17 @@ cdef int head_units(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy,
         while v < width:
             Vp = min(V, width - v)
             p.second.panel = Wy + v * LANES * n_a
-            p.second.panel_k = Vp * LANES
+            p.second.panel_k_stride = Vp * LANES
             p.start = by + v * LANES
             i = 0
             while i < rows:
                 R = even_share(rows - i, TILE_ROWS)
                 p.second.rows = a + (row + i) * n_a
-                p.z = z + i * p.z_row + v * LANES
+                p.z = z + i * p.z_row_stride + v * LANES
                 product(&p, R, 1, Vp)
                 i += R
             v += V
-        pack_lanes(z, p.z_row, 1, rows, n_y, columns, LANES)
+        pack_lanes(z, p.z_row_stride, 1, rows, n_y, columns, LANES)
         softmax_lanes(columns, LANES, n_y, columns, LANES, LANES)
         for r in range(rows):
             for j in range(n_y):

@@ -15,12 +15,12 @@ ctypedef struct Riders:
     Py_ssize_t K             # how long the part is,
     Py_ssize_t k0            # where it begins
     const real* rows         # from there on
-    Py_ssize_t row           # from row to row
-    Py_ssize_t row_k         # from k to k
+    Py_ssize_t row_stride
+    Py_ssize_t k_stride      # of `rows`
     const real* start        # what the chains go on from, of the first panel
-    Py_ssize_t start_row
+    Py_ssize_t start_row_stride
     real* z                  # likewise
-    Py_ssize_t z_row
+    Py_ssize_t z_row_stride
 
 
 cdef inline Py_ssize_t most_riders(Py_ssize_t V) noexcept nogil:
@@ -53,15 +53,15 @@ cdef bint riders_of(const Run* run, const Part* part, Py_ssize_t t, Riders* ride
         return False
     riders.k0 = run.n_x * turn // R
     riders.K = run.n_x * (turn + 1) // R - riders.k0
-    riders.rows = run.x + first * run.x_t + riders.k0 * run.x_k
-    riders.row = run.x_t
-    riders.row_k = run.x_k
+    riders.rows = run.x + first * run.x_stride_t + riders.k0 * run.x_stride_k
+    riders.row_stride = run.x_stride_t
+    riders.k_stride = run.x_stride_k
     riders.z = row_ahead(run, part, first) + skipped
-    riders.z_row = part.width * LANES
+    riders.z_row_stride = part.width * LANES
     if turn > 0:
-        riders.start, riders.start_row = riders.z, riders.z_row
+        riders.start, riders.start_row_stride = riders.z, riders.z_row_stride
     else:
-        riders.start, riders.start_row = part.b + skipped, 0
+        riders.start, riders.start_row_stride = part.b + skipped, 0
     return True
 
 
@@ -74,7 +74,7 @@ cdef inline void tile_riding(const Product* t, const Riders* riders, const real*
     cdef vec acc[4]
     cdef vec sums[24]
     cdef Py_ssize_t turns = min(riders.K, t.second.K // R), k, i, r, v
-    cdef Py_ssize_t x_row = riders.row, x_k = riders.row_k, panel_k = V * LANES
+    cdef Py_ssize_t x_row_stride = riders.row_stride, x_k_stride = riders.k_stride, panel_k_stride = V * LANES
     cdef const real* row = t.second.rows
     cdef const real* panel = t.second.panel
     cdef const real* x = riders.rows
@@ -83,35 +83,35 @@ cdef inline void tile_riding(const Product* t, const Riders* riders, const real*
         acc[v] = load(t.start + v * LANES)
     for r in range(R):
         for v in range(V):
-            sums[r * V + v] = load(riders.start + r * riders.start_row + at + v * LANES)
+            sums[r * V + v] = load(riders.start + r * riders.start_row_stride + at + v * LANES)
     for k in range(turns):
         for r in range(R):
-            s = splat(x[r * x_row])
+            s = splat(x[r * x_row_stride])
             for v in range(V):
                 sums[r * V + v] = fma(s, load(x_panel + v * LANES), sums[r * V + v])
-        x += x_k
-        x_panel += panel_k
+        x += x_k_stride
+        x_panel += panel_k_stride
         for i in range(R):
             s = splat(row[i])
             for v in range(V):
                 acc[v] = fma(s, load(panel + v * LANES), acc[v])
-            panel += panel_k
+            panel += panel_k_stride
         row += R
     for k in range(turns, riders.K):                   # more inputs than units
         for r in range(R):
-            s = splat(x[r * x_row])
+            s = splat(x[r * x_row_stride])
             for v in range(V):
                 sums[r * V + v] = fma(s, load(x_panel + v * LANES), sums[r * V + v])
-        x += x_k
-        x_panel += panel_k
+        x += x_k_stride
+        x_panel += panel_k_stride
     for r in range(R):
         for v in range(V):
-            store(riders.z + r * riders.z_row + at + v * LANES, sums[r * V + v])
+            store(riders.z + r * riders.z_row_stride + at + v * LANES, sums[r * V + v])
     for k in range(t.second.K - turns * R):
         s = splat(row[k])
         for v in range(V):
             acc[v] = fma(s, load(panel + v * LANES), acc[v])
-        panel += panel_k
+        panel += panel_k_stride
     for v in range(V):
         store(t.z + v * LANES, acc[v])
 

@@ -18,7 +18,7 @@ enum {
 /* One gate's weights as the notebook has them; strides in elements, of either sign. */
 typedef struct {
     const real *Wx, *Wa, *b;            /* (n_a, n_x), (n_a, n_a), (n_a,) */
-    ptrdiff_t Wx_row, Wx_col, Wa_row, Wa_col, b_row;
+    ptrdiff_t Wx_row_stride, Wx_col_stride, Wa_row_stride, Wa_col_stride, b_stride;
 } GateWeights;
 
 /* One run of a cell over T steps of m columns. Inputs and outputs do not overlap. */
@@ -26,7 +26,7 @@ typedef struct {
     int cell;                           /* its number: registry.pxi */
     ptrdiff_t n_x, n_a, m, T;
     const real *x;                      /* (T, m, n_x) with these strides, in elements */
-    ptrdiff_t x_t, x_m, x_k;
+    ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
     const real *Wx, *Wa, *b;            /* packed */
     const GateWeights *weights;         /* one per gate, for the direct ways, which read nothing packed */
     ptrdiff_t columns;                  /* the batch in memory, of which these m columns are neighbours, */
@@ -34,10 +34,10 @@ typedef struct {
     const ptrdiff_t *active;            /* how many columns of the batch take part in each step, never more than in */
                                         /* the one before; NULL for all. Over packed weights alone */
     const real *initial;                /* states before the first step: units in lanes (S, columns, n_a), */
-    ptrdiff_t initial_state;            /* batch in lanes (S, n_a, columns); from state to state */
+    ptrdiff_t initial_state_stride;            /* batch in lanes (S, n_a, columns); from state to state */
     real *states;                       /* states after each step, written: (S, T, ...) of the same kind; */
-    ptrdiff_t state;                    /* from state to state, after the first step */
-    ptrdiff_t other_t;                  /* from step to step of the states but the first: columns * n_a; or 0, and each */
+    ptrdiff_t state_stride;                    /* from state to state, after the first step */
+    ptrdiff_t state_stride_t;                  /* from step to step of the states but the first: columns * n_a; or 0, and each */
                                         /* step writes over the one before. Over packed weights alone */
     real *gates;                        /* (T, G', ...) of the same kind, those that the cache keeps; or NULL */
     GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
@@ -54,14 +54,14 @@ typedef struct {
     ptrdiff_t columns, first;           /* as in Run */
     const ptrdiff_t *active;
     const real *da;                     /* (T, m, n_a), arriving at a of every step, with these strides */
-    ptrdiff_t da_t, da_m;
+    ptrdiff_t da_stride_t, da_stride_m;
     const real *WaT;                    /* packed: (n_a, gates with a recurrent half * n_a), one stage after the other */
     const real *initial;                /* states before the first step, (S, columns, n_a); from state to state */
-    ptrdiff_t initial_state;
+    ptrdiff_t initial_state_stride;
     const real *previous, *next;        /* states before steps 1 .. T - 1, and after steps 0 .. T - 1: */
-    ptrdiff_t state;                    /* (S, T, columns, n_a); from state to state */
+    ptrdiff_t state_stride;                    /* (S, T, columns, n_a); from state to state */
     const real *gates;                  /* (T, G', columns, n_a), those that the cache keeps; NULL where it keeps none */
-    ptrdiff_t gate_t;                   /* from step to step */
+    ptrdiff_t gate_stride_t;                   /* from step to step */
     real *inner;                        /* (T, columns, n_a): what a first stage hands on, written; or z of the gate */
                                         /* without an input half; NULL where the cell has neither */
     real *dz;                           /* written */
@@ -73,9 +73,9 @@ typedef struct {
 typedef struct {
     ptrdiff_t lanes;
     ptrdiff_t (*packed_size)(ptrdiff_t units, ptrdiff_t K, ptrdiff_t gates);
-    void (*pack_gate)(const real *W, ptrdiff_t row, ptrdiff_t col, ptrdiff_t units, ptrdiff_t K,
+    void (*pack_gate)(const real *W, ptrdiff_t row_stride, ptrdiff_t col_stride, ptrdiff_t units, ptrdiff_t K,
                       ptrdiff_t gate, ptrdiff_t gates, real *out);
-    void (*turn)(const real *x, ptrdiff_t x_k, ptrdiff_t x_m, ptrdiff_t x_t, ptrdiff_t n, ptrdiff_t m, ptrdiff_t T,
+    void (*turn)(const real *x, ptrdiff_t x_stride_k, ptrdiff_t x_stride_m, ptrdiff_t x_stride_t, ptrdiff_t n, ptrdiff_t m, ptrdiff_t T,
                  real *out);
     void (*sizes_of_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, ptrdiff_t *sizes);
     void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *Wx, real *Wa, real *b);
@@ -85,11 +85,11 @@ typedef struct {
     int (*forward_batch)(const Run *run);
     int (*step_few)(const Run *run);
     void (*backward)(const Back *back);
-    void (*multiply)(const real *rows, ptrdiff_t row, ptrdiff_t N, ptrdiff_t K, const real *panels, const real *b,
+    void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels, const real *b,
                      ptrdiff_t units, real *out);
-    int (*add_outer)(const real *left, ptrdiff_t left_row, const real *right, ptrdiff_t right_row, ptrdiff_t N,
-                     ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row);
-    void (*add_rows)(const real *left, ptrdiff_t left_row, ptrdiff_t N, ptrdiff_t units, real *out, ptrdiff_t out_step);
+    int (*add_outer)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride, ptrdiff_t N,
+                     ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row_stride);
+    void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out, ptrdiff_t out_stride);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
     void (*softmax)(const real *z, ptrdiff_t n, ptrdiff_t N, real *y);
