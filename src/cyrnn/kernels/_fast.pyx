@@ -147,7 +147,7 @@ cdef class Fast:
             values = PyArray_EMPTY(2, dims, job.typenum, job.column != job.item)
             dims[0] = run.n_y
             y = PyArray_EMPTY(2, dims, job.typenum, job.y_column != job.item)
-            run.columns, run.state_stride_t = run.m, 0
+            run.batch, run.state_stride_t = run.m, 0
             run.states = <real*> cnp.PyArray_DATA(values)
             run.state_stride = size
             run.gates = <real*> (<char*> cnp.PyArray_DATA(values) + self.states * size * job.item) if kept else NULL
@@ -213,7 +213,7 @@ cdef class Fast:
         if not is_block(states, &job, dims):
             return None
         out = PyArray_EMPTY(3, dims, job.typenum, 0)
-        run.columns, run.state_stride_t = run.m, 0
+        run.batch, run.state_stride_t = run.m, 0
         run.initial = <const real*> cnp.PyArray_DATA(<cnp.ndarray> states)
         run.states = <real*> cnp.PyArray_DATA(out)
         run.initial_state_stride = run.state_stride = run.m * run.n_a

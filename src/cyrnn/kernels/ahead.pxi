@@ -58,10 +58,10 @@ cdef Py_ssize_t parts_of(const Run* run, Part* parts) noexcept nogil:
     return width
 
 
-cdef inline Py_ssize_t taking_part(const Py_ssize_t* active, Py_ssize_t first, Py_ssize_t m,
-                                   Py_ssize_t t) noexcept nogil:
-    """How many of m columns, from the first on, take part in step t."""
-    return m if active == NULL else max(0, min(m, active[t] - first))
+cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset,
+                                     Py_ssize_t m, Py_ssize_t t) noexcept nogil:
+    """How many of m columns, from batch_offset on, take part in step t."""
+    return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
 
 
 cdef inline bint halves_apart(const Part* part) noexcept nogil:
@@ -108,7 +108,7 @@ cdef void input_ahead(const Run* run, const Part* part, Py_ssize_t t0, Py_ssize_
     """ahead (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
     cdef Py_ssize_t V = part.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
     cdef Py_ssize_t skipped = part.stage.gates - part.stage.input          # vectors before those with an input half
-    cdef bint evenly = run.active == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
+    cdef bint evenly = run.batch_sizes == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
     cdef Product p
     p.second.K = 0
     p.start_is_column = False
@@ -131,7 +131,7 @@ cdef void input_ahead(const Run* run, const Part* part, Py_ssize_t t0, Py_ssize_
             if evenly:
                 R = min(most, total - row)
             else:
-                R = min(most, taking_part(run.active, run.first, run.m, t) - column)
+                R = min(most, batch_size_at(run.batch_sizes, run.batch_offset, run.m, t) - column)
                 if R <= 0:
                     row += run.m - column
                     continue

@@ -61,7 +61,7 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
 
 cdef inline void begin_undo(const Back* back, Py_ssize_t t, Py_ssize_t gates, Undo* undo) noexcept nogil:
     """What a stage, before which there are so many gates, is given in step t; for the first row and unit."""
-    cdef Py_ssize_t n = back.n_a, step = back.columns * n
+    cdef Py_ssize_t n = back.n_a, step = back.batch * n
     undo.previous, undo.previous_state_stride = back.initial, back.initial_state_stride
     if t > 0:
         undo.previous, undo.previous_state_stride = back.previous + (t - 1) * step, back.state_stride
@@ -76,7 +76,7 @@ cdef inline void begin_undo(const Back* back, Py_ssize_t t, Py_ssize_t gates, Un
     undo.carried = back.start + step
     undo.row_stride = undo.dz_gate_stride = n
     undo.dz_row_stride = gates_of(back.cell) * n
-    undo.dz = back.dz + t * back.columns * undo.dz_row_stride + gates * n
+    undo.dz = back.dz + t * back.batch * undo.dz_row_stride + gates * n
 
 
 cdef inline void derivative_of_tile(const Stage* stage, const Undo* at, Py_ssize_t row, Py_ssize_t unit,
@@ -103,7 +103,7 @@ cdef void step_back(const Back* back, Py_ssize_t t, Py_ssize_t s) noexcept nogil
     cdef vec tile_of_z[24]
     cdef real zero = 0
     cdef const Formulas* cell = formulas_of(back.cell)
-    cdef Py_ssize_t n = back.n_a, m = taking_part(back.active, back.first, back.m, t), gates = 0, g
+    cdef Py_ssize_t n = back.n_a, m = batch_size_at(back.batch_sizes, back.batch_offset, back.m, t), gates = 0, g
     cdef Py_ssize_t width = vectors(n, 1), panels = (width + 3) // 4, full = width // 4, left = panels
     cdef Py_ssize_t first, P, Vp, row, R, K
     cdef const real* WaT = back.WaT
@@ -120,7 +120,7 @@ cdef void step_back(const Back* back, Py_ssize_t t, Py_ssize_t s) noexcept nogil
         later = at.dz + cell.stage[s].gates * n
         K = p.second.K = cell.stage[s + 1].hidden * n
     else:
-        later = back.dz + (t + 1) * back.columns * at.dz_row_stride
+        later = back.dz + (t + 1) * back.batch * at.dz_row_stride
         K = cell.stage[0].hidden * n
         p.second.K = K if t + 1 < back.T else 0
     p.start = &zero
@@ -152,7 +152,7 @@ cdef void backward_units(const Back* back) noexcept nogil:
     """dz of all T steps, and the gradient of the initial states."""
     cdef const Formulas* cell = formulas_of(back.cell)
     cdef Py_ssize_t t = back.T, s, i, n = back.m * back.n_a
-    cdef real* carried = back.start + back.columns * back.n_a
+    cdef real* carried = back.start + back.batch * back.n_a
     while t > 0:
         t -= 1
         s = cell.stages

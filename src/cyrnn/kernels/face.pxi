@@ -68,21 +68,21 @@ def pack(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
 
 def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1] Wa, const real[::1] b,
             real[:, :, :, ::1] states, real[:, :, :, ::1] gates, Py_ssize_t first=0, Py_ssize_t last=-1,
-            const Py_ssize_t[::1] active=None):
+            const Py_ssize_t[::1] batch_sizes=None):
     """Run T steps: x (T, m, n_x); states (S, T + 1, m, n_a), [s, 0] given; gates (T, G', m, n_a) or None.
 
-    Only the columns first <= i < last of the batch are run, all of them by default; at step t only i < active[t].
+    Only the columns first <= i < last of the batch are run, all of them by default; at step t only i < batch_sizes[t].
     """
     cdef Run run
     cdef int failed
     run.cell = cell_numbers[cell]
     run.T = x.shape[0]
-    run.columns = x.shape[1]
-    run.m = (run.columns if last < 0 else last) - first
-    run.first = first
-    run.active = NULL
-    if active is not None:
-        run.active = &active[0]
+    run.batch = x.shape[1]
+    run.m = (run.batch if last < 0 else last) - first
+    run.batch_offset = first
+    run.batch_sizes = NULL
+    if batch_sizes is not None:
+        run.batch_sizes = &batch_sizes[0]
     run.n_x = x.shape[2]
     run.n_a = states.shape[3]
     run.x_stride_t = x.strides[0] // <Py_ssize_t> sizeof(real)
@@ -94,9 +94,9 @@ def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1]
     run.weights = NULL
     run.x = &x[0, 0, 0] + first * run.x_stride_m
     run.initial = &states[0, 0, 0, 0] + first * run.n_a
-    run.states = &states[0, 0, 0, 0] + (run.columns + first) * run.n_a
-    run.state_stride = run.initial_state_stride = (run.T + 1) * run.columns * run.n_a
-    run.state_stride_t = run.columns * run.n_a
+    run.states = &states[0, 0, 0, 0] + (run.batch + first) * run.n_a
+    run.state_stride = run.initial_state_stride = (run.T + 1) * run.batch * run.n_a
+    run.state_stride_t = run.batch * run.n_a
     run.gates = NULL if gates is None else &gates[0, 0, 0, 0] + first * run.n_a
     with nogil:
         failed = forward_units(&run)
@@ -122,34 +122,34 @@ def pack_turned(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1]
 
 def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:, :, :, :] previous,
              const real[:, :, :, :] next, const real[:, :, :, ::1] gates, real[:, :, ::1] inner, real[:, :, ::1] dz,
-             real[:, :, ::1] start, Py_ssize_t first=0, Py_ssize_t last=-1, const Py_ssize_t[::1] active=None):
+             real[:, :, ::1] start, Py_ssize_t first=0, Py_ssize_t last=-1, const Py_ssize_t[::1] batch_sizes=None):
     """dz (T, m, G * n_a) and the gradients of the initial states, start (1 + C, m, n_a), from da (T, m, n_a).
 
     previous and next (S, T, m, n_a): the states before and after each step, slots side by side; gates (T, G', m, n_a)
     or None; inner (T, m, n_a) or None. start[1] holds what arrives at the second state after the last step. Only
-    columns first <= i < last, at step t only i < active[t].
+    columns first <= i < last, at step t only i < batch_sizes[t].
     """
     cdef Back back
     back.cell = cell_numbers[cell]
-    back.T, back.columns, back.n_a = da.shape[0], da.shape[1], da.shape[2]
-    back.m = (back.columns if last < 0 else last) - first
-    back.first = first
-    back.active = NULL
-    if active is not None:
-        back.active = &active[0]
+    back.T, back.batch, back.n_a = da.shape[0], da.shape[1], da.shape[2]
+    back.m = (back.batch if last < 0 else last) - first
+    back.batch_offset = first
+    back.batch_sizes = NULL
+    if batch_sizes is not None:
+        back.batch_sizes = &batch_sizes[0]
     back.da_stride_t = da.strides[0] // <Py_ssize_t> sizeof(real)
     back.da_stride_m = da.strides[1] // <Py_ssize_t> sizeof(real)
     back.da = &da[0, 0, 0] + first * back.da_stride_m
     back.WaT = &WaT[0]
     back.initial = &previous[0, 0, 0, 0] + first * back.n_a
-    back.previous = back.initial + back.columns * back.n_a
+    back.previous = back.initial + back.batch * back.n_a
     back.next = &next[0, 0, 0, 0] + first * back.n_a
     back.state_stride = back.initial_state_stride = next.strides[0] // <Py_ssize_t> sizeof(real)
     back.gates = NULL
     back.gate_stride_t = 0
     if gates is not None:
         back.gates = &gates[0, 0, 0, 0] + first * back.n_a
-        back.gate_stride_t = gates.shape[1] * back.columns * back.n_a
+        back.gate_stride_t = gates.shape[1] * back.batch * back.n_a
     back.inner = NULL if inner is None else &inner[0, 0, 0] + first * back.n_a
     back.dz = &dz[0, 0, 0] + first * dz.shape[2]
     back.start = &start[0, 0, 0] + first * back.n_a

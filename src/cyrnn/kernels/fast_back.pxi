@@ -255,8 +255,8 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     rest = <char*> cnp.PyArray_DATA(work_area)
     rest = past(rest - <size_t> rest % SPARE, 1)
     w.job = &job
-    back.cell, back.n_a, back.m, back.T, back.columns = fast.number, run.n_a, run.m, run.T, run.m
-    back.first, back.active = 0, NULL
+    back.cell, back.n_a, back.m, back.T, back.batch = fast.number, run.n_a, run.m, run.T, run.m
+    back.batch_offset, back.batch_sizes = 0, NULL
     rest = take_arrays_back(fast, &job, &w, held, da, one, rest)
     lay_work(fast, &job, &w, sizes, rest)
     out = results_back(fast, &job, &w, dc, one)

@@ -108,7 +108,7 @@ cdef bint take_rows_of(Layer layer, Job* job, object given, bint batch_first) ex
     if batch >= 0:
         run.m, run.x_stride_m = cnp.PyArray_DIM(x, batch), cnp.PyArray_STRIDE(x, batch) // job.item
     run.n_x, run.x_stride_k = cnp.PyArray_DIM(x, nd - 1), cnp.PyArray_STRIDE(x, nd - 1) // job.item
-    run.columns, run.gates, run.state_stride, run.state_stride_t = run.m, NULL, 0, 0
+    run.batch, run.gates, run.state_stride, run.state_stride_t = run.m, NULL, 0, 0
     job.packed = True
     return run.m > 0 and run.T > 0 and take_panels(layer.fast, job, layer.panels)
 

@@ -56,14 +56,14 @@ cdef int ragged_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexce
         memcpy(w.last[0] + k * n, start + j * n, n)                       # stays, where there is no step
         for t in range(w.lengths[k], T):
             memset(w.out + t * w.out_t + k * w.out_m, 0, n)
-    part.m, part.columns, part.first = m, m, first
+    part.m, part.batch, part.batch_offset = m, m, first
     part.x, part.x_stride_t, part.x_stride_m, part.x_stride_k = <const real*> some_x, m * part.n_x, part.n_x, 1
     part.initial, part.initial_state_stride = <const real*> start, m * part.n_a
     part.states = <real*> some_a
     part.state_stride, part.state_stride_t = (start + m * n - some_a) // item, 0
     while t0 < longest:
         part.T = min(steps, longest - t0)
-        part.active = w.active + t0
+        part.batch_sizes = w.active + t0
         for t in range(part.T):
             for j in range(going_on(w, t0 + t, first, last)):
                 k = w.order[first + j]

@@ -106,7 +106,7 @@ cdef cnp.ndarray start_of_sequence(Fast fast, Job* job, tuple initial):
     cdef cnp.ndarray states
     dims[0], dims[1], dims[2], dims[3] = fast.states, run.T + 1, run.m, run.n_a
     states = PyArray_EMPTY(4, dims, job.typenum, 0)
-    run.columns = run.m
+    run.batch = run.m
     run.gates = NULL
     run.initial = <const real*> cnp.PyArray_DATA(states)
     run.states = <real*> (<char*> cnp.PyArray_DATA(states) + run.m * run.n_a * job.item)
@@ -166,7 +166,7 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
     cdef const Job* job = <const Job*> what
     cdef Run part = job.run
     cdef Py_ssize_t T = part.T, steps = T, t = 0, m = last - first, item = job.item, x_m = part.x_stride_m
-    cdef Py_ssize_t x_t = part.x_stride_t, x_k = part.x_stride_k, step = part.columns * part.n_a * item, x_step = m * part.n_x
+    cdef Py_ssize_t x_t = part.x_stride_t, x_k = part.x_stride_k, step = part.batch * part.n_a * item, x_step = m * part.n_x
     cdef bint turned = x_k != 1 and m * T > 1
     cdef const char* x = <const char*> part.x + first * x_m * item
     cdef void* memory = NULL

@@ -30,8 +30,8 @@ cdef bint take_dtype(Fast fast, Job* job, object given, int nd) except -1:
     else:
         return False
     job.run.cell = fast.number
-    job.run.first = 0
-    job.run.active = NULL
+    job.run.batch_offset = 0
+    job.run.batch_sizes = NULL
     job.gates, job.kept = fast.gates, fast.kept
     job.run.x = <const real*> cnp.PyArray_DATA(x)
     return cnp.PyArray_NDIM(x) == nd and PyArray_ISBEHAVED_RO(x)

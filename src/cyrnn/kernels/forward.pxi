@@ -119,29 +119,29 @@ cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, con
 cdef void all_stages(const Run* run, const Part* parts, Py_ssize_t t, real* between) noexcept nogil:
     """One step. between (1 + kept, m, n_a): room between two stages."""
     cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t n = run.n_a, s, m = taking_part(run.active, run.first, run.m, t)
+    cdef Py_ssize_t n = run.n_a, s, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)
     cdef const real* ahead
     cdef const real* rows
     cdef Block at
     cdef Riders riders
     at.row_stride = n
-    at.state_stride = run.state_stride + t * (run.state_stride_t - run.columns * n)
+    at.state_stride = run.state_stride + t * (run.state_stride_t - run.batch * n)
     if t > 0:
-        at.previous = run.states + (t - 1) * run.columns * n
-        at.previous_state_stride = run.state_stride + (t - 1) * (run.state_stride_t - run.columns * n)
+        at.previous = run.states + (t - 1) * run.batch * n
+        at.previous_state_stride = run.state_stride + (t - 1) * (run.state_stride_t - run.batch * n)
     else:
         at.previous = run.initial
         at.previous_state_stride = run.initial_state_stride
     at.gates = NULL
-    at.gate_stride = run.columns * n
+    at.gate_stride = run.batch * n
     if run.gates != NULL:
-        at.gates = run.gates + cell.kept * t * run.columns * n
+        at.gates = run.gates + cell.kept * t * run.batch * n
     elif between != NULL:
         at.gates = between + run.m * n
         at.gate_stride = run.m * n
     for s in range(cell.stages):
         ahead = row_ahead(run, &parts[s], t) if parts[s].steps > 0 else NULL
-        at.next = run.states + t * run.columns * n if s + 1 == cell.stages else between
+        at.next = run.states + t * run.batch * n if s + 1 == cell.stages else between
         rows = at.previous if s == 0 else between
         if parts[s].riders > 0 and riders_of(run, &parts[s], t, &riders):
             step_riding(run, &parts[s], t, ahead, rows, &at, &riders)

@@ -32,7 +32,7 @@ cdef bint rides(const Run* run, const Part* parts, Py_ssize_t stages) noexcept n
     cdef double bytes = 0
     cdef Py_ssize_t s
     cdef const Part* part
-    if TILE_ROWS <= 3 or run.m != 1 or run.active != NULL or run.n_x < RIDE_INPUTS or 6 * run.n_x < run.n_a:
+    if TILE_ROWS <= 3 or run.m != 1 or run.batch_sizes != NULL or run.n_x < RIDE_INPUTS or 6 * run.n_x < run.n_a:
         return False
     for s in range(stages):
         part = &parts[s]

@@ -29,15 +29,15 @@ typedef struct {
     ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
     const real *Wx, *Wa, *b;            /* packed */
     const GateWeights *weights;         /* one per gate, for the direct ways, which read nothing packed */
-    ptrdiff_t columns;                  /* the batch in memory, of which these m columns are neighbours, */
-    ptrdiff_t first;                    /* this the first of them */
-    const ptrdiff_t *active;            /* how many columns of the batch take part in each step, never more than in */
+    ptrdiff_t batch;                    /* columns in memory, of which these m are neighbours, */
+    ptrdiff_t batch_offset;             /* this the first of them */
+    const ptrdiff_t *batch_sizes;       /* how many columns of the batch take part in each step, never more than in */
                                         /* the one before; NULL for all. Over packed weights alone */
-    const real *initial;                /* states before the first step: units in lanes (S, columns, n_a), */
-    ptrdiff_t initial_state_stride;            /* batch in lanes (S, n_a, columns); from state to state */
+    const real *initial;                /* states before the first step: units in lanes (S, batch, n_a), */
+    ptrdiff_t initial_state_stride;            /* batch in lanes (S, n_a, batch); from state to state */
     real *states;                       /* states after each step, written: (S, T, ...) of the same kind; */
     ptrdiff_t state_stride;                    /* from state to state, after the first step */
-    ptrdiff_t state_stride_t;                  /* from step to step of the states but the first: columns * n_a; or 0, and each */
+    ptrdiff_t state_stride_t;                  /* from step to step of the states but the first: batch * n_a; or 0, and each */
                                         /* step writes over the one before. Over packed weights alone */
     real *gates;                        /* (T, G', ...) of the same kind, those that the cache keeps; or NULL */
     GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
@@ -45,27 +45,27 @@ typedef struct {
     real *y;                            /* for the direct ways: (T, n_y, m), or NULL */
 } Run;
 
-/* The way back over such a run: dz (T, columns, G * n_a), the gradients of all pre-activations, from those of a; with
- * `active`, dz is zero where a column takes no part.
+/* The way back over such a run: dz (T, batch, G * n_a), the gradients of all pre-activations, from those of a; with
+ * `batch_sizes`, dz is zero where a column takes no part.
  * States and gates are as a run left them, or of the same layout; S and G are the cell's, strides in elements. */
 typedef struct {
     int cell;                           /* its number: registry.pxi */
     ptrdiff_t n_a, m, T;
-    ptrdiff_t columns, first;           /* as in Run */
-    const ptrdiff_t *active;
+    ptrdiff_t batch, batch_offset;      /* as in Run */
+    const ptrdiff_t *batch_sizes;
     const real *da;                     /* (T, m, n_a), arriving at a of every step, with these strides */
     ptrdiff_t da_stride_t, da_stride_m;
     const real *WaT;                    /* packed: (n_a, gates with a recurrent half * n_a), one stage after the other */
-    const real *initial;                /* states before the first step, (S, columns, n_a); from state to state */
+    const real *initial;                /* states before the first step, (S, batch, n_a); from state to state */
     ptrdiff_t initial_state_stride;
     const real *previous, *next;        /* states before steps 1 .. T - 1, and after steps 0 .. T - 1: */
-    ptrdiff_t state_stride;                    /* (S, T, columns, n_a); from state to state */
-    const real *gates;                  /* (T, G', columns, n_a), those that the cache keeps; NULL where it keeps none */
+    ptrdiff_t state_stride;                    /* (S, T, batch, n_a); from state to state */
+    const real *gates;                  /* (T, G', batch, n_a), those that the cache keeps; NULL where it keeps none */
     ptrdiff_t gate_stride_t;                   /* from step to step */
-    real *inner;                        /* (T, columns, n_a): what a first stage hands on, written; or z of the gate */
+    real *inner;                        /* (T, batch, n_a): what a first stage hands on, written; or z of the gate */
                                         /* without an input half; NULL where the cell has neither */
     real *dz;                           /* written */
-    real *start;                        /* (1 + C, columns, n_a): gradient of the initial hidden state, and the one */
+    real *start;                        /* (1 + C, batch, n_a): gradient of the initial hidden state, and the one */
                                         /* carried: of the second state, where it lies before, or from zero */
 } Back;
 

@@ -33,9 +33,9 @@ cdef extern from "run.h" nogil:
         const real* Wa
         const real* b
         const GateWeights* weights
-        Py_ssize_t columns
-        Py_ssize_t first
-        const Py_ssize_t* active
+        Py_ssize_t batch
+        Py_ssize_t batch_offset
+        const Py_ssize_t* batch_sizes
         const real* initial
         Py_ssize_t initial_state_stride
         real* states
@@ -51,9 +51,9 @@ cdef extern from "run.h" nogil:
         Py_ssize_t n_a
         Py_ssize_t m
         Py_ssize_t T
-        Py_ssize_t columns
-        Py_ssize_t first
-        const Py_ssize_t* active
+        Py_ssize_t batch
+        Py_ssize_t batch_offset
+        const Py_ssize_t* batch_sizes
         const real* da
         Py_ssize_t da_stride_t
         Py_ssize_t da_stride_m
