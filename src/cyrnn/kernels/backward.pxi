@@ -1,4 +1,4 @@
-"""Back-propagation through time: the time loop, and the products that it leaves to do.
+"""BackwardRun-propagation through time: the time loop, and the products that it leaves to do.
 
 Sums have one order, whatever the batch, the layout and the threads; each is a chain of fused multiply-adds from zero:
 
@@ -59,24 +59,24 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
 
 # ---- the time loop ----------------------------------------------------------------------------------------------
 
-cdef inline void begin_undo(const Back* back, Py_ssize_t t, Py_ssize_t gates, Undo* undo) noexcept nogil:
+cdef inline void begin_undo(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates, Undo* undo) noexcept nogil:
     """What a stage, before which there are so many gates, is given in step t; for the first row and unit."""
-    cdef Py_ssize_t n = back.n_a, step = back.batch * n
-    undo.previous, undo.previous_state_stride = back.initial, back.initial_state_stride
+    cdef Py_ssize_t n = run.n_a, step = run.batch * n
+    undo.previous, undo.previous_state_stride = run.initial, run.initial_state_stride
     if t > 0:
-        undo.previous, undo.previous_state_stride = back.previous + (t - 1) * step, back.state_stride
-    undo.next, undo.next_state_stride = back.next + t * step, back.state_stride
+        undo.previous, undo.previous_state_stride = run.previous + (t - 1) * step, run.state_stride
+    undo.next, undo.next_state_stride = run.next + t * step, run.state_stride
     undo.gates, undo.gate_stride = NULL, step
-    if back.gates != NULL:
-        undo.gates = back.gates + t * back.gate_stride_t
+    if run.gates != NULL:
+        undo.gates = run.gates + t * run.gate_stride_t
     undo.inner = NULL
-    if back.inner != NULL:
-        undo.inner = back.inner + t * step
-    undo.da, undo.da_row_stride = back.da + t * back.da_stride_t, back.da_stride_m
-    undo.carried = back.start + step
+    if run.inner != NULL:
+        undo.inner = run.inner + t * step
+    undo.da, undo.da_row_stride = run.da + t * run.da_stride_t, run.da_stride_m
+    undo.carried = run.d_initial + step
     undo.row_stride = undo.dz_gate_stride = n
-    undo.dz_row_stride = gates_of(back.cell) * n
-    undo.dz = back.dz + t * back.batch * undo.dz_row_stride + gates * n
+    undo.dz_row_stride = gates_of(run.cell) * n
+    undo.dz = run.dz + t * run.batch * undo.dz_row_stride + gates * n
 
 
 cdef inline void derivative_of_tile(const Stage* stage, const Undo* at, Py_ssize_t row, Py_ssize_t unit,
@@ -95,34 +95,34 @@ cdef inline void derivative_of_tile(const Stage* stage, const Undo* at, Py_ssize
     stage.derivative(undo)
 
 
-cdef void step_back(const Back* back, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
+cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
     """dz of stage s of step t, from dz of the stage after it, of the next step where this one is the last.
 
     After the last step there is none. What the caller says of a_next arrives at the last stage.
     """
     cdef vec tile_of_z[24]
     cdef real zero = 0
-    cdef const Formulas* cell = formulas_of(back.cell)
-    cdef Py_ssize_t n = back.n_a, m = batch_size_at(back.batch_sizes, back.batch_offset, back.m, t), gates = 0, g
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef Py_ssize_t n = run.n_a, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t), gates = 0, g
     cdef Py_ssize_t width = vectors(n, 1), panels = (width + 3) // 4, full = width // 4, left = panels
     cdef Py_ssize_t first, P, Vp, row, R, K
-    cdef const real* WaT = back.WaT
+    cdef const real* WaT = run.WaT
     cdef const real* later
     cdef Product p
     cdef Undo at, undo                          # one for the step, one for a tile
     for g in range(s):
         gates += cell.stage[g].gates
-    begin_undo(back, t, gates, &at)
-    begin_undo(back, t, gates, &undo)
+    begin_undo(run, t, gates, &at)
+    begin_undo(run, t, gates, &undo)
     p.first.K = 0
     if s + 1 < cell.stages:
         WaT += packed_elements(n, cell.stage[s].hidden * n, 1)
         later = at.dz + cell.stage[s].gates * n
         K = p.second.K = cell.stage[s + 1].hidden * n
     else:
-        later = back.dz + (t + 1) * back.batch * at.dz_row_stride
+        later = run.dz + (t + 1) * run.batch * at.dz_row_stride
         K = cell.stage[0].hidden * n
-        p.second.K = K if t + 1 < back.T else 0
+        p.second.K = K if t + 1 < run.T else 0
     p.start = &zero
     p.start_row_stride = 0
     p.start_is_column = True
@@ -148,23 +148,23 @@ cdef void step_back(const Back* back, Py_ssize_t t, Py_ssize_t s) noexcept nogil
             row += R
 
 
-cdef void backward_units(const Back* back) noexcept nogil:
+cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     """dz of all T steps, and the gradient of the initial states."""
-    cdef const Formulas* cell = formulas_of(back.cell)
-    cdef Py_ssize_t t = back.T, s, i, n = back.m * back.n_a
-    cdef real* carried = back.start + back.batch * back.n_a
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef Py_ssize_t t = run.T, s, i, n = run.m * run.n_a
+    cdef real* carried = run.d_initial + run.batch * run.n_a
     while t > 0:
         t -= 1
         s = cell.stages
         while s > 0:
             s -= 1
-            step_back(back, t, s)
-    multiply_rows(back.dz, gates_of(back.cell) * back.n_a, back.m, cell.stage[0].hidden * back.n_a, back.WaT, NULL,
-                  back.n_a, back.start)
+            backward_stage(run, t, s)
+    multiply_rows(run.dz, gates_of(run.cell) * run.n_a, run.m, cell.stage[0].hidden * run.n_a, run.WaT, NULL,
+                  run.n_a, run.d_initial)
     if cell.carried:
         i = 0
         while i < n:
-            put(back.start + i, get(back.start + i, n - i) + get(carried + i, n - i), n - i)
+            put(run.d_initial + i, get(run.d_initial + i, n - i) + get(carried + i, n - i), n - i)
             i += LANES
 
 

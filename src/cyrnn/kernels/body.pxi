@@ -12,7 +12,7 @@
     ahead.pxi           the input half of every chain, ahead of the time loop
     riding.pxi          or riding along with it
     forward.pxi         the time loop
-    backward.pxi        the way back, and the weight gradients
+    backward.pxi        the backward pass, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
     direct.pxi          the same without packing, for short runs
     direct_few.pxi      and for a step of few columns
@@ -28,7 +28,7 @@ from cyrnn.kernels.lanes cimport (
     smaller, splat, store, store_part, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
-from cyrnn.kernels.run cimport FEW_COLUMNS, Back, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport FEW_COLUMNS, BackwardRun, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"

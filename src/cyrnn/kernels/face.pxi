@@ -18,7 +18,7 @@ offer.forward_units = forward_units
 offer.head_units = head_units
 offer.forward_batch = forward_batch
 offer.step_few = step_few
-offer.backward = backward_units
+offer.backward = backward_packed
 offer.multiply = multiply_rows
 offer.add_outer = add_outer_of
 offer.add_rows = add_rows_of
@@ -129,32 +129,32 @@ def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:
     or None; inner (T, m, n_a) or None. start[1] holds what arrives at the second state after the last step. Only
     columns first <= i < last, at step t only i < batch_sizes[t].
     """
-    cdef Back back
-    back.cell = cell_numbers[cell]
-    back.T, back.batch, back.n_a = da.shape[0], da.shape[1], da.shape[2]
-    back.m = (back.batch if last < 0 else last) - first
-    back.batch_offset = first
-    back.batch_sizes = NULL
+    cdef BackwardRun run
+    run.cell = cell_numbers[cell]
+    run.T, run.batch, run.n_a = da.shape[0], da.shape[1], da.shape[2]
+    run.m = (run.batch if last < 0 else last) - first
+    run.batch_offset = first
+    run.batch_sizes = NULL
     if batch_sizes is not None:
-        back.batch_sizes = &batch_sizes[0]
-    back.da_stride_t = da.strides[0] // <Py_ssize_t> sizeof(real)
-    back.da_stride_m = da.strides[1] // <Py_ssize_t> sizeof(real)
-    back.da = &da[0, 0, 0] + first * back.da_stride_m
-    back.WaT = &WaT[0]
-    back.initial = &previous[0, 0, 0, 0] + first * back.n_a
-    back.previous = back.initial + back.batch * back.n_a
-    back.next = &next[0, 0, 0, 0] + first * back.n_a
-    back.state_stride = back.initial_state_stride = next.strides[0] // <Py_ssize_t> sizeof(real)
-    back.gates = NULL
-    back.gate_stride_t = 0
+        run.batch_sizes = &batch_sizes[0]
+    run.da_stride_t = da.strides[0] // <Py_ssize_t> sizeof(real)
+    run.da_stride_m = da.strides[1] // <Py_ssize_t> sizeof(real)
+    run.da = &da[0, 0, 0] + first * run.da_stride_m
+    run.WaT = &WaT[0]
+    run.initial = &previous[0, 0, 0, 0] + first * run.n_a
+    run.previous = run.initial + run.batch * run.n_a
+    run.next = &next[0, 0, 0, 0] + first * run.n_a
+    run.state_stride = run.initial_state_stride = next.strides[0] // <Py_ssize_t> sizeof(real)
+    run.gates = NULL
+    run.gate_stride_t = 0
     if gates is not None:
-        back.gates = &gates[0, 0, 0, 0] + first * back.n_a
-        back.gate_stride_t = gates.shape[1] * back.batch * back.n_a
-    back.inner = NULL if inner is None else &inner[0, 0, 0] + first * back.n_a
-    back.dz = &dz[0, 0, 0] + first * dz.shape[2]
-    back.start = &start[0, 0, 0] + first * back.n_a
+        run.gates = &gates[0, 0, 0, 0] + first * run.n_a
+        run.gate_stride_t = gates.shape[1] * run.batch * run.n_a
+    run.inner = NULL if inner is None else &inner[0, 0, 0] + first * run.n_a
+    run.dz = &dz[0, 0, 0] + first * dz.shape[2]
+    run.d_initial = &start[0, 0, 0] + first * run.n_a
     with nogil:
-        backward_units(&back)
+        backward_packed(&run)
 
 
 def multiply(const real[:, :] rows, const real[::1] panels, const real[::1] b, real[:, ::1] out):

@@ -11,7 +11,7 @@ cdef struct Weights:
 
 cdef struct Way_back:
     Job* job
-    Back back
+    BackwardRun back
     Weights to[MOST_GATES]
     const char* x            # (T, m, n_x)
     char* dx
@@ -52,7 +52,7 @@ cdef inline const real* on(const real* p, Py_ssize_t elements, const Job* job) n
 cdef int columns_back_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     """All steps of some columns."""
     cdef const Way_back* w = <const Way_back*> what
-    cdef Back part = w.back
+    cdef BackwardRun part = w.back
     cdef Py_ssize_t offset = first * part.n_a
     part.m = last - first
     part.da = on(part.da, first * part.da_stride_m, w.job)
@@ -64,7 +64,7 @@ cdef int columns_back_part(const void* what, Py_ssize_t first, Py_ssize_t last) 
     if part.inner != NULL:
         part.inner = <real*> on(part.inner, offset, w.job)
     part.dz = <real*> on(part.dz, offset * w.job.gates, w.job)
-    part.start = <real*> on(part.start, offset, w.job)
+    part.d_initial = <real*> on(part.d_initial, offset, w.job)
     w.job.table.backward(&part)
     return 0
 
@@ -168,7 +168,7 @@ cdef cnp.ndarray room_back(Fast fast, const Job* job, const Py_ssize_t* sizes):
 cdef char* take_arrays_back(Fast fast, const Job* job, Way_back* w, tuple held, cnp.ndarray da, bint one, char* rest):
     """Find states, gates, da and x where they lie, or copy them to `rest`; return where that goes on."""
     cdef const Run* run = &job.run
-    cdef Back* back = &w.back
+    cdef BackwardRun* back = &w.back
     cdef Py_ssize_t n = run.n_a, m = run.m, item = job.item
     cdef Py_ssize_t da_t = 0 if one else cnp.PyArray_STRIDE(da, 2) // item, da_m = cnp.PyArray_STRIDE(da, 1) // item
     cdef int place = find(fast, INPUT, 0)
@@ -198,9 +198,9 @@ cdef dict results_back(Fast fast, Job* job, Way_back* w, object dc, bint one):
     cdef dict out = {}
     dims[0], dims[1], dims[2] = 1 + fast.carried, m, n
     start = PyArray_ZEROS(3, dims, job.typenum, 0)
-    w.back.start = <real*> cnp.PyArray_DATA(start)
+    w.back.d_initial = <real*> cnp.PyArray_DATA(start)
     if dc is not None:
-        copy_rows(job, dc, n, <char*> w.back.start + m * n * job.item)
+        copy_rows(job, dc, n, <char*> w.back.d_initial + m * n * job.item)
     dims[0], dims[1], dims[2] = run.T, m, run.n_x
     dx = PyArray_EMPTY(3, dims, job.typenum, 0)
     w.dx = <char*> cnp.PyArray_DATA(dx)
@@ -239,7 +239,7 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     """The gradients of a sequence, or with `one` of a single step, by the notebook's names; or None."""
     cdef Job job
     cdef Way_back w
-    cdef Back* back = &w.back
+    cdef BackwardRun* back = &w.back
     cdef Run* run = &job.run
     cdef Py_ssize_t rows, K
     cdef Py_ssize_t sizes[5]

@@ -106,7 +106,7 @@ cdef inline int find(Fast fast, int kind, int index):
     return i
 
 
-cdef char* take_states_back(Fast fast, const Job* job, Back* back, tuple held, char* memory):
+cdef char* take_states_back(Fast fast, const Job* job, BackwardRun* back, tuple held, char* memory):
     """Find states before and after each step, or copy them to memory; return where memory goes on."""
     cdef Py_ssize_t n = job.run.n_a, size = job.run.m * n * job.item, T = job.run.T, block = T * size
     cdef Py_ssize_t i, apart = 0
@@ -148,7 +148,7 @@ cdef char* take_states_back(Fast fast, const Job* job, Back* back, tuple held, c
     return memory
 
 
-cdef char* take_gates_back(Fast fast, const Job* job, Back* back, tuple held, char* memory):
+cdef char* take_gates_back(Fast fast, const Job* job, BackwardRun* back, tuple held, char* memory):
     """Find the kept gates, or copy them to memory; return where memory goes on."""
     cdef Py_ssize_t n = job.run.n_a, size = job.run.m * n * job.item, step = fast.kept * size, i
     cdef bint as_they_lie = True

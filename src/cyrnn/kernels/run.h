@@ -45,7 +45,7 @@ typedef struct {
     real *y;                            /* for the direct ways: (T, n_y, m), or NULL */
 } Run;
 
-/* The way back over such a run: dz (T, batch, G * n_a), the gradients of all pre-activations, from those of a; with
+/* The backward pass of such a run: dz (T, batch, G * n_a), the gradients of all pre-activations, from those of a; with
  * `batch_sizes`, dz is zero where a column takes no part.
  * States and gates are as a run left them, or of the same layout; S and G are the cell's, strides in elements. */
 typedef struct {
@@ -65,9 +65,9 @@ typedef struct {
     real *inner;                        /* (T, batch, n_a): what a first stage hands on, written; or z of the gate */
                                         /* without an input half; NULL where the cell has neither */
     real *dz;                           /* written */
-    real *start;                        /* (1 + C, batch, n_a): gradient of the initial hidden state, and the one */
+    real *d_initial;                        /* (1 + C, batch, n_a): gradient of the initial hidden state, and the one */
                                         /* carried: of the second state, where it lies before, or from zero */
-} Back;
+} BackwardRun;
 
 /* What a kernel module offers to compiled callers; int results are 0, or -1 where memory is short. */
 typedef struct {
@@ -84,7 +84,7 @@ typedef struct {
     int (*head_units)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
     int (*forward_batch)(const Run *run);
     int (*step_few)(const Run *run);
-    void (*backward)(const Back *back);
+    void (*backward)(const BackwardRun *run);
     void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels, const real *b,
                      ptrdiff_t units, real *out);
     int (*add_outer)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride, ptrdiff_t N,

@@ -46,7 +46,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t n_y
         real* y
 
-    ctypedef struct Back:
+    ctypedef struct BackwardRun:
         int cell
         Py_ssize_t n_a
         Py_ssize_t m
@@ -67,7 +67,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t gate_stride_t
         real* inner
         real* dz
-        real* start
+        real* d_initial
 
     ctypedef struct Table:
         Py_ssize_t lanes
@@ -86,7 +86,7 @@ cdef extern from "run.h" nogil:
                           Py_ssize_t n_y, real* y) noexcept nogil
         int (*forward_batch)(const Run* run) noexcept nogil
         int (*step_few)(const Run* run) noexcept nogil
-        void (*backward)(const Back* back) noexcept nogil
+        void (*backward)(const BackwardRun* run) noexcept nogil
         void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil
         int (*add_outer)(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride, Py_ssize_t N,

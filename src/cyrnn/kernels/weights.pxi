@@ -1,4 +1,4 @@
-"""The weights of a whole cell, stage by stage: packed for the way forward, packed and turned for the way back."""
+"""The weights of a whole cell, stage by stage: packed for the forward pass, transposed and packed for the backward pass."""
 
 cdef void sizes_of_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
     """How many elements Wx, Wa and b take when packed, and WxT and WaT: sizes (5,)."""
