@@ -112,7 +112,7 @@ def turned(
 def joined_turned(stages: list[list[Array]], dtype: np.dtype[Any], face: Face) -> Array:
     """Pack the matrices (n, units) of each stage turned, likewise."""
     sizes = [face.packed_size(stage[0].shape[1], len(stage) * len(stage[0]), 1) for stage in stages]
-    return _laid(stages, sizes, face.pack_turned, dtype)
+    return _laid(stages, sizes, face.pack_transposed, dtype)
 
 
 class Packed(Mapping[str, Any]):

@@ -188,9 +188,9 @@ cdef void add_rows_of(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N
         u += LANES
 
 
-cdef void turn_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize_t n, Py_ssize_t units, real* out,
+cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize_t n, Py_ssize_t units, real* out,
                      Py_ssize_t out_row_stride) noexcept nogil:
-    """out (units, out_row_stride) = left (n, units), turned, with zeros behind n up to a whole vector."""
+    """out (units, out_row_stride) = left (n, units), transposed, with zeros behind n up to a whole vector."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t u = 0, k, i
     while u < units:
@@ -244,7 +244,7 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* 
     """out (units, K) += left^T right, for left (N, units) and right (N, K): rows of N in their order.
 
     Returns -1 where the work area cannot be had. Both sides are copied, some rows of N at a time, to where the
-    microkernel finds them side by side: right as panels, left turned, a strip of units at a time. Rows of left are
+    microkernel finds them side by side: right as panels, left transposed, a strip of units at a time. Rows of left are
     often a whole page apart: read once, a line serves all its units (f32 LSTM (256,256,32,50) on Zen 4: 4.9 ms of 38
     went into copies of TILE_ROWS units, 0.6 so; 2026-11-26).
     """
@@ -252,7 +252,7 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* 
     cdef Py_ssize_t row = (rows + LANES - 1) // LANES * LANES, n0 = 0, n, v, Vp, u, R
     cdef void* work
     cdef real* panels
-    cdef real* turned                      # (strip, row)
+    cdef real* transposed                      # (strip, row)
     cdef Product p
     if N == 0 or units == 0 or K == 0:
         return 0
@@ -260,7 +260,7 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* 
     if work == NULL:
         return -1
     panels = aligned(work)
-    turned = panels + rows * width * LANES
+    transposed = panels + rows * width * LANES
     p.first.K = 0
     p.start_is_column = False
     p.z_panel_stride = 0
@@ -272,8 +272,8 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* 
         u = 0
         while u < units:
             if u % strip == 0:
-                turn_strip(left + n0 * left_row_stride + u, left_row_stride, n, min(strip, units - u), turned, row)
-            p.second.rows = turned + u % strip * row
+                transpose_strip(left + n0 * left_row_stride + u, left_row_stride, n, min(strip, units - u), transposed, row)
+            p.second.rows = transposed + u % strip * row
             R = min(TILE_ROWS, units - u)
             v = 0
             while v < width:

@@ -8,13 +8,13 @@ cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row_stride, c
     """acc (R) += W x for LANES rows of W and LANES k."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t i, r
-    load_turned(W, row_stride, square)
+    load_transposed(W, row_stride, square)
     for i in range(LANES):
         for r in range(R):
             acc[r] = fma(splat(x[r * x_stride_m + i * x_stride_k]), square[i], acc[r])
 
 
-cdef inline void extend_turning(vec* acc, const real** W, const Py_ssize_t* row_strides, const Py_ssize_t* units,
+cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_t* row_strides, const Py_ssize_t* units,
                                 Py_ssize_t K, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
                                 Py_ssize_t R) noexcept nogil:
     """acc (4, R) += W x, k ascending: four matrices of units[v] rows each (unit stride in k), R columns of x."""
@@ -80,8 +80,8 @@ cdef inline void step_turning(const Run* run, const Stage* stage, const GateWeig
                 pack_lanes(W.b + r * W.b_stride, W.b_stride, 0, units[v], 1, z, LANES)
                 for r in range(R):
                     acc[v * R + r] = load(z)
-        extend_turning(acc, Wx, Wx_row_stride, units_x, run.n_x, run.x, run.x_stride_m, run.x_stride_k, R)
-        extend_turning(acc, Wa, Wa_row_stride, units_a, n, a, n, 1, R)
+        accumulate_transposed(acc, Wx, Wx_row_stride, units_x, run.n_x, run.x, run.x_stride_m, run.x_stride_k, R)
+        accumulate_transposed(acc, Wa, Wa_row_stride, units_a, n, a, n, 1, R)
         for r in range(R):
             for v in range(4):
                 if units[v] > 0:

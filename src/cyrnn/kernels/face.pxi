@@ -10,10 +10,11 @@ cdef Table offer
 offer.lanes = LANES
 offer.packed_size = packed_elements
 offer.pack_gate = pack_gate
-offer.turn = turn_steps
-offer.sizes_of_weights = sizes_of_weights
+offer.pack_transposed_gate = pack_transposed_gate
+offer.transpose_steps = transpose_steps
+offer.weight_sizes = weight_sizes
 offer.pack_weights = pack_weights
-offer.turn_weights = turn_weights
+offer.pack_transposed_weights = pack_transposed_weights
 offer.forward_units = forward_units
 offer.head_units = head_units
 offer.forward_batch = forward_batch
@@ -113,10 +114,10 @@ def head(const real[:, ::1] a, const real[::1] Wy, const real[::1] by, real[:, :
         raise MemoryError("cyrnn: no memory for the work area")
 
 
-def pack_turned(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
+def pack_transposed(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
     """Write one gate's W (n, units), turned, to its places in out: as packed, all are one matrix (units, gates * n)."""
     with nogil:
-        pack_turned_gate(&W[0, 0], W.strides[0] // <Py_ssize_t> sizeof(real),
+        pack_transposed_gate(&W[0, 0], W.strides[0] // <Py_ssize_t> sizeof(real),
                          W.strides[1] // <Py_ssize_t> sizeof(real), W.shape[0], W.shape[1], gate, gates, &out[0])
 
 

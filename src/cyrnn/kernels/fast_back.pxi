@@ -25,7 +25,7 @@ cdef int pack_turned_part(const void* what, Py_ssize_t first, Py_ssize_t last) n
     cdef const Way_back* w = <const Way_back*> what
     cdef const Run* run = &w.job.run
     cdef const GateWeights* W = run.weights
-    w.job.table.turn_weights(run.cell, run.n_x, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
+    w.job.table.pack_transposed_weights(run.cell, run.n_x, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
     if w.panels != NULL:
         w.job.table.pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, run.n_a, run.n_a, 0, 1, <real*> w.panels)
         w.job.table.pack_gate(W.b, W.b_stride, 1, run.n_a, 1, 0, 1, <real*> w.b)
@@ -177,7 +177,7 @@ cdef char* take_arrays_back(Fast fast, const Job* job, Way_back* w, tuple held, 
         back.da, back.da_stride_m, back.da_stride_t = <const real*> data(da), da_m, da_t
     else:
         back.da, back.da_stride_m, back.da_stride_t = <const real*> rest, n, m * n
-        job.table.turn(<const real*> data(da), cnp.PyArray_STRIDE(da, 0) // item, da_m, da_t, n, m, run.T,
+        job.table.transpose_steps(<const real*> data(da), cnp.PyArray_STRIDE(da, 0) // item, da_m, da_t, n, m, run.T,
                        <real*> rest)
         rest += run.T * m * n * item
     if lies(job, held, place, 0, run.n_x, m * run.n_x * item):
@@ -250,7 +250,7 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     owned = take_way_back(fast, &job, da, held, dc, one)
     if owned is None:
         return None
-    job.table.sizes_of_weights(run.cell, run.n_x, run.n_a, sizes)
+    job.table.weight_sizes(run.cell, run.n_x, run.n_a, sizes)
     work_area = room_back(fast, &job, sizes)
     rest = <char*> cnp.PyArray_DATA(work_area)
     rest = past(rest - <size_t> rest % SPARE, 1)

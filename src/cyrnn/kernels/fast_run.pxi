@@ -188,7 +188,7 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
     while t < T and not failed:
         part.T = min(steps, T - t)
         if turned:
-            job.table.turn(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T, <real*> memory)
+            job.table.transpose_steps(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T, <real*> memory)
         failed = job.table.forward_units(&part)
         part.initial = <const real*> (<char*> part.states + (part.T - 1) * step)
         part.initial_state_stride = part.state_stride + (part.T - 1) * (part.state_stride_t - step // item)
@@ -209,7 +209,7 @@ cdef int pack_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept
     cdef Py_ssize_t sizes[5]
     cdef Py_ssize_t item = job.item, head = table.packed_size(run.n_y, run.n_a, 1)
     cdef char* memory
-    table.sizes_of_weights(run.cell, run.n_x, run.n_a, sizes)
+    table.weight_sizes(run.cell, run.n_x, run.n_a, sizes)
     job.memory = malloc((sizes[0] + sizes[1] + sizes[2] + head + table.packed_size(run.n_y, 1, 1)) * item + 8 * SPARE)
     if job.memory == NULL:
         return -1

@@ -35,7 +35,7 @@ cdef Py_ssize_t packed_elements(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates
     return vectors(units, gates) * LANES * K
 
 
-cdef inline void load_turned(const real* p, Py_ssize_t row_stride, vec* square) noexcept nogil:
+cdef inline void load_transposed(const real* p, Py_ssize_t row_stride, vec* square) noexcept nogil:
     """square[k] = column k of the LANES by LANES elements at p, whose rows are `row_stride` apart."""
     cdef Py_ssize_t i
     for i in range(LANES):
@@ -53,7 +53,7 @@ cdef void pack_lanes(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride
     cdef Py_ssize_t i, k = 0
     if col_stride == 1 and n == LANES:
         while k + LANES <= K:
-            load_turned(W + k, row_stride, square)
+            load_transposed(W + k, row_stride, square)
             for i in range(LANES):
                 store(out + (k + i) * out_k, square[i])
             k += LANES
@@ -83,7 +83,7 @@ cdef void pack_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride,
         panel += 1
 
 
-cdef void pack_turned_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n, Py_ssize_t units,
+cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n, Py_ssize_t units,
                            Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
     """Put one gate's W^T (units, n), for W (n, units), beside the others': all are one matrix (units, gates * n)."""
     cdef Py_ssize_t unit = 0, v, width
@@ -95,7 +95,7 @@ cdef void pack_turned_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_
         unit += 4 * LANES
 
 
-cdef void turn_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t, Py_ssize_t n, Py_ssize_t m,
+cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t, Py_ssize_t n, Py_ssize_t m,
                      Py_ssize_t T, real* out) noexcept nogil:
     """out (T, m, n) = x (n, m, T) with these strides: the features of a column side by side."""
     cdef Py_ssize_t k, j, t, whole = n // LANES * LANES if x_stride_t == 1 else 0

@@ -75,11 +75,13 @@ typedef struct {
     ptrdiff_t (*packed_size)(ptrdiff_t units, ptrdiff_t K, ptrdiff_t gates);
     void (*pack_gate)(const real *W, ptrdiff_t row_stride, ptrdiff_t col_stride, ptrdiff_t units, ptrdiff_t K,
                       ptrdiff_t gate, ptrdiff_t gates, real *out);
-    void (*turn)(const real *x, ptrdiff_t x_stride_k, ptrdiff_t x_stride_m, ptrdiff_t x_stride_t, ptrdiff_t n, ptrdiff_t m, ptrdiff_t T,
+    void (*pack_transposed_gate)(const real *W, ptrdiff_t row_stride, ptrdiff_t col_stride, ptrdiff_t n, ptrdiff_t units,
+                                 ptrdiff_t gate, ptrdiff_t gates, real *out);
+    void (*transpose_steps)(const real *x, ptrdiff_t x_stride_k, ptrdiff_t x_stride_m, ptrdiff_t x_stride_t, ptrdiff_t n, ptrdiff_t m, ptrdiff_t T,
                  real *out);
-    void (*sizes_of_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, ptrdiff_t *sizes);
+    void (*weight_sizes)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, ptrdiff_t *sizes);
     void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *Wx, real *Wa, real *b);
-    void (*turn_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *WxT, real *WaT);
+    void (*pack_transposed_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *WxT, real *WaT);
     int (*forward_units)(const Run *run);
     int (*head_units)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
     int (*forward_batch)(const Run *run);

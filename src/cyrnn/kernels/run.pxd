@@ -74,12 +74,14 @@ cdef extern from "run.h" nogil:
         Py_ssize_t (*packed_size)(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates) noexcept nogil
         void (*pack_gate)(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t units, Py_ssize_t K,
                           Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
-        void (*turn)(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t, Py_ssize_t n, Py_ssize_t m,
+        void (*pack_transposed_gate)(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
+                                     Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
+        void (*transpose_steps)(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t, Py_ssize_t n, Py_ssize_t m,
                      Py_ssize_t T, real* out) noexcept nogil
-        void (*sizes_of_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
+        void (*weight_sizes)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
         void (*pack_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* Wx, real* Wa,
                              real* b) noexcept nogil
-        void (*turn_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
+        void (*pack_transposed_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
                              real* WaT) noexcept nogil
         int (*forward_units)(const Run* run) noexcept nogil
         int (*head_units)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by,

@@ -1,6 +1,6 @@
 """The weights of a whole cell, stage by stage: packed for the forward pass, transposed and packed for the backward pass."""
 
-cdef void sizes_of_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
+cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
     """How many elements Wx, Wa and b take when packed, and WxT and WaT: sizes (5,)."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
@@ -38,7 +38,7 @@ cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeigh
         b += packed_elements(n_a, 1, stage.gates)
 
 
-cdef void turn_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
+cdef void pack_transposed_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
                        real* WaT) noexcept nogil:
     """Pack W_x^T of all gates as one matrix (n_x, gates * n_a), and W_a^T of each stage so."""
     cdef const Formulas* formulas_ = formulas_of(cell)
@@ -52,9 +52,9 @@ cdef void turn_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeigh
         skipped = stage.gates - stage.input
         for g in range(stage.gates):
             if g >= skipped:
-                pack_turned_gate(W.Wx, W.Wx_row_stride, W.Wx_col_stride, n_a, n_x, x, input, WxT)
+                pack_transposed_gate(W.Wx, W.Wx_row_stride, W.Wx_col_stride, n_a, n_x, x, input, WxT)
                 x += 1
             if g < stage.hidden:
-                pack_turned_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, n_a, g, stage.hidden, WaT)
+                pack_transposed_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, n_a, g, stage.hidden, WaT)
             W += 1
         WaT += packed_elements(n_a, stage.hidden * n_a, 1)
