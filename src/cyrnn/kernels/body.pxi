@@ -9,8 +9,8 @@
     ../cells/gru.pxi
     registry.pxi        the cells by number
     weights.pxi         the weights of a whole cell, packed
-    ahead.pxi           the input half of every chain, ahead of the time loop
-    riding.pxi          or riding along with it
+    input_projection.pxi  the input half of every chain, hoisted out of the time loop
+    interleaved.pxi     or interleaved with it
     forward.pxi         the time loop
     backward.pxi        the backward pass, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
@@ -39,8 +39,8 @@ include "../cells/lstm.pxi"
 include "../cells/gru.pxi"
 include "registry.pxi"
 include "weights.pxi"
-include "ahead.pxi"
-include "riding.pxi"
+include "input_projection.pxi"
+include "interleaved.pxi"
 include "forward.pxi"
 include "backward.pxi"
 include "head.pxi"

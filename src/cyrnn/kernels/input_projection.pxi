@@ -6,7 +6,7 @@ Design. The loop then reads W_a alone, which stays in the cache where both would
     fused        not ahead: where the cache holds both, full tiles of one long chain save writing z and reading it again
                  (f32 LSTM (64,64,8,50) 317 -> 306 us, (128,128,8,64) 1395 -> 1356; Zen 4, 2026-11-26)
     riding       for one column: the loop waits for W_a to come from the cache, and meanwhile the FMA units sum the
-                 input half of later steps, some rows at a time, in each step over a part of k (riding.pxi). f32, us:
+                 input half of later steps, some rows at a time, in each step over a part of k (interleaved.pxi). f32, us:
                  (64,64,1,100) LSTM 102 -> 90, GRU 77 -> 70; (128,128,1,100) 389 -> 341, 296 -> 248; (512,512,1,50)
                  3234 -> 2855, 2385 -> 2117 (Zen 4, 2026-11-26)
 """
@@ -20,10 +20,10 @@ cdef enum:
     FUSED_ROWS = 4
     # Riding: W_x comes round every few steps, so the last cache has to hold all weights, at most these bytes (f64 LSTM
     # (768,768,1,50), 38 MB: 18 ms in blocks, 29 riding); and with few inputs there is little to hide.
-    RIDE_BYTES = 1 << 23
-    RIDE_INPUTS = 16
+    INTERLEAVE_MAX_BYTES = 1 << 23
+    INTERLEAVE_MIN_INPUTS = 16
 
-ctypedef struct Part:
+ctypedef struct StagePlan:
     # One stage of a run. V: vectors of a panel, of all gates, of those with an input half, with a recurrent half.
     const Stage* stage
     Py_ssize_t V, V_x, V_a
@@ -31,13 +31,13 @@ ctypedef struct Part:
     const real* Wx           # packed
     const real* Wa
     const real* b
-    real* ahead              # (rows, m, width): b + W_x x of some steps, from step `since` on
-    Py_ssize_t since
+    real* projected              # (rows, m, width): b + W_x x of some steps, from step `first_step` on
+    Py_ssize_t first_step
     Py_ssize_t steps         # how many steps are summed before the loop runs them
-    Py_ssize_t riders        # how many ride along at a time; 0 in blocks
+    Py_ssize_t interleaved_rows      # how many ride along at a time; 0 in blocks
 
 
-cdef Py_ssize_t parts_of(const Run* run, Part* parts) noexcept nogil:
+cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
     """Find the weights of each stage; return how many vectors a row of z has in all of them together."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef const Stage* stage
@@ -47,14 +47,14 @@ cdef Py_ssize_t parts_of(const Run* run, Part* parts) noexcept nogil:
     cdef Py_ssize_t s, width = 0
     for s in range(cell.stages):
         stage = &cell.stage[s]
-        parts[s].stage = stage
-        parts[s].V, parts[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
-        parts[s].V_a, parts[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
-        parts[s].Wx, parts[s].Wa, parts[s].b = Wx, Wa, b
+        plans[s].stage = stage
+        plans[s].V, plans[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
+        plans[s].V_a, plans[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
+        plans[s].Wx, plans[s].Wa, plans[s].b = Wx, Wa, b
         Wx += packed_elements(run.n_a, run.n_x, stage.input)
         Wa += packed_elements(run.n_a, run.n_a, stage.hidden)
         b += packed_elements(run.n_a, 1, stage.gates)
-        width += parts[s].width
+        width += plans[s].width
     return width
 
 
@@ -64,8 +64,8 @@ cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t b
     return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
 
 
-cdef inline bint halves_apart(const Part* part) noexcept nogil:
-    return part.stage.input < part.stage.gates
+cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
+    return plan.stage.input < plan.stage.gates
 
 
 cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
@@ -73,7 +73,7 @@ cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
     return (<double> run.n_x + run.n_a) * width * LANES * sizeof(real)
 
 
-cdef inline Py_ssize_t steps_ahead(const Run* run, Py_ssize_t width, bint always) noexcept nogil:
+cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint always) noexcept nogil:
     """For how many steps a block is; 0 where there is nothing to gain."""
     if (run.T < 2 and not always) or run.T == 0 or run.m == 0 or width == 0:
         return 0
@@ -82,48 +82,48 @@ cdef inline Py_ssize_t steps_ahead(const Run* run, Py_ssize_t width, bint always
     return min(run.T, max(1, max(WORK_ROWS, max(WORK_VECTORS // width, run.n_x // 2)) // run.m))
 
 
-cdef Py_ssize_t plan_ahead(const Run* run, Part* parts, Py_ssize_t stages, Py_ssize_t width) noexcept nogil:
+cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize_t stages, Py_ssize_t width) noexcept nogil:
     """Settle what runs ahead, of all stages alike; return how many elements their rows take."""
-    cdef Py_ssize_t s, room = 0, steps = steps_ahead(run, width, halves_apart(&parts[0]))
-    cdef bint riding = steps > 0 and rides(run, parts, stages)
-    cdef Part* part
+    cdef Py_ssize_t s, room = 0, steps = hoisted_steps(run, width, has_separate_halves(&plans[0]))
+    cdef bint interleaved = steps > 0 and can_interleave(run, plans, stages)
+    cdef StagePlan* plan
     for s in range(stages):
-        part = &parts[s]
-        part.since = 0
-        part.riders = most_riders(part.V_x) if riding else 0
-        part.steps = run.T % part.riders + part.riders if riding else steps
-        room += (part.steps + part.riders) * run.m * part.width * LANES
+        plan = &plans[s]
+        plan.first_step = 0
+        plan.interleaved_rows = max_interleaved_rows(plan.V_x) if interleaved else 0
+        plan.steps = run.T % plan.interleaved_rows + plan.interleaved_rows if interleaved else steps
+        room += (plan.steps + plan.interleaved_rows) * run.m * plan.width * LANES
     return room
 
 
-cdef inline real* row_ahead(const Run* run, const Part* part, Py_ssize_t t) noexcept nogil:
-    """Where b + W_x x of step t is. Behind what is summed before the loop groups of riders have two places in turn."""
-    cdef Py_ssize_t row = t - part.since, first = part.steps - part.riders
-    if part.riders > 0 and row >= first:
-        row = first + (row - first) % (2 * part.riders)
-    return part.ahead + row * run.m * part.width * LANES
+cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_t t) noexcept nogil:
+    """Where b + W_x x of step t is. Behind what is summed before the loop groups of next_rows have two places in turn."""
+    cdef Py_ssize_t row = t - plan.first_step, first = plan.steps - plan.interleaved_rows
+    if plan.interleaved_rows > 0 and row >= first:
+        row = first + (row - first) % (2 * plan.interleaved_rows)
+    return plan.projected + row * run.m * plan.width * LANES
 
 
-cdef void input_ahead(const Run* run, const Part* part, Py_ssize_t t0, Py_ssize_t t1) noexcept nogil:
-    """ahead (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
-    cdef Py_ssize_t V = part.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
-    cdef Py_ssize_t skipped = part.stage.gates - part.stage.input          # vectors before those with an input half
+cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, Py_ssize_t t1) noexcept nogil:
+    """projected (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
+    cdef Py_ssize_t V = plan.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
+    cdef Py_ssize_t skipped = plan.stage.gates - plan.stage.input          # vectors before those with an input half
     cdef bint evenly = run.batch_sizes == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
     cdef Product p
     p.second.K = 0
     p.start_is_column = False
     p.start_row_stride = 0
-    p.z_row_stride = part.width * LANES
+    p.z_row_stride = plan.width * LANES
     p.z_panel_stride = 0
     p.first.K = run.n_x
     p.first.row_stride = run.x_stride_m if run.m > 1 else run.x_stride_t
     p.first.k_stride = run.x_stride_k
-    while panel * part.V < part.width:
-        Vp = min(V, part.width - panel * part.V)
+    while panel * plan.V < plan.width:
+        Vp = min(V, plan.width - panel * plan.V)
         most = most_rows(1, Vp)
-        p.first.panel = part.Wx + panel * V * LANES * run.n_x
+        p.first.panel = plan.Wx + panel * V * LANES * run.n_x
         p.first.panel_k_stride = Vp * LANES
-        p.start = part.b + (panel * part.V + skipped) * LANES
+        p.start = plan.b + (panel * plan.V + skipped) * LANES
         row = 0
         while row < total:
             t, column = t0 + row // run.m, row % run.m
@@ -136,18 +136,18 @@ cdef void input_ahead(const Run* run, const Part* part, Py_ssize_t t0, Py_ssize_
                     row += run.m - column
                     continue
             p.first.rows = run.x + t * run.x_stride_t + column * run.x_stride_m
-            p.z = part.ahead + row * p.z_row_stride + (panel * part.V + skipped) * LANES
+            p.z = plan.projected + row * p.z_row_stride + (panel * plan.V + skipped) * LANES
             product(&p, R, 1, Vp)
             row += R
         panel += 1
 
 
-cdef void bias_ahead(const Part* part, Py_ssize_t rows) noexcept nogil:
-    """The gates without an input half in the rows of `ahead`: b, for good."""
+cdef void fill_biases(const StagePlan* plan, Py_ssize_t rows) noexcept nogil:
+    """The gates without an input half in the rows of `projected`: b, for good."""
     cdef Py_ssize_t row, v, g
     for row in range(rows):
         v = 0
-        while v < part.width:
-            for g in range(part.stage.gates - part.stage.input):
-                store(part.ahead + (row * part.width + v + g) * LANES, load(part.b + (v + g) * LANES))
-            v += part.V
+        while v < plan.width:
+            for g in range(plan.stage.gates - plan.stage.input):
+                store(plan.projected + (row * plan.width + v + g) * LANES, load(plan.b + (v + g) * LANES))
+            v += plan.V
