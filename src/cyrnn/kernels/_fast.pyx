@@ -15,7 +15,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from cyrnn.kernels.run cimport FEW_COLUMNS, MOST_GATES, BackwardRun, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, MOST_GATES, BackwardRun, GateWeights, Run, Table, real
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)

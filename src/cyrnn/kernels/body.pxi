@@ -14,8 +14,8 @@
     forward.pxi         the time loop
     backward.pxi        the backward pass, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
-    direct.pxi          the same without packing, for short runs
-    direct_few.pxi      and for a step of few columns
+    unpacked_batch.pxi  the same without packing, for short runs
+    unpacked_step.pxi   and for a step of few columns
     face.pxi            the entry points, typed memoryviews
 
 What is compiled is one dtype (`real`) for one ISA: lanes.h says which.
@@ -28,7 +28,7 @@ from cyrnn.kernels.lanes cimport (
     smaller, splat, store, store_part, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
-from cyrnn.kernels.run cimport FEW_COLUMNS, BackwardRun, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"
@@ -44,6 +44,6 @@ include "interleaved.pxi"
 include "forward.pxi"
 include "backward.pxi"
 include "head.pxi"
-include "direct.pxi"
-include "direct_few.pxi"
+include "unpacked_batch.pxi"
+include "unpacked_step.pxi"
 include "face.pxi"

@@ -15,10 +15,10 @@ offer.transpose_steps = transpose_steps
 offer.weight_sizes = weight_sizes
 offer.pack_weights = pack_weights
 offer.pack_transposed_weights = pack_transposed_weights
-offer.forward_units = forward_units
-offer.head_units = head_units
-offer.forward_batch = forward_batch
-offer.step_few = step_few
+offer.forward_packed = forward_packed
+offer.head_packed = head_packed
+offer.forward_unpacked = forward_unpacked
+offer.step_unpacked = step_unpacked
 offer.backward = backward_packed
 offer.multiply = multiply_rows
 offer.add_outer = add_outer_of
@@ -100,7 +100,7 @@ def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1]
     run.state_stride_t = run.batch * run.n_a
     run.gates = NULL if gates is None else &gates[0, 0, 0, 0] + first * run.n_a
     with nogil:
-        failed = forward_units(&run)
+        failed = forward_packed(&run)
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
 
@@ -109,7 +109,7 @@ def head(const real[:, ::1] a, const real[::1] Wy, const real[::1] by, real[:, :
     """y (N, n_y) = softmax over n_y of Wy a + by, for a (N, n_a)."""
     cdef int failed
     with nogil:
-        failed = head_units(&a[0, 0], a.shape[1], a.shape[0], &Wy[0], &by[0], y.shape[1], &y[0, 0])
+        failed = head_packed(&a[0, 0], a.shape[1], a.shape[0], &Wy[0], &by[0], y.shape[1], &y[0, 0])
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
 

@@ -68,7 +68,7 @@ cdef int ragged_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexce
             for j in range(going_on(w, t0 + t, first, last)):
                 k = w.order[first + j]
                 memcpy(some_x + (t * m + j) * n_x, x + place_of(w, k, t0 + t) * x_t + k * x_m, n_x)
-        if w.job.table.forward_units(&part):
+        if w.job.table.forward_packed(&part):
             free(memory)
             return -1
         for t in range(part.T):

@@ -41,7 +41,7 @@ cdef bint choose(Fast fast, Job* job) except -1:
         # quarter is added where lanes are columns: fewer sums at once, and W is read with long strides
         if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + TURN):
             job.way = BATCH
-        if run.T == 1 and run.m <= FEW_COLUMNS:
+        if run.T == 1 and run.m <= MAX_UNPACKED_COLUMNS:
             job.way = FEW
             for g in range(fast.gates):
                 if run.weights[g].Wx_col_stride != 1 or run.weights[g].Wa_col_stride != 1:
@@ -141,20 +141,20 @@ cdef int execute(Job* job, object parameters) except -1:
 
 cdef int direct_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef const Job* job = <const Job*> what
-    return job.table.forward_batch(&job.run) if job.way == BATCH else job.table.step_few(&job.run)
+    return job.table.forward_unpacked(&job.run) if job.way == BATCH else job.table.step_unpacked(&job.run)
 
 
 cdef int states_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     """The states of all columns, x as it lies."""
     cdef const Job* job = <const Job*> what
-    return job.table.forward_units(&job.run)
+    return job.table.forward_packed(&job.run)
 
 
 cdef int head_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     """y of some rows of (T, m)."""
     cdef const Job* job = <const Job*> what
     cdef const Run* run = &job.run
-    return job.table.head_units(<const real*> (<const char*> run.states + first * run.n_a * job.item), run.n_a,
+    return job.table.head_packed(<const real*> (<const char*> run.states + first * run.n_a * job.item), run.n_a,
                                 last - first, <const real*> job.Wy, <const real*> job.by, run.n_y,
                                 <real*> (<char*> run.y + first * run.n_y * job.item))
 
@@ -189,7 +189,7 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
         part.T = min(steps, T - t)
         if turned:
             job.table.transpose_steps(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T, <real*> memory)
-        failed = job.table.forward_units(&part)
+        failed = job.table.forward_packed(&part)
         part.initial = <const real*> (<char*> part.states + (part.T - 1) * step)
         part.initial_state_stride = part.state_stride + (part.T - 1) * (part.state_stride_t - step // item)
         part.states = <real*> (<char*> part.states + part.T * step)

@@ -149,7 +149,7 @@ cdef void all_stages(const Run* run, const StagePlan* plans, Py_ssize_t t, real*
             step(run, &plans[s], t, m, projected, rows, &at)
 
 
-cdef int forward_units(const Run* run) noexcept nogil:
+cdef int forward_packed(const Run* run) noexcept nogil:
     """All T steps, units in lanes. Returns -1 where the work area cannot be had."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef StagePlan plans[MOST_STAGES]

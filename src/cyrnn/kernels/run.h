@@ -12,7 +12,7 @@ typedef void real;                      /* the caller, who serves both dtypes, o
 
 enum {
     MOST_GATES = 4,
-    FEW_COLUMNS = 3                     /* up to here the units of a step straight from the arrays go to the lanes */
+    MAX_UNPACKED_COLUMNS = 3                     /* up to here the units of a step straight from the arrays go to the lanes */
 };
 
 /* One gate's weights as the notebook has them; strides in elements, of either sign. */
@@ -82,10 +82,10 @@ typedef struct {
     void (*weight_sizes)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, ptrdiff_t *sizes);
     void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *Wx, real *Wa, real *b);
     void (*pack_transposed_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *WxT, real *WaT);
-    int (*forward_units)(const Run *run);
-    int (*head_units)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
-    int (*forward_batch)(const Run *run);
-    int (*step_few)(const Run *run);
+    int (*forward_packed)(const Run *run);
+    int (*head_packed)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
+    int (*forward_unpacked)(const Run *run);
+    int (*step_unpacked)(const Run *run);
     void (*backward)(const BackwardRun *run);
     void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels, const real *b,
                      ptrdiff_t units, real *out);

@@ -7,7 +7,7 @@ cdef extern from "run.h" nogil:
 
     enum:
         MOST_GATES
-        FEW_COLUMNS
+        MAX_UNPACKED_COLUMNS
 
     ctypedef struct GateWeights:
         const real* Wx
@@ -83,11 +83,11 @@ cdef extern from "run.h" nogil:
                              real* b) noexcept nogil
         void (*pack_transposed_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
                              real* WaT) noexcept nogil
-        int (*forward_units)(const Run* run) noexcept nogil
-        int (*head_units)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by,
+        int (*forward_packed)(const Run* run) noexcept nogil
+        int (*head_packed)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by,
                           Py_ssize_t n_y, real* y) noexcept nogil
-        int (*forward_batch)(const Run* run) noexcept nogil
-        int (*step_few)(const Run* run) noexcept nogil
+        int (*forward_unpacked)(const Run* run) noexcept nogil
+        int (*step_unpacked)(const Run* run) noexcept nogil
         void (*backward)(const BackwardRun* run) noexcept nogil
         void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil

@@ -50,7 +50,7 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
     p.second.panel = second_panel
 
 
-cdef void head_batch(const Run* run, const real* a, Py_ssize_t width, real* y) noexcept nogil:
+cdef void head_unpacked(const Run* run, const real* a, Py_ssize_t width, real* y) noexcept nogil:
     """y (n_y, m) = softmax(Wy a + by), a (n_a, width) padded; y has room for a vector behind its end."""
     cdef Py_ssize_t i = 0
     cdef Product p
@@ -72,7 +72,7 @@ cdef void head_batch(const Run* run, const real* a, Py_ssize_t width, real* y) n
         i += LANES
 
 
-cdef int forward_batch(const Run* run) noexcept nogil:
+cdef int forward_unpacked(const Run* run) noexcept nogil:
     """All T steps and the head, batch in lanes. Returns -1 where the work area cannot be had."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, m = run.m, t, s, g, y_size = run.n_y * m
@@ -120,7 +120,7 @@ cdef int forward_batch(const Run* run) noexcept nogil:
             block.gates = run.gates + cell.kept * t * n * m
         g = 0
         for s in range(cell.stages):
-            stage_batch(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate_stride, z_gate_stride)
+            stage_unpacked(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate_stride, z_gate_stride)
             block.z = z + g * z_gate_stride
             block.next = following if s + 1 == cell.stages else between
             cell.stage[s].pointwise(&block)
@@ -131,13 +131,13 @@ cdef int forward_batch(const Run* run) noexcept nogil:
         block.previous_state_stride = block.state_stride
         copy_columns(following, m, 1, n, m, a, width)
         if run.y != NULL:
-            head_batch(run, a, width, y)
+            head_unpacked(run, a, width, y)
             memcpy(run.y + t * y_size, y, y_size * sizeof(real))
     free(work)
     return 0
 
 
-cdef void stage_batch(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,
+cdef void stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,
                       Py_ssize_t width, real* z, Py_ssize_t z_gate_stride) noexcept nogil:
     """z (gates, n_a, m) of one stage, from x (n_x, width) and a (n_a, width)."""
     cdef Py_ssize_t g

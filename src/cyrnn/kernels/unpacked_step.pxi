@@ -1,6 +1,6 @@
 """A step of one to three columns straight from the notebook's own arrays: units in lanes.
 
-Squares of W turn in registers on their way to the sums. See direct.pxi.
+Squares of W turn in registers on their way to the sums. See unpacked_batch.pxi.
 """
 
 cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
@@ -41,7 +41,7 @@ cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_
         k += left
 
 
-cdef inline void step_turning(const Run* run, const Stage* stage, const GateWeights* weights, const real* a,
+cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* a,
                               const Block* at, Py_ssize_t R) noexcept nogil:
     """One stage of one step (T = 1), units in lanes, R = m columns: a (m, n_a), states (S, 1, m, n_a).
 
@@ -57,8 +57,8 @@ cdef inline void step_turning(const Run* run, const Stage* stage, const GateWeig
     cdef Py_ssize_t Wx_row_stride[4]
     cdef Py_ssize_t Wa_row_stride[4]
     cdef const GateWeights* W
-    cdef vec acc[4 * FEW_COLUMNS]
-    cdef real z[4 * FEW_COLUMNS * MAX_LANES]
+    cdef vec acc[4 * MAX_UNPACKED_COLUMNS]
+    cdef real z[4 * MAX_UNPACKED_COLUMNS * MAX_LANES]
     cdef Block block = at[0]
     block.rows = R
     block.z = z
@@ -94,8 +94,8 @@ cdef inline void step_turning(const Run* run, const Stage* stage, const GateWeig
         unit += per
 
 
-cdef void all_stages_turning(const Run* run, real* between) noexcept nogil:
-    """One step of at most FEW_COLUMNS columns; between (1 + kept, m, n_a): room between two stages."""
+cdef void run_step_unpacked(const Run* run, real* between) noexcept nogil:
+    """One step of at most MAX_UNPACKED_COLUMNS columns; between (1 + kept, m, n_a): room between two stages."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t s, g = 0
     cdef const real* a = run.initial
@@ -111,17 +111,17 @@ cdef void all_stages_turning(const Run* run, real* between) noexcept nogil:
     for s in range(cell.stages):
         at.next = run.states if s + 1 == cell.stages else between
         if run.m == 1:
-            step_turning(run, &cell.stage[s], run.weights + g, a, &at, 1)
+            run_stage_unpacked(run, &cell.stage[s], run.weights + g, a, &at, 1)
         elif run.m == 2:
-            step_turning(run, &cell.stage[s], run.weights + g, a, &at, 2)
+            run_stage_unpacked(run, &cell.stage[s], run.weights + g, a, &at, 2)
         elif run.m == 3:
-            step_turning(run, &cell.stage[s], run.weights + g, a, &at, 3)
+            run_stage_unpacked(run, &cell.stage[s], run.weights + g, a, &at, 3)
         a = between
         g += cell.stage[s].gates
 
 
-cdef int step_few(const Run* run) noexcept nogil:
-    """One step and the head for at most FEW_COLUMNS columns. Returns -1 where the work area cannot be had."""
+cdef int step_unpacked(const Run* run) noexcept nogil:
+    """One step and the head for at most MAX_UNPACKED_COLUMNS columns. Returns -1 where the work area cannot be had."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, m = run.m, y_size = run.n_y * m, width = (m + LANES - 1) // LANES * LANES
     cdef void* work
@@ -130,10 +130,10 @@ cdef int step_few(const Run* run) noexcept nogil:
         work = malloc((1 + cell.kept) * m * n * sizeof(real) + 1)
         if work == NULL:
             return -1
-        all_stages_turning(run, <real*> work)
+        run_step_unpacked(run, <real*> work)
         free(work)
     else:
-        all_stages_turning(run, NULL)
+        run_step_unpacked(run, NULL)
     if run.y == NULL or m == 0:
         return 0
     work = malloc((n * width + y_size + width) * sizeof(real) + ALIGNMENT)
@@ -141,7 +141,7 @@ cdef int step_few(const Run* run) noexcept nogil:
         return -1
     a = aligned(work)
     copy_columns(run.states, 1, n, n, m, a, width)
-    head_batch(run, a, width, a + n * width)
+    head_unpacked(run, a, width, a + n * width)
     memcpy(run.y, a + n * width, y_size * sizeof(real))
     free(work)
     return 0
