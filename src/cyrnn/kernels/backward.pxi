@@ -59,40 +59,40 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
 
 # ---- the time loop ----------------------------------------------------------------------------------------------
 
-cdef inline void begin_undo(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates, Undo* undo) noexcept nogil:
+cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates, PointwiseBackwardArgs* args) noexcept nogil:
     """What a stage, before which there are so many gates, is given in step t; for the first row and unit."""
     cdef Py_ssize_t n = run.n_a, step = run.batch * n
-    undo.previous, undo.previous_state_stride = run.initial, run.initial_state_stride
+    args.previous, args.previous_state_stride = run.initial, run.initial_state_stride
     if t > 0:
-        undo.previous, undo.previous_state_stride = run.previous + (t - 1) * step, run.state_stride
-    undo.next, undo.next_state_stride = run.next + t * step, run.state_stride
-    undo.gates, undo.gate_stride = NULL, step
+        args.previous, args.previous_state_stride = run.previous + (t - 1) * step, run.state_stride
+    args.next, args.next_state_stride = run.next + t * step, run.state_stride
+    args.gates, args.gate_stride = NULL, step
     if run.gates != NULL:
-        undo.gates = run.gates + t * run.gate_stride_t
-    undo.inner = NULL
+        args.gates = run.gates + t * run.gate_stride_t
+    args.inner = NULL
     if run.inner != NULL:
-        undo.inner = run.inner + t * step
-    undo.da, undo.da_row_stride = run.da + t * run.da_stride_t, run.da_stride_m
-    undo.carried = run.d_initial + step
-    undo.row_stride = undo.dz_gate_stride = n
-    undo.dz_row_stride = gates_of(run.cell) * n
-    undo.dz = run.dz + t * run.batch * undo.dz_row_stride + gates * n
+        args.inner = run.inner + t * step
+    args.da, args.da_row_stride = run.da + t * run.da_stride_t, run.da_stride_m
+    args.carried = run.d_initial + step
+    args.row_stride = args.dz_gate_stride = n
+    args.dz_row_stride = gates_of(run.cell) * n
+    args.dz = run.dz + t * run.batch * args.dz_row_stride + gates * n
 
 
-cdef inline void derivative_of_tile(const Stage* stage, const Undo* at, Py_ssize_t row, Py_ssize_t unit,
-                                    Undo* undo) noexcept nogil:
-    """dz of undo.rows rows, from `row` on, and undo.n units, from `unit` on, whose sums are in place."""
+cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardArgs* at, Py_ssize_t row, Py_ssize_t unit,
+                                    PointwiseBackwardArgs* args) noexcept nogil:
+    """dz of args.rows rows, from `row` on, and args.n units, from `unit` on, whose sums are in place."""
     cdef Py_ssize_t i = row * at.row_stride + unit
-    undo.da = at.da + row * at.da_row_stride + unit
-    undo.previous = at.previous + i
-    undo.next = at.next + i
+    args.da = at.da + row * at.da_row_stride + unit
+    args.previous = at.previous + i
+    args.next = at.next + i
     if at.gates != NULL:
-        undo.gates = at.gates + i
+        args.gates = at.gates + i
     if at.inner != NULL:
-        undo.inner = at.inner + i
-    undo.carried = at.carried + i
-    undo.dz = at.dz + row * at.dz_row_stride + unit
-    stage.derivative(undo)
+        args.inner = at.inner + i
+    args.carried = at.carried + i
+    args.dz = at.dz + row * at.dz_row_stride + unit
+    stage.derivative(args)
 
 
 cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
@@ -109,11 +109,11 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     cdef const real* WaT = run.WaT
     cdef const real* later
     cdef Product p
-    cdef Undo at, undo                          # one for the step, one for a tile
+    cdef PointwiseBackwardArgs at, args                          # one for the step, one for a tile
     for g in range(s):
         gates += cell.stage[g].gates
-    begin_undo(run, t, gates, &at)
-    begin_undo(run, t, gates, &undo)
+    begin_backward_args(run, t, gates, &at)
+    begin_backward_args(run, t, gates, &args)
     p.first.K = 0
     if s + 1 < cell.stages:
         WaT += packed_elements(n, cell.stage[s].hidden * n, 1)
@@ -131,20 +131,20 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     p.second.panel_stride = 4 * LANES * K
     p.z = <real*> tile_of_z
     p.z_panel_stride = 4 * LANES
-    undo.z = p.z
+    args.z = p.z
     while left > 0:
         P = next_panels(&left, panels, full, 4, m, t % 2 != 0, &first)
         Vp = min(4, width - first * 4)
         p.second.panel = WaT + first * 4 * LANES * K
         p.second.panel_k_stride = Vp * LANES
-        p.z_row_stride = undo.z_row_stride = P * Vp * LANES
-        undo.n = min(p.z_row_stride, n - first * 4 * LANES)
+        p.z_row_stride = args.z_row_stride = P * Vp * LANES
+        args.n = min(p.z_row_stride, n - first * 4 * LANES)
         row = 0
         while row < m:
-            R = undo.rows = even_share(m - row, most_rows(P, Vp))
+            R = args.rows = even_share(m - row, most_rows(P, Vp))
             p.second.rows = later + row * at.dz_row_stride
             product(&p, R, P, Vp)
-            derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &undo)
+            derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &args)
             row += R
 
 

@@ -3,7 +3,7 @@
     activations.pxi     exp, tanh, sigmoid
     matmul.pxi          packed products, canonical order
     panels.pxi          how matrices are packed for them
-    block.pxi           what the cells' functions are given
+    pointwise.pxi       the arguments of the cells' functions
     ../cells/rnn.pxi    pointwise and its derivative, one stem per cell
     ../cells/lstm.pxi
     ../cells/gru.pxi
@@ -33,7 +33,7 @@ from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, R
 include "activations.pxi"
 include "matmul.pxi"
 include "panels.pxi"
-include "block.pxi"
+include "pointwise.pxi"
 include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
 include "../cells/gru.pxi"

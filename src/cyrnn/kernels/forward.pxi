@@ -10,33 +10,33 @@ cdef enum:
     TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 4 of two, 2 of four
 
 
-cdef inline void begin_block(Block* block, const StagePlan* plan, const Block* at, Py_ssize_t rows, const real* z,
+cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows, const real* z,
                              Py_ssize_t z_row_stride) noexcept nogil:
     """What is the same for all panels. Field by field: a wide copy would wait for the narrow stores of `at`."""
-    block.rows = rows
-    block.z = z
-    block.z_row_stride = z_row_stride
-    block.z_gate_stride = units_per_panel(plan.stage.gates)
-    block.row_stride = at.row_stride
-    block.previous_state_stride = at.previous_state_stride
-    block.state_stride = at.state_stride
-    block.gate_stride = at.gate_stride
+    args.rows = rows
+    args.z = z
+    args.z_row_stride = z_row_stride
+    args.z_gate_stride = units_per_panel(plan.stage.gates)
+    args.row_stride = at.row_stride
+    args.previous_state_stride = at.previous_state_stride
+    args.state_stride = at.state_stride
+    args.gate_stride = at.gate_stride
 
 
-cdef inline void pointwise_of_panel(const StagePlan* plan, const Block* at, Py_ssize_t row, Py_ssize_t panel, Py_ssize_t n,
-                                    Block* block) noexcept nogil:
-    """Gates and next states of block.rows rows, from `row` on, whose z of this panel is in place."""
+cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t row, Py_ssize_t panel, Py_ssize_t n,
+                                    PointwiseArgs* args) noexcept nogil:
+    """Gates and next states of args.rows rows, from `row` on, whose z of this panel is in place."""
     cdef Py_ssize_t per = units_per_panel(plan.stage.gates)
-    block.n = min(per, n - panel * per)
-    pointwise_from(plan, at, row * n + panel * per, block)
+    args.n = min(per, n - panel * per)
+    pointwise_from(plan, at, row * n + panel * per, args)
 
 
-cdef inline void pointwise_from(const StagePlan* plan, const Block* at, Py_ssize_t i, Block* block) noexcept nogil:
+cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t i, PointwiseArgs* args) noexcept nogil:
     """The same from element i of the first row on."""
-    block.previous = at.previous + i
-    block.next = at.next + i
-    block.gates = NULL if at.gates == NULL else at.gates + i
-    plan.stage.pointwise(block)
+    args.previous = at.previous + i
+    args.next = at.next + i
+    args.gates = NULL if at.gates == NULL else at.gates + i
+    plan.stage.pointwise(args)
 
 
 cdef inline void close_up(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
@@ -50,7 +50,7 @@ cdef inline void close_up(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gat
 
 
 cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected, const real* rows,
-               const Block* at) noexcept nogil:
+               const PointwiseArgs* at) noexcept nogil:
     """One stage of a step for m rows of the batch: W_a times `rows` (m, n_a), then pointwise.
 
     `projected` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
@@ -64,8 +64,8 @@ cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m
     cdef bint narrow = m > 1 and 2 * n <= LANES        # one panel, and every tile has two rows or more
     cdef Product product_of
     cdef Product* o = &product_of
-    cdef Block block
-    begin_block(&block, plan, at, 0, z, 0)
+    cdef PointwiseArgs args
+    begin_args(&args, plan, at, 0, z, 0)
     o.start_is_column = False
     o.first.K = 0
     o.second.K = n
@@ -86,7 +86,7 @@ cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m
         o.second.panel = plan.Wa + first * V_a * LANES * n
         o.second.panel_stride = V_a * LANES * n
         o.second.panel_k_stride = Vp * LANES
-        o.z_row_stride = block.z_row_stride = P * V * LANES
+        o.z_row_stride = args.z_row_stride = P * V * LANES
         row = 0
         while row < m:
             R = even_share(m - row, most_rows(P, Vp))
@@ -106,13 +106,13 @@ cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m
                               load(o.start + r * o.start_row_stride + (p * V + v) * LANES))
             if narrow:
                 close_up(z, o.z_row_stride, plan.stage.gates, R, n, <real*> closed_up)
-                block.rows, block.n, block.z, block.z_gate_stride = 1, R * n, <real*> closed_up, R * LANES
-                pointwise_from(plan, at, row * n, &block)
+                args.rows, args.n, args.z, args.z_gate_stride = 1, R * n, <real*> closed_up, R * LANES
+                pointwise_from(plan, at, row * n, &args)
             else:
-                block.rows = R
+                args.rows = R
                 for p in range(P):
-                    block.z = z + p * V * LANES
-                    pointwise_of_panel(plan, at, row, first + p, n, &block)
+                    args.z = z + p * V * LANES
+                    pointwise_of_panel(plan, at, row, first + p, n, &args)
             row += R
 
 
@@ -122,7 +122,7 @@ cdef void all_stages(const Run* run, const StagePlan* plans, Py_ssize_t t, real*
     cdef Py_ssize_t n = run.n_a, s, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)
     cdef const real* projected
     cdef const real* rows
-    cdef Block at
+    cdef PointwiseArgs at
     cdef Interleaved next_rows
     at.row_stride = n
     at.state_stride = run.state_stride + t * (run.state_stride_t - run.batch * n)

@@ -117,15 +117,15 @@ cdef inline void tile_interleaved(const Product* t, const Interleaved* next_rows
 
 
 cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, const real* projected, const real* row,
-                      const Block* at, const Interleaved* next_rows) noexcept nogil:
+                      const PointwiseArgs* at, const Interleaved* next_rows) noexcept nogil:
     """One stage of a step for one column, as `step`, with next_rows: a panel at a time."""
     cdef vec vectors_of_z[4]
     cdef real* z = <real*> vectors_of_z
     cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, panels = (plan.width + V - 1) // V, i, panel, v, first
     cdef const real* Wx
     cdef Product p
-    cdef Block block
-    begin_block(&block, plan, at, 1, z, 0)
+    cdef PointwiseArgs args
+    begin_args(&args, plan, at, 1, z, 0)
     p.second.rows = row
     p.second.K = n
     p.z = z
@@ -150,4 +150,4 @@ cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_
             tile_interleaved(&p, next_rows, Wx, first, INTERLEAVED_ROWS_4, 1)
         for v in range(V_a, V):                        # gates without a recurrent half
             store(z + v * LANES, load(p.start + v * LANES))
-        pointwise_of_panel(plan, at, 0, panel, n, &block)
+        pointwise_of_panel(plan, at, 0, panel, n, &args)

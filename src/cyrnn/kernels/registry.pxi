@@ -7,8 +7,8 @@ hands on, where the first multiplies a_prev. See ../cells/spec.py.
 cdef enum:
     MOST_STAGES = 2
 
-ctypedef void (*Pointwise)(const Block*) noexcept nogil
-ctypedef void (*Derivative)(const Undo*) noexcept nogil
+ctypedef void (*Pointwise)(const PointwiseArgs*) noexcept nogil
+ctypedef void (*Derivative)(const PointwiseBackwardArgs*) noexcept nogil
 
 ctypedef struct Stage:
     Py_ssize_t gates                    # each with a z of its own, of which

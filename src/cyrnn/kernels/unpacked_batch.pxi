@@ -85,7 +85,7 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
     cdef real* y
     cdef real* between
     cdef real* following
-    cdef Block block
+    cdef PointwiseArgs args
     if m == 0:
         return 0
     if cell.stages > 1:
@@ -102,33 +102,33 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
     # lstm_forward (3,5,10,7) took 16.1 us so, 7.1 cleared (Xeon with AVX-512, 2026-11-23)
     for g in range(gates):
         store(z + g * z_gate_stride + n * m, splat(0))
-    block.rows = 1
-    block.n = n * m
-    block.z_row_stride = 0
-    block.z_gate_stride = z_gate_stride
-    block.row_stride = 0
-    block.previous_state_stride = run.initial_state_stride
-    block.previous = run.initial
-    block.state_stride = run.state_stride
-    block.gate_stride = n * m
+    args.rows = 1
+    args.n = n * m
+    args.z_row_stride = 0
+    args.z_gate_stride = z_gate_stride
+    args.row_stride = 0
+    args.previous_state_stride = run.initial_state_stride
+    args.previous = run.initial
+    args.state_stride = run.state_stride
+    args.gate_stride = n * m
     copy_columns(run.initial, m, 1, n, m, a, width)
     for t in range(run.T):
         copy_columns(run.x + t * run.x_stride_t, run.x_stride_k, run.x_stride_m, run.n_x, m, x, width)
         following = run.states + t * n * m
-        block.gates = between + n * m if cell.stages > 1 else NULL
+        args.gates = between + n * m if cell.stages > 1 else NULL
         if run.gates != NULL:
-            block.gates = run.gates + cell.kept * t * n * m
+            args.gates = run.gates + cell.kept * t * n * m
         g = 0
         for s in range(cell.stages):
             stage_unpacked(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate_stride, z_gate_stride)
-            block.z = z + g * z_gate_stride
-            block.next = following if s + 1 == cell.stages else between
-            cell.stage[s].pointwise(&block)
+            args.z = z + g * z_gate_stride
+            args.next = following if s + 1 == cell.stages else between
+            cell.stage[s].pointwise(&args)
             if s + 1 < cell.stages:
                 copy_columns(between, m, 1, n, m, a + n * width, width)
             g += cell.stage[s].gates
-        block.previous = following
-        block.previous_state_stride = block.state_stride
+        args.previous = following
+        args.previous_state_stride = args.state_stride
         copy_columns(following, m, 1, n, m, a, width)
         if run.y != NULL:
             head_unpacked(run, a, width, y)

@@ -42,7 +42,7 @@ cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_
 
 
 cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* a,
-                              const Block* at, Py_ssize_t R) noexcept nogil:
+                              const PointwiseArgs* at, Py_ssize_t R) noexcept nogil:
     """One stage of one step (T = 1), units in lanes, R = m columns: a (m, n_a), states (S, 1, m, n_a).
 
     Needs W with unit stride in k. `at`: what the first unit is given.
@@ -59,11 +59,11 @@ cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const Ga
     cdef const GateWeights* W
     cdef vec acc[4 * MAX_UNPACKED_COLUMNS]
     cdef real z[4 * MAX_UNPACKED_COLUMNS * MAX_LANES]
-    cdef Block block = at[0]
-    block.rows = R
-    block.z = z
-    block.z_row_stride = 4 * LANES
-    block.z_gate_stride = per
+    cdef PointwiseArgs args = at[0]
+    args.rows = R
+    args.z = z
+    args.z_row_stride = 4 * LANES
+    args.z_gate_stride = per
     while unit < n:
         for v in range(4):
             g = 0 if gates == 1 else min(v, gates - 1)
@@ -86,11 +86,11 @@ cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const Ga
             for v in range(4):
                 if units[v] > 0:
                     store(z + (r * 4 + v) * LANES, acc[v * R + r])
-        block.n = min(per, n - unit)
-        block.previous = at.previous + unit
-        block.next = at.next + unit
-        block.gates = NULL if at.gates == NULL else at.gates + unit
-        stage.pointwise(&block)
+        args.n = min(per, n - unit)
+        args.previous = at.previous + unit
+        args.next = at.next + unit
+        args.gates = NULL if at.gates == NULL else at.gates + unit
+        stage.pointwise(&args)
         unit += per
 
 
@@ -99,7 +99,7 @@ cdef void run_step_unpacked(const Run* run, real* between) noexcept nogil:
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t s, g = 0
     cdef const real* a = run.initial
-    cdef Block at
+    cdef PointwiseArgs at
     at.row_stride = run.n_a
     at.previous = run.initial
     at.previous_state_stride = run.initial_state_stride

@@ -1,6 +1,6 @@
 """What the cells' functions are given."""
 
-ctypedef struct Block:
+ctypedef struct PointwiseArgs:
     # What a cell's pointwise function is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
     const real* z            # pre-activations; each row may be read up to a whole vector past n
@@ -12,10 +12,10 @@ ctypedef struct Block:
     real* gates              # values kept for the cache, and for the next stage; or NULL
     Py_ssize_t gate_stride
 
-ctypedef struct Undo:
+ctypedef struct PointwiseBackwardArgs:
     # What a cell's derivative is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
-    const real* z            # what the stage after gives back to what this one made; rows as in Block, and
+    const real* z            # what the stage after gives back to what this one made; rows as in PointwiseArgs, and
     Py_ssize_t z_row_stride
     const real* da           # what the caller adds to it, where that is a_next
     Py_ssize_t da_row_stride
