@@ -43,30 +43,30 @@ cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
 
 
 cdef void gru_candidate_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    # dz (rows, n): of c; `carried` (rows, n): what reaches a_prev past the products, then da_next
+    # dz (rows, n): of c; `skip_gradient` (rows, n): what reaches a_prev past the products, then da_next
     cdef Py_ssize_t r, i, left
     cdef const real* kept
-    cdef real* carried
+    cdef real* skip_gradient
     cdef vec zt, cct, da
     for r in range(args.rows):
         i = 0
         while i < args.n:
             left = args.n - i
             kept = args.gates + r * args.row_stride + i
-            carried = args.carried + r * args.row_stride + i
+            skip_gradient = args.skip_gradient + r * args.row_stride + i
             zt = get(kept, left)
             cct = get(kept + 2 * args.gate_stride, left)
-            da = load(args.z + r * args.z_row_stride + i) + get(carried, left) + get(args.da + r * args.da_row_stride + i, left)
-            put(carried, da, left)
+            da = load(args.z + r * args.z_row_stride + i) + get(skip_gradient, left) + get(args.da + r * args.da_row_stride + i, left)
+            put(skip_gradient, da, left)
             put(args.dz + r * args.dz_row_stride + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
             i += LANES
 
 
 cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    # dz (gate, rows, n) in the order z, r; `carried` (rows, n): da_next, then what reaches a_prev past the products
+    # dz (gate, rows, n) in the order z, r; `skip_gradient` (rows, n): da_next, then what reaches a_prev past the products
     cdef Py_ssize_t r, i, left
     cdef const real* kept
-    cdef real* carried
+    cdef real* skip_gradient
     cdef real* dz
     cdef vec zt, rt, cct, a_prev, d_inner, da
     for r in range(args.rows):
@@ -74,17 +74,17 @@ cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil
         while i < args.n:
             left = args.n - i
             kept = args.gates + r * args.row_stride + i
-            carried = args.carried + r * args.row_stride + i
+            skip_gradient = args.skip_gradient + r * args.row_stride + i
             dz = args.dz + r * args.dz_row_stride + i
             zt = get(kept, left)
             rt = get(kept + args.gate_stride, left)
             cct = get(kept + 2 * args.gate_stride, left)
             a_prev = get(args.previous + r * args.row_stride + i, left)
             d_inner = load(args.z + r * args.z_row_stride + i)
-            da = get(carried, left)
+            da = get(skip_gradient, left)
             put(dz, da * (a_prev - cct) * from_sigmoid(zt), left)                 # zt = sigmoid(z_z)
             put(dz + args.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
-            put(carried, fma(da, zt, d_inner * rt), left)
+            put(skip_gradient, fma(da, zt, d_inner * rt), left)
             put(args.inner + r * args.row_stride + i, rt * a_prev, left)
             i += LANES
 
@@ -115,10 +115,10 @@ cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
 
 
 cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    # dz (gate, rows, n) in the order inner, z, r, c; `carried` (rows, n): what reaches a_prev past the products
+    # dz (gate, rows, n) in the order inner, z, r, c; `skip_gradient` (rows, n): what reaches a_prev past the products
     cdef Py_ssize_t r, i, left
     cdef const real* kept
-    cdef real* carried
+    cdef real* skip_gradient
     cdef real* dz
     cdef vec zt, rt, cct, inner, a_prev, da, dz_c
     for r in range(args.rows):
@@ -126,18 +126,18 @@ cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil
         while i < args.n:
             left = args.n - i
             kept = args.gates + r * args.row_stride + i
-            carried = args.carried + r * args.row_stride + i
+            skip_gradient = args.skip_gradient + r * args.row_stride + i
             dz = args.dz + r * args.dz_row_stride + i
             zt = get(kept, left)
             rt = get(kept + args.gate_stride, left)
             cct = get(kept + 2 * args.gate_stride, left)
             inner = get(args.inner + r * args.row_stride + i, left)
             a_prev = get(args.previous + r * args.row_stride + i, left)
-            da = load(args.z + r * args.z_row_stride + i) + get(carried, left) + get(args.da + r * args.da_row_stride + i, left)
+            da = load(args.z + r * args.z_row_stride + i) + get(skip_gradient, left) + get(args.da + r * args.da_row_stride + i, left)
             dz_c = da * (splat(1) - zt) * one_minus_square(cct)                   # cct = tanh(z_c)
             put(dz + args.dz_gate_stride, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
             put(dz + 2 * args.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
             put(dz + 3 * args.dz_gate_stride, dz_c, left)
             put(dz, dz_c * rt, left)
-            put(carried, da * zt, left)
+            put(skip_gradient, da * zt, left)
             i += LANES

@@ -34,11 +34,11 @@ cdef void lstm_pointwise(const PointwiseArgs* args) noexcept nogil:
 
 
 cdef void lstm_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    # dz (gate, rows, n) in the order f, i, c, o; `carried` (rows, n): dc
+    # dz (gate, rows, n) in the order f, i, c, o; `skip_gradient` (rows, n): dc
     cdef Py_ssize_t r, i, left, gate = args.gate_stride, dz_gate = args.dz_gate_stride
     cdef const real* kept
     cdef real* dz
-    cdef real* carried
+    cdef real* skip_gradient
     cdef vec ft, it, cct, ot, tc, c_prev, da, dc
     for r in range(args.rows):
         i = 0
@@ -52,11 +52,11 @@ cdef void lstm_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
             c_prev = get(args.previous + args.previous_state_stride + r * args.row_stride + i, left)
             tc = tanh_(get(args.next + args.next_state_stride + r * args.row_stride + i, left))
             da = load(args.z + r * args.z_row_stride + i) + get(args.da + r * args.da_row_stride + i, left)
-            carried = args.carried + r * args.row_stride + i
+            skip_gradient = args.skip_gradient + r * args.row_stride + i
             dz = args.dz + r * args.dz_row_stride + i
-            dc = fma(da * ot, one_minus_square(tc), get(carried, left))           # a_next = ot * tanh(c_next)
+            dc = fma(da * ot, one_minus_square(tc), get(skip_gradient, left))           # a_next = ot * tanh(c_next)
             put(dz + 3 * dz_gate, da * tc * from_sigmoid(ot), left)               # ot = sigmoid(z_o)
-            put(carried, dc * ft, left)                                           # c_next = ft * c_prev + it * cct
+            put(skip_gradient, dc * ft, left)                                           # c_next = ft * c_prev + it * cct
             put(dz, dc * c_prev * from_sigmoid(ft), left)                         # ft = sigmoid(z_f)
             put(dz + dz_gate, dc * cct * from_sigmoid(it), left)                  # it = sigmoid(z_i)
             put(dz + 2 * dz_gate, dc * it * one_minus_square(cct), left)          # cct = tanh(z_c)

@@ -73,7 +73,7 @@ cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ss
     if run.inner != NULL:
         args.inner = run.inner + t * step
     args.da, args.da_row_stride = run.da + t * run.da_stride_t, run.da_stride_m
-    args.carried = run.d_initial + step
+    args.skip_gradient = run.d_initial + step
     args.row_stride = args.dz_gate_stride = n
     args.dz_row_stride = gates_of(run.cell) * n
     args.dz = run.dz + t * run.batch * args.dz_row_stride + gates * n
@@ -90,7 +90,7 @@ cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardA
         args.gates = at.gates + i
     if at.inner != NULL:
         args.inner = at.inner + i
-    args.carried = at.carried + i
+    args.skip_gradient = at.skip_gradient + i
     args.dz = at.dz + row * at.dz_row_stride + unit
     stage.derivative(args)
 
@@ -152,7 +152,7 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     """dz of all T steps, and the gradient of the initial states."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t t = run.T, s, i, n = run.m * run.n_a
-    cdef real* carried = run.d_initial + run.batch * run.n_a
+    cdef real* skip_gradient = run.d_initial + run.batch * run.n_a
     while t > 0:
         t -= 1
         s = cell.stages
@@ -161,10 +161,10 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
             backward_stage(run, t, s)
     multiply_rows(run.dz, gates_of(run.cell) * run.n_a, run.m, cell.stage[0].hidden * run.n_a, run.WaT, NULL,
                   run.n_a, run.d_initial)
-    if cell.carried:
+    if cell.skips:
         i = 0
         while i < n:
-            put(run.d_initial + i, get(run.d_initial + i, n - i) + get(carried + i, n - i), n - i)
+            put(run.d_initial + i, get(run.d_initial + i, n - i) + get(skip_gradient + i, n - i), n - i)
             i += LANES
 
 

@@ -22,10 +22,10 @@ ctypedef struct PointwiseBackwardArgs:
     const real* previous     # states before the step, and
     const real* next         # after it
     const real* gates        # values kept by the cache
-    Py_ssize_t row_stride    # of states, gates, `inner` and `carried`
+    Py_ssize_t row_stride    # of states, gates, `inner` and `skip_gradient`
     Py_ssize_t previous_state_stride, next_state_stride, gate_stride
     real* inner              # what a first stage hands on, written; or the z that no cache keeps
-    real* carried            # gradient that does not pass the products: after the stage, then before it
+    real* skip_gradient            # gradient that does not pass the products: after the stage, then before it
     real* dz                 # written: gradients of the pre-activations
     Py_ssize_t dz_row_stride, dz_gate_stride
 
