@@ -39,7 +39,7 @@ cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, 
     plan.stage.pointwise(args)
 
 
-cdef inline void close_up(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
+cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
                           real* out) noexcept nogil:
     """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
     cdef Py_ssize_t g, r
@@ -56,7 +56,7 @@ cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m
     `projected` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
     """
     cdef vec tile_of_z[TILE_VECTORS]
-    cdef vec closed_up[TILE_VECTORS]
+    cdef vec compacted[TILE_VECTORS]
     cdef real* z = <real*> tile_of_z
     cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, width = plan.width
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
@@ -105,8 +105,8 @@ cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m
                         store(z + r * o.z_row_stride + (p * V + v) * LANES,
                               load(o.start + r * o.start_row_stride + (p * V + v) * LANES))
             if narrow:
-                close_up(z, o.z_row_stride, plan.stage.gates, R, n, <real*> closed_up)
-                args.rows, args.n, args.z, args.z_gate_stride = 1, R * n, <real*> closed_up, R * LANES
+                compact(z, o.z_row_stride, plan.stage.gates, R, n, <real*> compacted)
+                args.rows, args.n, args.z, args.z_gate_stride = 1, R * n, <real*> compacted, R * LANES
                 pointwise_from(plan, at, row * n, &args)
             else:
                 args.rows = R

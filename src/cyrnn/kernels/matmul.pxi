@@ -35,7 +35,7 @@ ctypedef struct Product:
     Py_ssize_t z_panel_stride  # of z and of start
 
 
-cdef inline void extend(vec* acc, const Factor* f, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
+cdef inline void accumulate(vec* acc, const Factor* f, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     """acc (R, P, V) += rows panel, k ascending."""
     cdef Py_ssize_t k, r, p, v
     cdef const real* rows = f.rows
@@ -64,8 +64,8 @@ cdef inline void tile(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V
                     acc[(r * P + p) * V + v] = splat(t.start[r * t.start_row_stride])
                 else:
                     acc[(r * P + p) * V + v] = load(t.start + r * t.start_row_stride + p * t.z_panel_stride + v * LANES)
-    extend(acc, &t.first, R, P, V)
-    extend(acc, &t.second, R, P, V)
+    accumulate(acc, &t.first, R, P, V)
+    accumulate(acc, &t.second, R, P, V)
     for r in range(R):                      # ascending: where rows overlap, the later row wins
         for p in range(P):
             for v in range(V):

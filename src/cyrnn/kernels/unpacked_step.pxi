@@ -3,7 +3,7 @@
 Squares of W turn in registers on their way to the sums. See unpacked_batch.pxi.
 """
 
-cdef inline void extend_square(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
+cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
                                Py_ssize_t R) noexcept nogil:
     """acc (R) += W x for LANES rows of W and LANES k."""
     cdef vec square[MAX_LANES]
@@ -23,16 +23,16 @@ cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_
     if (min(min(units[0], units[1]), min(units[2], units[3])) >= LANES
             and row_strides[1] == row_strides[0] and row_strides[2] == row_strides[0] and row_strides[3] == row_strides[0]):
         while k + LANES <= K:                   # written out, so that the sums stay in registers
-            extend_square(acc, W[0] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            extend_square(acc + R, W[1] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            extend_square(acc + 2 * R, W[2] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            extend_square(acc + 3 * R, W[3] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+            accumulate_square(acc, W[0] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+            accumulate_square(acc + R, W[1] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+            accumulate_square(acc + 2 * R, W[2] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+            accumulate_square(acc + 3 * R, W[3] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
             k += LANES
     while k < K:
         left = min(K - k, LANES)
         for v in range(4):
             if units[v] >= LANES and left == LANES:
-                extend_square(acc + v * R, W[v] + k, row_strides[v], x + k * x_stride_k, x_stride_m, x_stride_k, R)
+                accumulate_square(acc + v * R, W[v] + k, row_strides[v], x + k * x_stride_k, x_stride_m, x_stride_k, R)
             elif units[v] > 0:
                 for i in range(k, k + left):
                     pack_lanes(W[v] + i, row_strides[v], 1, min(units[v], LANES), 1, column, LANES)
