@@ -49,7 +49,7 @@ cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gate
             store(out + g * R * LANES + r * n, load(z + r * z_row_stride + g * LANES))
 
 
-cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected, const real* rows,
+cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected, const real* rows,
                const PointwiseArgs* at) noexcept nogil:
     """One stage of a step for m rows of the batch: W_a times `rows` (m, n_a), then pointwise.
 
@@ -116,7 +116,7 @@ cdef void step(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m
             row += R
 
 
-cdef void all_stages(const Run* run, const StagePlan* plans, Py_ssize_t t, real* between) noexcept nogil:
+cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* between) noexcept nogil:
     """One step. between (1 + kept, m, n_a): room between two stages."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, s, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)
@@ -146,7 +146,7 @@ cdef void all_stages(const Run* run, const StagePlan* plans, Py_ssize_t t, real*
         if plans[s].interleaved_rows > 0 and next_interleaved(run, &plans[s], t, &next_rows):
             run_stage_interleaved(run, &plans[s], t, projected, rows, &at, &next_rows)
         else:
-            step(run, &plans[s], t, m, projected, rows, &at)
+            run_stage(run, &plans[s], t, m, projected, rows, &at)
 
 
 cdef int forward_packed(const Run* run) noexcept nogil:
@@ -180,7 +180,7 @@ cdef int forward_packed(const Run* run) noexcept nogil:
             if plans[0].interleaved_rows == 0:
                 until = min(run.T, t + plans[0].steps)
         while t < until:
-            all_stages(run, plans, t, between)
+            run_step(run, plans, t, between)
             t += 1
     free(work)
     return 0

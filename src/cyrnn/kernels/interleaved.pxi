@@ -118,7 +118,7 @@ cdef inline void tile_interleaved(const Product* t, const Interleaved* next_rows
 
 cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, const real* projected, const real* row,
                       const PointwiseArgs* at, const Interleaved* next_rows) noexcept nogil:
-    """One stage of a step for one column, as `step`, with next_rows: a panel at a time."""
+    """One stage of a step for one column, as `run_stage`, with next_rows: a panel at a time."""
     cdef vec vectors_of_z[4]
     cdef real* z = <real*> vectors_of_z
     cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, panels = (plan.width + V - 1) // V, i, panel, v, first
