@@ -15,7 +15,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, MOST_GATES, BackwardRun, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, MAX_GATES, BackwardRun, GateWeights, Run, Table, real
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -54,7 +54,7 @@ cnp.import_array()
 cdef enum:
     MOST_CACHE = 16          # places of a cache tuple
     MOST_STATES = 4
-    MOST_HELD = 3 * MOST_GATES + 2
+    MOST_HELD = 3 * MAX_GATES + 2
     TURN = 20                # packing a vector costs about as much as this many multiply-adds on vectors
     LONG = 100_000           # multiply-adds from which on the GIL is worth releasing: some 5 us
     SHORT = 10_000           # elements up to which the GIL is kept, likewise
@@ -85,9 +85,9 @@ cdef class Fast:
     cdef int index[MOST_CACHE]
     cdef tuple keys          # per gate: W_x, W_a, b
     cdef bint stacked        # W_x and W_a stand in one matrix
-    cdef bint has_x[MOST_GATES]     # whether a gate has an input half,
-    cdef bint has_a[MOST_GATES]     # a recurrent half
-    cdef int stage[MOST_GATES]
+    cdef bint has_x[MAX_GATES]     # whether a gate has an input half,
+    cdef bint has_a[MAX_GATES]     # a recurrent half
+    cdef int stage[MAX_GATES]
     cdef int stages, again, carried  # how many: stages, gates without an input half, carried gradients
     cdef object W_y, b_y
     cdef tuple gradients     # the keys of all gradients of weights, as users see them, with the parameter's shape
@@ -103,7 +103,7 @@ cdef class Fast:
         self.gates = len(cell.gates)
         self.states = len(cell.states)
         self.places = len(cell.cache)
-        if self.gates > MOST_GATES or self.states > MOST_STATES or self.places > MOST_CACHE:
+        if self.gates > MAX_GATES or self.states > MOST_STATES or self.places > MOST_CACHE:
             raise ValueError(f"cyrnn: {cell.name} has more gates, states or cache entries than the kernels foresee")
         self.keys = tuple((gate.W_x or gate.W_a, gate.W_a or gate.W_x, gate.b) for gate in cell.gates)
         self.gradient_keys = tuple(tuple("d" + key for key in keys) for keys in self.keys)

@@ -45,7 +45,7 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
             p.start = b + v * LANES
         row = 0
         while row < N:
-            R = even_share(N - row, most_rows(P, Vp))
+            R = even_share(N - row, max_rows(P, Vp))
             p.second.rows = rows + row * row_stride
             product(&p, R, P, Vp)
             for r in range(R):
@@ -141,7 +141,7 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
         args.n = min(p.z_row_stride, n - first * 4 * LANES)
         row = 0
         while row < m:
-            R = args.rows = even_share(m - row, most_rows(P, Vp))
+            R = args.rows = even_share(m - row, max_rows(P, Vp))
             p.second.rows = later + row * at.dz_row_stride
             product(&p, R, P, Vp)
             derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &args)

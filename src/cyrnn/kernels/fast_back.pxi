@@ -12,7 +12,7 @@ cdef struct Weights:
 cdef struct Way_back:
     Job* job
     BackwardRun back
-    Weights to[MOST_GATES]
+    Weights to[MAX_GATES]
     const char* x            # (T, m, n_x)
     char* dx
     char* WxT

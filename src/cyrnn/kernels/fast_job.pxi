@@ -16,7 +16,7 @@ cdef enum Way:
 cdef struct Job:
     # All that is known of one call. Strides of results are in bytes, those of `run` in elements.
     Run run
-    GateWeights weights[MOST_GATES]
+    GateWeights weights[MAX_GATES]
     const Table* table
     int gates, kept
     int typenum

@@ -22,7 +22,7 @@ cdef bint sizes_fit(Fast fast, const Job* job) noexcept nogil:
     """Whether every count of bytes below stays within 64 bits: arrays of stride 0 can claim any size."""
     cdef const Run* run = &job.run
     cdef double rows = (<double> run.T + 1) * run.m, units = run.n_a + 64.0
-    return (rows * (units * MOST_GATES + run.n_x + run.n_y) < MOST_ELEMENTS
+    return (rows * (units * MAX_GATES + run.n_x + run.n_y) < MOST_ELEMENTS
             and units * (fast.gates + 1) * (<double> run.n_x + run.n_a + 1) < MOST_ELEMENTS
             and (run.n_y + 64.0) * units < MOST_ELEMENTS)
 

@@ -89,7 +89,7 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
         o.z_row_stride = args.z_row_stride = P * V * LANES
         row = 0
         while row < m:
-            R = even_share(m - row, most_rows(P, Vp))
+            R = even_share(m - row, max_rows(P, Vp))
             o.second.rows = rows + row * n
             if projected == NULL:
                 o.first.rows = run.x + t * run.x_stride_t + row * run.x_stride_m
@@ -152,7 +152,7 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
 cdef int forward_packed(const Run* run) noexcept nogil:
     """All T steps, units in lanes. Returns -1 where the work area cannot be had."""
     cdef const Formulas* cell = formulas_of(run.cell)
-    cdef StagePlan plans[MOST_STAGES]
+    cdef StagePlan plans[MAX_STAGES]
     cdef Py_ssize_t t = 0, until = run.T, s, width = plan_stages(run, plans)
     cdef Py_ssize_t room = plan_input_projection(run, plans, cell.stages, width)
     cdef void* work = NULL

@@ -120,7 +120,7 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
     p.first.k_stride = run.x_stride_k
     while panel * plan.V < plan.width:
         Vp = min(V, plan.width - panel * plan.V)
-        most = most_rows(1, Vp)
+        most = max_rows(1, Vp)
         p.first.panel = plan.Wx + panel * V * LANES * run.n_x
         p.first.panel_k_stride = Vp * LANES
         p.start = plan.b + (panel * plan.V + skipped) * LANES

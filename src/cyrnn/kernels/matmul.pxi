@@ -90,7 +90,7 @@ cdef inline void tile_of_rows(const Product* t, Py_ssize_t R, Py_ssize_t V) noex
 
 
 cdef void product(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
-    """z (R, P, V * LANES): P as `panels_at_once` says or 1, R <= most_rows(P, V)."""
+    """z (R, P, V * LANES): P as `panels_at_once` says or 1, R <= max_rows(P, V)."""
     if V == 4:
         if P == 1:
             tile_of_rows(t, R, 4)
@@ -200,7 +200,7 @@ cdef inline Py_ssize_t next_panels(Py_ssize_t* left, Py_ssize_t panels, Py_ssize
     return P
 
 
-cdef inline Py_ssize_t most_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:
+cdef inline Py_ssize_t max_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     """How many rows a tile of P panels has at most."""
     cdef bint wide = TILE_ROWS > 3
     if V == 4:

@@ -5,7 +5,7 @@ hands on, where the first multiplies a_prev. See ../cells/spec.py.
 """
 
 cdef enum:
-    MOST_STAGES = 2
+    MAX_STAGES = 2
 
 ctypedef void (*Pointwise)(const PointwiseArgs*) noexcept nogil
 ctypedef void (*Derivative)(const PointwiseBackwardArgs*) noexcept nogil
@@ -19,7 +19,7 @@ ctypedef struct Stage:
 
 ctypedef struct Formulas:
     Py_ssize_t stages
-    Stage[MOST_STAGES] stage
+    Stage[MAX_STAGES] stage
     Py_ssize_t kept                     # gates that the cache keeps
     bint skips                        # whether the gradient of a reaches a_prev past the products, too
 

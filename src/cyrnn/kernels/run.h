@@ -11,7 +11,7 @@ typedef void real;                      /* the caller, who serves both dtypes, o
 #endif
 
 enum {
-    MOST_GATES = 4,
+    MAX_GATES = 4,
     MAX_UNPACKED_COLUMNS = 3                     /* up to here the units of a step straight from the arrays go to the lanes */
 };
 

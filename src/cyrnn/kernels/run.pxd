@@ -6,7 +6,7 @@ cdef extern from "run.h" nogil:
     ctypedef double real
 
     enum:
-        MOST_GATES
+        MAX_GATES
         MAX_UNPACKED_COLUMNS
 
     ctypedef struct GateWeights:
