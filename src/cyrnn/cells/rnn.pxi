@@ -37,7 +37,7 @@ cdef void rnn_relu_pointwise(const PointwiseArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             z_a = load(z + i)
-            put(args.next + r * args.row_stride + i, pick(less(z_a, splat(0)), splat(0), z_a), args.n - i)  # nan stays
+            put(args.next + r * args.row_stride + i, select(less(z_a, splat(0)), splat(0), z_a), args.n - i)  # nan stays
             i += LANES
 
 
@@ -50,5 +50,5 @@ cdef void rnn_relu_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
             left = args.n - i
             a = get(args.next + r * args.row_stride + i, left)
             da = load(args.z + r * args.z_row_stride + i) + get(args.da + r * args.da_row_stride + i, left)
-            put(args.dz + r * args.dz_row_stride + i, pick(less(splat(0), a), da, splat(0)), left)     # a_next = max(z, 0)
+            put(args.dz + r * args.dz_row_stride + i, select(less(splat(0), a), da, splat(0)), left)     # a_next = max(z, 0)
             i += LANES

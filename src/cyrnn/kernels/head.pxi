@@ -9,7 +9,7 @@ cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row_stride, Py_ssize_
         return
     most = get(z, left)
     for j in range(1, n):
-        most = larger(get(z + j * z_row_stride, left), most)
+        most = max_(get(z + j * z_row_stride, left), most)
     for j in range(n):
         e = exp_(get(z + j * z_row_stride, left) - most)
         total = total + e

@@ -165,24 +165,24 @@ LANE_OP vec fma_(vec a, vec b, vec c) { return fma(a, b, c); }
 LANE_OP vec fma_(vec a, vec b, vec c) { return fmaf(a, b, c); }
 #endif
 
-/* Comparisons are false where either side is nan. pick(m, a, b) is a where m, else b. */
+/* Comparisons are false where either side is nan. select_(m, a, b) is a where m, else b. */
 #if defined(CYRNN_AVX512)
 LANE_OP mask less(vec a, vec b) { return X86M(cmp)((x86)a, (x86)b, _CMP_LT_OQ); }
-LANE_OP vec pick(mask m, vec a, vec b) { return (vec)X86(mask_blend)(m, (x86)b, (x86)a); }
+LANE_OP vec select_(mask m, vec a, vec b) { return (vec)X86(mask_blend)(m, (x86)b, (x86)a); }
 #elif defined(VECTOR_BYTES)
 LANE_OP mask less(vec a, vec b) { return (mask)(a < b); }
-LANE_OP vec pick(mask m, vec a, vec b) { return (vec)((m & (ivec)a) | (~m & (ivec)b)); }
+LANE_OP vec select_(mask m, vec a, vec b) { return (vec)((m & (ivec)a) | (~m & (ivec)b)); }
 #else
 LANE_OP mask less(vec a, vec b) { return a < b; }
-LANE_OP vec pick(mask m, vec a, vec b) { return m ? a : b; }
+LANE_OP vec select_(mask m, vec a, vec b) { return m ? a : b; }
 #endif
 /* b where b is nan or where neither is the larger: what x86's own max and min do, so spelled alike everywhere. */
 #if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
-LANE_OP vec larger(vec a, vec b) { return (vec)X86(max)((x86)a, (x86)b); }
-LANE_OP vec smaller(vec a, vec b) { return (vec)X86(min)((x86)a, (x86)b); }
+LANE_OP vec max_(vec a, vec b) { return (vec)X86(max)((x86)a, (x86)b); }
+LANE_OP vec min_(vec a, vec b) { return (vec)X86(min)((x86)a, (x86)b); }
 #else
-LANE_OP vec larger(vec a, vec b) { return pick(less(b, a), a, b); }
-LANE_OP vec smaller(vec a, vec b) { return pick(less(a, b), a, b); }
+LANE_OP vec max_(vec a, vec b) { return select_(less(b, a), a, b); }
+LANE_OP vec min_(vec a, vec b) { return select_(less(a, b), a, b); }
 #endif
 
 /* ---- transposition, for packing ------------------------------------------------------------------------- */

@@ -25,8 +25,8 @@ cdef extern from "lanes.h" nogil:
 
     vec fma "fma_"(vec a, vec b, vec c) noexcept
     mask less(vec a, vec b) noexcept
-    vec pick(mask m, vec a, vec b) noexcept
-    vec larger(vec a, vec b) noexcept
-    vec smaller(vec a, vec b) noexcept
+    vec select "select_"(mask m, vec a, vec b) noexcept
+    vec max_(vec a, vec b) noexcept
+    vec min_(vec a, vec b) noexcept
 
     void transpose(vec* rows) noexcept
