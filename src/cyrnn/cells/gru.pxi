@@ -19,9 +19,9 @@ cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
             left = args.n - i
             kept = args.gates + r * args.row_stride + i
             rt = sigmoid_(load(z + args.z_gate_stride + i))
-            put(kept, sigmoid_(load(z + i)), left)
-            put(kept + args.gate_stride, rt, left)
-            put(args.next + r * args.row_stride + i, rt * get(args.previous + r * args.row_stride + i, left), left)
+            store_tail(kept, sigmoid_(load(z + i)), left)
+            store_tail(kept + args.gate_stride, rt, left)
+            store_tail(args.next + r * args.row_stride + i, rt * load_tail(args.previous + r * args.row_stride + i, left), left)
             i += LANES
 
 
@@ -36,9 +36,9 @@ cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
             left = args.n - i
             kept = args.gates + r * args.row_stride + i
             cct = tanh_(load(args.z + r * args.z_row_stride + i))
-            put(kept + 2 * args.gate_stride, cct, left)
-            put(args.next + r * args.row_stride + i,
-                blend(get(kept, left), get(args.previous + r * args.row_stride + i, left), cct), left)
+            store_tail(kept + 2 * args.gate_stride, cct, left)
+            store_tail(args.next + r * args.row_stride + i,
+                blend(load_tail(kept, left), load_tail(args.previous + r * args.row_stride + i, left), cct), left)
             i += LANES
 
 
@@ -54,11 +54,11 @@ cdef void gru_candidate_derivative(const PointwiseBackwardArgs* args) noexcept n
             left = args.n - i
             kept = args.gates + r * args.row_stride + i
             skip_gradient = args.skip_gradient + r * args.row_stride + i
-            zt = get(kept, left)
-            cct = get(kept + 2 * args.gate_stride, left)
-            da = load(args.z + r * args.z_row_stride + i) + get(skip_gradient, left) + get(args.da + r * args.da_row_stride + i, left)
-            put(skip_gradient, da, left)
-            put(args.dz + r * args.dz_row_stride + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
+            zt = load_tail(kept, left)
+            cct = load_tail(kept + 2 * args.gate_stride, left)
+            da = load(args.z + r * args.z_row_stride + i) + load_tail(skip_gradient, left) + load_tail(args.da + r * args.da_row_stride + i, left)
+            store_tail(skip_gradient, da, left)
+            store_tail(args.dz + r * args.dz_row_stride + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
             i += LANES
 
 
@@ -76,16 +76,16 @@ cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil
             kept = args.gates + r * args.row_stride + i
             skip_gradient = args.skip_gradient + r * args.row_stride + i
             dz = args.dz + r * args.dz_row_stride + i
-            zt = get(kept, left)
-            rt = get(kept + args.gate_stride, left)
-            cct = get(kept + 2 * args.gate_stride, left)
-            a_prev = get(args.previous + r * args.row_stride + i, left)
+            zt = load_tail(kept, left)
+            rt = load_tail(kept + args.gate_stride, left)
+            cct = load_tail(kept + 2 * args.gate_stride, left)
+            a_prev = load_tail(args.previous + r * args.row_stride + i, left)
             d_inner = load(args.z + r * args.z_row_stride + i)
-            da = get(skip_gradient, left)
-            put(dz, da * (a_prev - cct) * from_sigmoid(zt), left)                 # zt = sigmoid(z_z)
-            put(dz + args.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
-            put(skip_gradient, fma(da, zt, d_inner * rt), left)
-            put(args.inner + r * args.row_stride + i, rt * a_prev, left)
+            da = load_tail(skip_gradient, left)
+            store_tail(dz, da * (a_prev - cct) * from_sigmoid(zt), left)                 # zt = sigmoid(z_z)
+            store_tail(dz + args.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
+            store_tail(skip_gradient, fma(da, zt, d_inner * rt), left)
+            store_tail(args.inner + r * args.row_stride + i, rt * a_prev, left)
             i += LANES
 
 
@@ -105,12 +105,12 @@ cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
             zt = sigmoid_(load(z + args.z_gate_stride + i))
             rt = sigmoid_(load(z + 2 * args.z_gate_stride + i))
             cct = tanh_(fma(rt, load(z + i), load(z + 3 * args.z_gate_stride + i)))
-            put(args.next + r * args.row_stride + i, blend(zt, get(args.previous + r * args.row_stride + i, left), cct), left)
+            store_tail(args.next + r * args.row_stride + i, blend(zt, load_tail(args.previous + r * args.row_stride + i, left), cct), left)
             if args.gates != NULL:
                 kept = args.gates + r * args.row_stride + i
-                put(kept, zt, left)
-                put(kept + args.gate_stride, rt, left)
-                put(kept + 2 * args.gate_stride, cct, left)
+                store_tail(kept, zt, left)
+                store_tail(kept + args.gate_stride, rt, left)
+                store_tail(kept + 2 * args.gate_stride, cct, left)
             i += LANES
 
 
@@ -128,16 +128,16 @@ cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil
             kept = args.gates + r * args.row_stride + i
             skip_gradient = args.skip_gradient + r * args.row_stride + i
             dz = args.dz + r * args.dz_row_stride + i
-            zt = get(kept, left)
-            rt = get(kept + args.gate_stride, left)
-            cct = get(kept + 2 * args.gate_stride, left)
-            inner = get(args.inner + r * args.row_stride + i, left)
-            a_prev = get(args.previous + r * args.row_stride + i, left)
-            da = load(args.z + r * args.z_row_stride + i) + get(skip_gradient, left) + get(args.da + r * args.da_row_stride + i, left)
+            zt = load_tail(kept, left)
+            rt = load_tail(kept + args.gate_stride, left)
+            cct = load_tail(kept + 2 * args.gate_stride, left)
+            inner = load_tail(args.inner + r * args.row_stride + i, left)
+            a_prev = load_tail(args.previous + r * args.row_stride + i, left)
+            da = load(args.z + r * args.z_row_stride + i) + load_tail(skip_gradient, left) + load_tail(args.da + r * args.da_row_stride + i, left)
             dz_c = da * (splat(1) - zt) * one_minus_square(cct)                   # cct = tanh(z_c)
-            put(dz + args.dz_gate_stride, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
-            put(dz + 2 * args.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
-            put(dz + 3 * args.dz_gate_stride, dz_c, left)
-            put(dz, dz_c * rt, left)
-            put(skip_gradient, da * zt, left)
+            store_tail(dz + args.dz_gate_stride, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
+            store_tail(dz + 2 * args.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
+            store_tail(dz + 3 * args.dz_gate_stride, dz_c, left)
+            store_tail(dz, dz_c * rt, left)
+            store_tail(skip_gradient, da * zt, left)
             i += LANES

@@ -21,15 +21,15 @@ cdef void lstm_pointwise(const PointwiseArgs* args) noexcept nogil:
             it = sigmoid_(load(z + args.z_gate_stride + i))
             cct = tanh_(load(z + 2 * args.z_gate_stride + i))
             ot = sigmoid_(load(z + 3 * args.z_gate_stride + i))
-            c = fma(ft, get(c_prev + i, left), it * cct)
-            put(c_next + i, c, left)
-            put(a_next + i, ot * tanh_(c), left)
+            c = fma(ft, load_tail(c_prev + i, left), it * cct)
+            store_tail(c_next + i, c, left)
+            store_tail(a_next + i, ot * tanh_(c), left)
             if args.gates != NULL:
                 kept = args.gates + r * args.row_stride + i
-                put(kept, ft, left)
-                put(kept + gate, it, left)
-                put(kept + 2 * gate, cct, left)
-                put(kept + 3 * gate, ot, left)
+                store_tail(kept, ft, left)
+                store_tail(kept + gate, it, left)
+                store_tail(kept + 2 * gate, cct, left)
+                store_tail(kept + 3 * gate, ot, left)
             i += LANES
 
 
@@ -45,19 +45,19 @@ cdef void lstm_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
         while i < args.n:
             left = args.n - i
             kept = args.gates + r * args.row_stride + i
-            ft = get(kept, left)
-            it = get(kept + gate, left)
-            cct = get(kept + 2 * gate, left)
-            ot = get(kept + 3 * gate, left)
-            c_prev = get(args.previous + args.previous_state_stride + r * args.row_stride + i, left)
-            tc = tanh_(get(args.next + args.next_state_stride + r * args.row_stride + i, left))
-            da = load(args.z + r * args.z_row_stride + i) + get(args.da + r * args.da_row_stride + i, left)
+            ft = load_tail(kept, left)
+            it = load_tail(kept + gate, left)
+            cct = load_tail(kept + 2 * gate, left)
+            ot = load_tail(kept + 3 * gate, left)
+            c_prev = load_tail(args.previous + args.previous_state_stride + r * args.row_stride + i, left)
+            tc = tanh_(load_tail(args.next + args.next_state_stride + r * args.row_stride + i, left))
+            da = load(args.z + r * args.z_row_stride + i) + load_tail(args.da + r * args.da_row_stride + i, left)
             skip_gradient = args.skip_gradient + r * args.row_stride + i
             dz = args.dz + r * args.dz_row_stride + i
-            dc = fma(da * ot, one_minus_square(tc), get(skip_gradient, left))           # a_next = ot * tanh(c_next)
-            put(dz + 3 * dz_gate, da * tc * from_sigmoid(ot), left)               # ot = sigmoid(z_o)
-            put(skip_gradient, dc * ft, left)                                           # c_next = ft * c_prev + it * cct
-            put(dz, dc * c_prev * from_sigmoid(ft), left)                         # ft = sigmoid(z_f)
-            put(dz + dz_gate, dc * cct * from_sigmoid(it), left)                  # it = sigmoid(z_i)
-            put(dz + 2 * dz_gate, dc * it * one_minus_square(cct), left)          # cct = tanh(z_c)
+            dc = fma(da * ot, one_minus_square(tc), load_tail(skip_gradient, left))           # a_next = ot * tanh(c_next)
+            store_tail(dz + 3 * dz_gate, da * tc * from_sigmoid(ot), left)               # ot = sigmoid(z_o)
+            store_tail(skip_gradient, dc * ft, left)                                           # c_next = ft * c_prev + it * cct
+            store_tail(dz, dc * c_prev * from_sigmoid(ft), left)                         # ft = sigmoid(z_f)
+            store_tail(dz + dz_gate, dc * cct * from_sigmoid(it), left)                  # it = sigmoid(z_i)
+            store_tail(dz + 2 * dz_gate, dc * it * one_minus_square(cct), left)          # cct = tanh(z_c)
             i += LANES

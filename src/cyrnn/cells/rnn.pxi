@@ -11,7 +11,7 @@ cdef void rnn_pointwise(const PointwiseArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             left = args.n - i
-            put(a_next + i, tanh_(load(z + i)), left)
+            store_tail(a_next + i, tanh_(load(z + i)), left)
             i += LANES
 
 
@@ -22,9 +22,9 @@ cdef void rnn_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             left = args.n - i
-            a = get(args.next + r * args.row_stride + i, left)
-            da = load(args.z + r * args.z_row_stride + i) + get(args.da + r * args.da_row_stride + i, left)
-            put(args.dz + r * args.dz_row_stride + i, da * one_minus_square(a), left)                  # a_next = tanh(z)
+            a = load_tail(args.next + r * args.row_stride + i, left)
+            da = load(args.z + r * args.z_row_stride + i) + load_tail(args.da + r * args.da_row_stride + i, left)
+            store_tail(args.dz + r * args.dz_row_stride + i, da * one_minus_square(a), left)                  # a_next = tanh(z)
             i += LANES
 
 
@@ -37,7 +37,7 @@ cdef void rnn_relu_pointwise(const PointwiseArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             z_a = load(z + i)
-            put(args.next + r * args.row_stride + i, select(less(z_a, splat(0)), splat(0), z_a), args.n - i)  # nan stays
+            store_tail(args.next + r * args.row_stride + i, select(less(z_a, splat(0)), splat(0), z_a), args.n - i)  # nan stays
             i += LANES
 
 
@@ -48,7 +48,7 @@ cdef void rnn_relu_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             left = args.n - i
-            a = get(args.next + r * args.row_stride + i, left)
-            da = load(args.z + r * args.z_row_stride + i) + get(args.da + r * args.da_row_stride + i, left)
-            put(args.dz + r * args.dz_row_stride + i, select(less(splat(0), a), da, splat(0)), left)     # a_next = max(z, 0)
+            a = load_tail(args.next + r * args.row_stride + i, left)
+            da = load(args.z + r * args.z_row_stride + i) + load_tail(args.da + r * args.da_row_stride + i, left)
+            store_tail(args.dz + r * args.dz_row_stride + i, select(less(splat(0), a), da, splat(0)), left)     # a_next = max(z, 0)
             i += LANES

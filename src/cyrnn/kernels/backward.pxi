@@ -51,7 +51,7 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
             for r in range(R):
                 j = 0
                 while j < P * Vp * LANES and v * LANES + j < units:
-                    put(out + (row + r) * units + v * LANES + j, load(z + r * p.z_row_stride + j), units - v * LANES - j)
+                    store_tail(out + (row + r) * units + v * LANES + j, load(z + r * p.z_row_stride + j), units - v * LANES - j)
                     j += LANES
             row += R
         v += P * Vp
@@ -164,7 +164,7 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     if cell.skips:
         i = 0
         while i < n:
-            put(run.d_initial + i, get(run.d_initial + i, n - i) + get(skip_gradient + i, n - i), n - i)
+            store_tail(run.d_initial + i, load_tail(run.d_initial + i, n - i) + load_tail(skip_gradient + i, n - i), n - i)
             i += LANES
 
 
@@ -181,7 +181,7 @@ cdef void add_rows_of(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N
             sums[i] = out[(u + i) * out_stride] if u + i < units else 0
         total = load(sums)
         for k in range(N):
-            total = total + get(left + k * left_row_stride + u, units - u)
+            total = total + load_tail(left + k * left_row_stride + u, units - u)
         store(sums, total)
         for i in range(min(LANES, units - u)):
             out[(u + i) * out_stride] = sums[i]
@@ -197,7 +197,7 @@ cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize
         k = 0
         while k < n:
             for i in range(LANES):
-                square[i] = get(left + (k + i) * left_row_stride + u, units - u) if k + i < n else splat(0)
+                square[i] = load_tail(left + (k + i) * left_row_stride + u, units - u) if k + i < n else splat(0)
             transpose(square)
             for i in range(min(LANES, units - u)):
                 store(out + (u + i) * out_row_stride + k, square[i])
@@ -213,7 +213,7 @@ cdef void lay_panels(const real* right, Py_ssize_t right_row_stride, Py_ssize_t 
         for k in range(n):
             for i in range(Vp):
                 store(panels + v * LANES * n + (k * Vp + i) * LANES,
-                      get(right + k * right_row_stride + (v + i) * LANES, K - (v + i) * LANES))
+                      load_tail(right + k * right_row_stride + (v + i) * LANES, K - (v + i) * LANES))
         v += Vp
 
 
@@ -232,11 +232,11 @@ cdef void add_tile(Product* p, Py_ssize_t R, Py_ssize_t Vp, Py_ssize_t columns, 
     p.start_row_stride = p.z_row_stride = Vp * LANES
     for r in range(R):
         for i in range(Vp):
-            store(z + (r * Vp + i) * LANES, get(out + r * out_row_stride + i * LANES, columns - i * LANES))
+            store(z + (r * Vp + i) * LANES, load_tail(out + r * out_row_stride + i * LANES, columns - i * LANES))
     product(p, R, 1, Vp)
     for r in range(R):
         for i in range(Vp):
-            put(out + r * out_row_stride + i * LANES, load(z + (r * Vp + i) * LANES), columns - i * LANES)
+            store_tail(out + r * out_row_stride + i * LANES, load(z + (r * Vp + i) * LANES), columns - i * LANES)
 
 
 cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride, Py_ssize_t N,

@@ -24,8 +24,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
-    LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, max_, less, load, load_part, mask, select,
-    min_, splat, store, store_part, transpose, vec,
+    LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, max_, less, load, load_first, mask, select,
+    min_, splat, store, store_first, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
 from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real

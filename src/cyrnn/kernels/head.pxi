@@ -7,15 +7,15 @@ cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row_stride, Py_ssize_
     cdef vec most, e, total = splat(0)
     if n == 0:
         return
-    most = get(z, left)
+    most = load_tail(z, left)
     for j in range(1, n):
-        most = max_(get(z + j * z_row_stride, left), most)
+        most = max_(load_tail(z + j * z_row_stride, left), most)
     for j in range(n):
-        e = exp_(get(z + j * z_row_stride, left) - most)
+        e = exp_(load_tail(z + j * z_row_stride, left) - most)
         total = total + e
-        put(y + j * y_row_stride, e, left)
+        store_tail(y + j * y_row_stride, e, left)
     for j in range(n):
-        put(y + j * y_row_stride, get(y + j * y_row_stride, left) / total, left)
+        store_tail(y + j * y_row_stride, load_tail(y + j * y_row_stride, left) / total, left)
 
 
 cdef void softmax_of(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil:

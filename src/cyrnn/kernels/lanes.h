@@ -123,8 +123,8 @@ LANE_OP vec as_real(ivec i) { vec v; memcpy(&v, &i, sizeof v); return v; }
 /* The first n of LANES elements, 0 <= n < LANES; the other lanes read as zero and are not touched in memory. */
 #if defined(CYRNN_AVX512)
 #define FIRST(n) ((mask)((1u << (n)) - 1u))
-LANE_OP vec load_part(const real *p, ptrdiff_t n) { return (vec)X86(maskz_loadu)(FIRST(n), p); }
-LANE_OP void store_part(real *p, vec v, ptrdiff_t n) { X86(mask_storeu)(p, FIRST(n), (x86)v); }
+LANE_OP vec load_first(const real *p, ptrdiff_t n) { return (vec)X86(maskz_loadu)(FIRST(n), p); }
+LANE_OP void store_first(real *p, vec v, ptrdiff_t n) { X86(mask_storeu)(p, FIRST(n), (x86)v); }
 #elif defined(CYRNN_AVX2)
 static const bits first_lanes[16] __attribute__((unused)) = {
 #if CYRNN_DOUBLE
@@ -134,15 +134,15 @@ static const bits first_lanes[16] __attribute__((unused)) = {
 #endif
 };
 #define FIRST(n) _mm256_loadu_si256((const __m256i *)(first_lanes + LANES - (n)))
-LANE_OP vec load_part(const real *p, ptrdiff_t n) { return (vec)X86(maskload)(p, FIRST(n)); }
-LANE_OP void store_part(real *p, vec v, ptrdiff_t n) { X86(maskstore)(p, FIRST(n), (x86)v); }
+LANE_OP vec load_first(const real *p, ptrdiff_t n) { return (vec)X86(maskload)(p, FIRST(n)); }
+LANE_OP void store_first(real *p, vec v, ptrdiff_t n) { X86(maskstore)(p, FIRST(n), (x86)v); }
 #else
-LANE_OP vec load_part(const real *p, ptrdiff_t n) {
+LANE_OP vec load_first(const real *p, ptrdiff_t n) {
     real part[MAX_LANES] = {0};
     for (ptrdiff_t i = 0; i < n; i++) part[i] = p[i];
     return load(part);
 }
-LANE_OP void store_part(real *p, vec v, ptrdiff_t n) {
+LANE_OP void store_first(real *p, vec v, ptrdiff_t n) {
     real part[MAX_LANES];
     store(part, v);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = part[i];

@@ -30,22 +30,22 @@ ctypedef struct PointwiseBackwardArgs:
     Py_ssize_t dz_row_stride, dz_gate_stride
 
 
-cdef inline vec get(const real* p, Py_ssize_t left) noexcept nogil:
-    return load(p) if left >= LANES else load_part(p, left)
+cdef inline vec load_tail(const real* p, Py_ssize_t left) noexcept nogil:
+    return load(p) if left >= LANES else load_first(p, left)
 
 
-cdef inline void put(real* p, vec v, Py_ssize_t left) noexcept nogil:
+cdef inline void store_tail(real* p, vec v, Py_ssize_t left) noexcept nogil:
     if left >= LANES:
         store(p, v)
     else:
-        store_part(p, v, left)
+        store_first(p, v, left)
 
 
 cdef void exp_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
     """out (N,) = exp(x)."""
     cdef Py_ssize_t i = 0
     while i < N:
-        put(out + i, exp_(get(x + i, N - i)), N - i)
+        store_tail(out + i, exp_(load_tail(x + i, N - i)), N - i)
         i += LANES
 
 
@@ -53,7 +53,7 @@ cdef void tanh_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
     """out (N,) = tanh(x)."""
     cdef Py_ssize_t i = 0
     while i < N:
-        put(out + i, tanh_(get(x + i, N - i)), N - i)
+        store_tail(out + i, tanh_(load_tail(x + i, N - i)), N - i)
         i += LANES
 
 
@@ -61,5 +61,5 @@ cdef void sigmoid_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
     """out (N,) = sigmoid(x)."""
     cdef Py_ssize_t i = 0
     while i < N:
-        put(out + i, sigmoid_(get(x + i, N - i)), N - i)
+        store_tail(out + i, sigmoid_(load_tail(x + i, N - i)), N - i)
         i += LANES

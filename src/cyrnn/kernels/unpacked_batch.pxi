@@ -13,7 +13,7 @@ cdef inline void copy_columns(const real* source, Py_ssize_t row_stride, Py_ssiz
         if col_stride == 1:
             j = 0
             while j < m:
-                store(out + i * out_row_stride + j, get(source + i * row_stride + j, m - j))
+                store(out + i * out_row_stride + j, load_tail(source + i * row_stride + j, m - j))
                 j += LANES
         else:
             for j in range(m):
