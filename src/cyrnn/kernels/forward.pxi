@@ -154,14 +154,14 @@ cdef int forward_packed(const Run* run) noexcept nogil:
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef StagePlan plans[MAX_STAGES]
     cdef Py_ssize_t t = 0, until = run.T, s, width = plan_stages(run, plans)
-    cdef Py_ssize_t room = plan_input_projection(run, plans, cell.stages, width)
+    cdef Py_ssize_t workspace = plan_input_projection(run, plans, cell.stages, width)
     cdef void* work = NULL
     cdef real* memory
     cdef real* between = NULL
     if cell.stages > 1:
-        room += (1 + cell.kept) * run.m * run.n_a
-    if room > 0:
-        work = malloc(room * sizeof(real) + ALIGNMENT)
+        workspace += (1 + cell.kept) * run.m * run.n_a
+    if workspace > 0:
+        work = malloc(workspace * sizeof(real) + ALIGNMENT)
         if work == NULL:
             return -1
         memory = aligned(work)

@@ -84,7 +84,7 @@ cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint alwa
 
 cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize_t stages, Py_ssize_t width) noexcept nogil:
     """Settle what runs ahead, of all stages alike; return how many elements their rows take."""
-    cdef Py_ssize_t s, room = 0, steps = hoisted_steps(run, width, has_separate_halves(&plans[0]))
+    cdef Py_ssize_t s, workspace = 0, steps = hoisted_steps(run, width, has_separate_halves(&plans[0]))
     cdef bint interleaved = steps > 0 and can_interleave(run, plans, stages)
     cdef StagePlan* plan
     for s in range(stages):
@@ -92,8 +92,8 @@ cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize
         plan.first_step = 0
         plan.interleaved_rows = max_interleaved_rows(plan.V_x) if interleaved else 0
         plan.steps = run.T % plan.interleaved_rows + plan.interleaved_rows if interleaved else steps
-        room += (plan.steps + plan.interleaved_rows) * run.m * plan.width * LANES
-    return room
+        workspace += (plan.steps + plan.interleaved_rows) * run.m * plan.width * LANES
+    return workspace
 
 
 cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_t t) noexcept nogil:

@@ -77,7 +77,7 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, m = run.m, t, s, g, y_size = run.n_y * m
     cdef Py_ssize_t width = (m + LANES - 1) // LANES * LANES, z_gate_stride = n * m + width
-    cdef Py_ssize_t room = (run.n_x + n) * width + gates * z_gate_stride + y_size + width
+    cdef Py_ssize_t workspace = (run.n_x + n) * width + gates * z_gate_stride + y_size + width
     cdef void* work
     cdef real* x
     cdef real* a
@@ -89,8 +89,8 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
     if m == 0:
         return 0
     if cell.stages > 1:
-        room += n * width + (1 + cell.kept) * n * m
-    work = malloc(room * sizeof(real) + ALIGNMENT)
+        workspace += n * width + (1 + cell.kept) * n * m
+    work = malloc(workspace * sizeof(real) + ALIGNMENT)
     if work == NULL:
         return -1
     x = aligned(work)
