@@ -8,7 +8,7 @@ cdef inline vec blend(vec zt, vec a_prev, vec cct) noexcept nogil:
 
 cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
     # z (gate, rows, n) in the order z, r; `next` (rows, n): inner; the gates are always kept, for the candidate
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
     cdef const real* z
     cdef real* kept
     cdef vec rt
@@ -17,75 +17,86 @@ cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             left = args.n - i
-            kept = args.gates + r * args.row_stride + i
+            at = r * args.row_stride + i
+            kept = args.gates + at
             rt = sigmoid_(load(z + args.z_gate_stride + i))
             store_tail(kept, sigmoid_(load(z + i)), left)
             store_tail(kept + args.gate_stride, rt, left)
-            store_tail(args.next + r * args.row_stride + i, rt * load_tail(args.previous + r * args.row_stride + i, left), left)
+            store_tail(args.next + at, rt * load_tail(args.previous + at, left), left)
             i += LANES
 
 
 cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
     # z (rows, n): one gate. `next` (rows, n): a_next
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
     cdef real* kept
     cdef vec cct
     for r in range(args.rows):
         i = 0
         while i < args.n:
             left = args.n - i
-            kept = args.gates + r * args.row_stride + i
+            at = r * args.row_stride + i
+            kept = args.gates + at
             cct = tanh_(load(args.z + r * args.z_row_stride + i))
             store_tail(kept + 2 * args.gate_stride, cct, left)
-            store_tail(args.next + r * args.row_stride + i,
-                blend(load_tail(kept, left), load_tail(args.previous + r * args.row_stride + i, left), cct), left)
+            store_tail(args.next + at, blend(load_tail(kept, left), load_tail(args.previous + at, left), cct), left)
             i += LANES
 
 
 cdef void gru_candidate_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    # dz (rows, n): of c; `skip_gradient` (rows, n): what reaches a_prev past the products, then da_next
-    cdef Py_ssize_t r, i, left
+    # dz (rows, n): of c; `skip_gradient` (rows, n): of a_next past the products, then all of a_next's gradient
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
+    cdef const real* incoming
     cdef const real* kept
     cdef real* skip_gradient
+    cdef real* dz
     cdef vec zt, cct, da
     for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
+        incoming = args.da + r * args.da_row_stride
+        dz = args.dz + r * args.dz_row_stride
         i = 0
         while i < args.n:
             left = args.n - i
-            kept = args.gates + r * args.row_stride + i
-            skip_gradient = args.skip_gradient + r * args.row_stride + i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            skip_gradient = args.skip_gradient + at
             zt = load_tail(kept, left)
             cct = load_tail(kept + 2 * args.gate_stride, left)
-            da = load(args.z + r * args.z_row_stride + i) + load_tail(skip_gradient, left) + load_tail(args.da + r * args.da_row_stride + i, left)
+            da = load(d_next + i) + load_tail(skip_gradient, left) + load_tail(incoming + i, left)
             store_tail(skip_gradient, da, left)
-            store_tail(args.dz + r * args.dz_row_stride + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
+            store_tail(dz + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
             i += LANES
 
 
 cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    # dz (gate, rows, n) in the order z, r; `skip_gradient` (rows, n): da_next, then what reaches a_prev past the products
-    cdef Py_ssize_t r, i, left
+    # dz (gate, rows, n) in the order z, r; `skip_gradient` (rows, n): of a_next, then of a_prev past the products
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
     cdef const real* kept
     cdef real* skip_gradient
     cdef real* dz
     cdef vec zt, rt, cct, a_prev, d_inner, da
     for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
         i = 0
         while i < args.n:
             left = args.n - i
-            kept = args.gates + r * args.row_stride + i
-            skip_gradient = args.skip_gradient + r * args.row_stride + i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            skip_gradient = args.skip_gradient + at
             dz = args.dz + r * args.dz_row_stride + i
             zt = load_tail(kept, left)
             rt = load_tail(kept + args.gate_stride, left)
             cct = load_tail(kept + 2 * args.gate_stride, left)
-            a_prev = load_tail(args.previous + r * args.row_stride + i, left)
-            d_inner = load(args.z + r * args.z_row_stride + i)
+            a_prev = load_tail(args.previous + at, left)
+            d_inner = load(d_next + i)
             da = load_tail(skip_gradient, left)
-            store_tail(dz, da * (a_prev - cct) * from_sigmoid(zt), left)                 # zt = sigmoid(z_z)
-            store_tail(dz + args.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
+            store_tail(dz, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
+            store_tail(dz + args.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)  # rt = sigmoid(z_r)
             store_tail(skip_gradient, fma(da, zt, d_inner * rt), left)
-            store_tail(args.inner + r * args.row_stride + i, rt * a_prev, left)
+            store_tail(args.inner + at, rt * a_prev, left)
             i += LANES
 
 
@@ -93,7 +104,7 @@ cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil
 
 cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
     # z (gate, rows, n) in the order inner, z, r, c
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
     cdef const real* z
     cdef real* kept
     cdef vec zt, rt, cct
@@ -102,12 +113,13 @@ cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             left = args.n - i
+            at = r * args.row_stride + i
             zt = sigmoid_(load(z + args.z_gate_stride + i))
             rt = sigmoid_(load(z + 2 * args.z_gate_stride + i))
             cct = tanh_(fma(rt, load(z + i), load(z + 3 * args.z_gate_stride + i)))
-            store_tail(args.next + r * args.row_stride + i, blend(zt, load_tail(args.previous + r * args.row_stride + i, left), cct), left)
+            store_tail(args.next + at, blend(zt, load_tail(args.previous + at, left), cct), left)
             if args.gates != NULL:
-                kept = args.gates + r * args.row_stride + i
+                kept = args.gates + at
                 store_tail(kept, zt, left)
                 store_tail(kept + args.gate_stride, rt, left)
                 store_tail(kept + 2 * args.gate_stride, cct, left)
@@ -115,28 +127,33 @@ cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
 
 
 cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    # dz (gate, rows, n) in the order inner, z, r, c; `skip_gradient` (rows, n): what reaches a_prev past the products
-    cdef Py_ssize_t r, i, left
+    # dz (gate, rows, n) in the order inner, z, r, c; `skip_gradient` (rows, n): of a_next, then a_prev, past products
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
+    cdef const real* incoming
     cdef const real* kept
     cdef real* skip_gradient
     cdef real* dz
     cdef vec zt, rt, cct, inner, a_prev, da, dz_c
     for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
+        incoming = args.da + r * args.da_row_stride
         i = 0
         while i < args.n:
             left = args.n - i
-            kept = args.gates + r * args.row_stride + i
-            skip_gradient = args.skip_gradient + r * args.row_stride + i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            skip_gradient = args.skip_gradient + at
             dz = args.dz + r * args.dz_row_stride + i
             zt = load_tail(kept, left)
             rt = load_tail(kept + args.gate_stride, left)
             cct = load_tail(kept + 2 * args.gate_stride, left)
-            inner = load_tail(args.inner + r * args.row_stride + i, left)
-            a_prev = load_tail(args.previous + r * args.row_stride + i, left)
-            da = load(args.z + r * args.z_row_stride + i) + load_tail(skip_gradient, left) + load_tail(args.da + r * args.da_row_stride + i, left)
-            dz_c = da * (splat(1) - zt) * one_minus_square(cct)                   # cct = tanh(z_c)
+            inner = load_tail(args.inner + at, left)
+            a_prev = load_tail(args.previous + at, left)
+            da = load(d_next + i) + load_tail(skip_gradient, left) + load_tail(incoming + i, left)
+            dz_c = da * (splat(1) - zt) * one_minus_square(cct)  # cct = tanh(z_c)
             store_tail(dz + args.dz_gate_stride, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
-            store_tail(dz + 2 * args.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
+            store_tail(dz + 2 * args.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)  # rt = sigmoid(z_r)
             store_tail(dz + 3 * args.dz_gate_stride, dz_c, left)
             store_tail(dz, dz_c * rt, left)
             store_tail(skip_gradient, da * zt, left)

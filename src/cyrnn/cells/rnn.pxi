@@ -16,15 +16,22 @@ cdef void rnn_pointwise(const PointwiseArgs* args) noexcept nogil:
 
 
 cdef void rnn_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
+    cdef const real* incoming
+    cdef real* dz
     cdef vec a, da
     for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
+        incoming = args.da + r * args.da_row_stride
+        dz = args.dz + r * args.dz_row_stride
         i = 0
         while i < args.n:
             left = args.n - i
-            a = load_tail(args.next + r * args.row_stride + i, left)
-            da = load(args.z + r * args.z_row_stride + i) + load_tail(args.da + r * args.da_row_stride + i, left)
-            store_tail(args.dz + r * args.dz_row_stride + i, da * one_minus_square(a), left)                  # a_next = tanh(z)
+            at = r * args.row_stride + i
+            a = load_tail(args.next + at, left)
+            da = load(d_next + i) + load_tail(incoming + i, left)
+            store_tail(dz + i, da * one_minus_square(a), left)  # a_next = tanh(z)
             i += LANES
 
 
@@ -37,18 +44,26 @@ cdef void rnn_relu_pointwise(const PointwiseArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             z_a = load(z + i)
-            store_tail(args.next + r * args.row_stride + i, select(less(z_a, splat(0)), splat(0), z_a), args.n - i)  # nan stays
+            z_a = select(less(z_a, splat(0)), splat(0), z_a)  # nan stays
+            store_tail(args.next + r * args.row_stride + i, z_a, args.n - i)
             i += LANES
 
 
 cdef void rnn_relu_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
+    cdef const real* incoming
+    cdef real* dz
     cdef vec a, da
     for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
+        incoming = args.da + r * args.da_row_stride
+        dz = args.dz + r * args.dz_row_stride
         i = 0
         while i < args.n:
             left = args.n - i
-            a = load_tail(args.next + r * args.row_stride + i, left)
-            da = load(args.z + r * args.z_row_stride + i) + load_tail(args.da + r * args.da_row_stride + i, left)
-            store_tail(args.dz + r * args.dz_row_stride + i, select(less(splat(0), a), da, splat(0)), left)     # a_next = max(z, 0)
+            at = r * args.row_stride + i
+            a = load_tail(args.next + at, left)
+            da = load(d_next + i) + load_tail(incoming + i, left)
+            store_tail(dz + i, select(less(splat(0), a), da, splat(0)), left)  # a_next = max(z, 0)
             i += LANES

@@ -1,4 +1,4 @@
-"""BackwardRun-propagation through time: the time loop, and the products that it leaves to do.
+"""Back-propagation through time: the time loop, and the products that it leaves to do.
 
 Sums have one order, whatever the batch, the layout and the threads; each is a chain of fused multiply-adds from zero:
 
@@ -51,7 +51,8 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
             for r in range(R):
                 j = 0
                 while j < P * Vp * LANES and v * LANES + j < units:
-                    store_tail(out + (row + r) * units + v * LANES + j, load(z + r * p.z_row_stride + j), units - v * LANES - j)
+                    store_tail(out + (row + r) * units + v * LANES + j, load(z + r * p.z_row_stride + j),
+                               units - v * LANES - j)
                     j += LANES
             row += R
         v += P * Vp
@@ -59,7 +60,8 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
 
 # ---- the time loop ----------------------------------------------------------------------------------------------
 
-cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates, PointwiseBackwardArgs* args) noexcept nogil:
+cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates,
+                                     PointwiseBackwardArgs* args) noexcept nogil:
     """What a stage, before which there are so many gates, is given in step t; for the first row and unit."""
     cdef Py_ssize_t n = run.n_a, step = run.batch * n
     args.previous, args.previous_state_stride = run.initial, run.initial_state_stride
@@ -79,8 +81,8 @@ cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ss
     args.dz = run.dz + t * run.batch * args.dz_row_stride + gates * n
 
 
-cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardArgs* at, Py_ssize_t row, Py_ssize_t unit,
-                                    PointwiseBackwardArgs* args) noexcept nogil:
+cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardArgs* at, Py_ssize_t row,
+                                    Py_ssize_t unit, PointwiseBackwardArgs* args) noexcept nogil:
     """dz of args.rows rows, from `row` on, and args.n units, from `unit` on, whose sums are in place."""
     cdef Py_ssize_t i = row * at.row_stride + unit
     args.da = at.da + row * at.da_row_stride + unit
@@ -131,13 +133,13 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     p.second.panel_stride = 4 * LANES * K
     p.z = <real*> tile_of_z
     p.z_panel_stride = 4 * LANES
-    args.z = p.z
+    args.d_next = p.z
     while left > 0:
         P = next_panels(&left, panels, full, 4, m, t % 2 != 0, &first)
         Vp = min(4, width - first * 4)
         p.second.panel = WaT + first * 4 * LANES * K
         p.second.panel_k_stride = Vp * LANES
-        p.z_row_stride = args.z_row_stride = P * Vp * LANES
+        p.z_row_stride = args.d_next_row_stride = P * Vp * LANES
         args.n = min(p.z_row_stride, n - first * 4 * LANES)
         row = 0
         while row < m:
@@ -153,6 +155,7 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t t = run.T, s, i, n = run.m * run.n_a
     cdef real* skip_gradient = run.d_initial + run.batch * run.n_a
+    cdef vec total
     while t > 0:
         t -= 1
         s = cell.stages
@@ -164,7 +167,8 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     if cell.skips:
         i = 0
         while i < n:
-            store_tail(run.d_initial + i, load_tail(run.d_initial + i, n - i) + load_tail(skip_gradient + i, n - i), n - i)
+            total = load_tail(run.d_initial + i, n - i) + load_tail(skip_gradient + i, n - i)
+            store_tail(run.d_initial + i, total, n - i)
             i += LANES
 
 
@@ -189,7 +193,7 @@ cdef void add_rows_of(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N
 
 
 cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize_t n, Py_ssize_t units, real* out,
-                     Py_ssize_t out_row_stride) noexcept nogil:
+                          Py_ssize_t out_row_stride) noexcept nogil:
     """out (units, out_row_stride) = left (n, units), transposed, with zeros behind n up to a whole vector."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t u = 0, k, i
@@ -205,7 +209,8 @@ cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize
         u += LANES
 
 
-cdef void lay_panels(const real* right, Py_ssize_t right_row_stride, Py_ssize_t n, Py_ssize_t K, real* panels) noexcept nogil:
+cdef void lay_panels(const real* right, Py_ssize_t right_row_stride, Py_ssize_t n, Py_ssize_t K,
+                     real* panels) noexcept nogil:
     """right (n, K) as panels (n, 4 vectors), zero-padded."""
     cdef Py_ssize_t width = vectors(K, 1), v = 0, Vp, k, i
     while v < width:
@@ -239,8 +244,9 @@ cdef void add_tile(Product* p, Py_ssize_t R, Py_ssize_t Vp, Py_ssize_t columns, 
             store_tail(out + r * out_row_stride + i * LANES, load(z + (r * Vp + i) * LANES), columns - i * LANES)
 
 
-cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride, Py_ssize_t N,
-                      Py_ssize_t units, Py_ssize_t K, real* out, Py_ssize_t out_row_stride) noexcept nogil:
+cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride,
+                      Py_ssize_t N, Py_ssize_t units, Py_ssize_t K, real* out,
+                      Py_ssize_t out_row_stride) noexcept nogil:
     """out (units, K) += left^T right, for left (N, units) and right (N, K): rows of N in their order.
 
     Returns -1 where the work area cannot be had. Both sides are copied, some rows of N at a time, to where the
@@ -272,7 +278,8 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* 
         u = 0
         while u < units:
             if u % strip == 0:
-                transpose_strip(left + n0 * left_row_stride + u, left_row_stride, n, min(strip, units - u), transposed, row)
+                transpose_strip(left + n0 * left_row_stride + u, left_row_stride, n, min(strip, units - u), transposed,
+                                row)
             p.second.rows = transposed + u % strip * row
             R = min(TILE_ROWS, units - u)
             v = 0

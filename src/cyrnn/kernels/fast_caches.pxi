@@ -84,8 +84,8 @@ cdef char* gather(const Job* job, tuple held, int place, Py_ssize_t units, Py_ss
     cdef cnp.ndarray a = entry(held, 0, place)
     cdef Py_ssize_t t, found, item = job.item, T = job.run.T
     if evenly(job, held, place, 0, &found) and found % item == 0 and step == job.run.m * units * item:
-        job.table.transpose_steps(<const real*> data(a), cnp.PyArray_STRIDE(a, 0) // item, cnp.PyArray_STRIDE(a, 1) // item,
-                       found // item, units, job.run.m, T, <real*> out)
+        job.table.transpose_steps(<const real*> data(a), cnp.PyArray_STRIDE(a, 0) // item,
+                                  cnp.PyArray_STRIDE(a, 1) // item, found // item, units, job.run.m, T, <real*> out)
         return out
     for t in range(T):
         copy_rows(job, entry(held, t, place), units, out + t * step)

@@ -166,7 +166,8 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
     cdef const Job* job = <const Job*> what
     cdef Run part = job.run
     cdef Py_ssize_t T = part.T, steps = T, t = 0, m = last - first, item = job.item, x_m = part.x_stride_m
-    cdef Py_ssize_t x_t = part.x_stride_t, x_k = part.x_stride_k, step = part.batch * part.n_a * item, x_step = m * part.n_x
+    cdef Py_ssize_t x_t = part.x_stride_t, x_k = part.x_stride_k, step = part.batch * part.n_a * item
+    cdef Py_ssize_t x_step = m * part.n_x
     cdef bint turned = x_k != 1 and m * T > 1
     cdef const char* x = <const char*> part.x + first * x_m * item
     cdef void* memory = NULL
@@ -188,7 +189,8 @@ cdef int columns_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexc
     while t < T and not failed:
         part.T = min(steps, T - t)
         if turned:
-            job.table.transpose_steps(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T, <real*> memory)
+            job.table.transpose_steps(<const real*> (x + t * x_t * item), x_k, x_m, x_t, part.n_x, m, part.T,
+                                      <real*> memory)
         failed = job.table.forward_packed(&part)
         part.initial = <const real*> (<char*> part.states + (part.T - 1) * step)
         part.initial_state_stride = part.state_stride + (part.T - 1) * (part.state_stride_t - step // item)

@@ -159,7 +159,8 @@ cdef bint take_rows(Fast fast, Job* job, object panels, object given, int nd) ex
     run.T = cnp.PyArray_DIM(x, 0) if nd == 3 else 1
     run.x_stride_t = cnp.PyArray_STRIDE(x, 0) // job.item if nd == 3 else 0
     run.m, run.n_x = cnp.PyArray_DIM(x, nd - 2), cnp.PyArray_DIM(x, nd - 1)
-    run.x_stride_m, run.x_stride_k = cnp.PyArray_STRIDE(x, nd - 2) // job.item, cnp.PyArray_STRIDE(x, nd - 1) // job.item
+    run.x_stride_m = cnp.PyArray_STRIDE(x, nd - 2) // job.item
+    run.x_stride_k = cnp.PyArray_STRIDE(x, nd - 1) // job.item
     job.packed = True
     return run.m > 0 and run.T > 0 and take_panels(fast, job, panels)
 

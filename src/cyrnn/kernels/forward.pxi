@@ -1,8 +1,8 @@
 """The time loop over packed weights, units in lanes.
 
-Design. The input half of every chain runs ahead of the loop, unless both are fused (input_projection.pxi). A tile of
+Design. The input half of every chain is hoisted out of the loop, unless both halves are fused. A tile of
 pre-activations is summed in registers, stored to a small buffer in L1, and the cell's pointwise function turns it into
-gates and next states. Where a vector holds the units of two rows or more, these are closed up first, since pointwise
+gates and next states. Where a vector holds the units of two rows or more, these are compacted first, since pointwise
 takes most of the time there: f32 (3,5,10,7), us, LSTM 5.4 -> 3.8, GRU 4.9 -> 3.9, RNN 2.4 -> 1.9 (Zen 4, 2026-11-27).
 """
 
@@ -10,8 +10,8 @@ cdef enum:
     TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 4 of two, 2 of four
 
 
-cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows, const real* z,
-                             Py_ssize_t z_row_stride) noexcept nogil:
+cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows,
+                            const real* z, Py_ssize_t z_row_stride) noexcept nogil:
     """What is the same for all panels. Field by field: a wide copy would wait for the narrow stores of `at`."""
     args.rows = rows
     args.z = z
@@ -23,15 +23,16 @@ cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const Po
     args.gate_stride = at.gate_stride
 
 
-cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t row, Py_ssize_t panel, Py_ssize_t n,
-                                    PointwiseArgs* args) noexcept nogil:
+cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t row, Py_ssize_t panel,
+                                    Py_ssize_t n, PointwiseArgs* args) noexcept nogil:
     """Gates and next states of args.rows rows, from `row` on, whose z of this panel is in place."""
     cdef Py_ssize_t per = units_per_panel(plan.stage.gates)
     args.n = min(per, n - panel * per)
     pointwise_from(plan, at, row * n + panel * per, args)
 
 
-cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t i, PointwiseArgs* args) noexcept nogil:
+cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t i,
+                                PointwiseArgs* args) noexcept nogil:
     """The same from element i of the first row on."""
     args.previous = at.previous + i
     args.next = at.next + i
@@ -40,7 +41,7 @@ cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, 
 
 
 cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
-                          real* out) noexcept nogil:
+                         real* out) noexcept nogil:
     """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
     cdef Py_ssize_t g, r
     for g in range(gates):
@@ -49,8 +50,8 @@ cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gate
             store(out + g * R * LANES + r * n, load(z + r * z_row_stride + g * LANES))
 
 
-cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected, const real* rows,
-               const PointwiseArgs* at) noexcept nogil:
+cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected,
+                    const real* rows, const PointwiseArgs* at) noexcept nogil:
     """One stage of a step for m rows of the batch: W_a times `rows` (m, n_a), then pointwise.
 
     `projected` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.

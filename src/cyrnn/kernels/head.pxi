@@ -27,7 +27,7 @@ cdef void softmax_of(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcep
 
 
 cdef int head_packed(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
-                    real* y) noexcept nogil:
+                     real* y) noexcept nogil:
     """y (N, n_y) for a (N, n_a), Wy and by packed. Returns -1 where the work area cannot be had."""
     cdef Py_ssize_t V = vectors_per_panel(1), width = vectors(n_y, 1)
     cdef Py_ssize_t row, rows, i, j, r, R, v, Vp

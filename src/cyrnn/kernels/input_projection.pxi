@@ -1,12 +1,12 @@
-"""The input half of every chain, b + W_x x, which does not wait for the steps before: it runs ahead of the time loop.
+"""The input projection, b + W_x x: the first half of every chain waits for no step and is hoisted out of the time loop.
 
 Design. The loop then reads W_a alone, which stays in the cache where both would not (2 MB of L2, f32 LSTM
 256,256,32,50: 68 GFLOP/s with both products fused, 132 so; Xeon with AVX-512, 2026-11-23). There are three ways:
     in blocks    for some steps at once, before the loop runs them
-    fused        not ahead: where the cache holds both, full tiles of one long chain save writing z and reading it again
-                 (f32 LSTM (64,64,8,50) 317 -> 306 us, (128,128,8,64) 1395 -> 1356; Zen 4, 2026-11-26)
-    riding       for one column: the loop waits for W_a to come from the cache, and meanwhile the FMA units sum the
-                 input half of later steps, some rows at a time, in each step over a part of k (interleaved.pxi). f32, us:
+    fused        not hoisted: where the cache holds both, full tiles of one long chain save writing z and reading it
+                 again (f32 LSTM (64,64,8,50) 317 -> 306 us, (128,128,8,64) 1395 -> 1356; Zen 4, 2026-11-26)
+    interleaved  for one column: the loop waits for W_a to come from the cache, and meanwhile the FMA units sum the
+                 input half of later steps, some rows at a time, in each step over a range of k. f32, us:
                  (64,64,1,100) LSTM 102 -> 90, GRU 77 -> 70; (128,128,1,100) 389 -> 341, 296 -> 248; (512,512,1,50)
                  3234 -> 2855, 2385 -> 2117 (Zen 4, 2026-11-26)
 """
@@ -18,8 +18,8 @@ cdef enum:
     WORK_ROWS = 48
     FUSED_BYTES = 1 << 19    # half of a small L2
     FUSED_ROWS = 4
-    # Riding: W_x comes round every few steps, so the last cache has to hold all weights, at most these bytes (f64 LSTM
-    # (768,768,1,50), 38 MB: 18 ms in blocks, 29 riding); and with few inputs there is little to hide.
+    # Interleaved, W_x is read anew every few steps, so the last cache has to hold all weights, at most these bytes (f64
+    # LSTM (768,768,1,50), 38 MB: 18 ms in blocks, 29 interleaved); and with few inputs there is little to hide.
     INTERLEAVE_MAX_BYTES = 1 << 23
     INTERLEAVE_MIN_INPUTS = 16
 
@@ -31,10 +31,10 @@ ctypedef struct StagePlan:
     const real* Wx           # packed
     const real* Wa
     const real* b
-    real* projected              # (rows, m, width): b + W_x x of some steps, from step `first_step` on
+    real* projected          # (rows, m, width): b + W_x x of some steps, from step `first_step` on
     Py_ssize_t first_step
     Py_ssize_t steps         # how many steps are summed before the loop runs them
-    Py_ssize_t interleaved_rows      # how many ride along at a time; 0 in blocks
+    Py_ssize_t interleaved_rows  # of one group; 0: not interleaved
 
 
 cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
@@ -58,8 +58,8 @@ cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
     return width
 
 
-cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset,
-                                     Py_ssize_t m, Py_ssize_t t) noexcept nogil:
+cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset, Py_ssize_t m,
+                                     Py_ssize_t t) noexcept nogil:
     """How many of m columns, from batch_offset on, take part in step t."""
     return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
 
@@ -82,8 +82,9 @@ cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint alwa
     return min(run.T, max(1, max(WORK_ROWS, max(WORK_VECTORS // width, run.n_x // 2)) // run.m))
 
 
-cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize_t stages, Py_ssize_t width) noexcept nogil:
-    """Settle what runs ahead, of all stages alike; return how many elements their rows take."""
+cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize_t stages,
+                                      Py_ssize_t width) noexcept nogil:
+    """Settle how many steps are hoisted, of all stages alike; return how many elements their rows take."""
     cdef Py_ssize_t s, workspace = 0, steps = hoisted_steps(run, width, has_separate_halves(&plans[0]))
     cdef bint interleaved = steps > 0 and can_interleave(run, plans, stages)
     cdef StagePlan* plan
@@ -97,7 +98,7 @@ cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize
 
 
 cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_t t) noexcept nogil:
-    """Where b + W_x x of step t is. Behind what is summed before the loop groups of next_rows have two places in turn."""
+    """b + W_x x of step t. Behind the rows summed before the loop, interleaved groups take two slots in turn."""
     cdef Py_ssize_t row = t - plan.first_step, first = plan.steps - plan.interleaved_rows
     if plan.interleaved_rows > 0 and row >= first:
         row = first + (row - first) % (2 * plan.interleaved_rows)

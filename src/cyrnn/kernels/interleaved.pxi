@@ -1,25 +1,25 @@
-"""One column: the input half of later steps can_interleave along with the recurrent half of this one. See input_projection.pxi.
+"""The input projection of later steps, interleaved with the recurrent product of this one: for one column.
 
 Structs that were just written are not copied here: a wide load of narrow stores waits for all stores before it, which
-made the whole way 10% slower.
+made the forward pass 10% slower. See input_projection.pxi.
 """
 
 cdef enum:
-    # How many rows ride beside one whose panels have 2, 3 or 4 vectors: as many sums as registers hold.
+    # How many rows of later steps per tile, for panels of 2, 3 or 4 vectors: as many sums as registers hold.
     INTERLEAVED_ROWS_2 = 10
     INTERLEAVED_ROWS_3 = 7
     INTERLEAVED_ROWS_4 = 5
 
 ctypedef struct Interleaved:
-    # The next group of rows of x, over the part of k that is the turn of one step.
-    Py_ssize_t K             # how long the part is,
-    Py_ssize_t k0            # where it begins
-    const real* rows         # from there on
+    # The next group of rows of x, over the range of k that one step sums: k0 <= k < k0 + K.
+    Py_ssize_t K
+    Py_ssize_t k0
+    const real* rows         # x of the first row, from k0 on
     Py_ssize_t row_stride
     Py_ssize_t k_stride      # of `rows`
-    const real* start        # what the chains go on from, of the first panel
+    const real* start        # the sums so far, of the first panel
     Py_ssize_t start_row_stride
-    real* z                  # likewise
+    real* z                  # the sums from now on
     Py_ssize_t z_row_stride
 
 
@@ -28,11 +28,13 @@ cdef inline Py_ssize_t max_interleaved_rows(Py_ssize_t V) noexcept nogil:
 
 
 cdef bint can_interleave(const Run* run, const StagePlan* plans, Py_ssize_t stages) noexcept nogil:
-    """Whether the input half is to ride along."""
+    """Whether the input projection is worth interleaving, and can be."""
     cdef double bytes = 0
     cdef Py_ssize_t s
     cdef const StagePlan* plan
-    if TILE_ROWS <= 3 or run.m != 1 or run.batch_sizes != NULL or run.n_x < INTERLEAVE_MIN_INPUTS or 6 * run.n_x < run.n_a:
+    if TILE_ROWS <= 3 or run.m != 1 or run.batch_sizes != NULL or run.n_x < INTERLEAVE_MIN_INPUTS:
+        return False
+    if 6 * run.n_x < run.n_a:
         return False
     for s in range(stages):
         plan = &plans[s]
@@ -43,7 +45,7 @@ cdef bint can_interleave(const Run* run, const StagePlan* plans, Py_ssize_t stag
 
 
 cdef bint next_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, Interleaved* next_rows) noexcept nogil:
-    """What can_interleave along in step t; False where it is nothing."""
+    """Find the rows that step t works on; return False where there are none left."""
     cdef Py_ssize_t R = plan.interleaved_rows, turn, first, skipped = (plan.stage.gates - plan.stage.input) * LANES
     if t < plan.steps - R:
         return False
@@ -66,10 +68,10 @@ cdef bint next_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, 
 
 
 cdef inline void tile_interleaved(const Product* t, const Interleaved* next_rows, const real* x_panel, Py_ssize_t at,
-                             Py_ssize_t R, Py_ssize_t V) noexcept nogil:
-    """V vectors: of a row of z, of whose factors only the second is not empty, and of R next_rows, from element `at` on.
+                                  Py_ssize_t R, Py_ssize_t V) noexcept nogil:
+    """V vectors of a row of z, whose product has its second factor alone, and of R of next_rows, from element `at` on.
 
-    In k, R steps of the row for one of the next_rows.
+    R steps in k of the row for each step in k of the others.
     """
     cdef vec acc[4]
     cdef vec sums[24]
@@ -116,9 +118,9 @@ cdef inline void tile_interleaved(const Product* t, const Interleaved* next_rows
         store(t.z + v * LANES, acc[v])
 
 
-cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, const real* projected, const real* row,
-                      const PointwiseArgs* at, const Interleaved* next_rows) noexcept nogil:
-    """One stage of a step for one column, as `run_stage`, with next_rows: a panel at a time."""
+cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, const real* projected,
+                                const real* row, const PointwiseArgs* at, const Interleaved* next_rows) noexcept nogil:
+    """One stage of a step for one column, as `run_stage`, and its part of next_rows: a panel at a time."""
     cdef vec vectors_of_z[4]
     cdef real* z = <real*> vectors_of_z
     cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, panels = (plan.width + V - 1) // V, i, panel, v, first

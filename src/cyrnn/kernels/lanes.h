@@ -186,7 +186,7 @@ LANE_OP vec min_(vec a, vec b) { return select_(less(a, b), a, b); }
 #endif
 
 /* ---- transposition, for packing ------------------------------------------------------------------------- */
-/* rows[i] lane j <-> rows[j] lane i, of LANES vectors: log2(LANES) rounds that swap the off-diagonal blocks of side s. */
+/* rows[i] lane j <-> rows[j] lane i, of LANES vectors: log2(LANES) rounds of swapping off-diagonal blocks, side s. */
 #ifdef VECTOR_BYTES
 #define UPPER(lane, s) ((lane) & (s)) ? LANES + (lane) - (s) : (lane)
 #define LOWER(lane, s) ((lane) & (s)) ? LANES + (lane) : (lane) + (s)

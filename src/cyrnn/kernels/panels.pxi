@@ -77,26 +77,28 @@ cdef void pack_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride,
     while unit < units:
         width = min(V, vectors(units - unit, gates))
         for v in range(width if gates == 1 else 1):
-            pack_lanes(W + (unit + v * LANES) * row_stride, row_stride, col_stride, min(LANES, units - unit - v * LANES), K,
-                       out + panel * V * LANES * K + (v + gate) * LANES, width * LANES)
+            pack_lanes(W + (unit + v * LANES) * row_stride, row_stride, col_stride,
+                       min(LANES, units - unit - v * LANES), K, out + panel * V * LANES * K + (v + gate) * LANES,
+                       width * LANES)
         unit += per
         panel += 1
 
 
-cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n, Py_ssize_t units,
-                           Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
+cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
+                               Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
     """Put one gate's W^T (units, n), for W (n, units), beside the others': all are one matrix (units, gates * n)."""
     cdef Py_ssize_t unit = 0, v, width
     while unit < units:
         width = min(4, vectors(units - unit, 1))
         for v in range(width):
-            pack_lanes(W + (unit + v * LANES) * col_stride, col_stride, row_stride, min(LANES, units - unit - v * LANES), n,
+            pack_lanes(W + (unit + v * LANES) * col_stride, col_stride, row_stride,
+                       min(LANES, units - unit - v * LANES), n,
                        out + unit * gates * n + gate * n * width * LANES + v * LANES, width * LANES)
         unit += 4 * LANES
 
 
-cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t, Py_ssize_t n, Py_ssize_t m,
-                     Py_ssize_t T, real* out) noexcept nogil:
+cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
+                          Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil:
     """out (T, m, n) = x (n, m, T) with these strides: the features of a column side by side."""
     cdef Py_ssize_t k, j, t, whole = n // LANES * LANES if x_stride_t == 1 else 0
     for j in range(m):

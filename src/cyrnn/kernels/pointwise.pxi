@@ -15,9 +15,9 @@ ctypedef struct PointwiseArgs:
 ctypedef struct PointwiseBackwardArgs:
     # What a cell's derivative is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
-    const real* z            # what the stage after gives back to what this one made; rows as in PointwiseArgs, and
-    Py_ssize_t z_row_stride
-    const real* da           # what the caller adds to it, where that is a_next
+    const real* d_next       # gradient of `next` through the products; rows readable as z of PointwiseArgs
+    Py_ssize_t d_next_row_stride
+    const real* da           # the caller's gradient of `next`, to be added where `next` is a_next
     Py_ssize_t da_row_stride
     const real* previous     # states before the step, and
     const real* next         # after it
@@ -25,7 +25,7 @@ ctypedef struct PointwiseBackwardArgs:
     Py_ssize_t row_stride    # of states, gates, `inner` and `skip_gradient`
     Py_ssize_t previous_state_stride, next_state_stride, gate_stride
     real* inner              # what a first stage hands on, written; or the z that no cache keeps
-    real* skip_gradient            # gradient that does not pass the products: after the stage, then before it
+    real* skip_gradient      # gradient that does not pass the products: after the stage, then before it
     real* dz                 # written: gradients of the pre-activations
     Py_ssize_t dz_row_stride, dz_gate_stride
 

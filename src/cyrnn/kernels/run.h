@@ -12,7 +12,7 @@ typedef void real;                      /* the caller, who serves both dtypes, o
 
 enum {
     MAX_GATES = 4,
-    MAX_UNPACKED_COLUMNS = 3                     /* up to here the units of a step straight from the arrays go to the lanes */
+    MAX_UNPACKED_COLUMNS = 3            /* of step_unpacked */
 };
 
 /* One gate's weights as the notebook has them; strides in elements, of either sign. */
@@ -37,7 +37,7 @@ typedef struct {
     ptrdiff_t initial_state_stride;            /* batch in lanes (S, n_a, batch); from state to state */
     real *states;                       /* states after each step, written: (S, T, ...) of the same kind; */
     ptrdiff_t state_stride;                    /* from state to state, after the first step */
-    ptrdiff_t state_stride_t;                  /* from step to step of the states but the first: batch * n_a; or 0, and each */
+    ptrdiff_t state_stride_t;           /* from step to step of the states but the first: batch * n_a; or 0, and each */
                                         /* step writes over the one before. Over packed weights alone */
     real *gates;                        /* (T, G', ...) of the same kind, those that the cache keeps; or NULL */
     GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
@@ -55,7 +55,7 @@ typedef struct {
     const ptrdiff_t *batch_sizes;
     const real *da;                     /* (T, m, n_a), arriving at a of every step, with these strides */
     ptrdiff_t da_stride_t, da_stride_m;
-    const real *WaT;                    /* packed: (n_a, gates with a recurrent half * n_a), one stage after the other */
+    const real *WaT;                    /* packed: (n_a, gates with a recurrent half * n_a), stage after stage */
     const real *initial;                /* states before the first step, (S, batch, n_a); from state to state */
     ptrdiff_t initial_state_stride;
     const real *previous, *next;        /* states before steps 1 .. T - 1, and after steps 0 .. T - 1: */
@@ -75,23 +75,27 @@ typedef struct {
     ptrdiff_t (*packed_size)(ptrdiff_t units, ptrdiff_t K, ptrdiff_t gates);
     void (*pack_gate)(const real *W, ptrdiff_t row_stride, ptrdiff_t col_stride, ptrdiff_t units, ptrdiff_t K,
                       ptrdiff_t gate, ptrdiff_t gates, real *out);
-    void (*pack_transposed_gate)(const real *W, ptrdiff_t row_stride, ptrdiff_t col_stride, ptrdiff_t n, ptrdiff_t units,
-                                 ptrdiff_t gate, ptrdiff_t gates, real *out);
-    void (*transpose_steps)(const real *x, ptrdiff_t x_stride_k, ptrdiff_t x_stride_m, ptrdiff_t x_stride_t, ptrdiff_t n, ptrdiff_t m, ptrdiff_t T,
-                 real *out);
+    void (*pack_transposed_gate)(const real *W, ptrdiff_t row_stride, ptrdiff_t col_stride, ptrdiff_t n,
+                                 ptrdiff_t units, ptrdiff_t gate, ptrdiff_t gates, real *out);
+    void (*transpose_steps)(const real *x, ptrdiff_t x_stride_k, ptrdiff_t x_stride_m, ptrdiff_t x_stride_t,
+                            ptrdiff_t n, ptrdiff_t m, ptrdiff_t T, real *out);
     void (*weight_sizes)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, ptrdiff_t *sizes);
-    void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *Wx, real *Wa, real *b);
-    void (*pack_transposed_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *WxT, real *WaT);
+    void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *Wx, real *Wa,
+                         real *b);
+    void (*pack_transposed_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *WxT,
+                                    real *WaT);
     int (*forward_packed)(const Run *run);
-    int (*head_packed)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y, real *y);
+    int (*head_packed)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y,
+                       real *y);
     int (*forward_unpacked)(const Run *run);
     int (*step_unpacked)(const Run *run);
     void (*backward)(const BackwardRun *run);
-    void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels, const real *b,
-                     ptrdiff_t units, real *out);
-    int (*add_outer)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride, ptrdiff_t N,
-                     ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row_stride);
-    void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out, ptrdiff_t out_stride);
+    void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels,
+                     const real *b, ptrdiff_t units, real *out);
+    int (*add_outer)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride,
+                     ptrdiff_t N, ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row_stride);
+    void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out,
+                     ptrdiff_t out_stride);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
     void (*softmax)(const real *z, ptrdiff_t n, ptrdiff_t N, real *y);

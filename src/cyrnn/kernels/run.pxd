@@ -76,23 +76,24 @@ cdef extern from "run.h" nogil:
                           Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
         void (*pack_transposed_gate)(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
                                      Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
-        void (*transpose_steps)(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t, Py_ssize_t n, Py_ssize_t m,
-                     Py_ssize_t T, real* out) noexcept nogil
+        void (*transpose_steps)(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
+                                Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil
         void (*weight_sizes)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
         void (*pack_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* Wx, real* Wa,
                              real* b) noexcept nogil
-        void (*pack_transposed_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
-                             real* WaT) noexcept nogil
+        void (*pack_transposed_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights,
+                                        real* WxT, real* WaT) noexcept nogil
         int (*forward_packed)(const Run* run) noexcept nogil
-        int (*head_packed)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by,
-                          Py_ssize_t n_y, real* y) noexcept nogil
+        int (*head_packed)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
+                           real* y) noexcept nogil
         int (*forward_unpacked)(const Run* run) noexcept nogil
         int (*step_unpacked)(const Run* run) noexcept nogil
         void (*backward)(const BackwardRun* run) noexcept nogil
         void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil
-        int (*add_outer)(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride, Py_ssize_t N,
-                         Py_ssize_t units, Py_ssize_t K, real* out, Py_ssize_t out_row_stride) noexcept nogil
+        int (*add_outer)(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride,
+                         Py_ssize_t N, Py_ssize_t units, Py_ssize_t K, real* out,
+                         Py_ssize_t out_row_stride) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                          Py_ssize_t out_stride) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil

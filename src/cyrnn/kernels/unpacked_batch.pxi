@@ -5,8 +5,8 @@ Design. Packing pays when the weights are used often. Where they are not, two ot
     units in lanes   for one to three columns: squares of W turn in registers on their way to the sums
 """
 
-cdef inline void copy_columns(const real* source, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n, Py_ssize_t m,
-                              real* out, Py_ssize_t out_row_stride) noexcept nogil:
+cdef inline void copy_columns(const real* source, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
+                              Py_ssize_t m, real* out, Py_ssize_t out_row_stride) noexcept nogil:
     """out (n, out_row_stride) = source (n, m) with zeros behind, out_row_stride a multiple of LANES."""
     cdef Py_ssize_t i, j
     for i in range(n):
@@ -120,7 +120,8 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
             args.gates = run.gates + cell.kept * t * n * m
         g = 0
         for s in range(cell.stages):
-            stage_unpacked(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate_stride, z_gate_stride)
+            stage_unpacked(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate_stride,
+                           z_gate_stride)
             args.z = z + g * z_gate_stride
             args.next = following if s + 1 == cell.stages else between
             cell.stage[s].pointwise(&args)
@@ -138,7 +139,7 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
 
 
 cdef void stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,
-                      Py_ssize_t width, real* z, Py_ssize_t z_gate_stride) noexcept nogil:
+                         Py_ssize_t width, real* z, Py_ssize_t z_gate_stride) noexcept nogil:
     """z (gates, n_a, m) of one stage, from x (n_x, width) and a (n_a, width)."""
     cdef Py_ssize_t g
     cdef Product p

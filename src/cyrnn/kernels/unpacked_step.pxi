@@ -1,10 +1,10 @@
 """A step of one to three columns straight from the notebook's own arrays: units in lanes.
 
-Squares of W turn in registers on their way to the sums. See unpacked_batch.pxi.
+Squares of W are transposed in registers on their way to the sums. See unpacked_batch.pxi.
 """
 
-cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
-                               Py_ssize_t R) noexcept nogil:
+cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_stride, const real* x,
+                                   Py_ssize_t x_stride_m, Py_ssize_t x_stride_k, Py_ssize_t R) noexcept nogil:
     """acc (R) += W x for LANES rows of W and LANES k."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t i, r
@@ -14,14 +14,15 @@ cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_strid
             acc[r] = fma(splat(x[r * x_stride_m + i * x_stride_k]), square[i], acc[r])
 
 
-cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_t* row_strides, const Py_ssize_t* units,
-                                Py_ssize_t K, const real* x, Py_ssize_t x_stride_m, Py_ssize_t x_stride_k,
-                                Py_ssize_t R) noexcept nogil:
+cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_t* row_strides,
+                                       const Py_ssize_t* units, Py_ssize_t K, const real* x, Py_ssize_t x_stride_m,
+                                       Py_ssize_t x_stride_k, Py_ssize_t R) noexcept nogil:
     """acc (4, R) += W x, k ascending: four matrices of units[v] rows each (unit stride in k), R columns of x."""
     cdef Py_ssize_t k = 0, left, i, r, v
     cdef real column[MAX_LANES]
     if (min(min(units[0], units[1]), min(units[2], units[3])) >= LANES
-            and row_strides[1] == row_strides[0] and row_strides[2] == row_strides[0] and row_strides[3] == row_strides[0]):
+            and row_strides[1] == row_strides[0] and row_strides[2] == row_strides[0]
+            and row_strides[3] == row_strides[0]):
         while k + LANES <= K:                   # written out, so that the sums stay in registers
             accumulate_square(acc, W[0] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
             accumulate_square(acc + R, W[1] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
@@ -42,7 +43,7 @@ cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_
 
 
 cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* a,
-                              const PointwiseArgs* at, Py_ssize_t R) noexcept nogil:
+                                    const PointwiseArgs* at, Py_ssize_t R) noexcept nogil:
     """One stage of one step (T = 1), units in lanes, R = m columns: a (m, n_a), states (S, 1, m, n_a).
 
     Needs W with unit stride in k. `at`: what the first unit is given.

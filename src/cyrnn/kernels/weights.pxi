@@ -1,4 +1,4 @@
-"""The weights of a whole cell, stage by stage: packed for the forward pass, transposed and packed for the backward pass."""
+"""The weights of a whole cell, stage by stage: packed, for the backward pass transposed."""
 
 cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
     """How many elements Wx, Wa and b take when packed, and WxT and WaT: sizes (5,)."""
@@ -39,7 +39,7 @@ cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeigh
 
 
 cdef void pack_transposed_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
-                       real* WaT) noexcept nogil:
+                                  real* WaT) noexcept nogil:
     """Pack W_x^T of all gates as one matrix (n_x, gates * n_a), and W_a^T of each stage so."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
