@@ -224,8 +224,8 @@ def test_cell_is_one_stem_with_two_twins():
             assert [int(count) for count in counts] == [
                 len(stage.gates), *(len(stage.gates) - half.count(None) for half in halves)
             ]
-            assert f"cdef void {pointwise}(const Block* block)" in twin
-            assert f"cdef void {derivative}(const Undo* undo)" in twin
+            assert f"cdef void {pointwise}(const PointwiseArgs* args)" in twin
+            assert f"cdef void {derivative}(const PointwiseBackwardArgs* args)" in twin
 
 
 @pytest.mark.parametrize("name", FACADES)

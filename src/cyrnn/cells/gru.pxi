@@ -6,138 +6,155 @@ cdef inline vec blend(vec zt, vec a_prev, vec cct) noexcept nogil:
 
 # ---- reset before the product: two stages -----------------------------------------------------------------------
 
-cdef void gru_gates_pointwise(const Block* block) noexcept nogil:
+cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
     # z (gate, rows, n) in the order z, r; `next` (rows, n): inner; the gates are always kept, for the candidate
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
     cdef const real* z
     cdef real* kept
     cdef vec rt
-    for r in range(block.rows):
-        z = block.z + r * block.z_row
+    for r in range(args.rows):
+        z = args.z + r * args.z_row_stride
         i = 0
-        while i < block.n:
-            left = block.n - i
-            kept = block.gates + r * block.row + i
-            rt = sigmoid_(load(z + block.z_gate + i))
-            put(kept, sigmoid_(load(z + i)), left)
-            put(kept + block.gate, rt, left)
-            put(block.next + r * block.row + i, rt * get(block.previous + r * block.row + i, left), left)
+        while i < args.n:
+            left = args.n - i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            rt = sigmoid_(load(z + args.z_gate_stride + i))
+            store_tail(kept, sigmoid_(load(z + i)), left)
+            store_tail(kept + args.gate_stride, rt, left)
+            store_tail(args.next + at, rt * load_tail(args.previous + at, left), left)
             i += LANES
 
 
-cdef void gru_candidate_pointwise(const Block* block) noexcept nogil:
+cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
     # z (rows, n): one gate. `next` (rows, n): a_next
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
     cdef real* kept
     cdef vec cct
-    for r in range(block.rows):
+    for r in range(args.rows):
         i = 0
-        while i < block.n:
-            left = block.n - i
-            kept = block.gates + r * block.row + i
-            cct = tanh_(load(block.z + r * block.z_row + i))
-            put(kept + 2 * block.gate, cct, left)
-            put(block.next + r * block.row + i,
-                blend(get(kept, left), get(block.previous + r * block.row + i, left), cct), left)
+        while i < args.n:
+            left = args.n - i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            cct = tanh_(load(args.z + r * args.z_row_stride + i))
+            store_tail(kept + 2 * args.gate_stride, cct, left)
+            store_tail(args.next + at, blend(load_tail(kept, left), load_tail(args.previous + at, left), cct), left)
             i += LANES
 
 
-cdef void gru_candidate_derivative(const Undo* undo) noexcept nogil:
-    # dz (rows, n): of c; `carried` (rows, n): what reaches a_prev past the products, then da_next
-    cdef Py_ssize_t r, i, left
+cdef void gru_candidate_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    # dz (rows, n): of c; `skip_gradient` (rows, n): of a_next past the products, then all of a_next's gradient
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
+    cdef const real* incoming
     cdef const real* kept
-    cdef real* carried
+    cdef real* skip_gradient
+    cdef real* dz
     cdef vec zt, cct, da
-    for r in range(undo.rows):
+    for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
+        incoming = args.da + r * args.da_row_stride
+        dz = args.dz + r * args.dz_row_stride
         i = 0
-        while i < undo.n:
-            left = undo.n - i
-            kept = undo.gates + r * undo.row + i
-            carried = undo.carried + r * undo.row + i
-            zt = get(kept, left)
-            cct = get(kept + 2 * undo.gate, left)
-            da = load(undo.z + r * undo.z_row + i) + get(carried, left) + get(undo.da + r * undo.da_row + i, left)
-            put(carried, da, left)
-            put(undo.dz + r * undo.dz_row + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
+        while i < args.n:
+            left = args.n - i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            skip_gradient = args.skip_gradient + at
+            zt = load_tail(kept, left)
+            cct = load_tail(kept + 2 * args.gate_stride, left)
+            da = load(d_next + i) + load_tail(skip_gradient, left) + load_tail(incoming + i, left)
+            store_tail(skip_gradient, da, left)
+            store_tail(dz + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
             i += LANES
 
 
-cdef void gru_gates_derivative(const Undo* undo) noexcept nogil:
-    # dz (gate, rows, n) in the order z, r; `carried` (rows, n): da_next, then what reaches a_prev past the products
-    cdef Py_ssize_t r, i, left
+cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    # dz (gate, rows, n) in the order z, r; `skip_gradient` (rows, n): of a_next, then of a_prev past the products
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
     cdef const real* kept
-    cdef real* carried
+    cdef real* skip_gradient
     cdef real* dz
     cdef vec zt, rt, cct, a_prev, d_inner, da
-    for r in range(undo.rows):
+    for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
         i = 0
-        while i < undo.n:
-            left = undo.n - i
-            kept = undo.gates + r * undo.row + i
-            carried = undo.carried + r * undo.row + i
-            dz = undo.dz + r * undo.dz_row + i
-            zt = get(kept, left)
-            rt = get(kept + undo.gate, left)
-            cct = get(kept + 2 * undo.gate, left)
-            a_prev = get(undo.previous + r * undo.row + i, left)
-            d_inner = load(undo.z + r * undo.z_row + i)
-            da = get(carried, left)
-            put(dz, da * (a_prev - cct) * from_sigmoid(zt), left)                 # zt = sigmoid(z_z)
-            put(dz + undo.dz_gate, d_inner * a_prev * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
-            put(carried, fma(da, zt, d_inner * rt), left)
-            put(undo.inner + r * undo.row + i, rt * a_prev, left)
+        while i < args.n:
+            left = args.n - i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            skip_gradient = args.skip_gradient + at
+            dz = args.dz + r * args.dz_row_stride + i
+            zt = load_tail(kept, left)
+            rt = load_tail(kept + args.gate_stride, left)
+            cct = load_tail(kept + 2 * args.gate_stride, left)
+            a_prev = load_tail(args.previous + at, left)
+            d_inner = load(d_next + i)
+            da = load_tail(skip_gradient, left)
+            store_tail(dz, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
+            store_tail(dz + args.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)  # rt = sigmoid(z_r)
+            store_tail(skip_gradient, fma(da, zt, d_inner * rt), left)
+            store_tail(args.inner + at, rt * a_prev, left)
             i += LANES
 
 
 # ---- reset after the product ------------------------------------------------------------------------------------
 
-cdef void gru_after_pointwise(const Block* block) noexcept nogil:
+cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
     # z (gate, rows, n) in the order inner, z, r, c
-    cdef Py_ssize_t r, i, left
+    cdef Py_ssize_t r, i, at, left
     cdef const real* z
     cdef real* kept
     cdef vec zt, rt, cct
-    for r in range(block.rows):
-        z = block.z + r * block.z_row
+    for r in range(args.rows):
+        z = args.z + r * args.z_row_stride
         i = 0
-        while i < block.n:
-            left = block.n - i
-            zt = sigmoid_(load(z + block.z_gate + i))
-            rt = sigmoid_(load(z + 2 * block.z_gate + i))
-            cct = tanh_(fma(rt, load(z + i), load(z + 3 * block.z_gate + i)))
-            put(block.next + r * block.row + i, blend(zt, get(block.previous + r * block.row + i, left), cct), left)
-            if block.gates != NULL:
-                kept = block.gates + r * block.row + i
-                put(kept, zt, left)
-                put(kept + block.gate, rt, left)
-                put(kept + 2 * block.gate, cct, left)
+        while i < args.n:
+            left = args.n - i
+            at = r * args.row_stride + i
+            zt = sigmoid_(load(z + args.z_gate_stride + i))
+            rt = sigmoid_(load(z + 2 * args.z_gate_stride + i))
+            cct = tanh_(fma(rt, load(z + i), load(z + 3 * args.z_gate_stride + i)))
+            store_tail(args.next + at, blend(zt, load_tail(args.previous + at, left), cct), left)
+            if args.gates != NULL:
+                kept = args.gates + at
+                store_tail(kept, zt, left)
+                store_tail(kept + args.gate_stride, rt, left)
+                store_tail(kept + 2 * args.gate_stride, cct, left)
             i += LANES
 
 
-cdef void gru_after_derivative(const Undo* undo) noexcept nogil:
-    # dz (gate, rows, n) in the order inner, z, r, c; `carried` (rows, n): what reaches a_prev past the products
-    cdef Py_ssize_t r, i, left
+cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    # dz (gate, rows, n) in the order inner, z, r, c; `skip_gradient` (rows, n): of a_next, then a_prev, past products
+    cdef Py_ssize_t r, i, at, left
+    cdef const real* d_next
+    cdef const real* incoming
     cdef const real* kept
-    cdef real* carried
+    cdef real* skip_gradient
     cdef real* dz
     cdef vec zt, rt, cct, inner, a_prev, da, dz_c
-    for r in range(undo.rows):
+    for r in range(args.rows):
+        d_next = args.d_next + r * args.d_next_row_stride
+        incoming = args.da + r * args.da_row_stride
         i = 0
-        while i < undo.n:
-            left = undo.n - i
-            kept = undo.gates + r * undo.row + i
-            carried = undo.carried + r * undo.row + i
-            dz = undo.dz + r * undo.dz_row + i
-            zt = get(kept, left)
-            rt = get(kept + undo.gate, left)
-            cct = get(kept + 2 * undo.gate, left)
-            inner = get(undo.inner + r * undo.row + i, left)
-            a_prev = get(undo.previous + r * undo.row + i, left)
-            da = load(undo.z + r * undo.z_row + i) + get(carried, left) + get(undo.da + r * undo.da_row + i, left)
-            dz_c = da * (splat(1) - zt) * one_minus_square(cct)                   # cct = tanh(z_c)
-            put(dz + undo.dz_gate, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
-            put(dz + 2 * undo.dz_gate, dz_c * inner * from_sigmoid(rt), left)     # rt = sigmoid(z_r)
-            put(dz + 3 * undo.dz_gate, dz_c, left)
-            put(dz, dz_c * rt, left)
-            put(carried, da * zt, left)
+        while i < args.n:
+            left = args.n - i
+            at = r * args.row_stride + i
+            kept = args.gates + at
+            skip_gradient = args.skip_gradient + at
+            dz = args.dz + r * args.dz_row_stride + i
+            zt = load_tail(kept, left)
+            rt = load_tail(kept + args.gate_stride, left)
+            cct = load_tail(kept + 2 * args.gate_stride, left)
+            inner = load_tail(args.inner + at, left)
+            a_prev = load_tail(args.previous + at, left)
+            da = load(d_next + i) + load_tail(skip_gradient, left) + load_tail(incoming + i, left)
+            dz_c = da * (splat(1) - zt) * one_minus_square(cct)  # cct = tanh(z_c)
+            store_tail(dz + args.dz_gate_stride, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
+            store_tail(dz + 2 * args.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)  # rt = sigmoid(z_r)
+            store_tail(dz + 3 * args.dz_gate_stride, dz_c, left)
+            store_tail(dz, dz_c * rt, left)
+            store_tail(skip_gradient, da * zt, left)
             i += LANES

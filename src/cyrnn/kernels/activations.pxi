@@ -50,7 +50,7 @@ cdef inline vec exp_(vec x) noexcept nogil:
     cdef vec rounder = splat(ROUNDER + 2 * BIAS)
     cdef vec t, r, p
     cdef ivec first, both
-    x = larger(splat(EXP_MIN), smaller(splat(EXP_MAX), x))
+    x = max_(splat(EXP_MIN), min_(splat(EXP_MAX), x))
     t = fma(x, splat(LOG2E), rounder)
     r = remainder(x, t, rounder)
     p = fma(fma(horner(EXP_Q, r), r, splat(1)), r, splat(1))
@@ -76,7 +76,7 @@ cdef inline vec tanh_(vec x) noexcept nogil:
     """
     cdef vec rounder = splat(ROUNDER + BIAS)
     cdef vec a, t, r, rr, s, m, h, e, low, q, y
-    a = smaller(splat(TANH_MAX), as_real(as_bits(x) & isplat(~SIGN)))
+    a = min_(splat(TANH_MAX), as_real(as_bits(x) & isplat(~SIGN)))
     t = fma(a, splat(-TANH_SLOPE), rounder)
     r = fma(t - rounder, splat(HALF_LN2), a)            # t holds -n
     q = horner(TANH_Q, r)
@@ -106,7 +106,7 @@ cdef inline vec sigmoid_(vec x) noexcept nogil:
     cdef mask negative = less(x, splat(0))
     cdef vec rounder = splat(ROUNDER + BIAS + LIFT)
     cdef vec a, t, r, u, p, low, s, above, y, q
-    a = larger(splat(EXP_MIN), as_real(as_bits(x) | isplat(SIGN)))
+    a = max_(splat(EXP_MIN), as_real(as_bits(x) | isplat(SIGN)))
     t = fma(a, splat(LOG2E), rounder)
     r = remainder(a, t, rounder)
     u = fma(horner(EXP_Q, r), r, splat(1))
@@ -114,13 +114,13 @@ cdef inline vec sigmoid_(vec x) noexcept nogil:
     low = fma(u, r, splat(1) - p)
     s = as_real(as_bits(t) << MANTISSA)                 # 2^(n + LIFT), or 0 at EXP_MIN
     p = p * s
-    above = pick(negative, p, splat(1))
-    low = pick(negative, low * s, splat(0))
+    above = select(negative, p, splat(1))
+    low = select(negative, low * s, splat(0))
     p = p * splat(UNLIFT)
     y = splat(1) / (splat(1) + p)
     q = above * y
     q = fma(fma(low, y, fma(-q, p, above - q)), y, q)
-    return q * pick(negative, splat(UNLIFT), splat(1))
+    return q * select(negative, splat(UNLIFT), splat(1))
 
 
 cdef inline vec one_minus_square(vec y) noexcept nogil:

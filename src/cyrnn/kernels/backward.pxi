@@ -17,7 +17,7 @@ cdef enum:
     OUTER_VECTORS = 3        # of its units: on every ISA that many lanes are whole tiles of TILE_ROWS
 
 
-cdef void multiply_rows(const real* rows, Py_ssize_t row_step, Py_ssize_t N, Py_ssize_t K, const real* panels,
+cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                         const real* b, Py_ssize_t units, real* out) noexcept nogil:
     """out (N, units) = rows (N, K) times a packed matrix (units, K), plus b, packed, which may be NULL."""
     cdef vec tile_of_z[24]
@@ -27,31 +27,32 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_step, Py_ssize_t N, Py_
     cdef Product p
     p.first.K = 0
     p.start = &zero
-    p.start_row = 0
+    p.start_row_stride = 0
     p.start_is_column = b == NULL
     p.second.K = K
-    p.second.row = row_step
-    p.second.row_k = 1
-    p.second.panel_next = 4 * LANES * K
+    p.second.row_stride = row_stride
+    p.second.k_stride = 1
+    p.second.panel_stride = 4 * LANES * K
     p.z = z
-    p.z_next = 4 * LANES
+    p.z_panel_stride = 4 * LANES
     while v < width:
         P = panels_at_once(N, 4, (width - v) // 4) if width - v >= 4 else 1
         Vp = min(4, width - v)
         p.second.panel = panels + v * LANES * K
-        p.second.panel_k = Vp * LANES
-        p.z_row = P * Vp * LANES
+        p.second.panel_k_stride = Vp * LANES
+        p.z_row_stride = P * Vp * LANES
         if b != NULL:
             p.start = b + v * LANES
         row = 0
         while row < N:
-            R = even_share(N - row, most_rows(P, Vp))
-            p.second.rows = rows + row * row_step
+            R = even_share(N - row, max_rows(P, Vp))
+            p.second.rows = rows + row * row_stride
             product(&p, R, P, Vp)
             for r in range(R):
                 j = 0
                 while j < P * Vp * LANES and v * LANES + j < units:
-                    put(out + (row + r) * units + v * LANES + j, load(z + r * p.z_row + j), units - v * LANES - j)
+                    store_tail(out + (row + r) * units + v * LANES + j, load(z + r * p.z_row_stride + j),
+                               units - v * LANES - j)
                     j += LANES
             row += R
         v += P * Vp
@@ -59,153 +60,157 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_step, Py_ssize_t N, Py_
 
 # ---- the time loop ----------------------------------------------------------------------------------------------
 
-cdef inline void begin_undo(const Back* back, Py_ssize_t t, Py_ssize_t gates, Undo* undo) noexcept nogil:
+cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates,
+                                     PointwiseBackwardArgs* args) noexcept nogil:
     """What a stage, before which there are so many gates, is given in step t; for the first row and unit."""
-    cdef Py_ssize_t n = back.n_a, step = back.columns * n
-    undo.previous, undo.previous_state = back.initial, back.initial_state
+    cdef Py_ssize_t n = run.n_a, step = run.batch * n
+    args.previous, args.previous_state_stride = run.initial, run.initial_state_stride
     if t > 0:
-        undo.previous, undo.previous_state = back.previous + (t - 1) * step, back.state
-    undo.next, undo.next_state = back.next + t * step, back.state
-    undo.gates, undo.gate = NULL, step
-    if back.gates != NULL:
-        undo.gates = back.gates + t * back.gate_t
-    undo.inner = NULL
-    if back.inner != NULL:
-        undo.inner = back.inner + t * step
-    undo.da, undo.da_row = back.da + t * back.da_t, back.da_m
-    undo.carried = back.start + step
-    undo.row = undo.dz_gate = n
-    undo.dz_row = gates_of(back.cell) * n
-    undo.dz = back.dz + t * back.columns * undo.dz_row + gates * n
+        args.previous, args.previous_state_stride = run.previous + (t - 1) * step, run.state_stride
+    args.next, args.next_state_stride = run.next + t * step, run.state_stride
+    args.gates, args.gate_stride = NULL, step
+    if run.gates != NULL:
+        args.gates = run.gates + t * run.gate_stride_t
+    args.inner = NULL
+    if run.inner != NULL:
+        args.inner = run.inner + t * step
+    args.da, args.da_row_stride = run.da + t * run.da_stride_t, run.da_stride_m
+    args.skip_gradient = run.d_initial + step
+    args.row_stride = args.dz_gate_stride = n
+    args.dz_row_stride = gates_of(run.cell) * n
+    args.dz = run.dz + t * run.batch * args.dz_row_stride + gates * n
 
 
-cdef inline void derivative_of_tile(const Stage* stage, const Undo* at, Py_ssize_t row, Py_ssize_t unit,
-                                    Undo* undo) noexcept nogil:
-    """dz of undo.rows rows, from `row` on, and undo.n units, from `unit` on, whose sums are in place."""
-    cdef Py_ssize_t i = row * at.row + unit
-    undo.da = at.da + row * at.da_row + unit
-    undo.previous = at.previous + i
-    undo.next = at.next + i
+cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardArgs* at, Py_ssize_t row,
+                                    Py_ssize_t unit, PointwiseBackwardArgs* args) noexcept nogil:
+    """dz of args.rows rows, from `row` on, and args.n units, from `unit` on, whose sums are in place."""
+    cdef Py_ssize_t i = row * at.row_stride + unit
+    args.da = at.da + row * at.da_row_stride + unit
+    args.previous = at.previous + i
+    args.next = at.next + i
     if at.gates != NULL:
-        undo.gates = at.gates + i
+        args.gates = at.gates + i
     if at.inner != NULL:
-        undo.inner = at.inner + i
-    undo.carried = at.carried + i
-    undo.dz = at.dz + row * at.dz_row + unit
-    stage.derivative(undo)
+        args.inner = at.inner + i
+    args.skip_gradient = at.skip_gradient + i
+    args.dz = at.dz + row * at.dz_row_stride + unit
+    stage.derivative(args)
 
 
-cdef void step_back(const Back* back, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
+cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
     """dz of stage s of step t, from dz of the stage after it, of the next step where this one is the last.
 
     After the last step there is none. What the caller says of a_next arrives at the last stage.
     """
     cdef vec tile_of_z[24]
     cdef real zero = 0
-    cdef const Formulas* cell = formulas_of(back.cell)
-    cdef Py_ssize_t n = back.n_a, m = taking_part(back.active, back.first, back.m, t), gates = 0, g
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef Py_ssize_t n = run.n_a, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t), gates = 0, g
     cdef Py_ssize_t width = vectors(n, 1), panels = (width + 3) // 4, full = width // 4, left = panels
     cdef Py_ssize_t first, P, Vp, row, R, K
-    cdef const real* WaT = back.WaT
+    cdef const real* WaT = run.WaT
     cdef const real* later
     cdef Product p
-    cdef Undo at, undo                          # one for the step, one for a tile
+    cdef PointwiseBackwardArgs at, args                          # one for the step, one for a tile
     for g in range(s):
         gates += cell.stage[g].gates
-    begin_undo(back, t, gates, &at)
-    begin_undo(back, t, gates, &undo)
+    begin_backward_args(run, t, gates, &at)
+    begin_backward_args(run, t, gates, &args)
     p.first.K = 0
     if s + 1 < cell.stages:
         WaT += packed_elements(n, cell.stage[s].hidden * n, 1)
         later = at.dz + cell.stage[s].gates * n
         K = p.second.K = cell.stage[s + 1].hidden * n
     else:
-        later = back.dz + (t + 1) * back.columns * at.dz_row
+        later = run.dz + (t + 1) * run.batch * at.dz_row_stride
         K = cell.stage[0].hidden * n
-        p.second.K = K if t + 1 < back.T else 0
+        p.second.K = K if t + 1 < run.T else 0
     p.start = &zero
-    p.start_row = 0
+    p.start_row_stride = 0
     p.start_is_column = True
-    p.second.row = at.dz_row
-    p.second.row_k = 1
-    p.second.panel_next = 4 * LANES * K
+    p.second.row_stride = at.dz_row_stride
+    p.second.k_stride = 1
+    p.second.panel_stride = 4 * LANES * K
     p.z = <real*> tile_of_z
-    p.z_next = 4 * LANES
-    undo.z = p.z
+    p.z_panel_stride = 4 * LANES
+    args.d_next = p.z
     while left > 0:
         P = next_panels(&left, panels, full, 4, m, t % 2 != 0, &first)
         Vp = min(4, width - first * 4)
         p.second.panel = WaT + first * 4 * LANES * K
-        p.second.panel_k = Vp * LANES
-        p.z_row = undo.z_row = P * Vp * LANES
-        undo.n = min(p.z_row, n - first * 4 * LANES)
+        p.second.panel_k_stride = Vp * LANES
+        p.z_row_stride = args.d_next_row_stride = P * Vp * LANES
+        args.n = min(p.z_row_stride, n - first * 4 * LANES)
         row = 0
         while row < m:
-            R = undo.rows = even_share(m - row, most_rows(P, Vp))
-            p.second.rows = later + row * at.dz_row
+            R = args.rows = even_share(m - row, max_rows(P, Vp))
+            p.second.rows = later + row * at.dz_row_stride
             product(&p, R, P, Vp)
-            derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &undo)
+            derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &args)
             row += R
 
 
-cdef void backward_units(const Back* back) noexcept nogil:
+cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     """dz of all T steps, and the gradient of the initial states."""
-    cdef const Formulas* cell = formulas_of(back.cell)
-    cdef Py_ssize_t t = back.T, s, i, n = back.m * back.n_a
-    cdef real* carried = back.start + back.columns * back.n_a
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef Py_ssize_t t = run.T, s, i, n = run.m * run.n_a
+    cdef real* skip_gradient = run.d_initial + run.batch * run.n_a
+    cdef vec total
     while t > 0:
         t -= 1
         s = cell.stages
         while s > 0:
             s -= 1
-            step_back(back, t, s)
-    multiply_rows(back.dz, gates_of(back.cell) * back.n_a, back.m, cell.stage[0].hidden * back.n_a, back.WaT, NULL,
-                  back.n_a, back.start)
-    if cell.carried:
+            backward_stage(run, t, s)
+    multiply_rows(run.dz, gates_of(run.cell) * run.n_a, run.m, cell.stage[0].hidden * run.n_a, run.WaT, NULL,
+                  run.n_a, run.d_initial)
+    if cell.skips:
         i = 0
         while i < n:
-            put(back.start + i, get(back.start + i, n - i) + get(carried + i, n - i), n - i)
+            total = load_tail(run.d_initial + i, n - i) + load_tail(skip_gradient + i, n - i)
+            store_tail(run.d_initial + i, total, n - i)
             i += LANES
 
 
 # ---- the weight gradients ---------------------------------------------------------------------------------------
 
-cdef void add_rows_of(const real* left, Py_ssize_t left_row, Py_ssize_t N, Py_ssize_t units, real* out,
-                      Py_ssize_t out_step) noexcept nogil:
+cdef void add_rows_of(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
+                      Py_ssize_t out_stride) noexcept nogil:
     """out (units,) += the sum of the rows of left (N, units), in their order."""
     cdef Py_ssize_t u = 0, k, i
     cdef vec total
     cdef real sums[MAX_LANES]
     while u < units:
         for i in range(LANES):
-            sums[i] = out[(u + i) * out_step] if u + i < units else 0
+            sums[i] = out[(u + i) * out_stride] if u + i < units else 0
         total = load(sums)
         for k in range(N):
-            total = total + get(left + k * left_row + u, units - u)
+            total = total + load_tail(left + k * left_row_stride + u, units - u)
         store(sums, total)
         for i in range(min(LANES, units - u)):
-            out[(u + i) * out_step] = sums[i]
+            out[(u + i) * out_stride] = sums[i]
         u += LANES
 
 
-cdef void turn_strip(const real* left, Py_ssize_t left_row, Py_ssize_t n, Py_ssize_t units, real* out,
-                     Py_ssize_t out_row) noexcept nogil:
-    """out (units, out_row) = left (n, units), turned, with zeros behind n up to a whole vector."""
+cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize_t n, Py_ssize_t units, real* out,
+                          Py_ssize_t out_row_stride) noexcept nogil:
+    """out (units, out_row_stride) = left (n, units), transposed, with zeros behind n up to a whole vector."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t u = 0, k, i
     while u < units:
         k = 0
         while k < n:
             for i in range(LANES):
-                square[i] = get(left + (k + i) * left_row + u, units - u) if k + i < n else splat(0)
+                square[i] = load_tail(left + (k + i) * left_row_stride + u, units - u) if k + i < n else splat(0)
             transpose(square)
             for i in range(min(LANES, units - u)):
-                store(out + (u + i) * out_row + k, square[i])
+                store(out + (u + i) * out_row_stride + k, square[i])
             k += LANES
         u += LANES
 
 
-cdef void lay_panels(const real* right, Py_ssize_t right_row, Py_ssize_t n, Py_ssize_t K, real* panels) noexcept nogil:
+cdef void lay_panels(const real* right, Py_ssize_t right_row_stride, Py_ssize_t n, Py_ssize_t K,
+                     real* panels) noexcept nogil:
     """right (n, K) as panels (n, 4 vectors), zero-padded."""
     cdef Py_ssize_t width = vectors(K, 1), v = 0, Vp, k, i
     while v < width:
@@ -213,38 +218,39 @@ cdef void lay_panels(const real* right, Py_ssize_t right_row, Py_ssize_t n, Py_s
         for k in range(n):
             for i in range(Vp):
                 store(panels + v * LANES * n + (k * Vp + i) * LANES,
-                      get(right + k * right_row + (v + i) * LANES, K - (v + i) * LANES))
+                      load_tail(right + k * right_row_stride + (v + i) * LANES, K - (v + i) * LANES))
         v += Vp
 
 
 cdef void add_tile(Product* p, Py_ssize_t R, Py_ssize_t Vp, Py_ssize_t columns, real* out,
-                   Py_ssize_t out_row) noexcept nogil:
+                   Py_ssize_t out_row_stride) noexcept nogil:
     """out (R, columns) += the product, whose panel has Vp vectors: the last one may reach beyond the columns."""
     cdef vec tile_of_z[24]
     cdef real* z = <real*> tile_of_z
     cdef Py_ssize_t r, i
     if Vp * LANES <= columns:
         p.start = p.z = out
-        p.start_row = p.z_row = out_row
+        p.start_row_stride = p.z_row_stride = out_row_stride
         product(p, R, 1, Vp)
         return
     p.start = p.z = z
-    p.start_row = p.z_row = Vp * LANES
+    p.start_row_stride = p.z_row_stride = Vp * LANES
     for r in range(R):
         for i in range(Vp):
-            store(z + (r * Vp + i) * LANES, get(out + r * out_row + i * LANES, columns - i * LANES))
+            store(z + (r * Vp + i) * LANES, load_tail(out + r * out_row_stride + i * LANES, columns - i * LANES))
     product(p, R, 1, Vp)
     for r in range(R):
         for i in range(Vp):
-            put(out + r * out_row + i * LANES, load(z + (r * Vp + i) * LANES), columns - i * LANES)
+            store_tail(out + r * out_row_stride + i * LANES, load(z + (r * Vp + i) * LANES), columns - i * LANES)
 
 
-cdef int add_outer_of(const real* left, Py_ssize_t left_row, const real* right, Py_ssize_t right_row, Py_ssize_t N,
-                      Py_ssize_t units, Py_ssize_t K, real* out, Py_ssize_t out_row) noexcept nogil:
+cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride,
+                      Py_ssize_t N, Py_ssize_t units, Py_ssize_t K, real* out,
+                      Py_ssize_t out_row_stride) noexcept nogil:
     """out (units, K) += left^T right, for left (N, units) and right (N, K): rows of N in their order.
 
     Returns -1 where the work area cannot be had. Both sides are copied, some rows of N at a time, to where the
-    microkernel finds them side by side: right as panels, left turned, a strip of units at a time. Rows of left are
+    microkernel finds them side by side: right as panels, left transposed, a strip of units at a time. Rows of left are
     often a whole page apart: read once, a line serves all its units (f32 LSTM (256,256,32,50) on Zen 4: 4.9 ms of 38
     went into copies of TILE_ROWS units, 0.6 so; 2026-11-26).
     """
@@ -252,7 +258,7 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row, const real* right, 
     cdef Py_ssize_t row = (rows + LANES - 1) // LANES * LANES, n0 = 0, n, v, Vp, u, R
     cdef void* work
     cdef real* panels
-    cdef real* turned                      # (strip, row)
+    cdef real* transposed                      # (strip, row)
     cdef Product p
     if N == 0 or units == 0 or K == 0:
         return 0
@@ -260,27 +266,28 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row, const real* right, 
     if work == NULL:
         return -1
     panels = aligned(work)
-    turned = panels + rows * width * LANES
+    transposed = panels + rows * width * LANES
     p.first.K = 0
     p.start_is_column = False
-    p.z_next = 0
-    p.second.row = row
-    p.second.row_k = 1
+    p.z_panel_stride = 0
+    p.second.row_stride = row
+    p.second.k_stride = 1
     while n0 < N:
         n = p.second.K = min(OUTER_ROWS, N - n0)
-        lay_panels(right + n0 * right_row, right_row, n, K, panels)
+        lay_panels(right + n0 * right_row_stride, right_row_stride, n, K, panels)
         u = 0
         while u < units:
             if u % strip == 0:
-                turn_strip(left + n0 * left_row + u, left_row, n, min(strip, units - u), turned, row)
-            p.second.rows = turned + u % strip * row
+                transpose_strip(left + n0 * left_row_stride + u, left_row_stride, n, min(strip, units - u), transposed,
+                                row)
+            p.second.rows = transposed + u % strip * row
             R = min(TILE_ROWS, units - u)
             v = 0
             while v < width:
                 Vp = min(4, width - v)
                 p.second.panel = panels + v * LANES * n
-                p.second.panel_k = Vp * LANES
-                add_tile(&p, R, Vp, K - v * LANES, out + u * out_row + v * LANES, out_row)
+                p.second.panel_k_stride = Vp * LANES
+                add_tile(&p, R, Vp, K - v * LANES, out + u * out_row_stride + v * LANES, out_row_stride)
                 v += Vp
             u += R
         n0 += n

@@ -3,19 +3,19 @@
     activations.pxi     exp, tanh, sigmoid
     matmul.pxi          packed products, canonical order
     panels.pxi          how matrices are packed for them
-    block.pxi           what the cells' functions are given
+    pointwise.pxi       the arguments of the cells' functions
     ../cells/rnn.pxi    pointwise and its derivative, one stem per cell
     ../cells/lstm.pxi
     ../cells/gru.pxi
     registry.pxi        the cells by number
     weights.pxi         the weights of a whole cell, packed
-    ahead.pxi           the input half of every chain, ahead of the time loop
-    riding.pxi          or riding along with it
+    input_projection.pxi  the input half of every chain, hoisted out of the time loop
+    interleaved.pxi     or interleaved with it
     forward.pxi         the time loop
-    backward.pxi        the way back, and the weight gradients
+    backward.pxi        the backward pass, and the weight gradients
     head.pxi            softmax, and y = softmax(Wy a + by)
-    direct.pxi          the same without packing, for short runs
-    direct_few.pxi      and for a step of few columns
+    unpacked_batch.pxi  the same without packing, for short runs
+    unpacked_step.pxi   and for a step of few columns
     face.pxi            the entry points, typed memoryviews
 
 What is compiled is one dtype (`real`) for one ISA: lanes.h says which.
@@ -24,26 +24,26 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
-    LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, larger, less, load, load_part, mask, pick,
-    smaller, splat, store, store_part, transpose, vec,
+    LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, max_, less, load, load_first, mask, select,
+    min_, splat, store, store_first, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
-from cyrnn.kernels.run cimport FEW_COLUMNS, Back, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "matmul.pxi"
 include "panels.pxi"
-include "block.pxi"
+include "pointwise.pxi"
 include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
 include "../cells/gru.pxi"
 include "registry.pxi"
 include "weights.pxi"
-include "ahead.pxi"
-include "riding.pxi"
+include "input_projection.pxi"
+include "interleaved.pxi"
 include "forward.pxi"
 include "backward.pxi"
 include "head.pxi"
-include "direct.pxi"
-include "direct_few.pxi"
+include "unpacked_batch.pxi"
+include "unpacked_step.pxi"
 include "face.pxi"

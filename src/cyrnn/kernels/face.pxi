@@ -10,15 +10,16 @@ cdef Table offer
 offer.lanes = LANES
 offer.packed_size = packed_elements
 offer.pack_gate = pack_gate
-offer.turn = turn_steps
-offer.sizes_of_weights = sizes_of_weights
+offer.pack_transposed_gate = pack_transposed_gate
+offer.transpose_steps = transpose_steps
+offer.weight_sizes = weight_sizes
 offer.pack_weights = pack_weights
-offer.turn_weights = turn_weights
-offer.forward_units = forward_units
-offer.head_units = head_units
-offer.forward_batch = forward_batch
-offer.step_few = step_few
-offer.backward = backward_units
+offer.pack_transposed_weights = pack_transposed_weights
+offer.forward_packed = forward_packed
+offer.head_packed = head_packed
+offer.forward_unpacked = forward_unpacked
+offer.step_unpacked = step_unpacked
+offer.backward = backward_packed
 offer.multiply = multiply_rows
 offer.add_outer = add_outer_of
 offer.add_rows = add_rows_of
@@ -68,38 +69,38 @@ def pack(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
 
 def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1] Wa, const real[::1] b,
             real[:, :, :, ::1] states, real[:, :, :, ::1] gates, Py_ssize_t first=0, Py_ssize_t last=-1,
-            const Py_ssize_t[::1] active=None):
+            const Py_ssize_t[::1] batch_sizes=None):
     """Run T steps: x (T, m, n_x); states (S, T + 1, m, n_a), [s, 0] given; gates (T, G', m, n_a) or None.
 
-    Only the columns first <= i < last of the batch are run, all of them by default; at step t only i < active[t].
+    Only the columns first <= i < last of the batch are run, all of them by default; at step t only i < batch_sizes[t].
     """
     cdef Run run
     cdef int failed
     run.cell = cell_numbers[cell]
     run.T = x.shape[0]
-    run.columns = x.shape[1]
-    run.m = (run.columns if last < 0 else last) - first
-    run.first = first
-    run.active = NULL
-    if active is not None:
-        run.active = &active[0]
+    run.batch = x.shape[1]
+    run.m = (run.batch if last < 0 else last) - first
+    run.batch_offset = first
+    run.batch_sizes = NULL
+    if batch_sizes is not None:
+        run.batch_sizes = &batch_sizes[0]
     run.n_x = x.shape[2]
     run.n_a = states.shape[3]
-    run.x_t = x.strides[0] // <Py_ssize_t> sizeof(real)
-    run.x_m = x.strides[1] // <Py_ssize_t> sizeof(real)
-    run.x_k = x.strides[2] // <Py_ssize_t> sizeof(real)
+    run.x_stride_t = x.strides[0] // <Py_ssize_t> sizeof(real)
+    run.x_stride_m = x.strides[1] // <Py_ssize_t> sizeof(real)
+    run.x_stride_k = x.strides[2] // <Py_ssize_t> sizeof(real)
     run.Wx = &Wx[0]
     run.Wa = &Wa[0]
     run.b = &b[0]
     run.weights = NULL
-    run.x = &x[0, 0, 0] + first * run.x_m
+    run.x = &x[0, 0, 0] + first * run.x_stride_m
     run.initial = &states[0, 0, 0, 0] + first * run.n_a
-    run.states = &states[0, 0, 0, 0] + (run.columns + first) * run.n_a
-    run.state = run.initial_state = (run.T + 1) * run.columns * run.n_a
-    run.other_t = run.columns * run.n_a
+    run.states = &states[0, 0, 0, 0] + (run.batch + first) * run.n_a
+    run.state_stride = run.initial_state_stride = (run.T + 1) * run.batch * run.n_a
+    run.state_stride_t = run.batch * run.n_a
     run.gates = NULL if gates is None else &gates[0, 0, 0, 0] + first * run.n_a
     with nogil:
-        failed = forward_units(&run)
+        failed = forward_packed(&run)
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
 
@@ -108,53 +109,53 @@ def head(const real[:, ::1] a, const real[::1] Wy, const real[::1] by, real[:, :
     """y (N, n_y) = softmax over n_y of Wy a + by, for a (N, n_a)."""
     cdef int failed
     with nogil:
-        failed = head_units(&a[0, 0], a.shape[1], a.shape[0], &Wy[0], &by[0], y.shape[1], &y[0, 0])
+        failed = head_packed(&a[0, 0], a.shape[1], a.shape[0], &Wy[0], &by[0], y.shape[1], &y[0, 0])
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
 
 
-def pack_turned(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
+def pack_transposed(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
     """Write one gate's W (n, units), turned, to its places in out: as packed, all are one matrix (units, gates * n)."""
     with nogil:
-        pack_turned_gate(&W[0, 0], W.strides[0] // <Py_ssize_t> sizeof(real),
+        pack_transposed_gate(&W[0, 0], W.strides[0] // <Py_ssize_t> sizeof(real),
                          W.strides[1] // <Py_ssize_t> sizeof(real), W.shape[0], W.shape[1], gate, gates, &out[0])
 
 
 def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:, :, :, :] previous,
              const real[:, :, :, :] next, const real[:, :, :, ::1] gates, real[:, :, ::1] inner, real[:, :, ::1] dz,
-             real[:, :, ::1] start, Py_ssize_t first=0, Py_ssize_t last=-1, const Py_ssize_t[::1] active=None):
+             real[:, :, ::1] start, Py_ssize_t first=0, Py_ssize_t last=-1, const Py_ssize_t[::1] batch_sizes=None):
     """dz (T, m, G * n_a) and the gradients of the initial states, start (1 + C, m, n_a), from da (T, m, n_a).
 
     previous and next (S, T, m, n_a): the states before and after each step, slots side by side; gates (T, G', m, n_a)
     or None; inner (T, m, n_a) or None. start[1] holds what arrives at the second state after the last step. Only
-    columns first <= i < last, at step t only i < active[t].
+    columns first <= i < last, at step t only i < batch_sizes[t].
     """
-    cdef Back back
-    back.cell = cell_numbers[cell]
-    back.T, back.columns, back.n_a = da.shape[0], da.shape[1], da.shape[2]
-    back.m = (back.columns if last < 0 else last) - first
-    back.first = first
-    back.active = NULL
-    if active is not None:
-        back.active = &active[0]
-    back.da_t = da.strides[0] // <Py_ssize_t> sizeof(real)
-    back.da_m = da.strides[1] // <Py_ssize_t> sizeof(real)
-    back.da = &da[0, 0, 0] + first * back.da_m
-    back.WaT = &WaT[0]
-    back.initial = &previous[0, 0, 0, 0] + first * back.n_a
-    back.previous = back.initial + back.columns * back.n_a
-    back.next = &next[0, 0, 0, 0] + first * back.n_a
-    back.state = back.initial_state = next.strides[0] // <Py_ssize_t> sizeof(real)
-    back.gates = NULL
-    back.gate_t = 0
+    cdef BackwardRun run
+    run.cell = cell_numbers[cell]
+    run.T, run.batch, run.n_a = da.shape[0], da.shape[1], da.shape[2]
+    run.m = (run.batch if last < 0 else last) - first
+    run.batch_offset = first
+    run.batch_sizes = NULL
+    if batch_sizes is not None:
+        run.batch_sizes = &batch_sizes[0]
+    run.da_stride_t = da.strides[0] // <Py_ssize_t> sizeof(real)
+    run.da_stride_m = da.strides[1] // <Py_ssize_t> sizeof(real)
+    run.da = &da[0, 0, 0] + first * run.da_stride_m
+    run.WaT = &WaT[0]
+    run.initial = &previous[0, 0, 0, 0] + first * run.n_a
+    run.previous = run.initial + run.batch * run.n_a
+    run.next = &next[0, 0, 0, 0] + first * run.n_a
+    run.state_stride = run.initial_state_stride = next.strides[0] // <Py_ssize_t> sizeof(real)
+    run.gates = NULL
+    run.gate_stride_t = 0
     if gates is not None:
-        back.gates = &gates[0, 0, 0, 0] + first * back.n_a
-        back.gate_t = gates.shape[1] * back.columns * back.n_a
-    back.inner = NULL if inner is None else &inner[0, 0, 0] + first * back.n_a
-    back.dz = &dz[0, 0, 0] + first * dz.shape[2]
-    back.start = &start[0, 0, 0] + first * back.n_a
+        run.gates = &gates[0, 0, 0, 0] + first * run.n_a
+        run.gate_stride_t = gates.shape[1] * run.batch * run.n_a
+    run.inner = NULL if inner is None else &inner[0, 0, 0] + first * run.n_a
+    run.dz = &dz[0, 0, 0] + first * dz.shape[2]
+    run.d_initial = &start[0, 0, 0] + first * run.n_a
     with nogil:
-        backward_units(&back)
+        backward_packed(&run)
 
 
 def multiply(const real[:, :] rows, const real[::1] panels, const real[::1] b, real[:, ::1] out):

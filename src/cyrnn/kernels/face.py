@@ -67,7 +67,7 @@ class Face(Protocol):
     def head(self, a: Array, Wy: Array, by: Array, y: Array) -> None:
         """y (N, n_y) = softmax over n_y of Wy a + by, for the rows of a (N, n_a); both C-contiguous."""
 
-    def pack_turned(self, W: Array, gate: int, gates: int, out: Array) -> None:
+    def pack_transposed(self, W: Array, gate: int, gates: int, out: Array) -> None:
         """Write W (n, units), turned, as the columns of `gate` in one packed matrix (units, gates * n)."""
 
     def backward(
@@ -88,8 +88,8 @@ class Face(Protocol):
         """Go back over T steps: write dz (T, m, G * n_a), gradients of the pre-activations, gates in their order.
 
         da (T, m, n_a), unit stride along n_a: gradients that arrive at the hidden states; WaT of each stage from
-        pack_turned. previous, next (S, T, m, n_a): states before and after each step, C-contiguous but for the first
-        axis, whose stride they share. gates (T, G', m, n_a), C-contiguous: the stored gates, or None where the cell
+        pack_transposed. previous, next (S, T, m, n_a): states before and after each step, C-contiguous but for the
+        first axis, whose stride they share. gates (T, G', m, n_a), C-contiguous: the stored gates, or None where the cell
         stores none.
         inner (T, m, n_a), C-contiguous: what the first of two stages hands on is written there; or z of a gate that
         is computed again; or None. start (1 + C, m, n_a): the gradient of the initial hidden state is written to

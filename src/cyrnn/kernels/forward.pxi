@@ -1,8 +1,8 @@
 """The time loop over packed weights, units in lanes.
 
-Design. The input half of every chain runs ahead of the loop, unless both are fused (ahead.pxi). A tile of
+Design. The input half of every chain is hoisted out of the loop, unless both halves are fused. A tile of
 pre-activations is summed in registers, stored to a small buffer in L1, and the cell's pointwise function turns it into
-gates and next states. Where a vector holds the units of two rows or more, these are closed up first, since pointwise
+gates and next states. Where a vector holds the units of two rows or more, these are compacted first, since pointwise
 takes most of the time there: f32 (3,5,10,7), us, LSTM 5.4 -> 3.8, GRU 4.9 -> 3.9, RNN 2.4 -> 1.9 (Zen 4, 2026-11-27).
 """
 
@@ -10,177 +10,178 @@ cdef enum:
     TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 4 of two, 2 of four
 
 
-cdef inline void begin_block(Block* block, const Part* part, const Block* at, Py_ssize_t rows, const real* z,
-                             Py_ssize_t z_row) noexcept nogil:
+cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows,
+                            const real* z, Py_ssize_t z_row_stride) noexcept nogil:
     """What is the same for all panels. Field by field: a wide copy would wait for the narrow stores of `at`."""
-    block.rows = rows
-    block.z = z
-    block.z_row = z_row
-    block.z_gate = units_per_panel(part.stage.gates)
-    block.row = at.row
-    block.previous_state = at.previous_state
-    block.state = at.state
-    block.gate = at.gate
+    args.rows = rows
+    args.z = z
+    args.z_row_stride = z_row_stride
+    args.z_gate_stride = units_per_panel(plan.stage.gates)
+    args.row_stride = at.row_stride
+    args.previous_state_stride = at.previous_state_stride
+    args.state_stride = at.state_stride
+    args.gate_stride = at.gate_stride
 
 
-cdef inline void pointwise_of_panel(const Part* part, const Block* at, Py_ssize_t row, Py_ssize_t panel, Py_ssize_t n,
-                                    Block* block) noexcept nogil:
-    """Gates and next states of block.rows rows, from `row` on, whose z of this panel is in place."""
-    cdef Py_ssize_t per = units_per_panel(part.stage.gates)
-    block.n = min(per, n - panel * per)
-    pointwise_from(part, at, row * n + panel * per, block)
+cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t row, Py_ssize_t panel,
+                                    Py_ssize_t n, PointwiseArgs* args) noexcept nogil:
+    """Gates and next states of args.rows rows, from `row` on, whose z of this panel is in place."""
+    cdef Py_ssize_t per = units_per_panel(plan.stage.gates)
+    args.n = min(per, n - panel * per)
+    pointwise_from(plan, at, row * n + panel * per, args)
 
 
-cdef inline void pointwise_from(const Part* part, const Block* at, Py_ssize_t i, Block* block) noexcept nogil:
+cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t i,
+                                PointwiseArgs* args) noexcept nogil:
     """The same from element i of the first row on."""
-    block.previous = at.previous + i
-    block.next = at.next + i
-    block.gates = NULL if at.gates == NULL else at.gates + i
-    part.stage.pointwise(block)
+    args.previous = at.previous + i
+    args.next = at.next + i
+    args.gates = NULL if at.gates == NULL else at.gates + i
+    plan.stage.pointwise(args)
 
 
-cdef inline void close_up(const real* z, Py_ssize_t z_row, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
-                          real* out) noexcept nogil:
+cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
+                         real* out) noexcept nogil:
     """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
     cdef Py_ssize_t g, r
     for g in range(gates):
         store(out + g * R * LANES + R * n // LANES * LANES, splat(0))    # nothing subnormal behind the last row
         for r in range(R):                             # ascending: each row covers what the one before has past n
-            store(out + g * R * LANES + r * n, load(z + r * z_row + g * LANES))
+            store(out + g * R * LANES + r * n, load(z + r * z_row_stride + g * LANES))
 
 
-cdef void step(const Run* run, const Part* part, Py_ssize_t t, Py_ssize_t m, const real* ahead, const real* rows,
-               const Block* at) noexcept nogil:
+cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected,
+                    const real* rows, const PointwiseArgs* at) noexcept nogil:
     """One stage of a step for m rows of the batch: W_a times `rows` (m, n_a), then pointwise.
 
-    `ahead` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
+    `projected` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
     """
     cdef vec tile_of_z[TILE_VECTORS]
-    cdef vec closed_up[TILE_VECTORS]
+    cdef vec compacted[TILE_VECTORS]
     cdef real* z = <real*> tile_of_z
-    cdef Py_ssize_t n = run.n_a, V = part.V, V_a = part.V_a, width = part.width
+    cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, width = plan.width
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
     cdef Py_ssize_t row, R, first, P, Vp, p, r, v, left = panels
     cdef bint narrow = m > 1 and 2 * n <= LANES        # one panel, and every tile has two rows or more
     cdef Product product_of
     cdef Product* o = &product_of
-    cdef Block block
-    begin_block(&block, part, at, 0, z, 0)
+    cdef PointwiseArgs args
+    begin_args(&args, plan, at, 0, z, 0)
     o.start_is_column = False
     o.first.K = 0
     o.second.K = n
-    o.second.row = n
-    o.second.row_k = 1
+    o.second.row_stride = n
+    o.second.k_stride = 1
     o.z = z
-    o.z_next = V * LANES
-    if ahead == NULL:
+    o.z_panel_stride = V * LANES
+    if projected == NULL:
         o.first.K = run.n_x
-        o.first.row = run.x_m
-        o.first.row_k = run.x_k
+        o.first.row_stride = run.x_stride_m
+        o.first.k_stride = run.x_stride_k
     while left > 0:
         P = next_panels(&left, panels, full, V_a, m, t % 2 != 0, &first)
         Vp = min(V_a, width - first * V)
-        o.first.panel = part.Wx + first * V_a * LANES * run.n_x     # fused only where all gates have both halves
-        o.first.panel_next = V_a * LANES * run.n_x
-        o.first.panel_k = Vp * LANES
-        o.second.panel = part.Wa + first * V_a * LANES * n
-        o.second.panel_next = V_a * LANES * n
-        o.second.panel_k = Vp * LANES
-        o.z_row = block.z_row = P * V * LANES
+        o.first.panel = plan.Wx + first * V_a * LANES * run.n_x     # fused only where all gates have both halves
+        o.first.panel_stride = V_a * LANES * run.n_x
+        o.first.panel_k_stride = Vp * LANES
+        o.second.panel = plan.Wa + first * V_a * LANES * n
+        o.second.panel_stride = V_a * LANES * n
+        o.second.panel_k_stride = Vp * LANES
+        o.z_row_stride = args.z_row_stride = P * V * LANES
         row = 0
         while row < m:
-            R = even_share(m - row, most_rows(P, Vp))
+            R = even_share(m - row, max_rows(P, Vp))
             o.second.rows = rows + row * n
-            if ahead == NULL:
-                o.first.rows = run.x + t * run.x_t + row * run.x_m
-                o.start = part.b + first * V * LANES
-                o.start_row = 0
+            if projected == NULL:
+                o.first.rows = run.x + t * run.x_stride_t + row * run.x_stride_m
+                o.start = plan.b + first * V * LANES
+                o.start_row_stride = 0
             else:
-                o.start = ahead + (row * width + first * V) * LANES
-                o.start_row = width * LANES
+                o.start = projected + (row * width + first * V) * LANES
+                o.start_row_stride = width * LANES
             product(o, R, P, Vp)
             for v in range(V_a, V):                    # gates without a recurrent half
                 for r in range(R):
                     for p in range(P):
-                        store(z + r * o.z_row + (p * V + v) * LANES,
-                              load(o.start + r * o.start_row + (p * V + v) * LANES))
+                        store(z + r * o.z_row_stride + (p * V + v) * LANES,
+                              load(o.start + r * o.start_row_stride + (p * V + v) * LANES))
             if narrow:
-                close_up(z, o.z_row, part.stage.gates, R, n, <real*> closed_up)
-                block.rows, block.n, block.z, block.z_gate = 1, R * n, <real*> closed_up, R * LANES
-                pointwise_from(part, at, row * n, &block)
+                compact(z, o.z_row_stride, plan.stage.gates, R, n, <real*> compacted)
+                args.rows, args.n, args.z, args.z_gate_stride = 1, R * n, <real*> compacted, R * LANES
+                pointwise_from(plan, at, row * n, &args)
             else:
-                block.rows = R
+                args.rows = R
                 for p in range(P):
-                    block.z = z + p * V * LANES
-                    pointwise_of_panel(part, at, row, first + p, n, &block)
+                    args.z = z + p * V * LANES
+                    pointwise_of_panel(plan, at, row, first + p, n, &args)
             row += R
 
 
-cdef void all_stages(const Run* run, const Part* parts, Py_ssize_t t, real* between) noexcept nogil:
+cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* between) noexcept nogil:
     """One step. between (1 + kept, m, n_a): room between two stages."""
     cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t n = run.n_a, s, m = taking_part(run.active, run.first, run.m, t)
-    cdef const real* ahead
+    cdef Py_ssize_t n = run.n_a, s, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)
+    cdef const real* projected
     cdef const real* rows
-    cdef Block at
-    cdef Riders riders
-    at.row = n
-    at.state = run.state + t * (run.other_t - run.columns * n)
+    cdef PointwiseArgs at
+    cdef Interleaved next_rows
+    at.row_stride = n
+    at.state_stride = run.state_stride + t * (run.state_stride_t - run.batch * n)
     if t > 0:
-        at.previous = run.states + (t - 1) * run.columns * n
-        at.previous_state = run.state + (t - 1) * (run.other_t - run.columns * n)
+        at.previous = run.states + (t - 1) * run.batch * n
+        at.previous_state_stride = run.state_stride + (t - 1) * (run.state_stride_t - run.batch * n)
     else:
         at.previous = run.initial
-        at.previous_state = run.initial_state
+        at.previous_state_stride = run.initial_state_stride
     at.gates = NULL
-    at.gate = run.columns * n
+    at.gate_stride = run.batch * n
     if run.gates != NULL:
-        at.gates = run.gates + cell.kept * t * run.columns * n
+        at.gates = run.gates + cell.kept * t * run.batch * n
     elif between != NULL:
         at.gates = between + run.m * n
-        at.gate = run.m * n
+        at.gate_stride = run.m * n
     for s in range(cell.stages):
-        ahead = row_ahead(run, &parts[s], t) if parts[s].steps > 0 else NULL
-        at.next = run.states + t * run.columns * n if s + 1 == cell.stages else between
+        projected = projected_row(run, &plans[s], t) if plans[s].steps > 0 else NULL
+        at.next = run.states + t * run.batch * n if s + 1 == cell.stages else between
         rows = at.previous if s == 0 else between
-        if parts[s].riders > 0 and riders_of(run, &parts[s], t, &riders):
-            step_riding(run, &parts[s], t, ahead, rows, &at, &riders)
+        if plans[s].interleaved_rows > 0 and next_interleaved(run, &plans[s], t, &next_rows):
+            run_stage_interleaved(run, &plans[s], t, projected, rows, &at, &next_rows)
         else:
-            step(run, &parts[s], t, m, ahead, rows, &at)
+            run_stage(run, &plans[s], t, m, projected, rows, &at)
 
 
-cdef int forward_units(const Run* run) noexcept nogil:
+cdef int forward_packed(const Run* run) noexcept nogil:
     """All T steps, units in lanes. Returns -1 where the work area cannot be had."""
     cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Part parts[MOST_STAGES]
-    cdef Py_ssize_t t = 0, until = run.T, s, width = parts_of(run, parts)
-    cdef Py_ssize_t room = plan_ahead(run, parts, cell.stages, width)
+    cdef StagePlan plans[MAX_STAGES]
+    cdef Py_ssize_t t = 0, until = run.T, s, width = plan_stages(run, plans)
+    cdef Py_ssize_t workspace = plan_input_projection(run, plans, cell.stages, width)
     cdef void* work = NULL
     cdef real* memory
     cdef real* between = NULL
     if cell.stages > 1:
-        room += (1 + cell.kept) * run.m * run.n_a
-    if room > 0:
-        work = malloc(room * sizeof(real) + ALIGNMENT)
+        workspace += (1 + cell.kept) * run.m * run.n_a
+    if workspace > 0:
+        work = malloc(workspace * sizeof(real) + ALIGNMENT)
         if work == NULL:
             return -1
         memory = aligned(work)
         for s in range(cell.stages):
-            parts[s].ahead = memory
-            memory += (parts[s].steps + parts[s].riders) * run.m * parts[s].width * LANES
+            plans[s].projected = memory
+            memory += (plans[s].steps + plans[s].interleaved_rows) * run.m * plans[s].width * LANES
         if cell.stages > 1:
             between = memory
-        if halves_apart(&parts[0]):
-            bias_ahead(&parts[0], (parts[0].steps + parts[0].riders) * run.m)
+        if has_separate_halves(&plans[0]):
+            fill_biases(&plans[0], (plans[0].steps + plans[0].interleaved_rows) * run.m)
     while t < run.T:
-        if parts[0].steps > 0:
+        if plans[0].steps > 0:
             for s in range(cell.stages):
-                parts[s].since = t
-                input_ahead(run, &parts[s], t, min(run.T, t + parts[s].steps))
-            if parts[0].riders == 0:
-                until = min(run.T, t + parts[0].steps)
+                plans[s].first_step = t
+                project_inputs(run, &plans[s], t, min(run.T, t + plans[s].steps))
+            if plans[0].interleaved_rows == 0:
+                until = min(run.T, t + plans[0].steps)
         while t < until:
-            all_stages(run, parts, t, between)
+            run_step(run, plans, t, between)
             t += 1
     free(work)
     return 0

@@ -123,8 +123,8 @@ LANE_OP vec as_real(ivec i) { vec v; memcpy(&v, &i, sizeof v); return v; }
 /* The first n of LANES elements, 0 <= n < LANES; the other lanes read as zero and are not touched in memory. */
 #if defined(CYRNN_AVX512)
 #define FIRST(n) ((mask)((1u << (n)) - 1u))
-LANE_OP vec load_part(const real *p, ptrdiff_t n) { return (vec)X86(maskz_loadu)(FIRST(n), p); }
-LANE_OP void store_part(real *p, vec v, ptrdiff_t n) { X86(mask_storeu)(p, FIRST(n), (x86)v); }
+LANE_OP vec load_first(const real *p, ptrdiff_t n) { return (vec)X86(maskz_loadu)(FIRST(n), p); }
+LANE_OP void store_first(real *p, vec v, ptrdiff_t n) { X86(mask_storeu)(p, FIRST(n), (x86)v); }
 #elif defined(CYRNN_AVX2)
 static const bits first_lanes[16] __attribute__((unused)) = {
 #if CYRNN_DOUBLE
@@ -134,15 +134,15 @@ static const bits first_lanes[16] __attribute__((unused)) = {
 #endif
 };
 #define FIRST(n) _mm256_loadu_si256((const __m256i *)(first_lanes + LANES - (n)))
-LANE_OP vec load_part(const real *p, ptrdiff_t n) { return (vec)X86(maskload)(p, FIRST(n)); }
-LANE_OP void store_part(real *p, vec v, ptrdiff_t n) { X86(maskstore)(p, FIRST(n), (x86)v); }
+LANE_OP vec load_first(const real *p, ptrdiff_t n) { return (vec)X86(maskload)(p, FIRST(n)); }
+LANE_OP void store_first(real *p, vec v, ptrdiff_t n) { X86(maskstore)(p, FIRST(n), (x86)v); }
 #else
-LANE_OP vec load_part(const real *p, ptrdiff_t n) {
+LANE_OP vec load_first(const real *p, ptrdiff_t n) {
     real part[MAX_LANES] = {0};
     for (ptrdiff_t i = 0; i < n; i++) part[i] = p[i];
     return load(part);
 }
-LANE_OP void store_part(real *p, vec v, ptrdiff_t n) {
+LANE_OP void store_first(real *p, vec v, ptrdiff_t n) {
     real part[MAX_LANES];
     store(part, v);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = part[i];
@@ -165,28 +165,28 @@ LANE_OP vec fma_(vec a, vec b, vec c) { return fma(a, b, c); }
 LANE_OP vec fma_(vec a, vec b, vec c) { return fmaf(a, b, c); }
 #endif
 
-/* Comparisons are false where either side is nan. pick(m, a, b) is a where m, else b. */
+/* Comparisons are false where either side is nan. select_(m, a, b) is a where m, else b. */
 #if defined(CYRNN_AVX512)
 LANE_OP mask less(vec a, vec b) { return X86M(cmp)((x86)a, (x86)b, _CMP_LT_OQ); }
-LANE_OP vec pick(mask m, vec a, vec b) { return (vec)X86(mask_blend)(m, (x86)b, (x86)a); }
+LANE_OP vec select_(mask m, vec a, vec b) { return (vec)X86(mask_blend)(m, (x86)b, (x86)a); }
 #elif defined(VECTOR_BYTES)
 LANE_OP mask less(vec a, vec b) { return (mask)(a < b); }
-LANE_OP vec pick(mask m, vec a, vec b) { return (vec)((m & (ivec)a) | (~m & (ivec)b)); }
+LANE_OP vec select_(mask m, vec a, vec b) { return (vec)((m & (ivec)a) | (~m & (ivec)b)); }
 #else
 LANE_OP mask less(vec a, vec b) { return a < b; }
-LANE_OP vec pick(mask m, vec a, vec b) { return m ? a : b; }
+LANE_OP vec select_(mask m, vec a, vec b) { return m ? a : b; }
 #endif
 /* b where b is nan or where neither is the larger: what x86's own max and min do, so spelled alike everywhere. */
 #if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
-LANE_OP vec larger(vec a, vec b) { return (vec)X86(max)((x86)a, (x86)b); }
-LANE_OP vec smaller(vec a, vec b) { return (vec)X86(min)((x86)a, (x86)b); }
+LANE_OP vec max_(vec a, vec b) { return (vec)X86(max)((x86)a, (x86)b); }
+LANE_OP vec min_(vec a, vec b) { return (vec)X86(min)((x86)a, (x86)b); }
 #else
-LANE_OP vec larger(vec a, vec b) { return pick(less(b, a), a, b); }
-LANE_OP vec smaller(vec a, vec b) { return pick(less(a, b), a, b); }
+LANE_OP vec max_(vec a, vec b) { return select_(less(b, a), a, b); }
+LANE_OP vec min_(vec a, vec b) { return select_(less(a, b), a, b); }
 #endif
 
 /* ---- transposition, for packing ------------------------------------------------------------------------- */
-/* rows[i] lane j <-> rows[j] lane i, of LANES vectors: log2(LANES) rounds that swap the off-diagonal blocks of side s. */
+/* rows[i] lane j <-> rows[j] lane i, of LANES vectors: log2(LANES) rounds of swapping off-diagonal blocks, side s. */
 #ifdef VECTOR_BYTES
 #define UPPER(lane, s) ((lane) & (s)) ? LANES + (lane) - (s) : (lane)
 #define LOWER(lane, s) ((lane) & (s)) ? LANES + (lane) : (lane) + (s)

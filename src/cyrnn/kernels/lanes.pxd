@@ -15,9 +15,9 @@ cdef extern from "lanes.h" nogil:
     enum: MAX_LANES
 
     vec load(const real* p) noexcept
-    vec load_part(const real* p, Py_ssize_t n) noexcept
+    vec load_first(const real* p, Py_ssize_t n) noexcept
     void store(real* p, vec v) noexcept
-    void store_part(real* p, vec v, Py_ssize_t n) noexcept
+    void store_first(real* p, vec v, Py_ssize_t n) noexcept
     vec splat(real s) noexcept
     ivec isplat(bits s) noexcept
     ivec as_bits(vec v) noexcept
@@ -25,8 +25,8 @@ cdef extern from "lanes.h" nogil:
 
     vec fma "fma_"(vec a, vec b, vec c) noexcept
     mask less(vec a, vec b) noexcept
-    vec pick(mask m, vec a, vec b) noexcept
-    vec larger(vec a, vec b) noexcept
-    vec smaller(vec a, vec b) noexcept
+    vec select "select_"(mask m, vec a, vec b) noexcept
+    vec max_(vec a, vec b) noexcept
+    vec min_(vec a, vec b) noexcept
 
     void transpose(vec* rows) noexcept

@@ -18,39 +18,40 @@ ctypedef struct Factor:
     # one product: `rows` (R, K) times `panel` (K, P * V * LANES), added to the tile. Strides in elements.
     Py_ssize_t K
     const real* rows
-    Py_ssize_t row           # from row to row
-    Py_ssize_t row_k         # from k to k
+    Py_ssize_t row_stride
+    Py_ssize_t k_stride      # of `rows`
     const real* panel
-    Py_ssize_t panel_next    # from panel to panel
-    Py_ssize_t panel_k       # from k to k
+    Py_ssize_t panel_stride
+    Py_ssize_t panel_k_stride
 
 ctypedef struct Product:
     Factor first
     Factor second            # K = 0 where there is one factor only
-    const real* start        # what each chain starts from: row r of the tile starts from start + r * start_row
-    Py_ssize_t start_row     # 0: the same row for all, a bias
-    bint start_is_column     # start[r * start_row] for the whole row: a bias where rows are units
+    const real* start        # what each chain starts from: row r of the tile from start + r * start_row_stride
+    Py_ssize_t start_row_stride  # 0: the same row for all, a bias
+    bint start_is_column     # start[r * start_row_stride] for the whole row: a bias where rows are units
     real* z                  # (R, P, V * LANES), may be the same memory as start
-    Py_ssize_t z_row
-    Py_ssize_t z_next        # from panel to panel, of z and of start
+    Py_ssize_t z_row_stride
+    Py_ssize_t z_panel_stride  # of z and of start
 
 
-cdef inline void extend(vec* acc, const Factor* f, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
+cdef inline void accumulate(vec* acc, const Factor* f, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     """acc (R, P, V) += rows panel, k ascending."""
     cdef Py_ssize_t k, r, p, v
     cdef const real* rows = f.rows
     cdef const real* panel = f.panel
-    cdef Py_ssize_t row = f.row, row_k = f.row_k, panel_k = f.panel_k, panel_next = f.panel_next
+    cdef Py_ssize_t row_stride = f.row_stride, k_stride = f.k_stride
+    cdef Py_ssize_t panel_k_stride = f.panel_k_stride, panel_stride = f.panel_stride
     cdef vec s
     for k in range(f.K):
         for r in range(R):
-            s = splat(rows[r * row])
+            s = splat(rows[r * row_stride])
             for p in range(P):
                 for v in range(V):
-                    acc[(r * P + p) * V + v] = fma(s, load(panel + p * panel_next + v * LANES),
+                    acc[(r * P + p) * V + v] = fma(s, load(panel + p * panel_stride + v * LANES),
                                                    acc[(r * P + p) * V + v])
-        rows += row_k
-        panel += panel_k
+        rows += k_stride
+        panel += panel_k_stride
 
 
 cdef inline void tile(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
@@ -60,15 +61,15 @@ cdef inline void tile(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V
         for p in range(P):
             for v in range(V):
                 if t.start_is_column:
-                    acc[(r * P + p) * V + v] = splat(t.start[r * t.start_row])
+                    acc[(r * P + p) * V + v] = splat(t.start[r * t.start_row_stride])
                 else:
-                    acc[(r * P + p) * V + v] = load(t.start + r * t.start_row + p * t.z_next + v * LANES)
-    extend(acc, &t.first, R, P, V)
-    extend(acc, &t.second, R, P, V)
+                    acc[(r * P + p) * V + v] = load(t.start + r * t.start_row_stride + p * t.z_panel_stride + v * LANES)
+    accumulate(acc, &t.first, R, P, V)
+    accumulate(acc, &t.second, R, P, V)
     for r in range(R):                      # ascending: where rows overlap, the later row wins
         for p in range(P):
             for v in range(V):
-                store(t.z + r * t.z_row + p * t.z_next + v * LANES, acc[(r * P + p) * V + v])
+                store(t.z + r * t.z_row_stride + p * t.z_panel_stride + v * LANES, acc[(r * P + p) * V + v])
 
 
 cdef inline void tile_of_rows(const Product* t, Py_ssize_t R, Py_ssize_t V) noexcept nogil:
@@ -89,7 +90,7 @@ cdef inline void tile_of_rows(const Product* t, Py_ssize_t R, Py_ssize_t V) noex
 
 
 cdef void product(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
-    """z (R, P, V * LANES): P as `panels_at_once` says or 1, R <= most_rows(P, V)."""
+    """z (R, P, V * LANES): P as `panels_at_once` says or 1, R <= max_rows(P, V)."""
     if V == 4:
         if P == 1:
             tile_of_rows(t, R, 4)
@@ -199,7 +200,7 @@ cdef inline Py_ssize_t next_panels(Py_ssize_t* left, Py_ssize_t panels, Py_ssize
     return P
 
 
-cdef inline Py_ssize_t most_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:
+cdef inline Py_ssize_t max_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     """How many rows a tile of P panels has at most."""
     cdef bint wide = TILE_ROWS > 3
     if V == 4:

@@ -35,41 +35,41 @@ cdef Py_ssize_t packed_elements(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates
     return vectors(units, gates) * LANES * K
 
 
-cdef inline void load_turned(const real* p, Py_ssize_t row, vec* square) noexcept nogil:
-    """square[k] = column k of the LANES by LANES elements at p, whose rows are `row` apart."""
+cdef inline void load_transposed(const real* p, Py_ssize_t row_stride, vec* square) noexcept nogil:
+    """square[k] = column k of the LANES by LANES elements at p, whose rows are `row_stride` apart."""
     cdef Py_ssize_t i
     for i in range(LANES):
-        square[i] = load(p + i * row)
+        square[i] = load(p + i * row_stride)
     transpose(square)
 
 
-cdef void pack_lanes(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t K,
+cdef void pack_lanes(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n, Py_ssize_t K,
                      real* out, Py_ssize_t out_k) noexcept nogil:
     """out[k * out_k + lane] = W[lane, k] for the first n lanes, 0 for the others.
 
-    W is (n, K) with strides row and col; whole squares of LANES by LANES turn in registers.
+    W is (n, K); whole squares of LANES by LANES turn in registers.
     """
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t i, k = 0
-    if col == 1 and n == LANES:
+    if col_stride == 1 and n == LANES:
         while k + LANES <= K:
-            load_turned(W + k, row, square)
+            load_transposed(W + k, row_stride, square)
             for i in range(LANES):
                 store(out + (k + i) * out_k, square[i])
             k += LANES
-    elif row == 1 and n == LANES:
+    elif row_stride == 1 and n == LANES:
         while k < K:
-            store(out + k * out_k, load(W + k * col))
+            store(out + k * out_k, load(W + k * col_stride))
             k += 1
     while k < K:
         for i in range(n):
-            out[k * out_k + i] = W[i * row + k * col]
+            out[k * out_k + i] = W[i * row_stride + k * col_stride]
         for i in range(n, LANES):
             out[k * out_k + i] = 0
         k += 1
 
 
-cdef void pack_gate(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t units, Py_ssize_t K,
+cdef void pack_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t units, Py_ssize_t K,
                     Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
     """Put one gate's W (units, K) where it belongs among the panels of `gates` such matrices."""
     cdef Py_ssize_t V = vectors_per_panel(gates), per = units_per_panel(gates)
@@ -77,33 +77,35 @@ cdef void pack_gate(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t un
     while unit < units:
         width = min(V, vectors(units - unit, gates))
         for v in range(width if gates == 1 else 1):
-            pack_lanes(W + (unit + v * LANES) * row, row, col, min(LANES, units - unit - v * LANES), K,
-                       out + panel * V * LANES * K + (v + gate) * LANES, width * LANES)
+            pack_lanes(W + (unit + v * LANES) * row_stride, row_stride, col_stride,
+                       min(LANES, units - unit - v * LANES), K, out + panel * V * LANES * K + (v + gate) * LANES,
+                       width * LANES)
         unit += per
         panel += 1
 
 
-cdef void pack_turned_gate(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t units,
-                           Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
+cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
+                               Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
     """Put one gate's W^T (units, n), for W (n, units), beside the others': all are one matrix (units, gates * n)."""
     cdef Py_ssize_t unit = 0, v, width
     while unit < units:
         width = min(4, vectors(units - unit, 1))
         for v in range(width):
-            pack_lanes(W + (unit + v * LANES) * col, col, row, min(LANES, units - unit - v * LANES), n,
+            pack_lanes(W + (unit + v * LANES) * col_stride, col_stride, row_stride,
+                       min(LANES, units - unit - v * LANES), n,
                        out + unit * gates * n + gate * n * width * LANES + v * LANES, width * LANES)
         unit += 4 * LANES
 
 
-cdef void turn_steps(const real* x, Py_ssize_t x_k, Py_ssize_t x_m, Py_ssize_t x_t, Py_ssize_t n, Py_ssize_t m,
-                     Py_ssize_t T, real* out) noexcept nogil:
+cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
+                          Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil:
     """out (T, m, n) = x (n, m, T) with these strides: the features of a column side by side."""
-    cdef Py_ssize_t k, j, t, whole = n // LANES * LANES if x_t == 1 else 0
+    cdef Py_ssize_t k, j, t, whole = n // LANES * LANES if x_stride_t == 1 else 0
     for j in range(m):
         k = 0
         while k < whole:
-            pack_lanes(x + k * x_k + j * x_m, x_k, 1, LANES, T, out + j * n + k, m * n)
+            pack_lanes(x + k * x_stride_k + j * x_stride_m, x_stride_k, 1, LANES, T, out + j * n + k, m * n)
             k += LANES
         for t in range(T):
             for k in range(whole, n):
-                out[(t * m + j) * n + k] = x[k * x_k + j * x_m + t * x_t]
+                out[(t * m + j) * n + k] = x[k * x_stride_k + j * x_stride_m + t * x_stride_t]

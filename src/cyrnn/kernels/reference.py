@@ -111,7 +111,7 @@ def head(a: Array, Wy: Array, by: Array, y: Array) -> None:
     softmax(z.T, y.T)
 
 
-def pack_turned(W: Array, gate: int, gates: int, out: Array) -> None:
+def pack_transposed(W: Array, gate: int, gates: int, out: Array) -> None:
     n, units = W.shape
     out.reshape(units, gates, n)[:, gate] = W.T
 

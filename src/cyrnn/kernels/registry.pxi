@@ -5,10 +5,10 @@ hands on, where the first multiplies a_prev. See ../cells/spec.py.
 """
 
 cdef enum:
-    MOST_STAGES = 2
+    MAX_STAGES = 2
 
-ctypedef void (*Pointwise)(const Block*) noexcept nogil
-ctypedef void (*Derivative)(const Undo*) noexcept nogil
+ctypedef void (*Pointwise)(const PointwiseArgs*) noexcept nogil
+ctypedef void (*Derivative)(const PointwiseBackwardArgs*) noexcept nogil
 
 ctypedef struct Stage:
     Py_ssize_t gates                    # each with a z of its own, of which
@@ -19,21 +19,21 @@ ctypedef struct Stage:
 
 ctypedef struct Formulas:
     Py_ssize_t stages
-    Stage[MOST_STAGES] stage
+    Stage[MAX_STAGES] stage
     Py_ssize_t kept                     # gates that the cache keeps
-    bint carried                        # whether the gradient of a reaches a_prev past the products, too
+    bint skips                        # whether the gradient of a reaches a_prev past the products, too
 
 cdef Formulas[5] formulas
-formulas[0].stages, formulas[0].kept, formulas[0].carried = 1, 0, False
+formulas[0].stages, formulas[0].kept, formulas[0].skips = 1, 0, False
 formulas[0].stage[0] = Stage(1, 1, 1, rnn_pointwise, rnn_derivative)
-formulas[1].stages, formulas[1].kept, formulas[1].carried = 1, 4, False
+formulas[1].stages, formulas[1].kept, formulas[1].skips = 1, 4, False
 formulas[1].stage[0] = Stage(4, 4, 4, lstm_pointwise, lstm_derivative)
-formulas[2].stages, formulas[2].kept, formulas[2].carried = 2, 3, True
+formulas[2].stages, formulas[2].kept, formulas[2].skips = 2, 3, True
 formulas[2].stage[0] = Stage(2, 2, 2, gru_gates_pointwise, gru_gates_derivative)
 formulas[2].stage[1] = Stage(1, 1, 1, gru_candidate_pointwise, gru_candidate_derivative)
-formulas[3].stages, formulas[3].kept, formulas[3].carried = 1, 3, True
+formulas[3].stages, formulas[3].kept, formulas[3].skips = 1, 3, True
 formulas[3].stage[0] = Stage(4, 3, 3, gru_after_pointwise, gru_after_derivative)
-formulas[4].stages, formulas[4].kept, formulas[4].carried = 1, 0, False
+formulas[4].stages, formulas[4].kept, formulas[4].skips = 1, 0, False
 formulas[4].stage[0] = Stage(1, 1, 1, rnn_relu_pointwise, rnn_relu_derivative)
 
 cell_numbers = {"rnn": 0, "lstm": 1, "gru": 2, "gru_after": 3, "rnn_relu": 4}

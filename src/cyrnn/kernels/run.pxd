@@ -6,18 +6,18 @@ cdef extern from "run.h" nogil:
     ctypedef double real
 
     enum:
-        MOST_GATES
-        FEW_COLUMNS
+        MAX_GATES
+        MAX_UNPACKED_COLUMNS
 
     ctypedef struct GateWeights:
         const real* Wx
         const real* Wa
         const real* b
-        Py_ssize_t Wx_row
-        Py_ssize_t Wx_col
-        Py_ssize_t Wa_row
-        Py_ssize_t Wa_col
-        Py_ssize_t b_row
+        Py_ssize_t Wx_row_stride
+        Py_ssize_t Wx_col_stride
+        Py_ssize_t Wa_row_stride
+        Py_ssize_t Wa_col_stride
+        Py_ssize_t b_stride
 
     ctypedef struct Run:
         int cell
@@ -26,73 +26,76 @@ cdef extern from "run.h" nogil:
         Py_ssize_t m
         Py_ssize_t T
         const real* x
-        Py_ssize_t x_t
-        Py_ssize_t x_m
-        Py_ssize_t x_k
+        Py_ssize_t x_stride_t
+        Py_ssize_t x_stride_m
+        Py_ssize_t x_stride_k
         const real* Wx
         const real* Wa
         const real* b
         const GateWeights* weights
-        Py_ssize_t columns
-        Py_ssize_t first
-        const Py_ssize_t* active
+        Py_ssize_t batch
+        Py_ssize_t batch_offset
+        const Py_ssize_t* batch_sizes
         const real* initial
-        Py_ssize_t initial_state
+        Py_ssize_t initial_state_stride
         real* states
-        Py_ssize_t state
-        Py_ssize_t other_t
+        Py_ssize_t state_stride
+        Py_ssize_t state_stride_t
         real* gates
         GateWeights head
         Py_ssize_t n_y
         real* y
 
-    ctypedef struct Back:
+    ctypedef struct BackwardRun:
         int cell
         Py_ssize_t n_a
         Py_ssize_t m
         Py_ssize_t T
-        Py_ssize_t columns
-        Py_ssize_t first
-        const Py_ssize_t* active
+        Py_ssize_t batch
+        Py_ssize_t batch_offset
+        const Py_ssize_t* batch_sizes
         const real* da
-        Py_ssize_t da_t
-        Py_ssize_t da_m
+        Py_ssize_t da_stride_t
+        Py_ssize_t da_stride_m
         const real* WaT
         const real* initial
-        Py_ssize_t initial_state
+        Py_ssize_t initial_state_stride
         const real* previous
         const real* next
-        Py_ssize_t state
+        Py_ssize_t state_stride
         const real* gates
-        Py_ssize_t gate_t
+        Py_ssize_t gate_stride_t
         real* inner
         real* dz
-        real* start
+        real* d_initial
 
     ctypedef struct Table:
         Py_ssize_t lanes
         Py_ssize_t (*packed_size)(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates) noexcept nogil
-        void (*pack_gate)(const real* W, Py_ssize_t row, Py_ssize_t col, Py_ssize_t units, Py_ssize_t K,
+        void (*pack_gate)(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t units, Py_ssize_t K,
                           Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
-        void (*turn)(const real* x, Py_ssize_t x_k, Py_ssize_t x_m, Py_ssize_t x_t, Py_ssize_t n, Py_ssize_t m,
-                     Py_ssize_t T, real* out) noexcept nogil
-        void (*sizes_of_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
+        void (*pack_transposed_gate)(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
+                                     Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
+        void (*transpose_steps)(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
+                                Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil
+        void (*weight_sizes)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
         void (*pack_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* Wx, real* Wa,
                              real* b) noexcept nogil
-        void (*turn_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
-                             real* WaT) noexcept nogil
-        int (*forward_units)(const Run* run) noexcept nogil
-        int (*head_units)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by,
-                          Py_ssize_t n_y, real* y) noexcept nogil
-        int (*forward_batch)(const Run* run) noexcept nogil
-        int (*step_few)(const Run* run) noexcept nogil
-        void (*backward)(const Back* back) noexcept nogil
-        void (*multiply)(const real* rows, Py_ssize_t row, Py_ssize_t N, Py_ssize_t K, const real* panels,
+        void (*pack_transposed_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights,
+                                        real* WxT, real* WaT) noexcept nogil
+        int (*forward_packed)(const Run* run) noexcept nogil
+        int (*head_packed)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
+                           real* y) noexcept nogil
+        int (*forward_unpacked)(const Run* run) noexcept nogil
+        int (*step_unpacked)(const Run* run) noexcept nogil
+        void (*backward)(const BackwardRun* run) noexcept nogil
+        void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil
-        int (*add_outer)(const real* left, Py_ssize_t left_row, const real* right, Py_ssize_t right_row, Py_ssize_t N,
-                         Py_ssize_t units, Py_ssize_t K, real* out, Py_ssize_t out_row) noexcept nogil
-        void (*add_rows)(const real* left, Py_ssize_t left_row, Py_ssize_t N, Py_ssize_t units, real* out,
-                         Py_ssize_t out_step) noexcept nogil
+        int (*add_outer)(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride,
+                         Py_ssize_t N, Py_ssize_t units, Py_ssize_t K, real* out,
+                         Py_ssize_t out_row_stride) noexcept nogil
+        void (*add_rows)(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
+                         Py_ssize_t out_stride) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*softmax)(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil

@@ -1,6 +1,6 @@
-"""The weights of a whole cell, stage by stage: packed for the way forward, packed and turned for the way back."""
+"""The weights of a whole cell, stage by stage: packed, for the backward pass transposed."""
 
-cdef void sizes_of_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
+cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
     """How many elements Wx, Wa and b take when packed, and WxT and WaT: sizes (5,)."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
@@ -28,18 +28,18 @@ cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeigh
         skipped = stage.gates - stage.input
         for g in range(stage.gates):
             if g >= skipped:
-                pack_gate(W.Wx, W.Wx_row, W.Wx_col, n_a, n_x, g - skipped, stage.input, Wx)
+                pack_gate(W.Wx, W.Wx_row_stride, W.Wx_col_stride, n_a, n_x, g - skipped, stage.input, Wx)
             if g < stage.hidden:
-                pack_gate(W.Wa, W.Wa_row, W.Wa_col, n_a, n_a, g, stage.hidden, Wa)
-            pack_gate(W.b, W.b_row, 1, n_a, 1, g, stage.gates, b)
+                pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, n_a, g, stage.hidden, Wa)
+            pack_gate(W.b, W.b_stride, 1, n_a, 1, g, stage.gates, b)
             W += 1
         Wx += packed_elements(n_a, n_x, stage.input)
         Wa += packed_elements(n_a, n_a, stage.hidden)
         b += packed_elements(n_a, 1, stage.gates)
 
 
-cdef void turn_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
-                       real* WaT) noexcept nogil:
+cdef void pack_transposed_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
+                                  real* WaT) noexcept nogil:
     """Pack W_x^T of all gates as one matrix (n_x, gates * n_a), and W_a^T of each stage so."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
@@ -52,9 +52,9 @@ cdef void turn_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeigh
         skipped = stage.gates - stage.input
         for g in range(stage.gates):
             if g >= skipped:
-                pack_turned_gate(W.Wx, W.Wx_row, W.Wx_col, n_a, n_x, x, input, WxT)
+                pack_transposed_gate(W.Wx, W.Wx_row_stride, W.Wx_col_stride, n_a, n_x, x, input, WxT)
                 x += 1
             if g < stage.hidden:
-                pack_turned_gate(W.Wa, W.Wa_row, W.Wa_col, n_a, n_a, g, stage.hidden, WaT)
+                pack_transposed_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, n_a, g, stage.hidden, WaT)
             W += 1
         WaT += packed_elements(n_a, stage.hidden * n_a, 1)

@@ -5,21 +5,21 @@ Design. Packing pays when the weights are used often. Where they are not, two ot
     units in lanes   for one to three columns: squares of W turn in registers on their way to the sums
 """
 
-cdef inline void copy_columns(const real* source, Py_ssize_t row, Py_ssize_t col, Py_ssize_t n, Py_ssize_t m,
-                              real* out, Py_ssize_t out_row) noexcept nogil:
-    """out (n, out_row) = source (n, m) with zeros behind, out_row a multiple of LANES."""
+cdef inline void copy_columns(const real* source, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
+                              Py_ssize_t m, real* out, Py_ssize_t out_row_stride) noexcept nogil:
+    """out (n, out_row_stride) = source (n, m) with zeros behind, out_row_stride a multiple of LANES."""
     cdef Py_ssize_t i, j
     for i in range(n):
-        if col == 1:
+        if col_stride == 1:
             j = 0
             while j < m:
-                store(out + i * out_row + j, get(source + i * row + j, m - j))
+                store(out + i * out_row_stride + j, load_tail(source + i * row_stride + j, m - j))
                 j += LANES
         else:
             for j in range(m):
-                out[i * out_row + j] = source[i * row + j * col]
-            for j in range(m, out_row):
-                out[i * out_row + j] = 0
+                out[i * out_row_stride + j] = source[i * row_stride + j * col_stride]
+            for j in range(m, out_row_stride):
+                out[i * out_row_stride + j] = 0
 
 
 cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z) noexcept nogil:
@@ -31,17 +31,17 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
     cdef const real* first_panel = p.first.panel
     cdef const real* second_panel = p.second.panel
     p.start_is_column = True
-    p.z_row = m
-    p.z_next = 0
+    p.z_row_stride = m
+    p.z_panel_stride = 0
     while v >= 0:                      # the last columns first: what spills into the next row is then overwritten
         row = 0
         p.first.panel = first_panel + v * LANES
         p.second.panel = second_panel + v * LANES
         while row < rows:
             R = min(TILE_ROWS, rows - row)
-            p.first.rows = first + row * p.first.row
-            p.second.rows = second + row * p.second.row
-            p.start = start + row * p.start_row
+            p.first.rows = first + row * p.first.row_stride
+            p.second.rows = second + row * p.second.row_stride
+            p.start = start + row * p.start_row_stride
             p.z = z + row * m + v * LANES
             product(p, R, 1, min(4, width - v))
             row += R
@@ -50,34 +50,34 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
     p.second.panel = second_panel
 
 
-cdef void head_batch(const Run* run, const real* a, Py_ssize_t width, real* y) noexcept nogil:
+cdef void head_unpacked(const Run* run, const real* a, Py_ssize_t width, real* y) noexcept nogil:
     """y (n_y, m) = softmax(Wy a + by), a (n_a, width) padded; y has room for a vector behind its end."""
     cdef Py_ssize_t i = 0
     cdef Product p
     p.first.K = 0
-    p.first.row = 0
+    p.first.row_stride = 0
     p.first.rows = run.head.Wa
     p.first.panel = a
     p.second.K = run.n_a
     p.second.rows = run.head.Wa
-    p.second.row = run.head.Wa_row
-    p.second.row_k = run.head.Wa_col
+    p.second.row_stride = run.head.Wa_row_stride
+    p.second.k_stride = run.head.Wa_col_stride
     p.second.panel = a
-    p.second.panel_k = width
+    p.second.panel_k_stride = width
     p.start = run.head.b
-    p.start_row = run.head.b_row
+    p.start_row_stride = run.head.b_stride
     rows_times_columns(&p, run.n_y, run.m, y)
     while i < run.m:
         softmax_lanes(y + i, run.m, run.n_y, y + i, run.m, run.m - i)
         i += LANES
 
 
-cdef int forward_batch(const Run* run) noexcept nogil:
+cdef int forward_unpacked(const Run* run) noexcept nogil:
     """All T steps and the head, batch in lanes. Returns -1 where the work area cannot be had."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, m = run.m, t, s, g, y_size = run.n_y * m
-    cdef Py_ssize_t width = (m + LANES - 1) // LANES * LANES, z_gate = n * m + width
-    cdef Py_ssize_t room = (run.n_x + n) * width + gates * z_gate + y_size + width
+    cdef Py_ssize_t width = (m + LANES - 1) // LANES * LANES, z_gate_stride = n * m + width
+    cdef Py_ssize_t workspace = (run.n_x + n) * width + gates * z_gate_stride + y_size + width
     cdef void* work
     cdef real* x
     cdef real* a
@@ -85,76 +85,77 @@ cdef int forward_batch(const Run* run) noexcept nogil:
     cdef real* y
     cdef real* between
     cdef real* following
-    cdef Block block
+    cdef PointwiseArgs args
     if m == 0:
         return 0
     if cell.stages > 1:
-        room += n * width + (1 + cell.kept) * n * m
-    work = malloc(room * sizeof(real) + ALIGNMENT)
+        workspace += n * width + (1 + cell.kept) * n * m
+    work = malloc(workspace * sizeof(real) + ALIGNMENT)
     if work == NULL:
         return -1
     x = aligned(work)
     a = x + run.n_x * width                    # (n_a, width): a_prev, and in a second one what a first stage hands on
     z = a + cell.stages * n * width            # (gates, n_a, m), with room behind each gate
-    y = z + gates * z_gate                     # (n_y, m), likewise
+    y = z + gates * z_gate_stride                     # (n_y, m), likewise
     between = y + y_size + width               # (1 + kept, n_a, m)
     # lanes behind the last column are computed too; left as malloc had them, they read as subnormal float32:
     # lstm_forward (3,5,10,7) took 16.1 us so, 7.1 cleared (Xeon with AVX-512, 2026-11-23)
     for g in range(gates):
-        store(z + g * z_gate + n * m, splat(0))
-    block.rows = 1
-    block.n = n * m
-    block.z_row = 0
-    block.z_gate = z_gate
-    block.row = 0
-    block.previous_state = run.initial_state
-    block.previous = run.initial
-    block.state = run.state
-    block.gate = n * m
+        store(z + g * z_gate_stride + n * m, splat(0))
+    args.rows = 1
+    args.n = n * m
+    args.z_row_stride = 0
+    args.z_gate_stride = z_gate_stride
+    args.row_stride = 0
+    args.previous_state_stride = run.initial_state_stride
+    args.previous = run.initial
+    args.state_stride = run.state_stride
+    args.gate_stride = n * m
     copy_columns(run.initial, m, 1, n, m, a, width)
     for t in range(run.T):
-        copy_columns(run.x + t * run.x_t, run.x_k, run.x_m, run.n_x, m, x, width)
+        copy_columns(run.x + t * run.x_stride_t, run.x_stride_k, run.x_stride_m, run.n_x, m, x, width)
         following = run.states + t * n * m
-        block.gates = between + n * m if cell.stages > 1 else NULL
+        args.gates = between + n * m if cell.stages > 1 else NULL
         if run.gates != NULL:
-            block.gates = run.gates + cell.kept * t * n * m
+            args.gates = run.gates + cell.kept * t * n * m
         g = 0
         for s in range(cell.stages):
-            stage_batch(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate, z_gate)
-            block.z = z + g * z_gate
-            block.next = following if s + 1 == cell.stages else between
-            cell.stage[s].pointwise(&block)
+            stage_unpacked(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate_stride,
+                           z_gate_stride)
+            args.z = z + g * z_gate_stride
+            args.next = following if s + 1 == cell.stages else between
+            cell.stage[s].pointwise(&args)
             if s + 1 < cell.stages:
                 copy_columns(between, m, 1, n, m, a + n * width, width)
             g += cell.stage[s].gates
-        block.previous = following
-        block.previous_state = block.state
+        args.previous = following
+        args.previous_state_stride = args.state_stride
         copy_columns(following, m, 1, n, m, a, width)
         if run.y != NULL:
-            head_batch(run, a, width, y)
+            head_unpacked(run, a, width, y)
             memcpy(run.y + t * y_size, y, y_size * sizeof(real))
     free(work)
     return 0
 
 
-cdef void stage_batch(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,
-                      Py_ssize_t width, real* z, Py_ssize_t z_gate) noexcept nogil:
+cdef void stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,
+                         Py_ssize_t width, real* z, Py_ssize_t z_gate_stride) noexcept nogil:
     """z (gates, n_a, m) of one stage, from x (n_x, width) and a (n_a, width)."""
     cdef Py_ssize_t g
     cdef Product p
     p.first.panel = x
-    p.first.panel_k = width
+    p.first.panel_k_stride = width
     p.second.panel = a
-    p.second.panel_k = width
+    p.second.panel_k_stride = width
     for g in range(stage.gates):
         p.first.K = run.n_x if g >= stage.gates - stage.input else 0
         p.first.rows = weights[g].Wx
-        p.first.row = weights[g].Wx_row
-        p.first.row_k = weights[g].Wx_col
+        p.first.row_stride = weights[g].Wx_row_stride
+        p.first.k_stride = weights[g].Wx_col_stride
         p.second.K = run.n_a if g < stage.hidden else 0
         p.second.rows = weights[g].Wa
-        p.second.row = weights[g].Wa_row
-        p.second.row_k = weights[g].Wa_col
+        p.second.row_stride = weights[g].Wa_row_stride
+        p.second.k_stride = weights[g].Wa_col_stride
         p.start = weights[g].b
-        p.start_row = weights[g].b_row
-        rows_times_columns(&p, run.n_a, run.m, z + g * z_gate)
+        p.start_row_stride = weights[g].b_stride
+        rows_times_columns(&p, run.n_a, run.m, z + g * z_gate_stride)

@@ -1,51 +1,51 @@
 """What the cells' functions are given."""
 
-ctypedef struct Block:
+ctypedef struct PointwiseArgs:
     # What a cell's pointwise function is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
     const real* z            # pre-activations; each row may be read up to a whole vector past n
-    Py_ssize_t z_row, z_gate
+    Py_ssize_t z_row_stride, z_gate_stride
     const real* previous     # states before the step, and
     real* next               # after it; or what the next stage multiplies
-    Py_ssize_t row           # from row to row of states and gates
-    Py_ssize_t previous_state, state       # from state to state
+    Py_ssize_t row_stride    # of states and gates
+    Py_ssize_t previous_state_stride, state_stride       # from state to state
     real* gates              # values kept for the cache, and for the next stage; or NULL
-    Py_ssize_t gate          # from gate to gate
+    Py_ssize_t gate_stride
 
-ctypedef struct Undo:
+ctypedef struct PointwiseBackwardArgs:
     # What a cell's derivative is given: `rows` rows of `n` neighbouring elements, strides in elements.
     Py_ssize_t rows, n
-    const real* z            # what the stage after gives back to what this one made; rows as in Block, and
-    Py_ssize_t z_row
-    const real* da           # what the caller adds to it, where that is a_next
-    Py_ssize_t da_row
+    const real* d_next       # gradient of `next` through the products; rows readable as z of PointwiseArgs
+    Py_ssize_t d_next_row_stride
+    const real* da           # the caller's gradient of `next`, to be added where `next` is a_next
+    Py_ssize_t da_row_stride
     const real* previous     # states before the step, and
     const real* next         # after it
     const real* gates        # values kept by the cache
-    Py_ssize_t row           # from row to row of states, gates, `inner` and `carried`
-    Py_ssize_t previous_state, next_state, gate
+    Py_ssize_t row_stride    # of states, gates, `inner` and `skip_gradient`
+    Py_ssize_t previous_state_stride, next_state_stride, gate_stride
     real* inner              # what a first stage hands on, written; or the z that no cache keeps
-    real* carried            # gradient that does not pass the products: after the stage, then before it
+    real* skip_gradient      # gradient that does not pass the products: after the stage, then before it
     real* dz                 # written: gradients of the pre-activations
-    Py_ssize_t dz_row, dz_gate
+    Py_ssize_t dz_row_stride, dz_gate_stride
 
 
-cdef inline vec get(const real* p, Py_ssize_t left) noexcept nogil:
-    return load(p) if left >= LANES else load_part(p, left)
+cdef inline vec load_tail(const real* p, Py_ssize_t left) noexcept nogil:
+    return load(p) if left >= LANES else load_first(p, left)
 
 
-cdef inline void put(real* p, vec v, Py_ssize_t left) noexcept nogil:
+cdef inline void store_tail(real* p, vec v, Py_ssize_t left) noexcept nogil:
     if left >= LANES:
         store(p, v)
     else:
-        store_part(p, v, left)
+        store_first(p, v, left)
 
 
 cdef void exp_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
     """out (N,) = exp(x)."""
     cdef Py_ssize_t i = 0
     while i < N:
-        put(out + i, exp_(get(x + i, N - i)), N - i)
+        store_tail(out + i, exp_(load_tail(x + i, N - i)), N - i)
         i += LANES
 
 
@@ -53,7 +53,7 @@ cdef void tanh_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
     """out (N,) = tanh(x)."""
     cdef Py_ssize_t i = 0
     while i < N:
-        put(out + i, tanh_(get(x + i, N - i)), N - i)
+        store_tail(out + i, tanh_(load_tail(x + i, N - i)), N - i)
         i += LANES
 
 
@@ -61,5 +61,5 @@ cdef void sigmoid_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
     """out (N,) = sigmoid(x)."""
     cdef Py_ssize_t i = 0
     while i < N:
-        put(out + i, sigmoid_(get(x + i, N - i)), N - i)
+        store_tail(out + i, sigmoid_(load_tail(x + i, N - i)), N - i)
         i += LANES

@@ -1,0 +1,154 @@
+"""The input projection, b + W_x x: the first half of every chain waits for no step and is hoisted out of the time loop.
+
+Design. The loop then reads W_a alone, which stays in the cache where both would not (2 MB of L2, f32 LSTM
+256,256,32,50: 68 GFLOP/s with both products fused, 132 so; Xeon with AVX-512, 2026-11-23). There are three ways:
+    in blocks    for some steps at once, before the loop runs them
+    fused        not hoisted: where the cache holds both, full tiles of one long chain save writing z and reading it
+                 again (f32 LSTM (64,64,8,50) 317 -> 306 us, (128,128,8,64) 1395 -> 1356; Zen 4, 2026-11-26)
+    interleaved  for one column: the loop waits for W_a to come from the cache, and meanwhile the FMA units sum the
+                 input half of later steps, some rows at a time, in each step over a range of k. f32, us:
+                 (64,64,1,100) LSTM 102 -> 90, GRU 77 -> 70; (128,128,1,100) 389 -> 341, 296 -> 248; (512,512,1,50)
+                 3234 -> 2855, 2385 -> 2117 (Zen 4, 2026-11-26)
+"""
+
+cdef enum:
+    # The work area of a block: 512 KB on AVX-512, but at least one step and, if T allows, 48 rows of z; and half of
+    # what W_x takes, so that a W_x that no cache holds is read once for many rows (f32 1024,1024,64,25: 13%).
+    WORK_VECTORS = 8192
+    WORK_ROWS = 48
+    FUSED_BYTES = 1 << 19    # half of a small L2
+    FUSED_ROWS = 4
+    # Interleaved, W_x is read anew every few steps, so the last cache has to hold all weights, at most these bytes (f64
+    # LSTM (768,768,1,50), 38 MB: 18 ms in blocks, 29 interleaved); and with few inputs there is little to hide.
+    INTERLEAVE_MAX_BYTES = 1 << 23
+    INTERLEAVE_MIN_INPUTS = 16
+
+ctypedef struct StagePlan:
+    # One stage of a run. V: vectors of a panel, of all gates, of those with an input half, with a recurrent half.
+    const Stage* stage
+    Py_ssize_t V, V_x, V_a
+    Py_ssize_t width         # vectors of a row of z
+    const real* Wx           # packed
+    const real* Wa
+    const real* b
+    real* projected          # (rows, m, width): b + W_x x of some steps, from step `first_step` on
+    Py_ssize_t first_step
+    Py_ssize_t steps         # how many steps are summed before the loop runs them
+    Py_ssize_t interleaved_rows  # of one group; 0: not interleaved
+
+
+cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
+    """Find the weights of each stage; return how many vectors a row of z has in all of them together."""
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef const Stage* stage
+    cdef const real* Wx = run.Wx
+    cdef const real* Wa = run.Wa
+    cdef const real* b = run.b
+    cdef Py_ssize_t s, width = 0
+    for s in range(cell.stages):
+        stage = &cell.stage[s]
+        plans[s].stage = stage
+        plans[s].V, plans[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
+        plans[s].V_a, plans[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
+        plans[s].Wx, plans[s].Wa, plans[s].b = Wx, Wa, b
+        Wx += packed_elements(run.n_a, run.n_x, stage.input)
+        Wa += packed_elements(run.n_a, run.n_a, stage.hidden)
+        b += packed_elements(run.n_a, 1, stage.gates)
+        width += plans[s].width
+    return width
+
+
+cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset, Py_ssize_t m,
+                                     Py_ssize_t t) noexcept nogil:
+    """How many of m columns, from batch_offset on, take part in step t."""
+    return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
+
+
+cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
+    return plan.stage.input < plan.stage.gates
+
+
+cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
+    """What all weights take, if every gate has both its halves."""
+    return (<double> run.n_x + run.n_a) * width * LANES * sizeof(real)
+
+
+cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint always) noexcept nogil:
+    """For how many steps a block is; 0 where there is nothing to gain."""
+    if (run.T < 2 and not always) or run.T == 0 or run.m == 0 or width == 0:
+        return 0
+    if TILE_ROWS > 3 and run.m >= FUSED_ROWS and not always and bytes_of(run, width) <= FUSED_BYTES:
+        return 0
+    return min(run.T, max(1, max(WORK_ROWS, max(WORK_VECTORS // width, run.n_x // 2)) // run.m))
+
+
+cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize_t stages,
+                                      Py_ssize_t width) noexcept nogil:
+    """Settle how many steps are hoisted, of all stages alike; return how many elements their rows take."""
+    cdef Py_ssize_t s, workspace = 0, steps = hoisted_steps(run, width, has_separate_halves(&plans[0]))
+    cdef bint interleaved = steps > 0 and can_interleave(run, plans, stages)
+    cdef StagePlan* plan
+    for s in range(stages):
+        plan = &plans[s]
+        plan.first_step = 0
+        plan.interleaved_rows = max_interleaved_rows(plan.V_x) if interleaved else 0
+        plan.steps = run.T % plan.interleaved_rows + plan.interleaved_rows if interleaved else steps
+        workspace += (plan.steps + plan.interleaved_rows) * run.m * plan.width * LANES
+    return workspace
+
+
+cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_t t) noexcept nogil:
+    """b + W_x x of step t. Behind the rows summed before the loop, interleaved groups take two slots in turn."""
+    cdef Py_ssize_t row = t - plan.first_step, first = plan.steps - plan.interleaved_rows
+    if plan.interleaved_rows > 0 and row >= first:
+        row = first + (row - first) % (2 * plan.interleaved_rows)
+    return plan.projected + row * run.m * plan.width * LANES
+
+
+cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, Py_ssize_t t1) noexcept nogil:
+    """projected (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
+    cdef Py_ssize_t V = plan.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
+    cdef Py_ssize_t skipped = plan.stage.gates - plan.stage.input          # vectors before those with an input half
+    cdef bint evenly = run.batch_sizes == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
+    cdef Product p
+    p.second.K = 0
+    p.start_is_column = False
+    p.start_row_stride = 0
+    p.z_row_stride = plan.width * LANES
+    p.z_panel_stride = 0
+    p.first.K = run.n_x
+    p.first.row_stride = run.x_stride_m if run.m > 1 else run.x_stride_t
+    p.first.k_stride = run.x_stride_k
+    while panel * plan.V < plan.width:
+        Vp = min(V, plan.width - panel * plan.V)
+        most = max_rows(1, Vp)
+        p.first.panel = plan.Wx + panel * V * LANES * run.n_x
+        p.first.panel_k_stride = Vp * LANES
+        p.start = plan.b + (panel * plan.V + skipped) * LANES
+        row = 0
+        while row < total:
+            t, column = t0 + row // run.m, row % run.m
+            # rows of one tile must be evenly spaced in x: over steps if x is, else within one step
+            if evenly:
+                R = min(most, total - row)
+            else:
+                R = min(most, batch_size_at(run.batch_sizes, run.batch_offset, run.m, t) - column)
+                if R <= 0:
+                    row += run.m - column
+                    continue
+            p.first.rows = run.x + t * run.x_stride_t + column * run.x_stride_m
+            p.z = plan.projected + row * p.z_row_stride + (panel * plan.V + skipped) * LANES
+            product(&p, R, 1, Vp)
+            row += R
+        panel += 1
+
+
+cdef void fill_biases(const StagePlan* plan, Py_ssize_t rows) noexcept nogil:
+    """The gates without an input half in the rows of `projected`: b, for good."""
+    cdef Py_ssize_t row, v, g
+    for row in range(rows):
+        v = 0
+        while v < plan.width:
+            for g in range(plan.stage.gates - plan.stage.input):
+                store(plan.projected + (row * plan.width + v + g) * LANES, load(plan.b + (v + g) * LANES))
+            v += plan.V

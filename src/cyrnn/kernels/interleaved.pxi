@@ -1,0 +1,155 @@
+"""The input projection of later steps, interleaved with the recurrent product of this one: for one column.
+
+Structs that were just written are not copied here: a wide load of narrow stores waits for all stores before it, which
+made the forward pass 10% slower. See input_projection.pxi.
+"""
+
+cdef enum:
+    # How many rows of later steps per tile, for panels of 2, 3 or 4 vectors: as many sums as registers hold.
+    INTERLEAVED_ROWS_2 = 10
+    INTERLEAVED_ROWS_3 = 7
+    INTERLEAVED_ROWS_4 = 5
+
+ctypedef struct Interleaved:
+    # The next group of rows of x, over the range of k that one step sums: k0 <= k < k0 + K.
+    Py_ssize_t K
+    Py_ssize_t k0
+    const real* rows         # x of the first row, from k0 on
+    Py_ssize_t row_stride
+    Py_ssize_t k_stride      # of `rows`
+    const real* start        # the sums so far, of the first panel
+    Py_ssize_t start_row_stride
+    real* z                  # the sums from now on
+    Py_ssize_t z_row_stride
+
+
+cdef inline Py_ssize_t max_interleaved_rows(Py_ssize_t V) noexcept nogil:
+    return INTERLEAVED_ROWS_4 if V == 4 else INTERLEAVED_ROWS_3 if V == 3 else INTERLEAVED_ROWS_2
+
+
+cdef bint can_interleave(const Run* run, const StagePlan* plans, Py_ssize_t stages) noexcept nogil:
+    """Whether the input projection is worth interleaving, and can be."""
+    cdef double bytes = 0
+    cdef Py_ssize_t s
+    cdef const StagePlan* plan
+    if TILE_ROWS <= 3 or run.m != 1 or run.batch_sizes != NULL or run.n_x < INTERLEAVE_MIN_INPUTS:
+        return False
+    if 6 * run.n_x < run.n_a:
+        return False
+    for s in range(stages):
+        plan = &plans[s]
+        if plan.V_x != plan.V_a or run.T < 2 * max_interleaved_rows(plan.V_x):
+            return False
+        bytes += bytes_of(run, plan.width)
+    return bytes <= INTERLEAVE_MAX_BYTES
+
+
+cdef bint next_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, Interleaved* next_rows) noexcept nogil:
+    """Find the rows that step t works on; return False where there are none left."""
+    cdef Py_ssize_t R = plan.interleaved_rows, turn, first, skipped = (plan.stage.gates - plan.stage.input) * LANES
+    if t < plan.steps - R:
+        return False
+    turn = (t - plan.steps + R) % R
+    first = t - turn + R                       # step of the next group
+    if first >= run.T:
+        return False
+    next_rows.k0 = run.n_x * turn // R
+    next_rows.K = run.n_x * (turn + 1) // R - next_rows.k0
+    next_rows.rows = run.x + first * run.x_stride_t + next_rows.k0 * run.x_stride_k
+    next_rows.row_stride = run.x_stride_t
+    next_rows.k_stride = run.x_stride_k
+    next_rows.z = projected_row(run, plan, first) + skipped
+    next_rows.z_row_stride = plan.width * LANES
+    if turn > 0:
+        next_rows.start, next_rows.start_row_stride = next_rows.z, next_rows.z_row_stride
+    else:
+        next_rows.start, next_rows.start_row_stride = plan.b + skipped, 0
+    return True
+
+
+cdef inline void tile_interleaved(const Product* t, const Interleaved* next_rows, const real* x_panel, Py_ssize_t at,
+                                  Py_ssize_t R, Py_ssize_t V) noexcept nogil:
+    """V vectors of a row of z, whose product has its second factor alone, and of R of next_rows, from element `at` on.
+
+    R steps in k of the row for each step in k of the others.
+    """
+    cdef vec acc[4]
+    cdef vec sums[24]
+    cdef Py_ssize_t turns = min(next_rows.K, t.second.K // R), k, i, r, v
+    cdef Py_ssize_t x_row_stride = next_rows.row_stride, x_k_stride = next_rows.k_stride, panel_k_stride = V * LANES
+    cdef const real* row = t.second.rows
+    cdef const real* panel = t.second.panel
+    cdef const real* x = next_rows.rows
+    cdef vec s
+    for v in range(V):
+        acc[v] = load(t.start + v * LANES)
+    for r in range(R):
+        for v in range(V):
+            sums[r * V + v] = load(next_rows.start + r * next_rows.start_row_stride + at + v * LANES)
+    for k in range(turns):
+        for r in range(R):
+            s = splat(x[r * x_row_stride])
+            for v in range(V):
+                sums[r * V + v] = fma(s, load(x_panel + v * LANES), sums[r * V + v])
+        x += x_k_stride
+        x_panel += panel_k_stride
+        for i in range(R):
+            s = splat(row[i])
+            for v in range(V):
+                acc[v] = fma(s, load(panel + v * LANES), acc[v])
+            panel += panel_k_stride
+        row += R
+    for k in range(turns, next_rows.K):                   # more inputs than units
+        for r in range(R):
+            s = splat(x[r * x_row_stride])
+            for v in range(V):
+                sums[r * V + v] = fma(s, load(x_panel + v * LANES), sums[r * V + v])
+        x += x_k_stride
+        x_panel += panel_k_stride
+    for r in range(R):
+        for v in range(V):
+            store(next_rows.z + r * next_rows.z_row_stride + at + v * LANES, sums[r * V + v])
+    for k in range(t.second.K - turns * R):
+        s = splat(row[k])
+        for v in range(V):
+            acc[v] = fma(s, load(panel + v * LANES), acc[v])
+        panel += panel_k_stride
+    for v in range(V):
+        store(t.z + v * LANES, acc[v])
+
+
+cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, const real* projected,
+                                const real* row, const PointwiseArgs* at, const Interleaved* next_rows) noexcept nogil:
+    """One stage of a step for one column, as `run_stage`, and its part of next_rows: a panel at a time."""
+    cdef vec vectors_of_z[4]
+    cdef real* z = <real*> vectors_of_z
+    cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, panels = (plan.width + V - 1) // V, i, panel, v, first
+    cdef const real* Wx
+    cdef Product p
+    cdef PointwiseArgs args
+    begin_args(&args, plan, at, 1, z, 0)
+    p.second.rows = row
+    p.second.K = n
+    p.z = z
+    for i in range(panels):
+        panel = i if t % 2 == 0 else panels - 1 - i
+        first = panel * V * LANES
+        v = min(V_a, plan.width - panel * V)
+        p.second.panel = plan.Wa + panel * V_a * LANES * n
+        p.start = projected + first
+        Wx = plan.Wx + (panel * V_a * run.n_x + next_rows.k0 * v) * LANES
+        if V_a == 2:
+            tile_interleaved(&p, next_rows, Wx, first, INTERLEAVED_ROWS_2, 2)
+        elif V_a == 3:
+            tile_interleaved(&p, next_rows, Wx, first, INTERLEAVED_ROWS_3, 3)
+        elif v == 4:
+            tile_interleaved(&p, next_rows, Wx, first, INTERLEAVED_ROWS_4, 4)
+        elif v == 3:
+            tile_interleaved(&p, next_rows, Wx, first, INTERLEAVED_ROWS_4, 3)
+        elif v == 2:
+            tile_interleaved(&p, next_rows, Wx, first, INTERLEAVED_ROWS_4, 2)
+        else:
+            tile_interleaved(&p, next_rows, Wx, first, INTERLEAVED_ROWS_4, 1)
+        for v in range(V_a, V):                        # gates without a recurrent half
+            store(z + v * LANES, load(p.start + v * LANES))
+        pointwise_of_panel(plan, at, 0, panel, n, &args)
