@@ -272,8 +272,8 @@ def test_read_takes_a_case_whole_from_the_last_file_that_has_it(tmp_path):
     assert head["machine"] == HEAD["machine"]
 
 
-def test_readme_is_written_between_its_markers_and_nowhere_else(tmp_path):
-    page = tmp_path / "README.md"
+def test_page_is_written_between_its_markers_and_nowhere_else(tmp_path):
+    page = tmp_path / "performance.md"
     page.write_text(f"before\n{readme.START}\nold\n{readme.END}\nafter\n")
     readme.write(page, HEAD, many_rows())
     once = page.read_text()
@@ -287,8 +287,29 @@ def test_readme_is_written_between_its_markers_and_nowhere_else(tmp_path):
     assert page.read_text() == once
 
 
+def test_readme_has_ten_rows_between_markers_of_its_own(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{readme.TEN_START}\nold\n{readme.TEN_END}\nafter\n")
+    readme.write(page, HEAD, many_rows())
+    once = page.read_text()
+    assert once.startswith(f"before\n{readme.TEN_START}\n")
+    assert once.endswith(f"{readme.TEN_END}\nafter\n")
+    assert once.count("1.00x |") == len(readme.TEN) == 10
+    assert "old" not in once
+    with pytest.raises(ValueError, match=r"hidden gru f32 \(64,64,1,100\).*: not measured"):
+        readme.write(page, HEAD, [row for row in many_rows() if row["cell"] != "gru"])
+    assert page.read_text() == once
+
+
+def test_ten_rows_are_work_that_a_run_does():
+    for _, kind, cell, dtype, shape in readme.TEN:
+        assert shape in work.SHAPES[kind]
+        assert cell in work.CELLS
+        assert dtype in work.DTYPES
+
+
 @pytest.mark.parametrize(
-    "text", ["", readme.START, f"{readme.END} {readme.START}", f"{readme.START}{readme.END}" * 2]
+    "text", ["", readme.TEN_START, readme.START, f"{readme.END} {readme.START}", f"{readme.START}{readme.END}" * 2]
 )
 def test_readme_without_its_markers_is_an_error_and_stays(tmp_path, text):
     page = tmp_path / "README.md"
@@ -308,7 +329,7 @@ def bench(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_program_runs_and_compares(tmp_path):
-    result, page = tmp_path / "run.json", tmp_path / "README.md"
+    result, page = tmp_path / "run.json", tmp_path / "performance.md"
     words = [
         "run",
         "--kinds",
@@ -341,7 +362,7 @@ def test_program_runs_and_compares(tmp_path):
     }
     assert all(wanted | {"version"} <= set(row) for row in stored)
     page.write_text(f"{readme.START}{readme.END}")
-    judged = bench("compare", str(result), "--readme", str(page))
+    judged = bench("compare", str(result), "--pages", str(page))
     assert judged.returncode == 0, judged.stderr
     assert "not measured" in judged.stdout
     assert "`rnn_forward` (3,5,10,7)" in page.read_text()

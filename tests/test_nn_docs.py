@@ -1,4 +1,4 @@
-"""docs/nn.md keeps its word, each section a program of its own; docstrings of cyrnn.nn have the form of the house."""
+"""Each section of a page in docs/ is a program that runs; docstrings of cyrnn.nn have the form of the house."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from test_docs import HEADING, REQUIRED, SECTIONS
 
 from cyrnn import nn
 
-PAGE = (Path(__file__).parents[1] / "docs" / "nn.md").read_text(encoding="utf-8")
-PROGRAMS = dict(part.split("\n", 1) for part in PAGE.split("\n## ")[1:])
+ROOT = Path(__file__).parents[1]
+#: "page, title of a section" -> its text. A program begins with its section: no names from the section before.
+SECTIONS_OF_PAGES = {
+    f"{page.name}, {title}": text
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for title, _, text in (part.partition("\n") for part in page.read_text(encoding="utf-8").split("\n## "))
+}
+PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: what an example may import beside NumPy; it is skipped where that is not installed
 OPTIONAL = ("safetensors", "torch")
@@ -36,18 +42,17 @@ def test_program_runs_and_prints_what_is_shown(title, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace: dict = {"__name__": "__main__"}
     blocks = BLOCK.findall(PROGRAMS[title])
-    assert blocks[0][0] == "python"
     for (kind, code), (after, shown) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
         if kind == "python":
             with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile(code, f"docs/nn.md, {title}", "exec"), namespace)
+                exec(compile(code, f"docs/{title}", "exec"), namespace)
             if after == "text":
                 assert out.getvalue() == shown
 
 
 def test_page_has_what_it_has_to():
     wanted = ("npz", "safetensors", "stream of frames", "agent with resets")
-    assert all(any(word in title for title in PROGRAMS) for word in wanted)
+    assert all(any(title.startswith("nn.md") and word in title for title in PROGRAMS) for word in wanted)
 
 
 def described(documented) -> list[str]:

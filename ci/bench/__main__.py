@@ -1,4 +1,4 @@
-"""The command line: `run` times and writes JSON and a table; `compare` judges and writes README's table."""
+"""The command line: `run` times and writes JSON and a table; `compare` judges and writes the pages' tables."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser("compare", help="hold JSON files against the targets")
     compare.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
-    compare.add_argument("--readme", type=Path, help="write the table between the bench markers of this file")
+    compare.add_argument(
+        "--pages", type=Path, nargs="+", default=[], help="write between the markers of README.md, docs/performance.md"
+    )
     compare.add_argument("--strict", action="store_true", help="fail if a target is missed")
     return parser
 
@@ -87,8 +89,8 @@ def compare(args: argparse.Namespace) -> int:
     head, found = rows.read(args.json)
     text, count = judge.report(found)
     print(text, end="")
-    if args.readme:
-        readme.write(args.readme, head, found)
+    for page in args.pages:
+        readme.write(page, head, found)
     return 1 if args.strict and count["MISSED"] else 0
 
 

@@ -1,4 +1,4 @@
-"""README's table, written between two marker comments."""
+"""The tables of docs/performance.md and README's ten rows, each written between two marker comments."""
 
 from __future__ import annotations
 
@@ -6,16 +6,32 @@ import math
 from pathlib import Path
 from typing import Any
 
-from .rows import Row, blocks, find, shapes
+from .rows import Row, blocks, fastest, find, shapes
 from .table import advantage, shape_text, short
 from .targets import PEERS
-from .work import CELLS, DTYPES
+from .work import CELLS, DTYPES, KINDS, Shape
 
+#: around every table of a run, in docs/performance.md
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
+#: around README's ten rows
+TEN_START, TEN_END = "<!-- ten rows:start -->", "<!-- ten rows:end -->"
 ORDER = ("cyrnn", "torch", "torch_cell", *PEERS[1:])
-TITLES = {"torch_cell": "torch's cell"}
-#: those that are part of another
+TITLES = {"torch_cell": "torch's cell", "notebook": "plain NumPy"}
+#: contestants that are part of another
 NO_VERSION = ("cyrnn", "forward", "notebook", "torch_cell")
+#: README's rows: the work in words, kind, cell, dtype, shape. Losses are among them, and stay there.
+TEN: tuple[tuple[str, str, str, str, Shape], ...] = (
+    ("`lstm_forward`, the notebook's sizes", "forward", "lstm", "f64", (3, 5, 10, 7)),
+    ("`lstm_backward`, the same", "backward", "lstm", "f64", (3, 5, 10, 7)),
+    ("`lstm_cell_forward` of a wide cell", "cell", "lstm", "f64", (256, 256, 1, 1)),
+    ("one step of a stream, LSTM", "stream", "lstm", "f32", (64, 64, 1, 1)),
+    ("a sequence, LSTM", "hidden", "lstm", "f32", (64, 64, 1, 100)),
+    ("a batch of sequences, LSTM", "hidden", "lstm", "f32", (256, 256, 16, 64)),
+    ("a sequence, GRU", "hidden", "gru", "f32", (64, 64, 1, 100)),
+    ("a ragged batch, LSTM", "ragged", "lstm", "f32", (128, 128, 32, 200)),
+    ("forward and backward, LSTM", "train", "lstm", "f32", (64, 64, 1, 100)),
+    ("forward and backward of a batch", "train", "lstm", "f32", (256, 256, 32, 50)),
+)
 #: kind, cells, title: a table each
 ALONE = (
     ("hidden", ("lstm", "gru"), "Hidden states of a sequence"),
@@ -30,6 +46,8 @@ LAYERS = (
     ("both_ways", "2 layers, both directions"),
     ("ragged", "a ragged batch, 1 to T_x steps"),
 )
+#: kinds with a table above, and those that `compare` judges and no page shows; any other kind gets a table at the end
+KNOWN = {"cell", "forward", "backward", "threads", "pack", *(kind for kind, *_ in (*ALONE, *LAYERS))}
 
 
 def _table(head: list[str], body: list[list[str]]) -> list[str]:
@@ -39,7 +57,10 @@ def _table(head: list[str], body: list[list[str]]) -> list[str]:
 
 def _peers(blocks: dict[str, list[Row]]) -> list[str]:
     """Minima in microseconds, a column for each rival; blocks: name, to stand before the shapes -> rows of one kind."""
-    names = [name for name in ORDER if any(find(rows, rival=name) for rows in blocks.values())]
+    others = [row["rival"] for rows in blocks.values() for row in rows]
+    names = [
+        name for name in dict.fromkeys((*ORDER, *others)) if any(find(rows, rival=name) for rows in blocks.values())
+    ]
     body = []
     for block, rows in blocks.items():
         for shape in shapes(rows):
@@ -106,16 +127,16 @@ def _commits(rows: list[Row]) -> str:
     return "; ".join(f"{commit} ({', '.join(named)})" for commit, named in kinds.items())
 
 
+def _machine(run: dict[str, Any]) -> str:
+    """The CPU, the ISA and the rivals' versions, in a line."""
+    versions = [f"{name} {version}" for name, version in run["contestants"].items() if name not in NO_VERSION]
+    return f"One core of {run['machine']['cpu']}, ISA {run['isa']}; {', '.join(versions)}."
+
+
 def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
-    """What goes between the markers."""
-    machine = run["machine"]
-    rivals = [
-        f"{name} {version}"
-        for name, version in run["contestants"].items()
-        if name not in NO_VERSION
-    ]
+    """Every table, for docs/performance.md."""
     said = [
-        f"One core of {machine['cpu']}, ISA {run['isa']}; {', '.join(rivals)}.",
+        _machine(run),
         f"Measured at {_commits(rows)}.",
         "Microseconds, minima of interleaved runs, results checked first.",
         "Written by `python -m ci.bench compare`.",
@@ -135,16 +156,54 @@ def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
     }
     if layers:
         parts.append(["Calls of `cyrnn.nn`, output and states, float32:", "", *_peers(layers)])
+    for kind in [kind for kind in KINDS if kind not in KNOWN]:
+        named_cells = {f"{cell.upper()}, {dtype}": block for k, cell, dtype, block in blocks(rows) if k == kind}
+        if named_cells:
+            title = KINDS[kind]
+            parts.append([f"{title[0].upper()}{title[1:]}:", "", *_peers(named_cells)])
     parts.append(_others(rows))
     return [line for part in parts if part for line in [*part, ""]]
 
 
+def ten(run: dict[str, Any], rows: list[Row]) -> list[str]:
+    """README's table: ours beside the fastest rival; raise ValueError if a row was not measured."""
+    body, missing = [], []
+    for words, kind, cell, dtype, shape in TEN:
+        here = [row for row in find(rows, kind=kind, cell=cell, dtype=dtype, shape=shape) if row["rival"] != "forward"]
+        ours, rival = fastest(find(here, rival="cyrnn")), fastest([row for row in here if row["rival"] != "cyrnn"])
+        if ours is None or rival is None:
+            missing.append(f"{kind} {cell} {dtype} {shape_text(shape)}")
+            continue
+        name = TITLES.get(rival["rival"], rival["rival"])
+        sizes = shape_text(shape[:3] if kind == "cell" else shape)
+        times = [dtype, sizes, short(ours["min_us"]), f"{name} {short(rival['min_us'])}"]
+        body.append([words, *times, advantage([ours, rival])])
+    if missing:
+        raise ValueError(f"README's ten rows need {'; '.join(missing)}: not measured")
+    head = ["work", "dtype", "n_x, n_a, m, T_x", "cyrnn", "fastest rival", "ratio"]
+    said = ["Microseconds a call: minima of interleaved runs, results checked first.", _machine(run)]
+    return [*said, "", *_table(head, body), ""]
+
+
+#: what stands between which markers
+PARTS = {(START, END): lines, (TEN_START, TEN_END): ten}
+
+
+def _filled(text: str, start: str, end: str, body: list[str]) -> str:
+    before, rest = text.split(start)
+    return "\n".join([f"{before}{start}", "", *body]) + end + rest.split(end)[1]
+
+
 def write(path: Path, run: dict[str, Any], rows: list[Row]) -> None:
-    """Replace what stands between a file's markers; raise ValueError unless each is there once, in order."""
+    """Replace what stands between a page's markers.
+
+    Raise ValueError, with the page as it was, unless it has a pair of markers, and each that it has once and in order.
+    """
     text = path.read_text(encoding="utf-8")
-    if not (text.count(START) == text.count(END) == 1 and text.index(START) < text.index(END)):
-        raise ValueError(f"{path} needs {START} and, below it, {END}, once each")
-    before, rest = text.split(START)
-    after = rest.split(END)[1]
-    body = "\n".join(["", "", *lines(run, rows)])
-    path.write_text(f"{before}{START}{body}{END}{after}", encoding="utf-8")
+    pairs = [pair for pair in PARTS if any(marker in text for marker in pair)]
+    for start, end in pairs or [(START, END)]:
+        if not (text.count(start) == text.count(end) == 1 and text.index(start) < text.index(end)):
+            raise ValueError(f"{path} needs {start} and, below it, {end}, once each")
+    for start, end in pairs:
+        text = _filled(text, start, end, PARTS[start, end](run, rows))
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,9 +1,9 @@
-"""Recurrent networks on the CPU, on NumPy arrays: the notebook's functions, compiled, and their way back.
+"""Recurrent networks on the CPU, on NumPy arrays.
 
-`cyrnn.nn` has the classes of torch.nn, to which the next sentence does not apply: `help(cyrnn.nn)`. How many threads
-a large call may use is for `cyrnn.get_num_threads` and `cyrnn.set_num_threads`, which the star below leaves out.
-
-Features come first, then the batch, then time: x is (n_x, m, T_x). Every example in a docstring begins with
+The functions of the notebook "RNN and LSTM 101", compiled, with their backward passes, and those of a GRU in the same
+style. Their arrays have features first, then the batch, then time: x is (n_x, m, T_x). `cyrnn.nn` has the classes of
+torch.nn, with torch's order of axes: `help(cyrnn.nn)`. `cyrnn.set_num_threads` says how many threads a large call may
+use; a star import leaves out this function and `cyrnn.get_num_threads`. Every example in a docstring begins with
 
 >>> import numpy as np
 >>> import cyrnn

@@ -1,4 +1,4 @@
-"""Measure, and write the table into README.md: `python ci/update_readme.py`, with cyrnn installed."""
+"""Time cyrnn beside plain NumPy, for docs/performance.md: `python ci/speed_up.py`, with cyrnn installed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from pathlib import Path
 
 from bench import machine
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- speed-up: begin -->", "<!-- speed-up: end -->"
-#: for each of the 14 rows
+#: for each row
 SECONDS = 2.0
 
 
 def main() -> None:
     core = machine.settle(None)  # before NumPy is loaded
+    text = PAGE.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        sys.exit(f"{PAGE} needs {BEGIN} and, below it, {END}: nothing was written")
     table = measured(machine.describe(core))
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8", newline="\n")
+    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8", newline="\n")
     print(table)
 
 
@@ -51,7 +54,7 @@ def measured(here: dict[str, object]) -> str:
 
 def same_source(installed: Path) -> None:
     """Refuse to put this checkout's commit over another's times: the Python, at least, must be the same."""
-    source = README.parent / "src" / "cyrnn"
+    source = ROOT / "src" / "cyrnn"
     names = [str(path.relative_to(source)) for path in source.rglob("*.py")]
     _, differ, missing = filecmp.cmpfiles(source, installed, names, shallow=False)
     if differ or missing:
