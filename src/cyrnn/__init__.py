@@ -12,6 +12,8 @@ use; a star import leaves out this function and `cyrnn.get_num_threads`. Every e
 
 from typing import TYPE_CHECKING, Any
 
+from .calls.threads import get_num_threads as get_num_threads
+from .calls.threads import set_num_threads as set_num_threads
 from .notebook import (
     gru_backward,
     gru_cell_backward,
@@ -30,8 +32,6 @@ from .notebook import (
     softmax,
     tanh,
 )
-from .calls.threads import get_num_threads as get_num_threads
-from .calls.threads import set_num_threads as set_num_threads
 from .training import initialize_adam, update_parameters_with_adam
 
 if TYPE_CHECKING:

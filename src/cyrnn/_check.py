@@ -17,16 +17,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
+from ._convert import COMPUTED_IN, computed_in, promoted
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: the name of the size of every axis, as in ("n_a", "n_a + n_x"); a size that is always 1 is called "1"
 Names = tuple[str, ...]
 
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-
-# By dtype.char: float16 and float32; float64, bool and the integers. No other dtype is accepted.
-_COMPUTED_IN = dict.fromkeys("ef", FLOAT32) | dict.fromkeys("d?bBhHiIlLqQnNpP", FLOAT64)
 _KEYS_SHOWN = 20
 
 
@@ -42,7 +40,7 @@ class MissingKeys(KeyError):
 
 def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
     """Return value as a plain array of real numbers, sharing its memory where it is an array already."""
-    if type(value) is np.ndarray and value.dtype.char in _COMPUTED_IN:
+    if type(value) is np.ndarray and value.dtype.char in COMPUTED_IN:
         return value
     where = f"{function}: {argument}"
     if value is None:
@@ -52,23 +50,12 @@ def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
     except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of torch that requires grad
         kind = ValueError if isinstance(error, ValueError) else TypeError
         raise kind(f"{where} is {_kind(value)}, expected an array of numbers: {error}") from error
-    if array.dtype.char not in _COMPUTED_IN:
+    if array.dtype.char not in COMPUTED_IN:
         if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
             raise TypeError(f"{where} is {_kind(value)}, expected an array of numbers")
         wanted = "float32 or float64 (float16, integers and bools are converted)"
         raise TypeError(f"{where} has dtype {array.dtype}, expected {wanted}")
     return array
-
-
-def computed_in(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return float32 for float32 and float16, float64 for float64, integers and bools."""
-    return _COMPUTED_IN[dtype.char]
-
-
-def promoted(arrays: Iterable[NDArray[Any]]) -> np.dtype[Any]:
-    """Return the dtype that a call on these arrays is computed in: float64 as soon as one array is."""
-    wide = any(_COMPUTED_IN[dtype.char] is FLOAT64 for dtype in {array.dtype for array in arrays})
-    return FLOAT64 if wide else FLOAT32
 
 
 def same_shape(function: str, argument: str, array: NDArray[Any], other: str, like: NDArray[Any]) -> None:

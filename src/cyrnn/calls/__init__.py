@@ -1,8 +1,8 @@
 """One call, from Python's objects to kernels and back: the only way down for every facade.
 
-A call answers None where an argument is not a plain array that fits. The facade then makes the arguments plain or says
-what is wrong with them, by `_check`, and calls again, with the caller's own objects for the caches. `_calls.pyx` has the
-compiled calls; `reference.py` has the same ones in NumPy, for ISA "reference" and for reading.
+A call answers None where an argument is not a plain array that fits. The facade then makes the arguments plain, or says
+by `_check` what is wrong with them, and calls again, with the caller's own objects for the caches. `_calls.pyx` has the
+calls, compiled; `reference.py` has them in NumPy, for ISA "reference" and for reading.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _calls: dict[str, Any] = {}
 def of(cell: Cell) -> Any:
     """Return the calls of a cell: `step`, `sequence`, `backward`, `backward_step`, `pack`, `sublayer`."""
     if cell.name not in _calls:
-        _calls[cell.name] = implementation.CellCalls(cell, dispatch.kernels.f32.cell_numbers[cell.name], *dispatch.kernels.tables, Packed)
+        number = dispatch.kernels.f32.cell_numbers[cell.name]
+        _calls[cell.name] = implementation.CellCalls(cell, number, *dispatch.kernels.tables, Packed)
     return _calls[cell.name]
 
 

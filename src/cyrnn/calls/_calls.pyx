@@ -20,6 +20,7 @@ the answer is None: a facade then makes the arguments plain, or says what is wro
     layer_arguments.pxi what a layer of nn is called with
     blocks.pxi          its forward pass, in place or some steps at a time
     record.pxi          its forward pass that keeps what the backward pass reads
+    incoming.pxi        gradients that come in at its output and states
     layer_backward.pxi  its backward pass
     sublayer.pxi        one layer of nn in one direction: its weights, its calls
     elements.pxi        sigmoid, tanh and softmax of whole arrays
@@ -78,7 +79,7 @@ cdef enum:
     RELEASE_GIL_FMAS = 100_000           # from here on, some 5 us, releasing the GIL is worth its price
     RELEASE_GIL_ELEMENTS = 10_000        # the same for functions of elements
     CACHE_LINE_BYTES = 64
-    MIN_SHARED_ROWS = 8                  # columns from which on threads share a call: twice threads.LEAST_ROWS
+    MIN_SHARED_ROWS = 8                  # columns from which on threads share a call: twice threads.MIN_ROWS
     TRANSPOSE_BYTES = 1 << 20            # of x, transposed to time-major order at once
     BLOCK_BYTES = 1 << 19                # of x and of hidden states that blocks.pxi has side by side at once
 
@@ -184,6 +185,7 @@ include "lengths.pxi"
 include "layer_arguments.pxi"
 include "blocks.pxi"
 include "record.pxi"
+include "incoming.pxi"
 include "layer_backward.pxi"
 include "sublayer.pxi"
 include "elements.pxi"

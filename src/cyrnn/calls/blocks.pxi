@@ -9,16 +9,16 @@ cdef int keep_initial(Sublayer layer, const LayerRun* w) except -1:
     """Let the states after the last step be the initial ones: what they are of sequences without a step."""
     cdef Py_ssize_t i
     for i in range(layer.calls.states):
-        copy_state(w.last[i], w.initial[i], w.rows.m * w.sizes[i] * w.context.item)
+        copy_state(w.last[i], w.initial[i], 0, w.rows.m * w.sizes[i] * w.context.item)
     return 0
 
 
-cdef inline void copy_state(char* out, const char* state, Py_ssize_t size) noexcept nogil:
-    """Copy `size` bytes of a state; NULL stands for zeros."""
+cdef inline void copy_state(char* out, const char* state, Py_ssize_t offset, Py_ssize_t size) noexcept nogil:
+    """Copy `size` bytes of a state, from an offset on; NULL stands for zeros."""
     if state == NULL:
         memset(out, 0, size)
     else:
-        memcpy(out, state, size)
+        memcpy(out, state + offset, size)
 
 
 cdef int forward_in_place(Sublayer layer, LayerRun* w) except -1:
@@ -116,8 +116,8 @@ cdef void begin_block(const LayerRun* w, Py_ssize_t first, Py_ssize_t m, const B
     cdef Py_ssize_t j, k, t, n_h = w.sizes[0] * w.context.item, n_a = w.sizes[1] * w.context.item
     for j in range(m):
         k = sequence_of(&w.rows, first + j)
-        copy_state(block.h_initial + j * n_h, NULL if w.initial[0] == NULL else w.initial[0] + k * n_h, n_h)
-        copy_state(block.c_initial + j * n_a, NULL if w.initial[1] == NULL else w.initial[1] + k * n_a, n_a)
+        copy_state(block.h_initial + j * n_h, w.initial[0], k * n_h, n_h)
+        copy_state(block.c_initial + j * n_a, w.initial[1], k * n_a, n_a)
         for t in range(length_of(&w.rows, k), w.rows.T):
             memset(w.output + t * w.output_stride_t + k * w.output_stride_m, 0, n_h)
 

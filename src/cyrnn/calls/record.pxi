@@ -119,7 +119,7 @@ cdef void sort_state(const LayerRun* w, Py_ssize_t i, char* out) noexcept:
     """An initial state (m, n) in the order of the run."""
     cdef Py_ssize_t j, size = w.sizes[i] * w.context.item
     for j in range(w.rows.m):
-        copy_state(out + j * size, NULL if w.initial[i] == NULL else w.initial[i] + sequence_of(&w.rows, j) * size, size)
+        copy_state(out + j * size, w.initial[i], sequence_of(&w.rows, j) * size, size)
 
 
 cdef int recorded_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:

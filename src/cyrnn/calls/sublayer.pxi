@@ -48,7 +48,7 @@ cdef class Sublayer:
 
     cdef CellCalls calls
     cdef Panels panels
-    cdef tuple arrays                    # W_x, W_a, b, W_hr: see CellCalls.sublayer
+    cdef readonly tuple arrays           # W_x, W_a, b, W_hr: see CellCalls.sublayer
     cdef GateWeights weights[MAX_GATES]  # in these arrays
     cdef int blocks[MAX_GATES]           # which block of rows of W_x and W_a each gate has
     cdef Py_ssize_t block_count

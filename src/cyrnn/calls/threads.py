@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 #: multiply-adds that one thread does in about a millisecond, float32 with AVX-512; other ISAs split a little early
-MILLISECOND = 60_000_000
-#: fewer rows than these at once leave most of a tile of the matrix product empty
-LEAST_ROWS = 4
+MILLISECOND_FMAS = 60_000_000
+#: a range of fewer rows leaves most of a tile of the matrix product empty
+MIN_ROWS = 4
 
 _threads = 1
 _pool: ThreadPoolExecutor | None = None
@@ -75,7 +75,7 @@ def split(run: Callable[[int, int], None], rows: int, work: int) -> None:
     The first exception of any part is raised, after all parts have ended. Each thread, this one too, takes the next
     part that nobody has: so all is done however few others come, and one that comes late finds nothing to touch.
     """
-    parts = min(_threads, rows // LEAST_ROWS, work // MILLISECOND)
+    parts = min(_threads, rows // MIN_ROWS, work // MILLISECOND_FMAS)
     if parts < 2:
         run(0, rows)
         return
@@ -123,7 +123,7 @@ def _use(n: int) -> None:
     global _threads
     _threads = n
     _forget()
-    implementation.share_above(2 * MILLISECOND if n > 1 else 0, split)
+    implementation.share_above(2 * MILLISECOND_FMAS if n > 1 else 0, split)
 
 
 def _cores() -> int:

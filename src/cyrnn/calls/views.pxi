@@ -16,7 +16,9 @@ cdef inline char* aligned(char* memory) noexcept nogil:
 
 cdef inline const real* advance(const void* p, Py_ssize_t elements, Py_ssize_t item) noexcept nogil:
     """The address so many elements further on; NULL stays NULL."""
-    return NULL if p == NULL else <const real*> (<const char*> p + elements * item)
+    if p == NULL:
+        return NULL
+    return <const real*> (<const char*> p + elements * item)
 
 
 cdef void copy(char* out, Py_ssize_t out_row, Py_ssize_t out_col, const char* source, Py_ssize_t row, Py_ssize_t col,

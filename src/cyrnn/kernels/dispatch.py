@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
 from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-
-from ..cells import Cell
 
 #: ISA -> the CPU features it needs; the best comes first
 NEEDS: dict[str, tuple[str, ...]] = {

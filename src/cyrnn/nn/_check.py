@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._check import FLOAT32, FLOAT64, MissingKeys, as_array, computed_in, mapping
+from .._check import MissingKeys, as_array, mapping
 from .._check import whole_number as _whole_number
-from .._convert import native
+from .._convert import FLOAT32, FLOAT64, computed_in, native
 from ..cells.spec import Array
 
 

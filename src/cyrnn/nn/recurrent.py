@@ -168,7 +168,8 @@ class Recurrent(Module):
         <tape of a model lstm, 3 -> 5: L = 7, N = 2>
         """
         function, plan, sublayers = f"{type(self).__name__}.forward", self._plan, self._sublayers
-        p, noise = _check.probability(function, "dropout", self.dropout), ()
+        p = _check.probability(function, "dropout", self.dropout)
+        noise: Sequence[Array] = ()
         if dropout_rng is not None:
             generator = _check.generator(function, "dropout_rng", dropout_rng)
             input = arguments.sequences(function, plan, input, self.batch_first)

@@ -1,8 +1,8 @@
 """The weights of a model under torch's names: their shapes, how they start, and how calls take them.
 
-torch keeps W_x and W_a apart, the gates of each one above the other, and two biases. A cell of calls/ has one bias for
-each gate; where a bias of the hidden state is inside a product with a gate, as in the candidate of the GRU, the cell has
-a gate of its own for it, without an input half.
+torch keeps W_x and W_a apart, the gates of each one above the other, and two biases. A cell has one bias for each gate.
+Where the bias of the hidden state is inside a product with a gate, as in the candidate of the GRU, the cell has a gate
+of its own for it, without an input half.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Plan:
     def blocks(self) -> tuple[int, ...]:
         """Return for each gate of the cell its place in torch's order: which block of rows it has in weights."""
         order = _ORDER[self.name]
-        by_key = {gate.W_x: order.index(gate.name[0]) for gate in self.cell.gates if gate.W_x}
+        by_key: dict[str | None, int] = {g.W_x: order.index(g.name[0]) for g in self.cell.gates if g.W_x}
         return tuple(by_key[gate.W_x or gate.W_a] for gate in self.cell.gates)
 
     @property

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import _check, calls
-from .._convert import contiguous
+from .._convert import computed_in, contiguous
 
 # None for anything but a plain array, which the functions at the end then make of it
 _sigmoid, _tanh, _softmax = (calls.elements(name) for name in ("sigmoid", "tanh", "softmax"))
@@ -99,12 +97,12 @@ def softmax(x: Any) -> Any:
 def _elementwise(function: str, run: Any, x: object) -> Any:
     """Run a function of elements in the order of their memory."""
     array = _check.as_array(function, "x", x)
-    z = contiguous(array, _check.computed_in(array.dtype), "A")
+    z = contiguous(array, computed_in(array.dtype), "A")
     return run(z.reshape(1) if not z.ndim else z).reshape(z.shape)[()]
 
 
 def _columnwise(x: object) -> Any:
     """softmax of any array."""
     array = _check.as_array("softmax", "x", x)
-    z = contiguous(array, _check.computed_in(array.dtype), "C")
+    z = contiguous(array, computed_in(array.dtype), "C")
     return _softmax(z.reshape(1) if not z.ndim else z).reshape(z.shape)[()]

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, calls
-from .._check import promoted
-from .._convert import native
+from .._convert import native, promoted
 from ..calls import Packed
 from ..cells import Cell
 from ..cells.spec import Array
@@ -77,8 +76,8 @@ def backward(cell: Cell, gradients: dict[str, Any], caches: Any) -> dict[str, Ar
 def _backward(cell: Cell, function: str, gradients: dict[str, Any], caches: Any, *, whole: bool) -> dict[str, Array]:
     """Check every argument by its own name, make it plain and go back.
 
-    `gradients` come in at the states, in their order; each (n_a, m). Of a `whole` sequence the first is (n_a, m, T), and
-    T says how many of its caches are used; the others may be None, for zeros.
+    `gradients` come in at the states, in their order; each (n_a, m). Of a `whole` sequence the first is (n_a, m, T),
+    and T says how many of its caches are used; the others may be None, for zeros.
     """
     call = _check.Call(function)
     run = calls.of(cell).backward if whole else calls.of(cell).backward_step

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check
+from .._convert import computed_in
 
 Arrays = dict[str, Any]
 
@@ -148,7 +149,7 @@ def _arrays(function: str, argument: str, given: object) -> Arrays:
 def _array(function: str, argument: str, value: object) -> Any:
     """Return value as an array of float32 or float64."""
     array = _check.as_array(function, argument, value)
-    return array.astype(_check.computed_in(array.dtype), copy=False)
+    return array.astype(computed_in(array.dtype), copy=False)
 
 
 def _matched(
