@@ -25,7 +25,7 @@ cdef int pack_turned_part(const void* what, Py_ssize_t first, Py_ssize_t last) n
     cdef const Way_back* w = <const Way_back*> what
     cdef const Run* run = &w.job.run
     cdef const GateWeights* W = run.weights
-    w.job.table.pack_transposed_weights(run.cell, run.n_x, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
+    w.job.table.pack_transposed_weights(run.cell, run.n_x, run.n_h, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
     if w.panels != NULL:
         w.job.table.pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, run.n_a, run.n_a, 0, 1, <real*> w.panels)
         w.job.table.pack_gate(W.b, W.b_stride, 1, run.n_a, 1, 0, 1, <real*> w.b)
@@ -250,13 +250,13 @@ cdef dict gradients(Fast fast, object da, tuple held, object dc, bint one):
     owned = take_way_back(fast, &job, da, held, dc, one)
     if owned is None:
         return None
-    job.table.weight_sizes(run.cell, run.n_x, run.n_a, sizes)
+    job.table.weight_sizes(run.cell, run.n_x, run.n_h, run.n_a, sizes)
     work_area = room_back(fast, &job, sizes)
     rest = <char*> cnp.PyArray_DATA(work_area)
     rest = past(rest - <size_t> rest % SPARE, 1)
     w.job = &job
     back.cell, back.n_a, back.m, back.T, back.batch = fast.number, run.n_a, run.m, run.T, run.m
-    back.batch_offset, back.batch_sizes = 0, NULL
+    back.batch_offset, back.batch_sizes, back.n_h, back.WhrT = 0, NULL, run.n_a, NULL
     rest = take_arrays_back(fast, &job, &w, held, da, one, rest)
     lay_work(fast, &job, &w, sizes, rest)
     out = results_back(fast, &job, &w, dc, one)

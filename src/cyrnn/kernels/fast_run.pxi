@@ -211,7 +211,7 @@ cdef int pack_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept
     cdef Py_ssize_t sizes[5]
     cdef Py_ssize_t item = job.item, head = table.packed_size(run.n_y, run.n_a, 1)
     cdef char* memory
-    table.weight_sizes(run.cell, run.n_x, run.n_a, sizes)
+    table.weight_sizes(run.cell, run.n_x, run.n_h, run.n_a, sizes)
     job.memory = malloc((sizes[0] + sizes[1] + sizes[2] + head + table.packed_size(run.n_y, 1, 1)) * item + 8 * SPARE)
     if job.memory == NULL:
         return -1
@@ -223,7 +223,7 @@ cdef int pack_part(const void* what, Py_ssize_t first, Py_ssize_t last) noexcept
     run.b = <const real*> memory
     job.Wy = past(memory, sizes[2] * item)
     job.by = past(<char*> job.Wy, head * item)
-    table.pack_weights(run.cell, run.n_x, run.n_a, run.weights, <real*> run.Wx, <real*> run.Wa, <real*> run.b)
+    table.pack_weights(run.cell, run.n_x, run.n_h, run.n_a, run.weights, <real*> run.Wx, <real*> run.Wa, <real*> run.b)
     table.pack_gate(run.head.Wa, run.head.Wa_row_stride, run.head.Wa_col_stride, run.n_y, run.n_a, 0, 1, <real*> job.Wy)
     table.pack_gate(run.head.b, run.head.b_stride, 1, run.n_y, 1, 0, 1, <real*> job.by)
     return 0

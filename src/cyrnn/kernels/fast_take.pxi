@@ -32,6 +32,7 @@ cdef bint take_dtype(Fast fast, Job* job, object given, int nd) except -1:
     job.run.cell = fast.number
     job.run.batch_offset = 0
     job.run.batch_sizes = NULL
+    job.run.Whr = NULL
     job.gates, job.kept = fast.gates, fast.kept
     job.run.x = <const real*> cnp.PyArray_DATA(x)
     return cnp.PyArray_NDIM(x) == nd and PyArray_ISBEHAVED_RO(x)
@@ -117,7 +118,7 @@ cdef bint take_parameters(Fast fast, Job* job, object parameters) except -1:
         gate.b = <const real*> cnp.PyArray_DATA(<cnp.ndarray> b)
         gate.b_stride = cnp.PyArray_STRIDE(<cnp.ndarray> b, 0) // job.item
     run.weights = job.weights
-    run.n_a = n_a
+    run.n_a = run.n_h = n_a
     W_a = find_array(job, parameters, fast.W_y)
     b = find_array(job, parameters, fast.b_y)
     if W_a == NULL or b == NULL or not PyArray_CheckExact(<object> W_a):
@@ -141,6 +142,7 @@ cdef bint take_panels(Fast fast, Job* job, object panels) except -1:
     if panels.cell is not fast.cell or cnp.PyArray_TYPE(Wx) != job.typenum or panels.n_x != run.n_x:
         return False
     run.n_a, run.n_y = panels.n_a, panels.n_y
+    run.n_h = run.n_a
     run.Wx = <const real*> cnp.PyArray_DATA(Wx)
     run.Wa = <const real*> cnp.PyArray_DATA(Wa)
     run.b = <const real*> cnp.PyArray_DATA(b)
