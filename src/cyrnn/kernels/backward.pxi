@@ -17,47 +17,6 @@ cdef enum:
     OUTER_VECTORS = 3        # of its units: on every ISA that many lanes are whole tiles of TILE_ROWS
 
 
-cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
-                        const real* b, Py_ssize_t units, real* out) noexcept nogil:
-    """out (N, units) = rows (N, K) times a packed matrix (units, K), plus b, packed, which may be NULL."""
-    cdef vec tile_of_z[24]
-    cdef real* z = <real*> tile_of_z
-    cdef real zero = 0
-    cdef Py_ssize_t width = vectors(units, 1), v = 0, row, R, P, Vp, r, j
-    cdef Product p
-    p.first.K = 0
-    p.start = &zero
-    p.start_row_stride = 0
-    p.start_is_column = b == NULL
-    p.second.K = K
-    p.second.row_stride = row_stride
-    p.second.k_stride = 1
-    p.second.panel_stride = 4 * LANES * K
-    p.z = z
-    p.z_panel_stride = 4 * LANES
-    while v < width:
-        P = panels_at_once(N, 4, (width - v) // 4) if width - v >= 4 else 1
-        Vp = min(4, width - v)
-        p.second.panel = panels + v * LANES * K
-        p.second.panel_k_stride = Vp * LANES
-        p.z_row_stride = P * Vp * LANES
-        if b != NULL:
-            p.start = b + v * LANES
-        row = 0
-        while row < N:
-            R = even_share(N - row, max_rows(P, Vp))
-            p.second.rows = rows + row * row_stride
-            product(&p, R, P, Vp)
-            for r in range(R):
-                j = 0
-                while j < P * Vp * LANES and v * LANES + j < units:
-                    store_tail(out + (row + r) * units + v * LANES + j, load(z + r * p.z_row_stride + j),
-                               units - v * LANES - j)
-                    j += LANES
-            row += R
-        v += P * Vp
-
-
 # ---- the time loop ----------------------------------------------------------------------------------------------
 
 cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates,
@@ -118,13 +77,13 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     begin_backward_args(run, t, gates, &args)
     p.first.K = 0
     if s + 1 < cell.stages:
-        WaT += packed_elements(n, cell.stage[s].hidden * n, 1)
+        WaT += packed_elements(run.n_h, cell.stage[s].hidden * n, 1)
         later = at.dz + cell.stage[s].gates * n
         K = p.second.K = cell.stage[s + 1].hidden * n
     else:
         later = run.dz + (t + 1) * run.batch * at.dz_row_stride
         K = cell.stage[0].hidden * n
-        p.second.K = K if t + 1 < run.T else 0
+        p.second.K = K if t + 1 < run.T and run.WhrT == NULL else 0
     p.start = &zero
     p.start_row_stride = 0
     p.start_is_column = True
@@ -150,6 +109,22 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
             row += R
 
 
+cdef void backward_projection(const BackwardRun* run, Py_ssize_t t) noexcept nogil:
+    """dh of step t, the incoming gradient and W_a^T dz of the step after; and da = Whr^T dh. Works in dh_initial."""
+    cdef Py_ssize_t m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t), dz_row_stride, K, i = 0
+    cdef real* dh = run.dh + t * run.batch * run.n_h
+    cdef vec total
+    dz_row_stride = gates_of(run.cell) * run.n_a
+    K = formulas_of(run.cell).stage[0].hidden * run.n_a if t + 1 < run.T else 0
+    multiply_rows(run.dz + (t + 1) * run.batch * dz_row_stride, dz_row_stride, m, K, run.WaT, NULL, run.n_h,
+                  run.dh_initial)
+    while i < m * run.n_h:
+        total = load_tail(dh + i, m * run.n_h - i) + load_tail(run.dh_initial + i, m * run.n_h - i)
+        store_tail(dh + i, total, m * run.n_h - i)
+        i += LANES
+    multiply_rows(dh, run.n_h, m, run.n_h, run.WhrT, NULL, run.n_a, <real*> run.da + t * run.da_stride_t)
+
+
 cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     """dz of all T steps, and the gradient of the initial states."""
     cdef const Formulas* cell = formulas_of(run.cell)
@@ -158,13 +133,15 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
     cdef vec total
     while t > 0:
         t -= 1
+        if run.WhrT != NULL:
+            backward_projection(run, t)
         s = cell.stages
         while s > 0:
             s -= 1
             backward_stage(run, t, s)
     multiply_rows(run.dz, gates_of(run.cell) * run.n_a, run.m, cell.stage[0].hidden * run.n_a, run.WaT, NULL,
-                  run.n_a, run.d_initial)
-    if cell.skips:
+                  run.n_h, run.d_initial if run.WhrT == NULL else run.dh_initial)
+    if cell.skips and run.WhrT == NULL:
         i = 0
         while i < n:
             total = load_tail(run.d_initial + i, n - i) + load_tail(skip_gradient + i, n - i)

@@ -1,8 +1,10 @@
 """Every formula of the compiled kernels, in reading order. Each `_isa_*.pyx` is this file, compiled once more.
 
     activations.pxi     exp, tanh, sigmoid
+    elements.pxi        rows that end within a vector, and whole arrays
     matmul.pxi          packed products, canonical order
     panels.pxi          how matrices are packed for them
+    multiply.pxi        rows times a packed matrix
     pointwise.pxi       the arguments of the cells' functions
     ../cells/rnn.pxi    pointwise and its derivative, one stem per cell
     ../cells/lstm.pxi
@@ -31,8 +33,10 @@ from cpython.pycapsule cimport PyCapsule_New
 from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
 
 include "activations.pxi"
+include "elements.pxi"
 include "matmul.pxi"
 include "panels.pxi"
+include "multiply.pxi"
 include "pointwise.pxi"
 include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"

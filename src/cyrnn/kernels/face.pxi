@@ -23,6 +23,7 @@ offer.backward = backward_packed
 offer.multiply = multiply_rows
 offer.add_outer = add_outer_of
 offer.add_rows = add_rows_of
+offer.exp = exp_of
 offer.tanh = tanh_of
 offer.sigmoid = sigmoid_of
 offer.softmax = softmax_of
@@ -69,7 +70,7 @@ def pack(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[::1] out):
 
 def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1] Wa, const real[::1] b,
             real[:, :, :, ::1] states, real[:, :, :, ::1] gates, Py_ssize_t first=0, Py_ssize_t last=-1,
-            const Py_ssize_t[::1] batch_sizes=None):
+            const Py_ssize_t[::1] batch_sizes=None, const real[::1] Whr=None, real[:, :, ::1] hidden=None):
     """Run T steps: x (T, m, n_x); states (S, T + 1, m, n_a), [s, 0] given; gates (T, G', m, n_a) or None.
 
     Only the columns first <= i < last of the batch are run, all of them by default; at step t only i < batch_sizes[t].
@@ -85,7 +86,12 @@ def forward(str cell, const real[:, :, :] x, const real[::1] Wx, const real[::1]
     if batch_sizes is not None:
         run.batch_sizes = &batch_sizes[0]
     run.n_x = x.shape[2]
-    run.n_a = states.shape[3]
+    run.n_a = run.n_h = states.shape[3]
+    run.Whr = NULL
+    if Whr is not None:
+        run.Whr, run.n_h = &Whr[0], hidden.shape[2]
+        run.hidden_initial = &hidden[0, 0, 0] + first * run.n_h
+        run.hidden = &hidden[1, 0, 0] + first * run.n_h
     run.x_stride_t = x.strides[0] // <Py_ssize_t> sizeof(real)
     run.x_stride_m = x.strides[1] // <Py_ssize_t> sizeof(real)
     run.x_stride_k = x.strides[2] // <Py_ssize_t> sizeof(real)
@@ -123,7 +129,8 @@ def pack_transposed(const real[:, :] W, Py_ssize_t gate, Py_ssize_t gates, real[
 
 def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:, :, :, :] previous,
              const real[:, :, :, :] next, const real[:, :, :, ::1] gates, real[:, :, ::1] inner, real[:, :, ::1] dz,
-             real[:, :, ::1] start, Py_ssize_t first=0, Py_ssize_t last=-1, const Py_ssize_t[::1] batch_sizes=None):
+             real[:, :, ::1] start, Py_ssize_t first=0, Py_ssize_t last=-1, const Py_ssize_t[::1] batch_sizes=None,
+             const real[::1] WhrT=None, real[:, :, ::1] dh=None, real[:, ::1] dh_initial=None):
     """dz (T, m, G * n_a) and the gradients of the initial states, start (1 + C, m, n_a), from da (T, m, n_a).
 
     previous and next (S, T, m, n_a): the states before and after each step, slots side by side; gates (T, G', m, n_a)
@@ -133,6 +140,12 @@ def backward(str cell, const real[:, :, :] da, const real[::1] WaT, const real[:
     cdef BackwardRun run
     run.cell = cell_numbers[cell]
     run.T, run.batch, run.n_a = da.shape[0], da.shape[1], da.shape[2]
+    run.n_h = run.n_a
+    run.WhrT = NULL
+    if WhrT is not None:
+        run.WhrT, run.n_h = &WhrT[0], dh.shape[2]
+        run.dh = &dh[0, 0, 0] + first * run.n_h
+        run.dh_initial = &dh_initial[0, 0] + first * run.n_h
     run.m = (run.batch if last < 0 else last) - first
     run.batch_offset = first
     run.batch_sizes = NULL

@@ -52,14 +52,14 @@ cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gate
 
 cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected,
                     const real* rows, const PointwiseArgs* at) noexcept nogil:
-    """One stage of a step for m rows of the batch: W_a times `rows` (m, n_a), then pointwise.
+    """One stage of a step for m rows of the batch: W_a times `rows` (m, K), then pointwise.
 
     `projected` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
     """
     cdef vec tile_of_z[TILE_VECTORS]
     cdef vec compacted[TILE_VECTORS]
     cdef real* z = <real*> tile_of_z
-    cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, width = plan.width
+    cdef Py_ssize_t n = run.n_a, K = plan.K, V = plan.V, V_a = plan.V_a, width = plan.width
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
     cdef Py_ssize_t row, R, first, P, Vp, p, r, v, left = panels
     cdef bint narrow = m > 1 and 2 * n <= LANES        # one panel, and every tile has two rows or more
@@ -69,8 +69,8 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
     begin_args(&args, plan, at, 0, z, 0)
     o.start_is_column = False
     o.first.K = 0
-    o.second.K = n
-    o.second.row_stride = n
+    o.second.K = K
+    o.second.row_stride = K
     o.second.k_stride = 1
     o.z = z
     o.z_panel_stride = V * LANES
@@ -84,14 +84,14 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
         o.first.panel = plan.Wx + first * V_a * LANES * run.n_x     # fused only where all gates have both halves
         o.first.panel_stride = V_a * LANES * run.n_x
         o.first.panel_k_stride = Vp * LANES
-        o.second.panel = plan.Wa + first * V_a * LANES * n
-        o.second.panel_stride = V_a * LANES * n
+        o.second.panel = plan.Wa + first * V_a * LANES * K
+        o.second.panel_stride = V_a * LANES * K
         o.second.panel_k_stride = Vp * LANES
         o.z_row_stride = args.z_row_stride = P * V * LANES
         row = 0
         while row < m:
             R = even_share(m - row, max_rows(P, Vp))
-            o.second.rows = rows + row * n
+            o.second.rows = rows + row * K
             if projected == NULL:
                 o.first.rows = run.x + t * run.x_stride_t + row * run.x_stride_m
                 o.start = plan.b + first * V * LANES
@@ -123,6 +123,7 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
     cdef Py_ssize_t n = run.n_a, s, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)
     cdef const real* projected
     cdef const real* rows
+    cdef const real* hidden                    # (m, n_h) before the step
     cdef PointwiseArgs at
     cdef Interleaved next_rows
     at.row_stride = n
@@ -133,6 +134,12 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
     else:
         at.previous = run.initial
         at.previous_state_stride = run.initial_state_stride
+    if run.Whr == NULL:
+        hidden = at.previous
+    elif t > 0:
+        hidden = run.hidden + (t - 1) * run.batch * run.n_h
+    else:
+        hidden = run.hidden_initial
     at.gates = NULL
     at.gate_stride = run.batch * n
     if run.gates != NULL:
@@ -143,11 +150,14 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
     for s in range(cell.stages):
         projected = projected_row(run, &plans[s], t) if plans[s].steps > 0 else NULL
         at.next = run.states + t * run.batch * n if s + 1 == cell.stages else between
-        rows = at.previous if s == 0 else between
+        rows = hidden if s == 0 else between
         if plans[s].interleaved_rows > 0 and next_interleaved(run, &plans[s], t, &next_rows):
             run_stage_interleaved(run, &plans[s], t, projected, rows, &at, &next_rows)
         else:
             run_stage(run, &plans[s], t, m, projected, rows, &at)
+    if run.Whr != NULL:
+        multiply_rows(run.states + t * run.batch * n, n, m, n, run.Whr, NULL, run.n_h,
+                      run.hidden + t * run.batch * run.n_h)
 
 
 cdef int forward_packed(const Run* run) noexcept nogil:

@@ -28,6 +28,7 @@ ctypedef struct StagePlan:
     const Stage* stage
     Py_ssize_t V, V_x, V_a
     Py_ssize_t width         # vectors of a row of z
+    Py_ssize_t K             # elements of a row that W_a multiplies
     const real* Wx           # packed
     const real* Wa
     const real* b
@@ -51,8 +52,9 @@ cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
         plans[s].V, plans[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
         plans[s].V_a, plans[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
         plans[s].Wx, plans[s].Wa, plans[s].b = Wx, Wa, b
+        plans[s].K = recurrent_inputs(s, run.n_h, run.n_a)
         Wx += packed_elements(run.n_a, run.n_x, stage.input)
-        Wa += packed_elements(run.n_a, run.n_a, stage.hidden)
+        Wa += packed_elements(run.n_a, plans[s].K, stage.hidden)
         b += packed_elements(run.n_a, 1, stage.gates)
         width += plans[s].width
     return width
@@ -70,7 +72,7 @@ cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
 
 cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
     """What all weights take, if every gate has both its halves."""
-    return (<double> run.n_x + run.n_a) * width * LANES * sizeof(real)
+    return (<double> run.n_x + run.n_h) * width * LANES * sizeof(real)
 
 
 cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint always) noexcept nogil:

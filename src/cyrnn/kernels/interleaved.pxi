@@ -129,13 +129,13 @@ cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_
     cdef PointwiseArgs args
     begin_args(&args, plan, at, 1, z, 0)
     p.second.rows = row
-    p.second.K = n
+    p.second.K = plan.K
     p.z = z
     for i in range(panels):
         panel = i if t % 2 == 0 else panels - 1 - i
         first = panel * V * LANES
         v = min(V_a, plan.width - panel * V)
-        p.second.panel = plan.Wa + panel * V_a * LANES * n
+        p.second.panel = plan.Wa + panel * V_a * LANES * plan.K
         p.start = projected + first
         Wx = plan.Wx + (panel * V_a * run.n_x + next_rows.k0 * v) * LANES
         if V_a == 2:

@@ -1,4 +1,6 @@
-/* What a kernel is told: one struct, so that every ISA's entry has one signature, for both dtypes. */
+/* The kernels' interface: one struct for the forward pass, one for the backward pass, one table of functions, whose
+ * signatures are the same for every ISA and both dtypes. Strides and sizes count elements; no output overlaps an input
+ * unless its line says so. `S` states, `G` gates, `G'` gates that a cache keeps, `C` skip gradients: the cell's. */
 #ifndef CYRNN_RUN_H
 #define CYRNN_RUN_H
 
@@ -7,7 +9,7 @@
 #ifdef CYRNN_DOUBLE
 #include "lanes.h"
 #else
-typedef void real;                      /* the caller, who serves both dtypes, only passes addresses on */
+typedef void real;                      /* callers serve both dtypes: they pass addresses on */
 #endif
 
 enum {
@@ -15,61 +17,85 @@ enum {
     MAX_UNPACKED_COLUMNS = 3            /* of step_unpacked */
 };
 
-/* One gate's weights as the notebook has them; strides in elements, of either sign. */
+/* One gate's weights as the caller has them; strides of either sign. Read only. */
 typedef struct {
-    const real *Wx, *Wa, *b;            /* (n_a, n_x), (n_a, n_a), (n_a,) */
+    const real *Wx;                     /* (n_a, n_x); not read for a gate without an input half */
+    const real *Wa;                     /* (n_a, n_h); not read for a gate without a recurrent half */
+    const real *b;                      /* (n_a,) */
     ptrdiff_t Wx_row_stride, Wx_col_stride, Wa_row_stride, Wa_col_stride, b_stride;
 } GateWeights;
 
-/* One run of a cell over T steps of m columns. Inputs and outputs do not overlap. */
+/* The forward pass of a cell: T steps of m columns, which are neighbours in a batch of `batch`. Of buffers with a batch
+ * axis the pointers are those of column `batch_offset`; threads share a pass by columns.
+ * Two layouts: packed weights go with units in lanes, rows (m, n_a); unpacked ones with batch in lanes, (n_a, m). */
 typedef struct {
     int cell;                           /* its number: registry.pxi */
-    ptrdiff_t n_x, n_a, m, T;
-    const real *x;                      /* (T, m, n_x) with these strides, in elements */
+    ptrdiff_t n_x;                      /* size of the input */
+    ptrdiff_t n_h;                      /* size of the hidden state that the recurrent product reads: n_a, or of h */
+    ptrdiff_t n_a;                      /* number of units */
+    ptrdiff_t m, T;
+    const real *x;                      /* (T, m, n_x), with these strides; filled by the caller */
     ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
-    const real *Wx, *Wa, *b;            /* packed */
-    const GateWeights *weights;         /* one per gate, for the direct ways, which read nothing packed */
-    ptrdiff_t batch;                    /* columns in memory, of which these m are neighbours, */
-    ptrdiff_t batch_offset;             /* this the first of them */
-    const ptrdiff_t *batch_sizes;       /* how many columns of the batch take part in each step, never more than in */
-                                        /* the one before; NULL for all. Over packed weights alone */
-    const real *initial;                /* states before the first step: units in lanes (S, batch, n_a), */
-    ptrdiff_t initial_state_stride;            /* batch in lanes (S, n_a, batch); from state to state */
-    real *states;                       /* states after each step, written: (S, T, ...) of the same kind; */
-    ptrdiff_t state_stride;                    /* from state to state, after the first step */
-    ptrdiff_t state_stride_t;           /* from step to step of the states but the first: batch * n_a; or 0, and each */
-                                        /* step writes over the one before. Over packed weights alone */
-    real *gates;                        /* (T, G', ...) of the same kind, those that the cache keeps; or NULL */
-    GateWeights head;                   /* for the direct ways: Wa is Wy (n_y, n_a), b is by */
+    const real *Wx, *Wa, *b;            /* filled by pack_weights; read by forward_packed, gates in panels */
+    const GateWeights *weights;         /* (G,); read by forward_unpacked and step_unpacked */
+    ptrdiff_t batch, batch_offset;      /* unpacked: batch = m */
+    const ptrdiff_t *batch_sizes;       /* (T,), never growing: columns of the batch that take part in a step; NULL */
+                                        /* for all. Buffers are not touched for the others. Packed weights only */
+    const real *initial;                /* (S, batch, n_a), or (S, n_a, m): states before step 0, filled by the */
+                                        /* caller; with a projection initial[0], of a, is not read */
+    ptrdiff_t initial_state_stride;
+    real *states;                       /* (S, T, batch, n_a), or (S, T, n_a, m): states after each step, written; */
+                                        /* the step after reads them, and the head, the cache, the backward pass */
+    ptrdiff_t state_stride;             /* from state to state, after step 0 */
+    ptrdiff_t state_stride_t;           /* from step to step of all states but the first: batch * n_a; or 0: each */
+                                        /* step writes over the one before, and these states may alias their initial */
+                                        /* ones */
+    real *gates;                        /* (T, G', batch, n_a), or (T, G', n_a, m), written for the cache; or NULL */
+    GateWeights head;                   /* Wa is Wy (n_y, n_a), b is by (n_y,); unpacked only */
     ptrdiff_t n_y;
-    real *y;                            /* for the direct ways: (T, n_y, m), or NULL */
+    real *y;                            /* (T, n_y, m), written; or NULL. Unpacked only */
+    const real *Whr;                    /* a projection h = Whr a: (n_h, n_a) from pack_gate; NULL without. Packed */
+                                        /* only */
+    const real *hidden_initial;         /* (batch, n_h): h before step 0, filled by the caller */
+    real *hidden;                       /* (T, batch, n_h): h after each step, written; the step after reads it */
 } Run;
 
-/* The backward pass of such a run: dz (T, batch, G * n_a), the gradients of all pre-activations, from those of a; with
- * `batch_sizes`, dz is zero where a column takes no part.
- * States and gates are as a run left them, or of the same layout; S and G are the cell's, strides in elements. */
+/* The backward pass over such a run, units in lanes: gradients of all pre-activations, and of the initial states.
+ * The products that no step waits for remain to the caller: dx, dW, db, dWhr. Columns as in Run; with batch_sizes the
+ * caller fills dz with zeros, which stay where a column takes no part. */
 typedef struct {
-    int cell;                           /* its number: registry.pxi */
-    ptrdiff_t n_a, m, T;
-    ptrdiff_t batch, batch_offset;      /* as in Run */
+    int cell;
+    ptrdiff_t n_h, n_a, m, T;
+    ptrdiff_t batch, batch_offset;
     const ptrdiff_t *batch_sizes;
-    const real *da;                     /* (T, m, n_a), arriving at a of every step, with these strides */
+    const real *da;                     /* (T, m, n_a), with these strides and unit stride along n_a: incoming */
+                                        /* gradient at a of every step, filled by the caller. With a projection (T, */
+                                        /* batch, n_a) without gaps, written: Whr^T dh */
     ptrdiff_t da_stride_t, da_stride_m;
-    const real *WaT;                    /* packed: (n_a, gates with a recurrent half * n_a), stage after stage */
-    const real *initial;                /* states before the first step, (S, batch, n_a); from state to state */
+    const real *WaT;                    /* filled by pack_transposed_weights: (n_h, gates with a recurrent half * */
+                                        /* n_a) of the first stage, then (n_a, ...) of the second */
+    const real *initial;                /* (S, batch, n_a): states before step 0 */
     ptrdiff_t initial_state_stride;
-    const real *previous, *next;        /* states before steps 1 .. T - 1, and after steps 0 .. T - 1: */
-    ptrdiff_t state_stride;                    /* (S, T, batch, n_a); from state to state */
-    const real *gates;                  /* (T, G', batch, n_a), those that the cache keeps; NULL where it keeps none */
-    ptrdiff_t gate_stride_t;                   /* from step to step */
-    real *inner;                        /* (T, batch, n_a): what a first stage hands on, written; or z of the gate */
-                                        /* without an input half; NULL where the cell has neither */
-    real *dz;                           /* written */
-    real *d_initial;                        /* (1 + C, batch, n_a): gradient of the initial hidden state, and the one */
-                                        /* carried: of the second state, where it lies before, or from zero */
+    const real *previous, *next;        /* (S, T, batch, n_a): previous[t] the states before step t + 1, next[t] */
+                                        /* after t; */
+    ptrdiff_t state_stride;             /* both may point into Run.states */
+    const real *gates;                  /* (T, G', batch, n_a), as Run.gates was written; NULL where the cell keeps */
+                                        /* none */
+    ptrdiff_t gate_stride_t;
+    real *inner;                        /* (T, batch, n_a): input of the second stage, written, for its dWa; or z of */
+                                        /* the gate without an input half, filled by the caller; NULL with neither */
+    real *dz;                           /* (T, batch, G * n_a), written; the step before reads it, and dx, dW, db */
+    real *d_initial;                    /* (1 + C, batch, n_a): [0] written, gradient of a before step 0, not with a */
+                                        /* projection; the skip gradients behind: of the LSTM's c after the last */
+                                        /* step, of a zeros, filled by the caller; then before step 0 */
+    const real *WhrT;                   /* (n_a, n_h) from pack_transposed_gate; NULL without a projection */
+    real *dh;                           /* (T, batch, n_h): incoming gradient at h of every step, filled by the */
+                                        /* caller; then the whole gradient there, for dWhr */
+    real *dh_initial;                   /* (batch, n_h): gradient of h before step 0, written; workspace until then */
 } BackwardRun;
 
-/* What a kernel module offers to compiled callers; int results are 0, or -1 where memory is short. */
+/* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short. All are described where
+ * they are defined, see body.pxi. */
 typedef struct {
     ptrdiff_t lanes;
     ptrdiff_t (*packed_size)(ptrdiff_t units, ptrdiff_t K, ptrdiff_t gates);
@@ -79,11 +105,11 @@ typedef struct {
                                  ptrdiff_t units, ptrdiff_t gate, ptrdiff_t gates, real *out);
     void (*transpose_steps)(const real *x, ptrdiff_t x_stride_k, ptrdiff_t x_stride_m, ptrdiff_t x_stride_t,
                             ptrdiff_t n, ptrdiff_t m, ptrdiff_t T, real *out);
-    void (*weight_sizes)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, ptrdiff_t *sizes);
-    void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *Wx, real *Wa,
-                         real *b);
-    void (*pack_transposed_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_a, const GateWeights *weights, real *WxT,
-                                    real *WaT);
+    void (*weight_sizes)(int cell, ptrdiff_t n_x, ptrdiff_t n_h, ptrdiff_t n_a, ptrdiff_t *sizes);
+    void (*pack_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_h, ptrdiff_t n_a, const GateWeights *weights, real *Wx,
+                         real *Wa, real *b);
+    void (*pack_transposed_weights)(int cell, ptrdiff_t n_x, ptrdiff_t n_h, ptrdiff_t n_a, const GateWeights *weights,
+                                    real *WxT, real *WaT);
     int (*forward_packed)(const Run *run);
     int (*head_packed)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y,
                        real *y);
@@ -96,6 +122,7 @@ typedef struct {
                      ptrdiff_t N, ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row_stride);
     void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out,
                      ptrdiff_t out_stride);
+    void (*exp)(const real *x, ptrdiff_t N, real *out);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
     void (*softmax)(const real *z, ptrdiff_t n, ptrdiff_t N, real *y);

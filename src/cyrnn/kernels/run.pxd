@@ -22,6 +22,7 @@ cdef extern from "run.h" nogil:
     ctypedef struct Run:
         int cell
         Py_ssize_t n_x
+        Py_ssize_t n_h
         Py_ssize_t n_a
         Py_ssize_t m
         Py_ssize_t T
@@ -45,9 +46,13 @@ cdef extern from "run.h" nogil:
         GateWeights head
         Py_ssize_t n_y
         real* y
+        const real* Whr
+        const real* hidden_initial
+        real* hidden
 
     ctypedef struct BackwardRun:
         int cell
+        Py_ssize_t n_h
         Py_ssize_t n_a
         Py_ssize_t m
         Py_ssize_t T
@@ -68,6 +73,9 @@ cdef extern from "run.h" nogil:
         real* inner
         real* dz
         real* d_initial
+        const real* WhrT
+        real* dh
+        real* dh_initial
 
     ctypedef struct Table:
         Py_ssize_t lanes
@@ -78,11 +86,11 @@ cdef extern from "run.h" nogil:
                                      Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil
         void (*transpose_steps)(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
                                 Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil
-        void (*weight_sizes)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
-        void (*pack_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* Wx, real* Wa,
-                             real* b) noexcept nogil
-        void (*pack_transposed_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights,
-                                        real* WxT, real* WaT) noexcept nogil
+        void (*weight_sizes)(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil
+        void (*pack_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, const GateWeights* weights,
+                             real* Wx, real* Wa, real* b) noexcept nogil
+        void (*pack_transposed_weights)(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a,
+                                        const GateWeights* weights, real* WxT, real* WaT) noexcept nogil
         int (*forward_packed)(const Run* run) noexcept nogil
         int (*head_packed)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
                            real* y) noexcept nogil
@@ -96,6 +104,7 @@ cdef extern from "run.h" nogil:
                          Py_ssize_t out_row_stride) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                          Py_ssize_t out_stride) noexcept nogil
+        void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*softmax)(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil

@@ -1,6 +1,11 @@
 """The weights of a whole cell, stage by stage: packed, for the backward pass transposed."""
 
-cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
+cdef inline Py_ssize_t recurrent_inputs(Py_ssize_t stage, Py_ssize_t n_h, Py_ssize_t n_a) noexcept nogil:
+    """Elements of a row that W_a multiplies: the hidden state in the first stage, output of the first in the second."""
+    return n_h if stage == 0 else n_a
+
+
+cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
     """How many elements Wx, Wa and b take when packed, and WxT and WaT: sizes (5,)."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
@@ -9,52 +14,52 @@ cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_a, Py_ssize_t* siz
     for s in range(formulas_.stages):
         stage = &formulas_.stage[s]
         sizes[0] += packed_elements(n_a, n_x, stage.input)
-        sizes[1] += packed_elements(n_a, n_a, stage.hidden)
+        sizes[1] += packed_elements(n_a, recurrent_inputs(s, n_h, n_a), stage.hidden)
         sizes[2] += packed_elements(n_a, 1, stage.gates)
-        sizes[4] += packed_elements(n_a, stage.hidden * n_a, 1)
+        sizes[4] += packed_elements(recurrent_inputs(s, n_h, n_a), stage.hidden * n_a, 1)
         input += stage.input
     sizes[3] = packed_elements(n_x, input * n_a, 1)
 
 
-cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* Wx, real* Wa,
-                       real* b) noexcept nogil:
+cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, const GateWeights* weights, real* Wx,
+                       real* Wa, real* b) noexcept nogil:
     """Pack all gates' weights, of which there are as many as the cell has gates."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
     cdef const GateWeights* W = weights
-    cdef Py_ssize_t s, g, skipped
+    cdef Py_ssize_t s, g, K, skipped
     for s in range(formulas_.stages):
         stage = &formulas_.stage[s]
-        skipped = stage.gates - stage.input
+        skipped, K = stage.gates - stage.input, recurrent_inputs(s, n_h, n_a)
         for g in range(stage.gates):
             if g >= skipped:
                 pack_gate(W.Wx, W.Wx_row_stride, W.Wx_col_stride, n_a, n_x, g - skipped, stage.input, Wx)
             if g < stage.hidden:
-                pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, n_a, g, stage.hidden, Wa)
+                pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, K, g, stage.hidden, Wa)
             pack_gate(W.b, W.b_stride, 1, n_a, 1, g, stage.gates, b)
             W += 1
         Wx += packed_elements(n_a, n_x, stage.input)
-        Wa += packed_elements(n_a, n_a, stage.hidden)
+        Wa += packed_elements(n_a, K, stage.hidden)
         b += packed_elements(n_a, 1, stage.gates)
 
 
-cdef void pack_transposed_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_a, const GateWeights* weights, real* WxT,
-                                  real* WaT) noexcept nogil:
+cdef void pack_transposed_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, const GateWeights* weights,
+                                  real* WxT, real* WaT) noexcept nogil:
     """Pack W_x^T of all gates as one matrix (n_x, gates * n_a), and W_a^T of each stage so."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
     cdef const GateWeights* W = weights
-    cdef Py_ssize_t s, g, skipped, x = 0, input = 0
+    cdef Py_ssize_t s, g, K, skipped, x = 0, input = 0
     for s in range(formulas_.stages):
         input += formulas_.stage[s].input
     for s in range(formulas_.stages):
         stage = &formulas_.stage[s]
-        skipped = stage.gates - stage.input
+        skipped, K = stage.gates - stage.input, recurrent_inputs(s, n_h, n_a)
         for g in range(stage.gates):
             if g >= skipped:
                 pack_transposed_gate(W.Wx, W.Wx_row_stride, W.Wx_col_stride, n_a, n_x, x, input, WxT)
                 x += 1
             if g < stage.hidden:
-                pack_transposed_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, n_a, g, stage.hidden, WaT)
+                pack_transposed_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, K, g, stage.hidden, WaT)
             W += 1
-        WaT += packed_elements(n_a, stage.hidden * n_a, 1)
+        WaT += packed_elements(K, stage.hidden * n_a, 1)
