@@ -9,7 +9,7 @@ import nn_models
 import numpy as np
 import pytest
 from backward import arriving, from_caches
-from problems import assert_same_bits, each_cell, isa_in_use, make, results, run_cell, run_sequence
+from problems import assert_same_bits, each_cell, isa_in_use, make, run_cell, run_sequence
 
 import cyrnn
 from cyrnn import nn
@@ -54,7 +54,7 @@ def test_odd_arguments_enter_no_python_for_each_step(T):
     *_, caches = cyrnn.lstm_forward(lstm.x, lstm.initial[0], lstm.parameters)
     da = np.ones((5, 10, T), np.float32)
     assert functions_entered(lambda: cyrnn.lstm_backward(da, caches)) == 1
-    assert functions_entered(lambda: cyrnn.lstm_backward(da.view(Plain), caches)) <= 12
+    assert functions_entered(lambda: cyrnn.lstm_backward(da.view(Plain), caches)) <= 20
 
 
 @compiled
@@ -70,7 +70,7 @@ def test_model_enters_few_functions_whatever_the_length(options, L):
     assert functions_entered(lambda: model.backward(tape, np.ones_like(output))) <= 30
     if not model.bidirectional:
         state = tuple(part[:, ::-1] for part in model(x)[1])
-        assert functions_entered(lambda: model.step(x[0], list(state), reset=np.ones(4, bool))) <= 3
+        assert functions_entered(lambda: model.step(x[0], list(state), reset=np.ones(4, bool))) <= 4
 
 
 @each_cell
@@ -78,10 +78,10 @@ def test_array_of_an_object_is_asked_for_once(cell):
     problem = make(cell, np.float32)
     asked = problem.map(Asked)
     got, want = run_sequence(asked), run_sequence(problem)
-    assert_same_bits(results(got), results(want))
+    assert_same_bits([*got.states, got.y], [*want.states, want.y])
+    assert [array.times for array in asked.arrays] == [1] * len(asked.arrays)
     run_cell(replace(asked, x=problem.x))
-    assert [array.times for array in (*asked.initial, *asked.parameters.values())] == [2] * (len(asked.arrays) - 1)
-    assert asked.x.times == 1
+    assert [array.times for array in asked.arrays[1:]] == [2] * (len(asked.arrays) - 1)
 
 
 @each_cell
