@@ -9,8 +9,8 @@ the answer is None: a facade then makes the arguments plain, or says what is wro
     context.pxi         the state of a call, and the slots of a cache tuple
     parallel.pxi        work shared among threads
     views.pxi           views of memory, tuples
-    arguments.pxi       arrays and dicts of a call, checked and taken
     panels.pxi          packed weights
+    arguments.pxi       arrays and dicts of a call, checked and taken
     run.pxi             the kernels' calls, forward, and the memory that they work in
     caches.pxi          the notebook's cache tuples, built
     saved.pxi           the notebook's cache tuples, read for the backward pass
@@ -174,8 +174,8 @@ cdef class CellCalls:
         return Sublayer(self, (W_x, W_a, b, W_hr), blocks, index, count, directions, single_step)
 
 
-include "arguments.pxi"
 include "panels.pxi"
+include "arguments.pxi"
 include "run.pxi"
 include "caches.pxi"
 include "saved.pxi"

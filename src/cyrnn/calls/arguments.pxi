@@ -54,6 +54,17 @@ cdef bint take_input(CellCalls calls, CallContext* context, object given, int nd
     return True
 
 
+cdef bint take_panels(CellCalls calls, CallContext* context, Panels panels) except -1:
+    """Take packed weights, which have to be of the call's cell, dtype and n_x."""
+    cdef Run* run = &context.run
+    if panels is None or panels.calls is not calls or panels.typenum != context.typenum or panels.n_x != run.n_x:
+        return False
+    run.n_a, run.n_h, run.n_y = panels.n_a, panels.n_h, panels.n_y
+    run.Wx, run.Wa, run.b, run.Whr = panels.Wx, panels.Wa, panels.b, panels.Whr
+    context.Wy, context.by = panels.Wy, panels.by
+    return True
+
+
 cdef inline PyObject* find_array(CallContext* context, object parameters, object key) except? NULL:
     """The value under that key of the dict, held until `release`; NULL where there is none.
 
@@ -157,3 +168,25 @@ cdef int require_sizes(CellCalls calls, const CallContext* context) except -1:
             and (run.n_y + 64.0) * units < MAX_ELEMENTS):
         return 0
     raise MemoryError("cyrnn: no memory for the work area")
+
+
+cdef Panels pack_parameters(CellCalls calls, dict arrays):
+    """Pack the notebook's parameters; None where they are not plain arrays of one dtype that fit."""
+    cdef CallContext context
+    cdef Panels panels
+    W_x = arrays.get(calls.keys[0][0])
+    if not take_dtype(calls, &context, W_x) or cnp.PyArray_NDIM(<cnp.ndarray> W_x) != 2:
+        return None
+    context.run.m = context.run.T = 1
+    context.run.n_x = cnp.PyArray_DIM(<cnp.ndarray> W_x, 1)
+    if calls.stacked:
+        context.run.n_x -= cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
+    try:
+        if context.run.n_x < 0 or not take_parameters(calls, &context, arrays):
+            return None
+        require_sizes(calls, &context)
+        panels = Panels()
+        panels.fill(&context, calls, NULL, 0, 0)
+        return panels
+    finally:
+        release(&context)

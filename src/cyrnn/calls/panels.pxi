@@ -1,4 +1,4 @@
-"""Packed weights: of a call, of `pack`, of a sublayer."""
+"""Packed weights: of a call, which lets them go, and in an object of their own."""
 
 cdef struct PanelSizes:
     # elements of each packed matrix; W_hr and its transposed of a projection
@@ -97,36 +97,3 @@ cdef class Panels:
             self.Whr = <const real*> rest
             context.table.pack_gate(Whr, row_stride, col_stride, run.n_h, run.n_a, 0, 1, <real*> rest)
         return 0
-
-
-cdef Panels pack_parameters(CellCalls calls, dict arrays):
-    """Pack the notebook's parameters; None where they are not plain arrays of one dtype that fit."""
-    cdef CallContext context
-    cdef Panels panels
-    W_x = arrays.get(calls.keys[0][0])
-    if not take_dtype(calls, &context, W_x) or cnp.PyArray_NDIM(<cnp.ndarray> W_x) != 2:
-        return None
-    context.run.m = context.run.T = 1
-    context.run.n_x = cnp.PyArray_DIM(<cnp.ndarray> W_x, 1)
-    if calls.stacked:
-        context.run.n_x -= cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
-    try:
-        if context.run.n_x < 0 or not take_parameters(calls, &context, arrays):
-            return None
-        require_sizes(calls, &context)
-        panels = Panels()
-        panels.fill(&context, calls, NULL, 0, 0)
-        return panels
-    finally:
-        release(&context)
-
-
-cdef bint take_panels(CellCalls calls, CallContext* context, Panels panels) except -1:
-    """Take packed weights, which have to be of the call's cell, dtype and n_x."""
-    cdef Run* run = &context.run
-    if panels is None or panels.calls is not calls or panels.typenum != context.typenum or panels.n_x != run.n_x:
-        return False
-    run.n_a, run.n_h, run.n_y = panels.n_a, panels.n_h, panels.n_y
-    run.Wx, run.Wa, run.b, run.Whr = panels.Wx, panels.Wa, panels.b, panels.Whr
-    context.Wy, context.by = panels.Wy, panels.by
-    return True
