@@ -41,6 +41,8 @@ def forward(
     Each sublayer's record for `backward` is appended to `records`, where they are given: the output may then be a view
     of one. `noise`: factors of the output of each layer but the last.
     """
+    if len(sublayers) == 1:  # no loop: 0.25 us less of 2.7, LSTM (64, 64), one step (Xeon with AVX-512, 2026-11-28)
+        return sublayers[0].forward(x, hx, batch_first, lengths, reset, None, None, records)  # type: ignore[no-any-return]
     found = output = last = None
     for k, sublayer in enumerate(sublayers):
         if k and k % directions == 0:
