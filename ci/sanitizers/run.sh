@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The kernel tests under AddressSanitizer and UBSan, on every ISA of this CPU, in a copy of this tree; before them,
 # faults made on purpose, each of which must be caught. What is not seen here: AddressSanitizer knows nothing of the
-# masked loads and stores of AVX2 and AVX-512, which tests/test_guard_pages.py watches instead.
+# masked loads and stores of AVX2 and AVX-512, which tests/kernels/test_guard_pages.py watches instead.
 # Wants gcc with its sanitizers, and a `python` with NumPy and the extra `test`.
 set -euo pipefail
 exec </dev/null
@@ -75,9 +75,10 @@ done
 # alike on every ISA runs on one.
 not_here='resident_size or bounded_work_area or blocks_traced'
 not_again="$not_here or another_thread or beyond_memory"
-kernels='test_canonical test_pack test_fast test_stream test_activations test_nan test_layouts test_hostile'
-once='test_parity test_face_back test_fast_back test_ragged test_one_lane test_threads test_memory'
-once+=' test_nn_calls test_nn_ragged test_nn_stream'
+each='calls/test_canonical kernels/test_canonical_kernels calls/test_pack calls/test_compiled_calls calls/test_stream'
+each+=' calls/test_layouts kernels/test_activations notebook/test_nan notebook/test_hostile'
+once='calls/test_parity kernels/test_kernel_backward calls/test_compiled_backward calls/test_ragged calls/test_threads'
+once+=' calls/test_memory kernels/test_one_lane nn/test_nn_calls nn/test_nn_ragged nn/test_nn_stream'
 files() { printf 'tests/%s.py ' "$@"; }
 groups='products time_loop ragged_runs' # and no backward_calls: minutes here, and guard pages see them
 failed=
@@ -85,9 +86,9 @@ for isa in $isas; do
     echo "--- $isa"
     # shellcheck disable=SC2046,SC2086 # lists of words: to be split
     CYRNN_ISA=$isa watched python -m pytest -q -s -p no:cacheprovider -k "not ($not_here)" \
-        $(files $kernels $once) || failed+=" $isa"
-    for group in $groups; do # every size of the way back, on closed pages and on malloc's memory
-        CYRNN_ISA=$isa PYTHONPATH=$PYTHONPATH:tests watched python tests/guard_backward.py "$group" >"$work/out" ||
+        $(files $each $once) || failed+=" $isa"
+    for group in $groups; do # every size of the backward pass, on closed pages and on malloc's memory
+        CYRNN_ISA=$isa watched python tests/support/guard_backward.py "$group" >"$work/out" ||
             { tail -n 3 "$work/out"; failed+=" $isa:$group"; }
     done
     not_here=$not_again once='' groups='products time_loop'

@@ -1,10 +1,10 @@
-"""Make the data by which tests/test_gru_oracle.py holds the notebook's GRU against PyTorch and ONNX Runtime.
+"""Make the data by which tests/notebook/test_gru_oracle.py holds the notebook's GRU against PyTorch and ONNX Runtime.
 
     python ci/torch_data/gru.py tests/data        with torch, onnx, onnxruntime and NumPy installed
 
 One file, torch_gru.npz. Reset after the product is torch.nn.GRU itself, values and gradients; reset before it, which
 torch does not have, is a plain cell in torch's tensors, whose gradients are autograd's. Both forms are also values of
-ONNX Runtime's GRU, float32 alone. What goes in is drawn by tests/gru_inputs.py.
+ONNX Runtime's GRU, float32 alone. What goes in is drawn by tests/support/gru_inputs.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 import stored
 from gru_inputs import FORMS, SHAPES, draw
 

@@ -1,4 +1,4 @@
-"""Make the data by which tests/test_torch.py holds cyrnn against PyTorch: gradients, and a training of digits.
+"""Make the data by which tests/notebook/test_torch.py holds cyrnn against PyTorch: gradients, and a training of digits.
 
     python ci/torch_data/make.py tests/data        with torch, scikit-learn and NumPy installed
 

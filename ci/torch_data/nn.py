@@ -1,10 +1,10 @@
-"""Make the data by which tests/test_nn_torch.py holds cyrnn.nn against torch.nn: values and gradients of a grid.
+"""Make the data by which tests/nn/test_nn_torch.py holds cyrnn.nn against torch.nn: values and gradients of a grid.
 
     python ci/torch_data/nn.py tests/data        with torch and NumPy installed
 
-One file, torch_nn.npz. The cases and all that goes into them are tests/nn_grid.py's, drawn from seeds, so that torch's
-results alone are stored, with the versions that made them. After a change of the grid run this again: the tests compare
-the names.
+One file, torch_nn.npz. The cases and all that goes into them are tests/support/nn_grid.py's, drawn from seeds, so that
+torch's results alone are stored, with the versions that made them. After a change of the grid run this again: the tests
+compare the names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 import nn_grid
 import nn_in_torch
 import stored

@@ -30,7 +30,7 @@ runpy.run_path("setup.py", run_name="__main__")
 PYTHON
 }
 
-say 'Debian for arm64: the first release whose Python has NumPy 2; its gcc is for tests/test_one_lane.py'
+say 'Debian for arm64: the first release whose Python has NumPy 2; its gcc is for tests/kernels/test_one_lane.py'
 register
 unpack trixie arm64 python3,python3-dev,gcc,libc6-dev
 version=$(inside python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -43,7 +43,7 @@ install_inside "$version" "$(echo "$work"/tree/dist/cyrnn-*-cp311-abi3-linux_aar
 
 say 'Ledger'
 inside python3 -c 'from cyrnn.kernels import dispatch as d; print(d.available()); assert d.kernels.isa == "neon"'
-inside python3 /tree/tests/ledger.py
+inside python3 /tree/tests/support/ledger.py
 
 say 'Test suite' # the guard pages, which are slow to emulate, for NEON alone: baseline has them on x86
 [ $# != 0 ] || set -- -q -k 'neon or not guard_pages'

@@ -35,7 +35,7 @@ cd "$work/tree"
 say 'Haswell' # the emulator says what else it lacks of one
 emulate Haswell
 chosen avx2 avx512f
-"$work/env/bin/python" tests/ledger.py
+"$work/env/bin/python" tests/support/ledger.py
 say 'Nehalem'
 emulate Nehalem
 chosen baseline avx avx2 fma avx512f

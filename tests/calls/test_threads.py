@@ -1,0 +1,286 @@
+"""Threads: the same bits from any number of them, from any thread, before and after a fork."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from interpreter import fresh
+from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, results, run_sequence
+
+import cyrnn
+from cyrnn import threads
+
+COUNTS = (1, 2, 3, 4)
+
+
+@pytest.fixture
+def split_everything(monkeypatch):
+    """Let any work, however little, be worth a thread; the count is put back afterwards."""
+    before = cyrnn.get_num_threads()
+    monkeypatch.setattr(threads, "MILLISECOND", 1)
+    monkeypatch.setattr(threads, "LEAST_ROWS", 1)
+    yield
+    monkeypatch.undo()
+    cyrnn.set_num_threads(before)
+
+
+@pytest.mark.parametrize("m", [2, 3, 4, 7, 16, 33])
+@each_dtype
+@each_cell
+def test_threads_any_number_gives_the_same_bits(cell, dtype, m, split_everything):
+    problem = make(cell, dtype, m=m, n_a=21, n_x=9, n_y=3, T_x=5)
+    packed = replace(problem, parameters=cyrnn.pack(problem.parameters))
+    cyrnn.set_num_threads(1)
+    want = results(run_sequence(problem))
+    for n in COUNTS:
+        cyrnn.set_num_threads(n)
+        for given in (problem, packed):
+            assert_same_values(results(run_sequence(given)), want)
+            bare = run_sequence(given, return_caches=False)
+            assert_same_values([*bare.states, bare.y], want[: len(bare.states) + 1])
+
+
+@pytest.mark.skipif(
+    isa_in_use() == "reference", reason="takes the reference half a minute, and shows nothing more"
+)
+@each_cell
+def test_threads_large_call_gives_the_same_bits(cell):
+    """Work that is worth a thread as things are, without any help."""
+    before = cyrnn.get_num_threads()
+    problem = make(cell, np.float32, m=32, n_a=200, n_x=100, n_y=50, T_x=150)
+    runs = []
+    try:
+        for n in (1, 2, 3):
+            cyrnn.set_num_threads(n)
+            runs.append(results(run_sequence(problem)))
+    finally:
+        cyrnn.set_num_threads(before)
+    for other in runs[1:]:
+        assert_same_values(other, runs[0])
+
+
+@each_cell
+def test_threads_eight_callers_at_once_get_their_own_results(cell, split_everything):
+    """On shared packed parameters; also while calls are themselves split."""
+    parameters = cyrnn.pack(make(cell, np.float64, n_a=40, n_x=20).parameters)
+    given = [
+        replace(make(cell, np.float64, seed=seed, n_a=40, n_x=20, m=1 + 2 * seed), parameters=parameters)
+        for seed in range(8)
+    ]
+    cyrnn.set_num_threads(1)
+    want = [results(run_sequence(problem)) for problem in given]
+    for n in (1, 2):
+        cyrnn.set_num_threads(n)
+        start = threading.Barrier(8)
+
+        def work(index: int, start=start) -> None:
+            start.wait(30)
+            for _ in range(30):
+                assert_same_values(results(run_sequence(given[index])), want[index])
+
+        with ThreadPoolExecutor(8) as callers:
+            for future in [callers.submit(work, index) for index in range(8)]:
+                future.result(60)
+
+
+@pytest.fixture(scope="module")
+def served() -> dict:
+    """For each cell a problem on packed parameters, and its results: what the threads of a server would share."""
+    problems = {cell.name: make(cell, np.float32, m=3, n_a=40, n_x=20, T_x=9) for cell in CELLS}
+    packed = {name: replace(p, parameters=cyrnn.pack(p.parameters)) for name, p in problems.items()}
+    return {name: (p, results(run_sequence(problems[name]))) for name, p in packed.items()}
+
+
+@each_cell
+def test_threads_that_share_one_packed_object_get_its_results(cell, served):
+    """In one thread here, in eight at once where there is no GIL: ci/wheels/freethreaded.sh."""
+    problem, want = served[cell.name]
+    for _ in range(50):
+        assert_same_values(results(run_sequence(problem)), want)
+
+
+@each_cell
+def test_threads_number_changed_during_calls_does_no_harm(cell, split_everything):
+    problem = make(cell, np.float64, m=16)
+    want = results(run_sequence(problem))
+    stop = threading.Event()
+
+    def change() -> None:
+        n = 0
+        while not stop.is_set():
+            n = n % 4 + 1
+            cyrnn.set_num_threads(n)
+
+    with ThreadPoolExecutor(1) as other:
+        changing = other.submit(change)
+        try:
+            for _ in range(200):
+                assert_same_values(results(run_sequence(problem)), want)
+        finally:
+            stop.set()
+        changing.result(30)
+
+
+def test_threads_changed_often_do_not_pile_up(split_everything):
+    """Threads of pools that were dropped end; thousands of changes leave a handful."""
+    problem = make(cyrnn.cells.RNN, np.float64, m=8)
+    for i in range(40):
+        cyrnn.set_num_threads(2 + i % 3)
+        run_sequence(problem)
+    assert threading.active_count() < 20
+
+
+def test_split_covers_all_rows_once_and_in_parts(split_everything):
+    for n in COUNTS:
+        cyrnn.set_num_threads(n)
+        for rows in (1, 2, 3, 5, 16, 17):
+            parts = []
+            threads.split(lambda first, last: parts.append((first, last)), rows, 10**6)  # noqa: B023 - ends in time
+            parts.sort()
+            assert len(parts) == min(n, rows)
+            assert parts[0][0] == 0
+            assert parts[-1][1] == rows
+            assert all(one[1] == other[0] for one, other in itertools.pairwise(parts))
+
+
+def test_split_error_in_any_part_is_raised_after_all_have_ended(split_everything):
+    cyrnn.set_num_threads(3)
+    for failing in range(3):
+        ended = []
+
+        def run(first: int, last: int, failing=failing, ended=ended) -> None:
+            ended.append(first)
+            if first == failing:
+                raise MemoryError(f"part {first}")
+
+        with pytest.raises(MemoryError, match=f"part {failing}"):
+            threads.split(run, 3, 10**6)
+        assert sorted(ended) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_split_with_fewer_threads_than_wanted_does_all_parts_once(split_everything, monkeypatch, started):
+    """The system may refuse a thread, after its work was queued: that must not be run when the call is over."""
+    cyrnn.set_num_threads(4)
+    start, count = threading.Thread.start, itertools.count()
+
+    def refuse(thread):
+        if next(count) >= started:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    parts = []
+    threads.split(lambda first, last: parts.append((first, last)), 4, 10**6)
+    monkeypatch.undo()
+    threads.split(lambda first, last: None, 4, 10**6)
+    assert sorted(parts) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+
+
+def test_split_small_work_stays_in_the_calling_thread():
+    seen = []
+    threads.split(lambda *part: seen.append((*part, threading.get_ident())), 64, threads.MILLISECOND)
+    assert seen == [(0, 64, threading.get_ident())]
+
+
+@pytest.mark.parametrize("n", [np.int64(2), 3, np.uint8(1)], ids=repr)
+def test_number_any_whole_is_kept_as_int(n, split_everything):
+    cyrnn.set_num_threads(n)
+    assert cyrnn.get_num_threads() == n
+    assert type(cyrnn.get_num_threads()) is int
+
+
+SHOW = "import cyrnn; print(cyrnn.get_num_threads())"
+
+
+def test_number_unset_is_that_of_the_cores():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for environment in ({}, {"CYRNN_NUM_THREADS": ""}):
+        assert fresh(SHOW, **environment).stdout.strip() == str(cores)
+
+
+@pytest.mark.parametrize("n", ["1", "3", "16"])
+def test_number_from_the_environment_is_kept(n):
+    assert fresh(SHOW, CYRNN_NUM_THREADS=n).stdout.strip() == n
+
+
+@pytest.mark.parametrize("n", ["0", "-2", "two", "1.5", "2 cores"])
+def test_number_from_the_environment_that_is_none_is_an_error(n):
+    done = fresh(SHOW, CYRNN_NUM_THREADS=n)
+    assert done.returncode
+    assert done.stderr.strip().splitlines()[-1] == (
+        f"ValueError: cyrnn: CYRNN_NUM_THREADS is '{n}', expected a whole number of at least 1"
+    )
+
+
+def test_import_starts_no_thread_and_no_pool():
+    code = (
+        "import sys, threading, cyrnn; print(threading.active_count(), 'concurrent.futures' in sys.modules)"
+    )
+    assert fresh(code, CYRNN_NUM_THREADS="4").stdout.split() == ["1", "False"]
+
+
+FORK = """
+import os, signal, sys, warnings
+import numpy as np
+import cyrnn
+from cyrnn import threads
+from problems import make, results, run_sequence
+warnings.simplefilter("ignore")  # newer Pythons warn of fork among threads: that is what is tried
+threads.MILLISECOND = threads.LEAST_ROWS = 1
+cyrnn.set_num_threads(3)
+problem = make(cyrnn.cells.LSTM, np.float64, m=12)
+want = [value.tobytes() for value in results(run_sequence(problem))]
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    got = [value.tobytes() for value in results(run_sequence(problem))]
+    os._exit(0 if got == want else 1)
+_, status = os.waitpid(child, 0)
+again = [value.tobytes() for value in results(run_sequence(problem))]
+print(os.waitstatus_to_exitcode(status), again == want)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this platform")
+def test_fork_after_threaded_work_leaves_both_sides_working():
+    done = fresh(FORK)
+    assert done.stdout.split() == ["0", "True"], done.stderr
+
+
+ENDING = """
+import threading, time
+import numpy as np
+import cyrnn
+from cyrnn import threads
+from problems import make, results, run_sequence
+threads.MILLISECOND = threads.LEAST_ROWS = 1
+cyrnn.set_num_threads(3)
+problem = make(cyrnn.cells.LSTM, np.float64, m=12)
+{before}
+
+def call():
+    print("served", len(results(run_sequence(problem))))
+
+def serve():
+    threading.main_thread().join()
+    time.sleep(0.2)
+    call()
+
+{when}
+"""
+
+
+@pytest.mark.parametrize("before", ["", "run_sequence(problem)"], ids=["no-pool", "pool"])
+@pytest.mark.parametrize("when", ["threading.Thread(target=serve).start()", "import atexit; atexit.register(call)"])
+def test_call_while_the_interpreter_ends_runs_in_its_own_thread(when, before):
+    """No pool takes work any more once the main thread has ended; a thread that serves may go on."""
+    done = fresh(ENDING.format(before=before, when=when))
+    assert done.stdout.split()[:1] == ["served"], done.stderr
+    assert not done.stderr

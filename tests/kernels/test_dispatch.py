@@ -1,0 +1,93 @@
+"""Which kernels run: the best of the CPU, or those CYRNN_ISA names, or an ImportError that says why not."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from interpreter import fresh
+from problems import CANONICAL, ISAS, isa_in_use
+
+from cyrnn.kernels import dispatch
+
+BEST_FIRST = ["avx512", "avx2", "neon", "baseline", "reference"]
+
+
+USED = "from cyrnn.kernels import dispatch; print(dispatch.kernels.isa)"
+
+
+def test_available_lists_known_isas_best_first():
+    assert isinstance(dispatch.available(), tuple)
+    assert [isa for isa in BEST_FIRST if isa in ISAS] == list(ISAS)
+    assert "reference" in ISAS
+    assert {"avx2", "neon"} >= set(CANONICAL) - {"avx512"}
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_load_available_isa_gives_both_dtypes(isa):
+    kernels = dispatch.load(isa)
+    assert kernels.isa == isa
+    assert kernels.of(np.dtype(np.float32)) is kernels.f32
+    assert kernels.of(np.dtype(np.float64)) is kernels.f64
+    for face in (kernels.f32, kernels.f64):
+        for name in ("exp", "tanh", "sigmoid", "softmax", "packed_size", "pack", "forward", "head"):
+            assert callable(getattr(face, name))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_variable_names_the_isa_in_use(isa):
+    done = fresh(USED, CYRNN_ISA=isa)
+    assert (done.stdout.strip(), done.stderr) == (isa, "")
+
+
+@pytest.mark.parametrize("environment", [{}, {"CYRNN_ISA": ""}], ids=["unset", "empty"])
+def test_variable_unset_takes_the_best(environment):
+    assert fresh(USED, **environment).stdout.strip() == ISAS[0]
+
+
+def test_variable_with_unknown_isa_is_an_import_error():
+    done = fresh("import cyrnn", CYRNN_ISA="avx1024")
+    assert done.returncode
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: ")
+    assert "'avx1024'" in last
+    assert all(isa in last for isa in BEST_FIRST)
+
+
+@pytest.mark.parametrize(
+    ("isa", "lacks"),
+    [("avx512", "avx512vl"), ("avx512", "avx512f"), ("avx2", "fma"), ("avx2", "avx2"), ("neon", "neon")],
+)
+def test_load_isa_that_the_cpu_lacks_names_the_feature(isa, lacks, monkeypatch):
+    everything = {feature for needs in dispatch.NEEDS.values() for feature in needs}
+    monkeypatch.setattr(dispatch, "features", lambda: {name: name != lacks for name in everything})
+    with pytest.raises(ImportError, match=rf"^cyrnn: the {isa} kernels need .*; this CPU lacks {lacks}$"):
+        dispatch.load(isa)
+    assert isa not in dispatch.available()
+
+
+def test_load_isa_that_is_not_built_says_so(monkeypatch):
+    everything = {feature for needs in dispatch.NEEDS.values() for feature in needs}
+    absent = next(isa for isa in BEST_FIRST if isa not in ISAS or isa == "neon")
+    monkeypatch.setattr(dispatch, "features", lambda: dict.fromkeys(everything, True))
+    if dispatch.built(absent):
+        pytest.skip("every ISA that has a name is built here")
+    with pytest.raises(ImportError, match=f"^cyrnn: the {absent} kernels are not part of this installation$"):
+        dispatch.load(absent)
+
+
+def test_isa_of_this_run_is_the_one_asked_for():
+    assert isa_in_use() == (os.environ.get("CYRNN_ISA") or ISAS[0])
+
+
+def test_import_loads_only_the_kernels_in_use():
+    """A module may use its ISA at import already: those of others must not be touched."""
+    loaded = "sorted(m for m in sys.modules if '_isa_' in m or m.endswith('.reference'))"
+    code = f"import sys, cyrnn; print(*{loaded})"
+    for isa in ISAS:
+        modules = fresh(code, CYRNN_ISA=isa).stdout.split()
+        if isa == "reference":
+            assert modules == ["cyrnn.kernels.reference"]
+        else:
+            assert modules == [f"cyrnn.kernels._isa_{isa}_{bits}" for bits in ("f32", "f64")]

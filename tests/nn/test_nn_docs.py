@@ -1,0 +1,79 @@
+"""Each section of a page in docs/ is a program that runs; docstrings of cyrnn.nn have the form of the house."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import re
+
+import pytest
+from docstrings import HEADING, REQUIRED, SECTIONS
+from paths import ROOT
+
+from cyrnn import nn
+
+#: "page, title of a section" -> its text. A program begins with its section: no names from the section before.
+SECTIONS_OF_PAGES = {
+    f"{page.name}, {title}": text
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for title, _, text in (part.partition("\n") for part in page.read_text(encoding="utf-8").split("\n## "))
+}
+PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: what an example may import beside NumPy; it is skipped where that is not installed
+OPTIONAL = ("safetensors", "torch")
+
+CLASSES = [getattr(nn, name) for name in nn.__all__ if isinstance(getattr(nn, name), type)]
+METHODS = {
+    f"{kind.__name__}.{name}": getattr(kind, name)
+    for kind in (nn.LSTM, nn.LSTMCell)
+    for name in ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict")
+    if hasattr(kind, name)
+}
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_program_runs_and_prints_what_is_shown(title, tmp_path, monkeypatch):
+    for package in OPTIONAL:
+        if re.search(rf"^(?:from|import) {package}\b", PROGRAMS[title], re.MULTILINE):
+            pytest.importorskip(package, reason=f"{package} is not installed")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict = {"__name__": "__main__"}
+    blocks = BLOCK.findall(PROGRAMS[title])
+    for (kind, code), (after, shown) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
+        if kind == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(code, f"docs/{title}", "exec"), namespace)
+            if after == "text":
+                assert out.getvalue() == shown
+
+
+def test_page_has_what_it_has_to():
+    wanted = ("npz", "safetensors", "stream of frames", "agent with resets")
+    assert all(any(title.startswith("nn.md") and word in title for title in PROGRAMS) for word in wanted)
+
+
+def described(documented) -> list[str]:
+    parts = HEADING.split(inspect.getdoc(documented))
+    section = dict(zip(parts[1::2], parts[2::2], strict=True)).get("Parameters", "")
+    lines = re.findall(r"^(\w+(?:, \w+)*)(?: : .*)?$", section, re.MULTILINE)
+    return [name.strip() for line in lines for name in line.split(",")]
+
+
+@pytest.mark.parametrize("documented", [*CLASSES, nn.from_torch, *METHODS.values()], ids=lambda d: d.__qualname__)
+def test_docstring_has_its_sections_and_every_argument(documented):
+    headings = HEADING.findall(inspect.getdoc(documented))
+    assert headings == [section for section in SECTIONS if section in headings]
+    names = [name for name in inspect.signature(documented).parameters if name != "self"]
+    assert sorted(described(documented)) == sorted(names)
+    required = set(REQUIRED) if names else {"Raises"}
+    if documented in CLASSES:
+        required -= {"Returns"}
+    if documented.__name__ in ("from_torch", "load_state_dict") and documented is not nn.from_torch:
+        required -= {"Examples"}  # that of the function
+    if inspect.signature(documented).return_annotation == "None":
+        required -= {"Returns"}
+    if documented is nn.LSTMCell.__call__:
+        required -= {"Examples"}  # that of the class
+    assert required <= set(headings)

@@ -1,0 +1,104 @@
+"""One object of cyrnn.nn in many threads, and on any number of them; what importing it brings."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+import pytest
+from interpreter import fresh, patience
+from nn_models import assert_same, build, each_kind, make
+
+import cyrnn
+
+THREADS = 4
+
+
+@pytest.fixture
+def one_thread_after():
+    before = cyrnn.get_num_threads()
+    yield
+    cyrnn.set_num_threads(before)
+
+
+def everything(case) -> list:
+    output, state, tape = case.model.forward(case.x, case.state, lengths=case.lengths, dropout_rng=1)
+    stream = case.model.step(case.x[0], case.state)
+    return [
+        case.model(case.x, case.state),
+        case.model(case.x, case.state, lengths=case.lengths, return_gates=True),
+        [output, state, *stream, case.model.backward(tape, output, state)],
+    ]
+
+
+@each_kind
+def test_one_object_serves_many_threads(kind):
+    case = make(kind, num_layers=2, dropout=0.5)
+    want, start = everything(case), Barrier(THREADS)
+
+    def work(_):
+        start.wait(patience(60))
+        for _ in range(5):
+            assert_same(everything(case), want)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, range(THREADS)))
+
+
+def test_weights_loaded_meanwhile_are_old_or_new_and_never_half():
+    case = make("lstm", num_layers=2)
+    weights = [case.model.state_dict(), {name: -value for name, value in case.model.state_dict().items()}]
+    wants = []
+    for given in weights:
+        case.model.load_state_dict(given)
+        wants.append(case.model(case.x, case.state)[0])
+    assert not np.array_equal(*wants)
+    start = Barrier(2)
+
+    def load():
+        start.wait(patience(60))
+        for i in range(100):
+            case.model.load_state_dict(weights[i % 2])
+
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load)
+        start.wait(patience(60))
+        while not loading.done():
+            output = case.model(case.x, case.state)[0]
+            assert any(np.array_equal(output, want) for want in wants)
+        loading.result()
+
+
+@pytest.mark.usefixtures("one_thread_after")
+def test_bits_do_not_depend_on_the_number_of_threads():
+    model = build("lstm", n_x=64, n=64, num_layers=2, bidirectional=True)
+    random = np.random.default_rng(0)
+    x = random.standard_normal((100, 32, 64)).astype(np.float32)
+    lengths = random.integers(0, 101, 32)
+    wants = []
+    for threads in (1, 3):
+        cyrnn.set_num_threads(threads)
+        output, state, tape = model.forward(x, lengths=lengths)
+        wants.append([model(x), output, state, model.backward(tape, output, state)])
+    assert_same(*wants)
+
+
+IMPORTS = """
+import sys
+before = set(sys.modules)
+import cyrnn{what}
+found = {{name.split(".")[0] for name in set(sys.modules) - before if "cython" not in name}}
+print(*sorted(found - set(sys.stdlib_module_names)))
+"""
+
+
+@pytest.mark.parametrize("what", ["", ".nn", "; cyrnn.nn.LSTM"])
+def test_import_brings_numpy_and_the_standard_library_alone(what):
+    assert fresh(IMPORTS.format(what=what)).stdout.strip() == "cyrnn numpy"
+
+
+def test_import_of_cyrnn_leaves_nn_for_later():
+    code = "import sys, cyrnn; print('cyrnn.nn' in sys.modules, cyrnn.nn.LSTM(1, 2), 'cyrnn.nn' in sys.modules)"
+    assert fresh(code).stdout.strip() == "False LSTM(1, 2) True"
+    assert fresh("from cyrnn import nn; import cyrnn; print(nn is cyrnn.nn)").stdout.strip() == "True"

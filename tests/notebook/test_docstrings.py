@@ -1,0 +1,79 @@
+"""Docstrings: their sections, in order, and their examples, which run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+
+import numpy as np
+import pytest
+from docstrings import HEADING, REQUIRED, SECTIONS
+
+import cyrnn
+
+FUNCTIONS = [*cyrnn.__all__, "get_num_threads", "set_num_threads"]
+MODULES = ["cyrnn"] + [
+    module.name
+    for module in pkgutil.walk_packages(cyrnn.__path__, "cyrnn.")
+    if not module.name.rpartition(".")[2].startswith(("_isa_", "_cpu", "__main__"))
+]
+
+
+def examples() -> list:
+    found: dict[str, doctest.DocTest] = {}
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for test in finder.find(module, extraglobs={"np": np, "cyrnn": cyrnn}):
+            if test.examples:
+                found.setdefault(test.name, test)
+    return list(found.values())
+
+
+EXAMPLES = examples()
+
+
+@pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)
+def test_example_in_docstring_prints_what_it_says(test):
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, clear_globs=False)
+    assert result.attempted
+    assert not result.failed
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstring_has_its_sections_in_order(name):
+    function = getattr(cyrnn, name)
+    headings = HEADING.findall(inspect.getdoc(function))
+    assert headings == [section for section in SECTIONS if section in headings]
+    signature = inspect.signature(function)
+    required = REQUIRED if signature.parameters else REQUIRED - {"Parameters", "Raises"}
+    if signature.return_annotation in (None, "None"):
+        required = required - {"Returns"}
+    assert required <= set(headings)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstring_summary_is_one_imperative_sentence(name):
+    summary = inspect.getdoc(getattr(cyrnn, name)).partition("\n\n")[0]
+    assert re.match(r"[A-Z]\w+ ", summary)
+    assert not re.match(r"[A-Z]\w+s ", summary), "Return, Run, Take: not Returns, Runs, Takes"
+    assert summary.endswith((".", ":"))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstring_names_every_argument(name):
+    function = getattr(cyrnn, name)
+    parts = HEADING.split(inspect.getdoc(function))
+    section = dict(zip(parts[1::2], parts[2::2], strict=True)).get("Parameters", "")
+    described = re.findall(r"^(\w+(?:, \w+)*)(?: : .*)?$", section, re.MULTILINE)
+    named = [argument.strip() for line in described for argument in line.split(",")]
+    assert sorted(named) == sorted(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstring_has_an_example_that_runs(name):
+    function = getattr(cyrnn, name)
+    assert f"{function.__module__}.{function.__name__}" in {test.name for test in EXAMPLES}

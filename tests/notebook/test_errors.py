@@ -1,0 +1,149 @@
+"""Every error sentence, word for word: raised before any work, and nothing of the caller's is changed."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from backward_sentences import BACKWARD_SENTENCES
+from problems import cell_function, each_cell, make, run_cell, run_sequence, wrong_shapes
+from sentences import RNN
+from sentences import SENTENCES as FORWARD_SENTENCES
+from valid import VALID
+
+import cyrnn
+from cyrnn import _check
+from cyrnn.kernels import dispatch
+
+SENTENCES = FORWARD_SENTENCES + BACKWARD_SENTENCES
+each_sentence = pytest.mark.parametrize(
+    ("sentence", "changes", "error"), SENTENCES, ids=[row[0][:60] for row in SENTENCES]
+)
+
+
+def call(sentence: str, changes: dict):
+    function = sentence.partition(":")[0]
+    return getattr(cyrnn, function)(**{**VALID[function], **changes})
+
+
+class NoKernels:
+    """Stands where the kernels stand: any use of them is work begun."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"work began before the checks were done: kernels.{name}")
+
+
+def snapshot(arguments: dict) -> list:
+    """What every argument is and holds, dicts by key, identity and content."""
+    items = []
+    for name, value in arguments.items():
+        inside = value.items() if hasattr(value, "items") else [(None, value)]
+        items += [(name, key, id(item), content(item)) for key, item in inside]
+    return items
+
+
+def content(value):
+    """The numbers in an array, or in any nest of tuples, lists and dicts of arrays."""
+    if isinstance(value, dict):
+        return {key: content(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [content(item) for item in value]
+    return np.asarray(value, object).tolist()
+
+
+@each_sentence
+def test_error_sentence_is_word_for_word(sentence, changes, error, monkeypatch):
+    monkeypatch.setattr(dispatch, "kernels", NoKernels())
+    with pytest.raises(error) as caught:
+        call(sentence, changes)
+    assert str(caught.value) == sentence
+
+
+@each_sentence
+def test_error_leaves_everything_as_it_was(sentence, changes, error):
+    function = sentence.partition(":")[0]
+    arguments = {**VALID[function], **changes}
+    before = snapshot(arguments)
+    with pytest.raises(error):
+        call(sentence, changes)
+    assert snapshot(arguments) == before
+
+
+@pytest.mark.parametrize("function", VALID)
+def test_valid_arguments_raise_nothing(function):
+    """The sentences above are about their changes alone."""
+    arguments = {key: dict(value) if type(value) is dict else value for key, value in VALID[function].items()}
+    getattr(cyrnn, function)(**arguments)
+
+
+@each_cell
+def test_wrong_size_of_any_axis_of_any_argument_is_refused(cell):
+    """With plain arrays otherwise, so that no compiled call takes what the checks would not."""
+    problem = make(cell, np.float64)
+    step_x = problem.x[:, :, 0].copy()
+    for shape in wrong_shapes(problem.x.shape):
+        if shape[:2] != problem.x.shape[:2] or len(shape) != 3:  # any T_x is right
+            with pytest.raises(ValueError, match=f"^{cell.function}_forward: "):
+                run_sequence(replace(problem, x=np.ones(shape)))
+    for shape in wrong_shapes(step_x.shape):
+        with pytest.raises(ValueError, match=f"^{cell.function}_cell_forward: "):
+            cell_function(cell)(np.ones(shape), *problem.initial, problem.parameters)
+    for place, state in enumerate(problem.initial):
+        for shape in wrong_shapes(state.shape):
+            initial = (*problem.initial[:place], np.ones(shape), *problem.initial[place + 1 :])
+            for call in (run_sequence, run_cell):
+                with pytest.raises(ValueError, match=r"has shape .*, expected \(n_a, m\) = \(5, 10\): "):
+                    call(replace(problem, initial=initial))
+    for key, value in problem.parameters.items():
+        for shape in wrong_shapes(value.shape):
+            wrong = replace(problem, parameters={**problem.parameters, key: np.ones(shape)})
+            for call in (run_sequence, run_cell):
+                with pytest.raises(ValueError, match=r"has shape .*, expected "):
+                    call(wrong)
+
+
+def test_error_of_a_ragged_list_repeats_numpys_reason():
+    ragged = [[1.0, 2.0], [3.0]]
+    with pytest.raises(ValueError, match="inhomogeneous") as numpys:
+        np.asarray(ragged)
+    with pytest.raises(ValueError, match="inhomogeneous") as ours:
+        cyrnn.rnn_forward(ragged, RNN.initial[0], RNN.parameters)
+    assert str(ours.value) == f"rnn_forward: x is of type list, expected an array of numbers: {numpys.value}"
+
+
+def test_every_public_function_has_sentences():
+    with_sentence = {sentence.partition(":")[0] for sentence, _, _ in SENTENCES}
+    assert with_sentence == set(VALID)
+    assert {name for name in cyrnn.__all__ if inspect.signature(getattr(cyrnn, name)).parameters} <= with_sentence
+
+
+def test_every_raise_in_check_is_reached_by_a_sentence():
+    path = Path(_check.__file__)
+    raises = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
+    reached = set()
+
+    def lines(frame, event, _argument):
+        if event == "line":
+            reached.add(frame.f_lineno)
+        return lines
+
+    def calls(frame, _event, _argument):
+        return lines if frame.f_code.co_filename == str(path) else None
+
+    before = sys.gettrace()
+    sys.settrace(calls)
+    try:
+        for sentence, changes, error in SENTENCES:
+            with pytest.raises(error):
+                call(sentence, changes)
+        with pytest.raises(ValueError, match="inhomogeneous"):
+            cyrnn.softmax([[1.0, 2.0], [3.0]])
+    finally:
+        sys.settrace(before)
+    missed = [node.lineno for node in raises if not reached & set(range(node.lineno, node.end_lineno + 1))]
+    assert not missed, f"_check.py raises at lines {missed}, and no sentence here shows it"

@@ -1,0 +1,379 @@
+"""The benchmark program without its rivals: right work, right rows, right verdicts. Nothing here is timed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from subprocess import CompletedProcess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from interpreter import run_python
+from paths import ROOT
+
+sys.path.insert(0, str(ROOT))
+
+# E402: ci/ is found by the line above
+from ci.bench import clock, contestant, judge, readme, rows, run, table, targets, truth, work
+from ci.bench.contestant import Way
+from ci.bench.rivals import best_numpy, notebook_way, ours
+from ci.bench.work import Case
+
+MODULES = {"cyrnn": ours, "notebook": notebook_way, "numpy": best_numpy}
+SMALL = ((3, 5, 10, 7), (4, 3, 1, 6), (1, 1, 1, 1), (2, 17, 3, 1), (5, 6, 1, 1))
+CASES = list(work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), list(SMALL)))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_contestants_on_every_kind_of_work_are_right(case):
+    good, out = run.entrants(case, MODULES)
+    assert [row["rival"] for row in out if row["out"] != table.NOT_OFFERED] == []
+    expected = {name for name, module in MODULES.items() if contestant.ways(module, case)}
+    assert {way.rival for way, _ in good} == expected
+    if case.kind != "threads":
+        assert "cyrnn" in expected
+        notebook_alone = case.kind in ("cell", "forward", "train", "backward") and case.cell == "gru"
+        assert len(expected) > 1 or notebook_alone or case.kind in work.NN  # torch and others are not here
+
+
+@pytest.mark.parametrize("kind", ["forward", "cell"])
+@pytest.mark.parametrize("cell", work.CELLS)
+def test_truth_agrees_with_the_public_functions(kind, cell):
+    case = Case(kind, cell, "f64", 3, 5, 10, 1 if kind == "cell" else 7)
+    (way,) = contestant.ways(ours, case)
+    got, want = way.read(way.call()), truth.run(case)
+    assert set(got) == set(want) - {"h_n", "c_n"}
+    for name, array in got.items():
+        np.testing.assert_allclose(array.reshape(want[name].shape), want[name], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", work.NN)
+def test_truth_of_a_wrong_layer_differs(kind, monkeypatch):
+    """Every layer, direction and initial state has a part in what is compared."""
+    case = Case(kind, "lstm", "f64", 3, 4, 2 if kind not in work.STREAMS else 1, 1 if kind in ("call", "steps") else 5)
+    want = truth.run(case)
+    for changed in ("by_weights", "by_state"):
+        for k in range(len(case.sublayers)):
+            other = Case(*(getattr(case, name) for name in ("kind", "cell", "dtype", "n_x", "n_a", "m", "T_x")))
+            layer = other if len(other.sublayers) == 1 else other.sublayers[k]
+            layer._draw["Wf" if changed == "by_weights" else "c0"][...] += 0.01
+            with pytest.raises(ValueError, match="differs"):
+                truth.error(case, truth.run(other), want)
+
+
+def test_lengths_of_a_ragged_case_are_spread_evenly_and_shuffled():
+    lengths = Case("ragged", "gru", "f32", *work.SHAPES["ragged"][0]).lengths
+    assert len(lengths) == 32
+    np.testing.assert_array_equal(np.sort(lengths)[[0, -1]], [1, 200])
+    assert set(np.diff(np.sort(lengths))) == {6, 7}
+    assert (np.diff(lengths) < 0).any()
+
+
+def test_truth_of_a_ragged_case_is_that_of_each_sequence_alone():
+    case = Case("ragged", "gru", "f64", 3, 4, 5, 9)
+    want = truth.run(case)
+    for column, length in enumerate(case.lengths):
+        alone = truth._steps(case, case.x_rows[:length].astype(float))
+        expected = np.stack([step.a_next[column] for step in alone], axis=1)
+        np.testing.assert_array_equal(want["a"][:, column, :length], expected)
+        np.testing.assert_array_equal(want["a"][:, column, length:], 0)
+        np.testing.assert_array_equal(want["h_n"][0, column], expected[:, -1])
+
+
+def wrong_way(case: Case, change: float, dtype: str = "f8") -> Way:
+    def read(_: object) -> dict[str, np.ndarray]:
+        return {"a": (truth.run(case)["a"] + change).astype(dtype)}
+
+    return Way("wrong", "", lambda: None, read)
+
+
+@pytest.mark.parametrize(
+    ("change", "dtype", "reason"),
+    [
+        (1e-3, "f8", "differs from the float64 result by 1.0e-03, tolerance 1e-12"),
+        (np.nan, "f8", "differs from the float64 result by inf"),
+        (0, "f4", "a is float32, expected float64: not the same work"),
+    ],
+)
+def test_checked_of_a_wrong_result_says_what_is_wrong(change, dtype, reason):
+    case = Case("hidden", "rnn", "f64", 3, 5, 2, 4)
+    with pytest.raises(ValueError, match=reason):
+        run.checked(wrong_way(case, change, dtype), case, truth.run(case))
+
+
+def test_wrong_way_beside_a_right_one_is_reported_and_has_no_time():
+    """A rival must not be slower than it is because its fastest way was kept out in silence."""
+    case = Case("hidden", "rnn", "f64", 3, 5, 2, 4)
+    ways = [wrong_way(case, 1e-3), wrong_way(case, 0)]
+    module = SimpleNamespace(version=lambda: "1", hidden=lambda _: ways)
+    good, out = run.entrants(case, {"wrong": module})
+    assert [way for way, _ in good] == ways[1:]
+    (row,) = out
+    assert "differs from the float64 result" in row["out"]
+    (_, timed) = run.timed(case, {"wrong": module}, 0)
+    text = table.render(HEAD, [row, timed])
+    assert f"{table.entry(timed)}" in text
+    assert "out: wrong" in text
+
+
+def test_load_of_a_missing_rival_reports_it(monkeypatch):
+    monkeypatch.setitem(contestant.MODULES, "absent", "absent_module")
+    here, missing = contestant.load(["numpy", "absent"])
+    assert list(here) == ["numpy"]
+    assert "absent_module" in missing["absent"]
+
+
+def test_race_keeps_the_fastest_way_of_each_rival_and_thread_count(monkeypatch):
+    def way(rival: str, name: str, threads: int = 1) -> Way:
+        return Way(rival, name, lambda: None, lambda _: {}, threads=threads)
+
+    ways = [way("a", "slow"), way("a", "fast"), way("b", "only"), way("a", "two", 2), way("a", "near")]
+    times = {"slow": 9.0, "fast": 1.0, "only": 5.0, "two": 7.0, "near": 1.1}
+    monkeypatch.setattr(clock, "_ready", clock.Entry)
+
+    def turn(entry: clock.Entry) -> None:
+        entry.times.append(times[entry.way.way] * (1 if entry.times else 2))
+        entry.shares.append(1.0 if len(entry.times) > 1 else 0.5)
+
+    monkeypatch.setattr(clock.Entry, "turn", turn)
+    raced = clock.race(ways, 0)
+    assert [entry.way.way for entry in raced] == ["fast", "only", "two"]
+    assert all(len(entry.times) == clock.LEAST_ROUNDS for entry in raced)
+    assert clock.summary(raced[0]) == {
+        "min_us": 1e6,
+        "median_us": 1e6,
+        "turns": clock.LEAST_ROUNDS,
+        "share": 1.0,
+    }
+
+
+@pytest.mark.parametrize(("share", "busy", "mark"), [(0.99, False, ""), (0.6, False, "~"), (0.6, True, "")])
+def test_table_marks_a_minimum_that_had_not_its_core(share, busy, mark):
+    row = made_row("torch", 10.0, share=share, busy=busy)
+    assert table.entry(row) == f"10.0/10.0{mark}"
+
+
+def test_targets_name_work_that_a_run_does():
+    for target in targets.TARGETS:
+        assert set(target.least) <= set(work.SHAPES[target.kind])
+        assert target.cell in work.CELLS
+        assert target.dtype in work.DTYPES
+
+
+def made_row(rival: str, us: float, **more: object) -> rows.Row:
+    row = {"kind": "stream", "cell": "lstm", "dtype": "f32", "shape": [64, 64, 1, 1], "rival": rival}
+    return (
+        row
+        | {"threads": 1, "busy": False, "min_us": us, "median_us": us, "way": "", "error": 0.0, "share": 1.0}
+        | more
+    )
+
+
+def verdict_of(found: list[rows.Row], **wanted: object) -> list[judge.Verdict]:
+    (target,) = (
+        target for target in targets.TARGETS if all(getattr(target, key) == wanted[key] for key in wanted)
+    )
+    return [verdict for verdict in judge.verdicts(target, found) if verdict.ratio is not None]
+
+
+@pytest.mark.parametrize(("us", "word"), [(4.0, "reached"), (4.1, "tie"), (4.3, "MISSED")])
+def test_verdict_is_against_the_fastest_rival(us, word):
+    found = [made_row("cyrnn", us), made_row("numpy", 10.0), made_row("torch", 30.0)]
+    found.append(made_row("jax", 1.0) | {"dtype": "f64"})
+    (verdict,) = verdict_of(found, kind="stream", cell="lstm", dtype="f32")
+    assert verdict.word == word
+    assert verdict.rival is not None
+    assert verdict.rival["rival"] == "numpy"
+
+
+def test_verdict_on_threads_beside_a_busy_process_takes_the_worse_of_minimum_and_median():
+    shape = {"kind": "threads", "shape": list(work.SHAPES["threads"][0]), "busy": True}
+    found = [made_row("cyrnn", 10.0, **shape), made_row("cyrnn", 9.0, **shape, threads=2, median_us=40.0)]
+    (verdict,) = verdict_of(found, kind="threads", cell="lstm", dtype="f32", busy=True)
+    assert verdict.ratio == 10 / 40
+    assert verdict.word == "MISSED"
+
+
+@pytest.mark.parametrize(("rival", "us"), [("torch", 10.1), ("torch_cell", 5.1), ("onnxruntime", 2.1)])
+def test_verdict_on_a_call_is_against_each_rival_alone(rival, us):
+    found = [made_row("cyrnn", 1.0, kind="call"), made_row(rival, us, kind="call")]
+    (verdict,) = verdict_of(found, kind="call", against=(rival,))
+    assert verdict.word == "reached"
+
+
+def test_geometric_mean_needs_every_shape():
+    found = []
+    for shape in work.SHAPES["hidden"]:
+        common = {"kind": "hidden", "shape": list(shape)}
+        found += [made_row("cyrnn", 10.0, **common), made_row("torch", 20.0, **common)]
+    assert verdict_of(found, kind="hidden", cell="lstm", dtype="f32")[-1].ratio == pytest.approx(2)
+    part = verdict_of(found[2:], kind="hidden", cell="lstm", dtype="f32")
+    assert all(verdict.shape is not None for verdict in part)
+
+
+HEAD = {
+    "machine": {
+        "cpu": "a CPU with a name of some length, 3.2 GHz",
+        "cores": 2,
+        "pinned": 1,
+        "system": "Linux",
+        "python": "3.11.7",
+        "numpy": "2.4.6",
+        "blas": "openblas 0.3.31 SkylakeX",
+        "load": 0.25,
+        "commit": "0123456789+",
+    },
+    "contestants": dict.fromkeys(contestant.MODULES, "2026.4.1+cpu"),
+    "missing": {"jax": "No module named 'jax'"},
+    "isa": "avx512",
+}
+
+
+def many_rows() -> list[rows.Row]:
+    found = []
+    for case in work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), None):
+        common = {"kind": case.kind, "cell": case.cell, "dtype": case.dtype, "shape": list(case.shape)}
+        peers = [name for name in contestant.MODULES if name not in ("notebook", "forward", "torch_cell")]
+        for rival in ["cyrnn", "notebook"] if case.kind in ("cell", "forward", "backward") else peers:
+            found.append(made_row(rival, 99999.0, **common))
+    return found
+
+
+def test_table_of_everything_fits_the_page():
+    text = table.render(HEAD, many_rows())
+    assert max(map(len, text.splitlines())) <= table.WIDTH
+    assert "missing: jax (No module named 'jax')" in text
+    assert "lstm f64" in text
+
+
+@pytest.mark.parametrize(
+    ("us", "text"), [(6.314, "6.31"), (42.71, "42.7"), (591.2, "591"), (159295.0, "159k")]
+)
+def test_short_keeps_three_digits(us, text):
+    assert table.short(us) == text
+
+
+def test_table_shows_what_was_kept_out_and_why():
+    row = made_row("torch", 1.0) | {"out": "native: differs from the float64 result"}
+    del row["min_us"]
+    assert "native: differs" in table.render(HEAD, [row])
+
+
+def test_read_takes_a_case_whole_from_the_last_file_that_has_it(tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    other = made_row("torch", 3.0, shape=[128, 128, 1, 1])
+    rows.write(old, HEAD, [made_row("cyrnn", 1.0), made_row("torch", 2.0), other])
+    rows.write(new, HEAD, [made_row("cyrnn", 5.0)])
+    head, found = rows.read([old, new])
+    assert found == [made_row("cyrnn", 5.0), other]
+    assert head["machine"] == HEAD["machine"]
+
+
+def test_page_is_written_between_its_markers_and_nowhere_else(tmp_path):
+    page = tmp_path / "performance.md"
+    page.write_text(f"before\n{readme.START}\nold\n{readme.END}\nafter\n")
+    readme.write(page, HEAD, many_rows())
+    once = page.read_text()
+    assert once.startswith(f"before\n{readme.START}\n")
+    assert once.endswith(f"{readme.END}\nafter\n")
+    assert "| (64,64,1,100) |" in once
+    assert "GRU, float32" in once
+    assert "| LSTM, 2 layers, both directions (64,64,1,100) |" in once
+    assert "old" not in once
+    readme.write(page, HEAD, many_rows())
+    assert page.read_text() == once
+
+
+def test_readme_has_ten_rows_between_markers_of_its_own(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{readme.TEN_START}\nold\n{readme.TEN_END}\nafter\n")
+    readme.write(page, HEAD, many_rows())
+    once = page.read_text()
+    assert once.startswith(f"before\n{readme.TEN_START}\n")
+    assert once.endswith(f"{readme.TEN_END}\nafter\n")
+    assert once.count("1.00x |") == len(readme.TEN) == 10
+    assert "old" not in once
+    with pytest.raises(ValueError, match=r"hidden gru f32 \(64,64,1,100\).*: not measured"):
+        readme.write(page, HEAD, [row for row in many_rows() if row["cell"] != "gru"])
+    assert page.read_text() == once
+
+
+def test_ten_rows_are_work_that_a_run_does():
+    for _, kind, cell, dtype, shape in readme.TEN:
+        assert shape in work.SHAPES[kind]
+        assert cell in work.CELLS
+        assert dtype in work.DTYPES
+
+
+@pytest.mark.parametrize(
+    "text", ["", readme.TEN_START, readme.START, f"{readme.END} {readme.START}", f"{readme.START}{readme.END}" * 2]
+)
+def test_readme_without_its_markers_is_an_error_and_stays(tmp_path, text):
+    page = tmp_path / "README.md"
+    page.write_text(text)
+    with pytest.raises(ValueError, match="once each"):
+        readme.write(page, HEAD, [])
+    assert page.read_text() == text
+
+
+def bench(*words: str, **environment: str) -> CompletedProcess[str]:
+    return run_python("-m", "ci.bench", *words, cwd=ROOT, seconds=300, **environment)
+
+
+def test_program_runs_and_compares(tmp_path):
+    result, page = tmp_path / "run.json", tmp_path / "performance.md"
+    words = [
+        "run",
+        "--kinds",
+        "forward,cell,hidden,stream",
+        "--cells",
+        "rnn",
+        "--dtypes",
+        "f64",
+        "--seconds",
+        "0",
+    ]
+    words += ["--rivals", "cyrnn,notebook,numpy", "--shapes", "3,5,10,7;4,4,1,1", "--json", str(result)]
+    done = bench(*words, OPENBLAS_CORETYPE="Prescott")
+    assert done.returncode == 0, done.stderr
+    assert "Prescott" not in done.stdout
+    stored = json.loads(result.read_text())["rows"]
+    assert {row["kind"] for row in stored} == {"forward", "cell", "hidden", "stream"}
+    wanted = {
+        "cpu",
+        "isa",
+        "threads",
+        "dtype",
+        "kind",
+        "cell",
+        "shape",
+        "min_us",
+        "median_us",
+        "commit",
+        "rival",
+    }
+    assert all(wanted | {"version"} <= set(row) for row in stored)
+    page.write_text(f"{readme.START}{readme.END}")
+    judged = bench("compare", str(result), "--pages", str(page))
+    assert judged.returncode == 0, judged.stderr
+    assert "not measured" in judged.stdout
+    assert "`rnn_forward` (3,5,10,7)" in page.read_text()
+
+
+def test_every_rival_that_is_here_is_right(tmp_path):
+    """The big ones, where they are installed."""
+    result = tmp_path / "run.json"
+    words = ["--shapes", "3,5,2,4;4,4,1,1", "--seconds", "0", "--json", str(result)]
+    done = bench("run", "--kinds", f"hidden,stream,train,{','.join(work.NN)}", *words)
+    assert done.returncode == 0, done.stderr
+    stored = json.loads(result.read_text())["rows"]
+    assert {row["out"] for row in stored if "out" in row} <= {table.NOT_OFFERED}
+    assert {row["kind"] for row in stored if row["rival"] == "cyrnn"} >= {"hidden", "stream", "train", *work.NN}
+
+
+def test_settle_after_numpy_is_refused():
+    from ci.bench import machine
+
+    with pytest.raises(RuntimeError, match="too late"):
+        machine.settle(None)

@@ -1,0 +1,65 @@
+"""Another Python: the one place where tests start a new interpreter. It finds every module that this one finds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+#: variables that cyrnn reads at its import
+OURS = ("CYRNN_ISA", "CYRNN_NUM_THREADS")
+#: names that the code of `isolated` finds
+PRELUDE = "import numpy as np, cyrnn\nfrom problems import *\n"
+
+
+def patience(seconds: float) -> float:
+    """How long to wait for another Python. On an emulated CPU, as in ci/wheels/, all lasts many times as long."""
+    return seconds * float(os.environ.get("CYRNN_TEST_PATIENCE") or 1)
+
+
+def start_python(*arguments: str | Path, **options: Any) -> subprocess.Popen:
+    """Start an interpreter with pipes for output and errors; `run_python` has the options."""
+    return subprocess.Popen([sys.executable, *arguments], **_of_process(**options))
+
+
+def run_python(*arguments: str | Path, seconds: float = 60, **options: Any) -> subprocess.CompletedProcess:
+    """Run an interpreter to its end, which is that of the test after `seconds`, times the patience.
+
+    Parameters
+    ----------
+    arguments : as on a command line, "-c", code or a program's path first
+    text : bool, True by default; False leaves output and errors as bytes
+    cwd : Path, optional
+    preexec_fn : callable, optional; POSIX alone
+    options : variables of the environment beside those of this process; None takes one away
+    """
+    command, process = [sys.executable, *arguments], _of_process(**options)
+    return subprocess.run(command, **process, timeout=patience(seconds), check=False)
+
+
+def fresh(code: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run code with those variables alone, of the ones that cyrnn reads, that are given."""
+    return run_python("-c", code, **{**dict.fromkeys(OURS), **variables})
+
+
+def isolated(code: str) -> subprocess.CompletedProcess:
+    """Run code, with the names of problems.py, where a crash ends nothing else."""
+    return run_python("-c", PRELUDE + code)
+
+
+def _of_process(
+    *, text: bool = True, cwd: Path | None = None, preexec_fn=None, **variables
+) -> dict:
+    paths = os.pathsep.join(os.path.abspath(folder) for folder in sys.path)
+    env = {**os.environ, "PYTHONPATH": paths, **variables}
+    return {
+        "env": {name: value for name, value in env.items() if value is not None},
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": text,
+        "cwd": cwd,
+        "preexec_fn": preexec_fn,
+    }

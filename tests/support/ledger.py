@@ -1,0 +1,119 @@
+"""The ledger: SHA-256 of results on a fixed corpus, the same from every ISA with a fused multiply-add.
+
+    python tests/support/ledger.py            compare, and print what differs
+    python tests/support/ledger.py --write    write tests/data/ledger.json: a new numerics epoch, for CHANGELOG.md
+
+The inputs are whole numbers over powers of two, so that every platform makes the same ones to the bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+
+import numpy as np
+from backward import Arriving, run_backward
+from paths import DATA
+from problems import CANONICAL, CELLS, DTYPES, Problem, Sizes, isa_in_use, results, run_sequence
+
+import cyrnn
+
+PATH = DATA / "ledger.json"
+SIZES = [
+    Sizes(n_x=1, n_a=1, n_y=1, m=1, T_x=3),
+    Sizes(n_x=3, n_a=5, n_y=2, m=10, T_x=7),
+    Sizes(n_x=0, n_a=7, n_y=3, m=2, T_x=4),
+    Sizes(n_x=27, n_a=50, n_y=27, m=1, T_x=30),
+    Sizes(n_x=17, n_a=33, n_y=5, m=16, T_x=9),
+    Sizes(n_x=64, n_a=64, n_y=10, m=3, T_x=20),
+    Sizes(n_x=40, n_a=100, n_y=70, m=33, T_x=5),
+]
+POINTWISE = ("sigmoid", "tanh", "softmax")
+
+
+def exact(random: np.random.RandomState, shape: tuple, scale: float, dtype) -> np.ndarray:
+    """Multiples of scale / 2**20, with the scale a power of two, between -scale and scale."""
+    return (random.randint(-(2**20), 2**20, shape) / 2**20 * scale).astype(dtype)
+
+
+def problem_of(cell, sizes: Sizes, dtype) -> Problem:
+    random = np.random.RandomState(sum(sizes))
+    scale = 2.0 ** (1 - round(math.log2(max(1, sizes.n_a + sizes.n_x)) / 2))
+    parameters = {
+        key: exact(random, sizes.of(shape), 0.5 if shape[1] == "1" else scale, dtype)
+        for key, shape in cell.shapes.items()
+    }
+    x = exact(random, (sizes.n_x, sizes.m, sizes.T_x), 2.0, dtype)
+    initial = tuple(exact(random, (sizes.n_a, sizes.m), 1.0, dtype) for _ in cell.states)
+    return Problem(cell, parameters, x, initial)
+
+
+def arriving_at(problem: Problem) -> Arriving:
+    """Gradients for all steps but the last one, where there are several, and for the last cell state."""
+    n_a, m, T = (*problem.initial[0].shape, max(1, problem.x.shape[2] - 1))
+    random, dtype = np.random.RandomState(n_a + m + T), problem.x.dtype
+    da = exact(random, (n_a, m, T), 1.0, dtype)
+    return Arriving(da, tuple(exact(random, (n_a, m), 1.0, dtype) for _ in problem.cell.states[1:]))
+
+
+def gradients_of(problem: Problem) -> list:
+    return list(run_backward(problem, arriving_at(problem)).values())
+
+
+def digest(arrays: list) -> str:
+    """Of shapes and little-endian bytes in C order."""
+    sha = hashlib.sha256()
+    for value in arrays:
+        sha.update(repr(value.shape).encode())
+        sha.update(value.astype(value.dtype.newbyteorder("<")).tobytes())
+    return sha.hexdigest()
+
+
+def of_every_cell(dtype, suffix: str, compute) -> dict:
+    """Name of each case of a cell and sizes -> what computes its arrays, compute(problem)."""
+    cases = {}
+    for cell in CELLS:
+        for sizes in SIZES:
+            name = "-".join([cell.name, dtype.name, *(f"{key}{n}" for key, n in sizes._asdict().items())])
+            cases[name + suffix] = lambda c=cell, s=sizes, d=dtype: compute(problem_of(c, s, d))
+    return cases
+
+
+def gradients() -> dict:
+    return {key: case for dtype in DTYPES for key, case in of_every_cell(dtype, "-backward", gradients_of).items()}
+
+
+def corpus() -> dict:
+    """Name of each case -> what computes its arrays."""
+    cases = {}
+    for dtype in DTYPES:
+        cases |= of_every_cell(dtype, "", lambda problem: results(run_sequence(problem)))
+        x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
+        for function in POINTWISE:
+            cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
+    return cases | gradients()
+
+
+def recorded() -> dict:
+    return json.loads(PATH.read_text(encoding="utf-8"))["sha256"]
+
+
+def main(write: bool) -> int:
+    if isa_in_use() not in CANONICAL:
+        print(f"{isa_in_use()} has no fused multiply-add: it keeps no ledger")
+        return 2
+    now = {name: digest(compute()) for name, compute in corpus().items()}
+    if write:
+        about = "SHA-256 of results on a fixed corpus, written by tests/support/ledger.py --write"
+        PATH.write_text(json.dumps({"about": about, "sha256": now}, indent=1) + "\n", encoding="utf-8")
+        return 0
+    before = recorded()
+    differ = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
+    print(*sorted(differ), f"{len(differ)} of {len(now)} differ", sep="\n")
+    return bool(differ)
+
+
+if __name__ == "__main__":
+    sys.exit(main("--write" in sys.argv[1:]))
