@@ -26,6 +26,8 @@ from problems import (
     patience,
 )
 
+from cyrnn.kernels import dispatch
+
 KERNELS = Path(__file__).parents[1] / "src" / "cyrnn" / "kernels"
 BUILD = """
 import sys
@@ -62,7 +64,7 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 @pytest.fixture(scope="module")
 def one_lane(tmp_path_factory) -> dict:
-    """The faces of the portable build, by dtype."""
+    """The entry points of the portable build, by dtype."""
     place = tmp_path_factory.mktemp("one_lane")
     done = subprocess.run(
         [sys.executable, "-c", BUILD, str(KERNELS)],
@@ -73,14 +75,15 @@ def one_lane(tmp_path_factory) -> dict:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    modules = {}
-    for dtype in DTYPES:
-        name = f"one_lane_f{dtype.itemsize * 8}"
+    modules = []
+    for bits in (32, 64):
+        name = f"one_lane_f{bits}"
         (library,) = place.glob(f"{name}.*.so")
         spec = importlib.util.spec_from_file_location(name, library)
-        modules[dtype] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(modules[dtype])
-    return modules
+        modules.append(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(modules[-1])
+    kernels = dispatch.Kernels("one_lane", *modules)
+    return {dtype: kernels.of(dtype) for dtype in DTYPES}
 
 
 @each_dtype

@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
+from functools import cached_property
 from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..cells import Cell
+from ..cells import CELLS, Cell
 
 #: ISA -> the CPU features it needs; the best comes first
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -54,14 +55,49 @@ class NoFast:
         return NoLayer()
 
 
+class OneDtype:
+    """The entry points (views.pyx) for arrays of one dtype."""
+
+    def __init__(self, views: Any, itemsize: int) -> None:
+        self._views, self._itemsize, self.lanes = views, itemsize, views.lanes(itemsize)
+
+    def packed_size(self, units: int, k: int, gates: int) -> int:
+        return int(self._views.packed_size(units, k, gates, self._itemsize))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._views, name)
+
+
+def define_cells(module: ModuleType) -> None:
+    """Tell a module of kernels how many stages and gates each cell has."""
+    for cell in CELLS.values():
+        number = module.cell_numbers[cell.name]
+        module.define_cell(number, len(cell.stages), len(cell.stored_gates), "a" in cell.carried)
+        for i, stage in enumerate(cell.stages):
+            W_a, W_x = [gate.W_a for gate in stage.gates], [gate.W_x for gate in stage.gates]
+            module.define_stage(number, i, len(W_a), len(W_a) - W_a.count(None), len(W_x) - W_x.count(None))
+
+
 class Kernels:
-    """The entry points of one ISA, for each dtype (see face.pxi)."""
+    """The kernels of one ISA: a table of compiled functions for each dtype, and `views`, entry points for arrays."""
 
     def __init__(self, isa: str, f32: ModuleType, f64: ModuleType) -> None:
-        self.isa, self.f32, self.f64 = isa, f32, f64
+        self.isa, self._f32, self._f64 = isa, f32, f64
+        if isa != "reference":
+            self.table32, self.table64, self.cell_numbers = f32.table, f64.table, f32.cell_numbers
+            for module in (f32, f64):
+                define_cells(module)
 
-    def of(self, dtype: np.dtype[Any]) -> ModuleType:
-        return self.f32 if dtype == np.float32 else self.f64
+    @cached_property
+    def views(self) -> Any:
+        """The entry points for both dtypes: views.pyx."""
+        return compiled("views").Views(self.cell_numbers, self.table32, self.table64)
+
+    def of(self, dtype: np.dtype[Any]) -> Any:
+        """Return the entry points for one dtype."""
+        if self.isa == "reference":
+            return self._f32
+        return OneDtype(self.views, np.dtype(dtype).itemsize)
 
     def fast(self, cell: Cell, packed: type) -> Any:
         """Return the compiled calls of a cell: `step` and `sequence`, which give None where they do not apply.
@@ -70,13 +106,13 @@ class Kernels:
         """
         if self.isa == "reference":
             return NoFast
-        return compiled("_fast").Fast(cell, self.f32.cell_numbers[cell.name], self.f32.table, self.f64.table, packed)
+        return compiled("_fast").Fast(cell, self.cell_numbers[cell.name], self.table32, self.table64, packed)
 
     def elements(self, name: str) -> Any:
         """Return a compiled function of whole arrays, "sigmoid", "tanh" or "softmax"; None where it does not apply."""
         if self.isa == "reference":
             return NoFast.step
-        return compiled("_fast").Elements(name, self.f32.table, self.f64.table)
+        return compiled("_fast").Elements(name, self.table32, self.table64)
 
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"
