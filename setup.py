@@ -42,19 +42,24 @@ def kernel(isa: str, bits: int) -> Extension:
     )
 
 
-def plain(name: str) -> Extension:
+def plain(name: str, *flags: str) -> Extension:
     """A module that runs on any CPU of the platform: it asks for features, or calls the kernels."""
     return Extension(
         f"cyrnn.{name}",
         [f"src/cyrnn/{name.replace('.', '/')}.pyx"],
         include_dirs=[KERNELS, numpy.get_include()],
         define_macros=[*NUMPY_API, *LIMITED_API],
-        extra_compile_args=[] if MSVC else ["-g0"],
+        extra_compile_args=[] if MSVC else ["-g0", *flags],
         py_limited_api=ABI3,
     )
 
 
 setup(
-    ext_modules=[plain("kernels._cpu"), plain("calls._calls"), *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64))],
+    ext_modules=[
+        plain("kernels._cpu"),
+        plain("kernels.views", "-Os"),
+        plain("calls._calls"),
+        *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64)),
+    ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

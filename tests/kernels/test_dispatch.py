@@ -28,11 +28,20 @@ def test_available_lists_known_isas_best_first():
 def test_load_available_isa_gives_both_dtypes(isa):
     kernels = dispatch.load(isa)
     assert kernels.isa == isa
-    assert kernels.of(np.dtype(np.float32)) is kernels.f32
-    assert kernels.of(np.dtype(np.float64)) is kernels.f64
-    for face in (kernels.f32, kernels.f64):
+    for face in (kernels.of(np.dtype(np.float32)), kernels.of(np.dtype(np.float64))):
         for name in ("exp", "tanh", "sigmoid", "softmax", "packed_size", "pack", "forward", "head"):
             assert callable(getattr(face, name))
+
+def test_define_refuses_what_kernels_do_not_foresee():
+    """More gates than there is memory for, or other stages than the compiled formulas."""
+    isa = next(isa for isa in ISAS if isa != "reference")
+    module = dispatch.compiled(f"_isa_{isa}_f32")
+    number = module.cell_numbers["gru"]
+    for stages in (1, 3):
+        with pytest.raises(ValueError, match="other stages"):
+            module.define_cell(number, stages, 3, True)
+    with pytest.raises(ValueError, match="more gates"):
+        module.define_stage(number, 1, 3, 3, 3)
 
 
 @pytest.mark.parametrize("isa", ISAS)

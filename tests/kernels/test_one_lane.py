@@ -25,6 +25,8 @@ from problems import (
     make,
 )
 
+from cyrnn.kernels import dispatch
+
 KERNELS = SRC / "kernels"
 BUILD = """
 import sys
@@ -61,18 +63,19 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 @pytest.fixture(scope="module")
 def one_lane(tmp_path_factory) -> dict:
-    """The entry_points of the portable build, by dtype."""
+    """The entry points of the portable build, by dtype."""
     place = tmp_path_factory.mktemp("one_lane")
     done = run_python("-c", BUILD, KERNELS, cwd=place, seconds=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    modules = {}
-    for dtype in DTYPES:
-        name = f"one_lane_f{dtype.itemsize * 8}"
+    modules = []
+    for bits in (32, 64):
+        name = f"one_lane_f{bits}"
         (library,) = place.glob(f"{name}.*.so")
         spec = importlib.util.spec_from_file_location(name, library)
-        modules[dtype] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(modules[dtype])
-    return modules
+        modules.append(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(modules[-1])
+    kernels = dispatch.Kernels("one_lane", *modules)
+    return {dtype: kernels.of(dtype) for dtype in DTYPES}
 
 
 @each_dtype

@@ -22,18 +22,18 @@ def packed_turned(face, *matrices: np.ndarray) -> np.ndarray:
     n, units = matrices[0].shape
     out = np.empty(face.packed_size(units, len(matrices) * n, 1), matrices[0].dtype)
     for gate, W in enumerate(matrices):
-        face.pack_turned(W, gate, len(matrices), out)
+        face.pack_transposed(W, gate, len(matrices), out)
     return out
 
 
 def products(face, dtype) -> None:
-    """pack_turned, multiply, add_outer, add_rows."""
+    """pack_transposed, multiply, add_outer, add_rows."""
     for i, sizes in sweep("n_a", "n_x", "m"):
         n, units, N = sizes.values()
         layout = list(LAYOUTS)[i % 4]
         for gates in (1, 2, 3, 4):
             W = [draw(n, units, dtype=dtype) for _ in range(gates)]
-            check(f"pack_turned {gates} {sizes}", lambda *W: [packed_turned(face, *W)], *W, layout=layout)
+            check(f"pack_transposed {gates} {sizes}", lambda *W: [packed_turned(face, *W)], *W, layout=layout)
 
         def multiply(rows, W, b=None):
             out = np.empty((len(rows), W.shape[1]), rows.dtype)

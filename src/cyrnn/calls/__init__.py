@@ -26,7 +26,7 @@ _calls: dict[str, Any] = {}
 def of(cell: Cell) -> Any:
     """Return the calls of a cell: `step`, `sequence`, `backward`, `backward_step`, `pack`, `sublayer`."""
     if cell.name not in _calls:
-        number = dispatch.kernels.f32.cell_numbers[cell.name]
+        number = dispatch.kernels.cell_numbers[cell.name]
         _calls[cell.name] = implementation.CellCalls(cell, number, *dispatch.kernels.tables, Packed)
     return _calls[cell.name]
 

@@ -1,1 +1,1 @@
-"""The only door to compiled code: `dispatch.py` picks the ISA; `face.py` says what every module of kernels offers."""
+"""Kernels: `dispatch.py` chooses the ISA, whose modules have a table of functions; `views.pyx` calls these on arrays."""

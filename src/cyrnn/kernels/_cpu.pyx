@@ -1,4 +1,4 @@
-# cython: freethreading_compatible=True
+# cython: freethreading_compatible=True, binding=False
 """What this CPU can do, asked before any kernel module is imported. Compiled for the oldest CPU of the platform."""
 
 cdef extern from *:

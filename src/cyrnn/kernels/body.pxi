@@ -18,7 +18,7 @@
     head.pxi            softmax, and y = softmax(Wy a + by)
     unpacked_batch.pxi  the same without packing, for short runs
     unpacked_step.pxi   and for a step of few columns
-    face.pxi            the entry points, typed memoryviews
+    table.pxi           the table of functions, for compiled callers
 
 What is compiled is one dtype (`real`) for one ISA: lanes.h says which.
 """
@@ -30,7 +30,7 @@ from cyrnn.kernels.lanes cimport (
     min_, splat, store, store_first, transpose, vec,
 )
 from cpython.pycapsule cimport PyCapsule_New
-from cyrnn.kernels.run cimport MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
 
 include "activations.pxi"
 include "elements.pxi"
@@ -50,4 +50,4 @@ include "backward.pxi"
 include "head.pxi"
 include "unpacked_batch.pxi"
 include "unpacked_step.pxi"
-include "face.pxi"
+include "table.pxi"

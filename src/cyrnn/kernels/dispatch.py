@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import importlib
 import os
+from functools import cached_property
 from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+from ..cells import CELLS
 
 #: ISA -> the CPU features it needs; the best comes first
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -28,18 +29,32 @@ def compiled(name: str) -> ModuleType:
     return importlib.import_module(f"{__package__}.{name}")
 
 
+def define_cells(module: ModuleType) -> None:
+    """Tell a module of kernels how many stages and gates each cell has."""
+    for cell in CELLS.values():
+        number = module.cell_numbers[cell.name]
+        module.define_cell(number, len(cell.stages), len(cell.stored_gates), "a" in cell.carried)
+        for i, stage in enumerate(cell.stages):
+            W_a, W_x = [gate.W_a for gate in stage.gates], [gate.W_x for gate in stage.gates]
+            module.define_stage(number, i, len(W_a), len(W_a) - W_a.count(None), len(W_x) - W_x.count(None))
+
+
 class Kernels:
-    """The entry points of one ISA, for each dtype (see face.pxi)."""
+    """The kernels of one ISA: a table of compiled functions for each dtype, and `views`, entry points for arrays."""
 
-    def __init__(self, isa: str, f32: ModuleType, f64: ModuleType) -> None:
-        self.isa, self.f32, self.f64 = isa, f32, f64
+    def __init__(self, isa: str, f32: ModuleType | None, f64: ModuleType | None) -> None:
+        self.isa = isa
+        self.cell_numbers: dict[str, int] = {cell: 0 for cell in CELLS}
+        self.tables: tuple[Any, Any] = (None, None)  # for float32 and float64
+        if f32 and f64:
+            self.cell_numbers, self.tables = f32.cell_numbers, (f32.table, f64.table)
+            for module in (f32, f64):
+                define_cells(module)
 
-    def of(self, dtype: np.dtype[Any]) -> ModuleType:
-        return self.f32 if dtype == np.float32 else self.f64
-
-    @property
-    def tables(self):
-        return self.f32.table, self.f64.table
+    @cached_property
+    def views(self) -> Any:
+        """The entry points for both dtypes: views.pyx."""
+        return compiled("views").Views(self.cell_numbers, *self.tables)
 
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"
@@ -76,8 +91,7 @@ def load(isa: str) -> Kernels:
     if not built(isa):
         raise ImportError(f"cyrnn: the {isa} kernels are not part of this installation")
     if isa == "reference":
-        reference = importlib.import_module(f"{__package__}.reference")
-        return Kernels(isa, reference, reference)
+        return Kernels(isa, None, None)
     return Kernels(isa, compiled(f"_isa_{isa}_f32"), compiled(f"_isa_{isa}_f64"))
 
 
