@@ -1,4 +1,4 @@
-"""The compiled way back against the general path, and what may go wrong between Python and the kernels."""
+"""Compiled backward passes: hand-made caches, and what may go wrong between Python and the kernels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from layouts import Plain
 from problems import assert_same_bits, each_cell, isa_in_use, make, run_sequence
 
 pytestmark = pytest.mark.skipif(
-    isa_in_use() == "reference", reason="the reference has no compiled calls: all goes the general path"
+    isa_in_use() == "reference", reason="the reference has no compiled calls"
 )
 
 
@@ -19,7 +19,7 @@ def back(cell, da, steps) -> dict:
 
 
 @each_cell
-def test_backward_steps_beyond_those_used_are_checked_as_on_the_general_path(cell):
+def test_backward_steps_beyond_those_used_are_checked_like_the_others(cell):
     """da may be of fewer steps than the caches; the others have their say in errors and in the dtype."""
     steps = run_sequence(make(cell, np.float32)).caches[0]
     wide = run_sequence(make(cell, np.float64)).caches[0]
@@ -35,7 +35,7 @@ def test_backward_steps_beyond_those_used_are_checked_as_on_the_general_path(cel
 
 @pytest.mark.parametrize("call", ["run_sequence(problem)", "run_cell(problem)", "back()"])
 @each_cell
-def test_fast_key_that_replaces_arrays_already_found_does_no_harm(cell, call):
+def test_key_that_replaces_arrays_already_found_does_no_harm(cell, call):
     """The last look-up of all runs an __eq__ that replaces the first arrays found: those are still read, and held."""
     done = isolated(f"""
 class Key:
@@ -67,11 +67,11 @@ print("same" if bits({call}) == want and not armed else "different")
 
 @pytest.mark.parametrize("call", ["run_sequence(problem)", "back()"])
 @each_cell
-def test_fast_call_that_is_interrupted_ends_with_its_parts(cell, call):
+def test_call_that_is_interrupted_ends_with_its_parts(cell, call):
     """Control-C, or a thread that cannot be started: parts that run are waited for, and none begins any more."""
     done = isolated(f"""
 import threading, time
-from cyrnn import threads
+from cyrnn.calls.implementation import implementation
 cell, n, m = cyrnn.cells.CELLS[{cell.name!r}], 64, 256  # little to multiply: emulated CPUs do it, too
 problem = make(cell, np.float64, n_x=8, n_a=n, m=m, T_x=300)  # blocks so large that memory given back is gone
 caches = run_sequence(problem).caches
@@ -90,7 +90,7 @@ def how(run, rows, work):
     begun.wait()
     time.sleep(0.01)  # let it get past Python, into the kernel
     raise KeyboardInterrupt
-threads.dispatch.share_above(10**6, how)
+implementation.share_above(10**6, how)
 try:
     {call}
     print("no interrupt")

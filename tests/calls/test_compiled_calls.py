@@ -1,4 +1,4 @@
-"""Whole calls in compiled code against the general path: the same answers, none where that refuses."""
+"""Compiled calls: plain arguments are taken as they are, others converted first, with the same answers."""
 
 from __future__ import annotations
 
@@ -27,27 +27,23 @@ from sentences import SENTENCES
 from valid import VALID
 
 import cyrnn
-from cyrnn.kernels import dispatch
+from cyrnn import calls
 
 pytestmark = pytest.mark.skipif(
-    isa_in_use() == "reference", reason="the reference has no compiled calls: all goes the general path"
+    isa_in_use() == "reference", reason="the reference has no compiled calls"
 )
 
 
-def generally(problem):
-    """The same problem, so given that only the general path takes it."""
+def converted(problem):
+    """The same problem, so given that no compiled call takes it before its x is converted."""
     return replace(problem, x=problem.x.view(Plain))
-
-
-def fast_of(cell):
-    return dispatch.kernels.fast(cell, type(cyrnn.pack(make(cell, np.float64).parameters)))
 
 
 def taken(cell, problem) -> tuple[bool, bool]:
     """Whether the compiled calls of a step and of a sequence apply."""
-    fast, p = fast_of(cell), problem.parameters
-    step = fast.step(np.asarray(problem.x)[:, :, 0], problem.initial, p, True)
-    return step is not None, fast.sequence(problem.x, problem.initial, p, True) is not None
+    compiled, p = calls.of(cell), problem.parameters
+    step = compiled.step(np.asarray(problem.x)[:, :, 0], problem.initial, p, True)
+    return step is not None, compiled.sequence(problem.x, problem.initial, p, True) is not None
 
 
 @st.composite
@@ -70,12 +66,12 @@ def wide_problems(draw, cell, dtype):
 @each_cell
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(data=st.data())
-def test_fast_sequence_has_the_bits_of_the_general_path(cell, dtype, data):
+def test_sequence_of_converted_arguments_has_the_same_bits(cell, dtype, data):
     problem = data.draw(wide_problems(cell, dtype))
     keep = data.draw(st.booleans())
     if data.draw(st.booleans()):
         problem = replace(problem, parameters=cyrnn.pack(problem.parameters))
-    got, want = (run_sequence(p, return_caches=keep) for p in (problem, generally(problem)))
+    got, want = (run_sequence(p, return_caches=keep) for p in (problem, converted(problem)))
     assert_same_bits(results(got), [np.asarray(value) for value in results(want)])
     assert (got.caches is None) == (want.caches is None)
 
@@ -84,19 +80,19 @@ def test_fast_sequence_has_the_bits_of_the_general_path(cell, dtype, data):
 @each_cell
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(data=st.data())
-def test_fast_step_has_the_bits_of_the_general_path(cell, dtype, data):
+def test_step_of_converted_arguments_has_the_same_bits(cell, dtype, data):
     problem = data.draw(wide_problems(cell, dtype))
     if data.draw(st.booleans()):
         problem = problem.map(np.asfortranarray)
-    got, want = run_cell(problem), run_cell(generally(problem))
+    got, want = run_cell(problem), run_cell(converted(problem))
     assert_same_bits([*got.states, got.y], [*want.states, want.y])
     assert_same_bits(got.cache[:-1], [np.asarray(value) for value in want.cache[:-1]])
 
 
 @each_dtype
 @each_cell
-def test_fast_plain_arrays_are_taken(cell, dtype):
-    """What the fast path is for goes that way: else the tests above compare the general path with itself."""
+def test_plain_arrays_are_taken(cell, dtype):
+    """Without a conversion: else the tests above compare one call with itself."""
     problem = make(cell, dtype)
     packed = replace(problem, parameters=cyrnn.pack(problem.parameters))
     for good in (problem, packed, problem.map(np.asfortranarray)):
@@ -104,7 +100,7 @@ def test_fast_plain_arrays_are_taken(cell, dtype):
 
 
 @each_cell
-def test_fast_anything_else_is_left_to_the_general_path(cell):
+def test_anything_else_is_left_to_the_facade(cell):
     problem = make(cell, np.float64)
     key = next(iter(problem.parameters))
 
@@ -128,7 +124,7 @@ def test_fast_anything_else_is_left_to_the_general_path(cell):
 @pytest.mark.parametrize(
     "row", [row for row in SENTENCES if "_forward" in row[0]], ids=lambda row: row[0][:60]
 )
-def test_fast_takes_nothing_that_the_checks_refuse(row):
+def test_compiled_call_takes_nothing_that_the_checks_refuse(row):
     sentence, changes, _ = row
     function = sentence.partition(":")[0]
     arguments = {**VALID[function], **changes}
@@ -136,12 +132,12 @@ def test_fast_takes_nothing_that_the_checks_refuse(row):
     forms = [cell for cell in CELLS if cell.keywords == form]
     (cell,) = (cell for cell in forms if cell.function == function.partition("_")[0])
     given, parameters = arguments.pop("x" if "x" in arguments else "xt"), arguments.pop("parameters")
-    call = fast_of(cell).step if "_cell_" in function else fast_of(cell).sequence
+    call = calls.of(cell).step if "_cell_" in function else calls.of(cell).sequence
     assert call(given, tuple(arguments.values()), parameters, True) is None
 
 
 @each_cell
-def test_fast_parameters_replaced_by_another_thread_do_no_harm(cell):
+def test_parameters_replaced_by_another_thread_do_no_harm(cell):
     """An optimizer replaces the arrays of a dict while a forward pass reads the old ones."""
     done = isolated(f"""
 import threading
@@ -166,7 +162,7 @@ print("same" if same else "different")
 
 
 @each_cell
-def test_fast_keys_that_change_the_dict_do_no_harm(cell):
+def test_keys_that_change_the_dict_do_no_harm(cell):
     """A lookup may run the __eq__ of a key with the same hash, and that may drop the arrays found before."""
     done = isolated(f"""
 class Key:
@@ -201,7 +197,7 @@ print("alive")
     ("n_a", "n_x", "T_x"),
     [(16, 2**64 // 288, 8), (16, 2**64 // 192, 8), (16, 2**55, 8), (1, 2**60 + 8, 1), (1, 2**59 + 4, 1)],
 )
-@pytest.mark.parametrize("path", ["fast", "general"])
+@pytest.mark.parametrize("path", ["plain", "converted"])
 @each_cell
 def test_work_area_beyond_memory_is_an_error(cell, path, n_a, n_x, T_x):
     """Sizes whose bytes overflow a 64-bit count: stride 0 lets arrays claim them.
@@ -217,7 +213,7 @@ def claim(*shape):
 try:
     p = {{key: claim(*sizes.of(shape)) for key, shape in cell.shapes.items()}}
     big = Problem(cell, p, claim(sizes.n_x, 1, sizes.T_x), (claim(sizes.n_a, 1),) * len(cell.states))
-    if {path == "general"}:
+    if {path == "converted"}:
         big = replace(big, x=big.x.view(Plain))
 except ValueError:
     print("NumPy itself refuses")
@@ -232,7 +228,7 @@ except (MemoryError, ValueError) as error:
 
 
 @each_cell
-def test_fast_results_are_writeable_and_do_not_own_what_they_view(cell):
+def test_results_are_writeable_and_do_not_own_what_they_view(cell):
     problem = make(cell, np.float64)
     for value in (*run_sequence(problem).states, run_sequence(problem).y, *run_cell(problem).states):
         assert value.flags.writeable
@@ -241,7 +237,7 @@ def test_fast_results_are_writeable_and_do_not_own_what_they_view(cell):
 
 
 @each_cell
-def test_fast_return_caches_that_has_no_truth_is_an_error(cell):
+def test_return_caches_that_has_no_truth_is_an_error(cell):
     problem = make(cell, np.float64)
     with pytest.raises(ValueError, match="truth value"):
         sequence_function(cell)(

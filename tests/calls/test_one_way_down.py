@@ -9,16 +9,13 @@ import nn_models
 import numpy as np
 import pytest
 from backward import arriving, from_caches
+from layouts import Plain
 from problems import assert_same_bits, each_cell, isa_in_use, make, run_cell, run_sequence
 
 import cyrnn
 from cyrnn import nn
 
 compiled = pytest.mark.skipif(isa_in_use() == "reference", reason="the reference is Python, step by step")
-
-
-class Plain(np.ndarray):
-    """An array like any other, but not of the exact type that compiled calls ask for."""
 
 
 class Asked:
@@ -58,7 +55,7 @@ def test_odd_arguments_enter_no_python_for_each_step(T):
 
 
 @compiled
-@pytest.mark.parametrize("options", [{}, {"proj_size": 2}, {"bidirectional": True}], ids=lambda o: "-".join(o) or "plain")
+@pytest.mark.parametrize("options", [{}, {"proj_size": 2}, {"bidirectional": True}], ids=str)
 @pytest.mark.parametrize("L", [3, 30])
 def test_model_enters_few_functions_whatever_the_length(options, L):
     model = nn.LSTM(3, 5, num_layers=2, rng=0, **options)

@@ -14,7 +14,7 @@ from interpreter import fresh
 from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, results, run_sequence
 
 import cyrnn
-from cyrnn import threads
+from cyrnn.calls import threads
 
 COUNTS = (1, 2, 3, 4)
 
@@ -23,8 +23,8 @@ COUNTS = (1, 2, 3, 4)
 def split_everything(monkeypatch):
     """Let any work, however little, be worth a thread; the count is put back afterwards."""
     before = cyrnn.get_num_threads()
-    monkeypatch.setattr(threads, "MILLISECOND", 1)
-    monkeypatch.setattr(threads, "LEAST_ROWS", 1)
+    monkeypatch.setattr(threads, "MILLISECOND_FMAS", 1)
+    monkeypatch.setattr(threads, "MIN_ROWS", 1)
     yield
     monkeypatch.undo()
     cyrnn.set_num_threads(before)
@@ -185,7 +185,7 @@ def test_split_with_fewer_threads_than_wanted_does_all_parts_once(split_everythi
 
 def test_split_small_work_stays_in_the_calling_thread():
     seen = []
-    threads.split(lambda *part: seen.append((*part, threading.get_ident())), 64, threads.MILLISECOND)
+    threads.split(lambda *part: seen.append((*part, threading.get_ident())), 64, threads.MILLISECOND_FMAS)
     assert seen == [(0, 64, threading.get_ident())]
 
 
@@ -230,10 +230,10 @@ FORK = """
 import os, signal, sys, warnings
 import numpy as np
 import cyrnn
-from cyrnn import threads
+from cyrnn.calls import threads
 from problems import make, results, run_sequence
 warnings.simplefilter("ignore")  # newer Pythons warn of fork among threads: that is what is tried
-threads.MILLISECOND = threads.LEAST_ROWS = 1
+threads.MILLISECOND_FMAS = threads.MIN_ROWS = 1
 cyrnn.set_num_threads(3)
 problem = make(cyrnn.cells.LSTM, np.float64, m=12)
 want = [value.tobytes() for value in results(run_sequence(problem))]
@@ -258,9 +258,9 @@ ENDING = """
 import threading, time
 import numpy as np
 import cyrnn
-from cyrnn import threads
+from cyrnn.calls import threads
 from problems import make, results, run_sequence
-threads.MILLISECOND = threads.LEAST_ROWS = 1
+threads.MILLISECOND_FMAS = threads.MIN_ROWS = 1
 cyrnn.set_num_threads(3)
 problem = make(cyrnn.cells.LSTM, np.float64, m=12)
 {before}

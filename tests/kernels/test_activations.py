@@ -10,11 +10,10 @@ import re
 
 import numpy as np
 import pytest
+from entry_points import points_of
 from mpmath import mp
 from paths import ROOT
 from problems import CANONICAL, COMPILED, ISAS
-
-from cyrnn.kernels import dispatch
 
 DTYPES = (np.float32, np.float64)
 FUNCTIONS = ("exp", "tanh", "sigmoid")
@@ -50,7 +49,7 @@ def bound(name: str, dtype, isa: str) -> float:
 
 def call(isa: str, name: str, x: np.ndarray) -> np.ndarray:
     out = np.full_like(x, 7)
-    getattr(dispatch.load(isa).of(x.dtype), name)(x, out)
+    getattr(points_of(isa, x.dtype), name)(x, out)
     return out
 
 
@@ -227,6 +226,6 @@ def test_result_does_not_depend_on_its_place_or_the_length(name, dtype, isa):
     want = call(isa, name, x)
     for n in range(1, 40):
         guarded = np.full(n + 2, 7, dtype)
-        getattr(dispatch.load(isa).of(x.dtype), name)(x[40 - n :].copy(), guarded[1:-1])
+        getattr(points_of(isa, x.dtype), name)(x[40 - n :].copy(), guarded[1:-1])
         assert guarded[1:-1].tobytes() == want[40 - n :].tobytes()
         assert (guarded[0], guarded[-1]) == (7, 7)

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from entry_points import points_of
 from interpreter import fresh
 from problems import CANONICAL, ISAS, isa_in_use
 
@@ -28,9 +29,11 @@ def test_available_lists_known_isas_best_first():
 def test_load_available_isa_gives_both_dtypes(isa):
     kernels = dispatch.load(isa)
     assert kernels.isa == isa
-    for face in (kernels.of(np.dtype(np.float32)), kernels.of(np.dtype(np.float64))):
+    for dtype in (np.float32, np.float64):
+        points = points_of(isa, dtype)
         for name in ("exp", "tanh", "sigmoid", "softmax", "packed_size", "pack", "forward", "head"):
-            assert callable(getattr(face, name))
+            assert callable(getattr(points, name))
+    assert (kernels.tables == (None, None)) == (isa == "reference")
 
 def test_define_refuses_what_kernels_do_not_foresee():
     """More gates than there is memory for, or other stages than the compiled formulas."""
@@ -97,6 +100,6 @@ def test_import_loads_only_the_kernels_in_use():
     for isa in ISAS:
         modules = fresh(code, CYRNN_ISA=isa).stdout.split()
         if isa == "reference":
-            assert modules == ["cyrnn.kernels.reference"]
+            assert modules == ["cyrnn.calls.reference"]
         else:
             assert modules == [f"cyrnn.kernels._isa_{isa}_{bits}" for bits in ("f32", "f64")]

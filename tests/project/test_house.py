@@ -139,7 +139,7 @@ def test_third_party_imports_are_numpy_alone(name):
 
 @pytest.mark.parametrize("path", CYTHON, ids=lambda path: path.name)
 def test_cython_source_imports_c_alone(path):
-    """Typed memoryviews at the face, C below it: a kernel needs neither NumPy nor the rest of the house."""
+    """Typed memoryviews at the points, C below it: a kernel needs neither NumPy nor the rest of the house."""
     text = path.read_text(encoding="utf-8")
     allowed = {"libc", "cython", "cpython", *({"numpy"} if path.name in WITH_NUMPY else ())}
     declared = {f"cyrnn.kernels.{other.stem}" for other in CYTHON if other.suffix == ".pxd"}

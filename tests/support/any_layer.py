@@ -21,7 +21,7 @@ class ThereAndBack(NamedTuple):
 
 
 def halves(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """W_x (G * n, n_x), W_a (G * n, n) and b (G, n): a block of rows for each gate, zeros for a half that it has not."""
+    """W_x (G * n, n_x), W_a (G * n, n) and b (G, n): a block of rows for each gate, zeros where a half is missing."""
     cell, p = problem.cell, problem.parameters
     n, n_x = len(problem.initial[-1]), len(problem.x)
     W_x, W_a = [], []
@@ -53,7 +53,7 @@ def parts(states) -> tuple:
     return states if isinstance(states, tuple) else (states,)
 
 
-def there_and_back(problem: Problem, lengths, da: np.ndarray, last: tuple, W_hr: np.ndarray | None = None) -> ThereAndBack:
+def there_and_back(problem: Problem, lengths, da, last: tuple, W_hr: np.ndarray | None = None) -> ThereAndBack:
     """Forward with a record, and back from da (T, m, n_h) and the gradients at the last states, (n, m) each."""
     layer, x, records = layer_of(problem, W_hr=W_hr), problem.x.transpose(2, 1, 0), []
     ragged = None if lengths is None else calls.lengths(list(lengths), *x.shape[:2])

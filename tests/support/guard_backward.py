@@ -1,4 +1,4 @@
-"""The way back, all arrays at the edge of their memory: like guard_cases.py, which this adds to.
+"""Backward passes, all arrays at the edge of their memory: like guard_cases.py, which this adds to.
 
     python guard_backward.py GROUP
 """
@@ -7,50 +7,52 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from any_layer import there_and_back
 from guard_cases import LAYOUTS, check, draw, falling, packed, sweep, taking_part, with_panels
+from kernel_panels import EntryPoints
 from problems import CELLS, DTYPES, EVERY_CELL, Problem, function_of, isa_in_use, make, run_cell, run_sequence
 
 from cyrnn.kernels import dispatch
-from cyrnn.packing import Panels
-from cyrnn.sequence import Past, backward, run_layer
 
 
-def packed_turned(face, *matrices: np.ndarray) -> np.ndarray:
+def packed_transposed(points, *matrices: np.ndarray) -> np.ndarray:
     n, units = matrices[0].shape
-    out = np.empty(face.packed_size(units, len(matrices) * n, 1), matrices[0].dtype)
+    out = np.empty(points.packed_size(units, len(matrices) * n, 1), matrices[0].dtype)
     for gate, W in enumerate(matrices):
-        face.pack_transposed(W, gate, len(matrices), out)
+        points.pack_transposed(W, gate, len(matrices), out)
     return out
 
 
-def products(face, dtype) -> None:
+def products(points, dtype) -> None:
     """pack_transposed, multiply, add_outer, add_rows."""
     for i, sizes in sweep("n_a", "n_x", "m"):
         n, units, N = sizes.values()
         layout = list(LAYOUTS)[i % 4]
         for gates in (1, 2, 3, 4):
             W = [draw(n, units, dtype=dtype) for _ in range(gates)]
-            check(f"pack_transposed {gates} {sizes}", lambda *W: [packed_turned(face, *W)], *W, layout=layout)
+            check(f"pack_transposed {gates} {sizes}", lambda *W: [packed_transposed(points, *W)], *W, layout=layout)
 
         def multiply(rows, W, b=None):
             out = np.empty((len(rows), W.shape[1]), rows.dtype)
-            face.multiply(rows, packed_turned(face, W), None if b is None else packed(face, b), out)
+            points.multiply(rows, packed_transposed(points, W), None if b is None else packed(points, b), out)
             return [out]
 
         left, right = draw(N, n, dtype=dtype), draw(N, units, dtype=dtype)
         W, b, wide = draw(n, units, dtype=dtype), draw(units, 1, dtype=dtype), ("C", "wide")[i % 2]
         check(f"multiply {sizes}", multiply, left, W, layout=wide)
         check(f"multiply and add b {sizes}", multiply, left, W, b, layout=wide)
-        check(f"add_outer {sizes}", lambda a, b: outer_of_part(face, a, b, 0), left, right)
+        check(f"add_outer {sizes}", lambda a, b: outer_of_part(points, a, b, 0), left, right)
         first = i % n  # some units of wider rows, as threads share them
-        check(f"add_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(face, a, b, f), left, right)
+        check(f"add_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(points, a, b, f), left, right)
         out = draw(n, units, dtype=dtype)
-        check(f"add_outer to rows {sizes}", lambda *given: added(face.add_outer, *given), left, right, out, layout=wide)
+        given = left, right, out
+        check(f"add_outer to rows {sizes}", lambda *a: added(points.add_outer, *a), *given, layout=wide)
         sums = draw(1, n, dtype=dtype)
-        check(f"add_rows {sizes}", lambda a, b: added(face.add_rows, a, b[0]), left, sums, layout=wide)
+        check(f"add_rows {sizes}", lambda a, b: added(points.add_rows, a, b[0]), left, sums, layout=wide)
 
 
 def added(function, *arrays: np.ndarray) -> list:
@@ -59,15 +61,15 @@ def added(function, *arrays: np.ndarray) -> list:
     return [arrays[-1]]
 
 
-def outer_of_part(face, left, right, first) -> list:
+def outer_of_part(points, left, right, first) -> list:
     """The gradients of W and b for the units from the first on."""
     out, sums = np.zeros((left.shape[1], right.shape[1]), left.dtype), np.zeros((left.shape[1], 1), left.dtype)
-    face.add_outer(left[:, first:], right, out[first:])
-    face.add_rows(left[:, first:], sums[first:, 0])
+    points.add_outer(left[:, first:], right, out[first:])
+    points.add_rows(left[:, first:], sums[first:, 0])
     return [out, sums]
 
 
-def time_loop(face, dtype) -> None:
+def time_loop(points, dtype) -> None:
     for cell in EVERY_CELL:
         for i, sizes in sweep("n_a", "m", "T_x"):
             n, m, T = sizes.values()
@@ -77,46 +79,45 @@ def time_loop(face, dtype) -> None:
             first, active = i % m if i % 3 == 0 else 0, falling(m, T, i) if i % 5 < 2 else None
 
             def call(*given, cell=cell, first=first, active=active):
-                return back_face(face, cell, first, active, *given)
+                return back_points(points, cell, first, active, *given)
 
             name = f"time loop {cell.name} {sizes} from column {first}, active {active}"
             check(name, call, draw(T, m, n, dtype=dtype), draw(n, n, dtype=dtype), *blocks)
 
 
-def back_face(face, cell, first, active, da, W, previous, following, gates=None) -> list:
-    """All that the way back writes; W stands for the weights of every gate."""
+def back_points(points, cell, first, active, da, W, previous, following, gates=None) -> list:
+    """All that the backward pass writes; W stands for the weights of every gate."""
     T, m, n = da.shape
     hidden = [sum(gate.W_a is not None for gate in stage.gates) for stage in cell.stages]
-    WaT = np.concatenate([packed_turned(face, *[W] * count) for count in hidden])
+    WaT = np.concatenate([packed_transposed(points, *[W] * count) for count in hidden])
     dz = np.zeros((T, m, len(cell.gates) * n), da.dtype)
     start = np.zeros((1 + len(cell.carried), m, n), da.dtype)
     inner = np.full(da.shape, 0.5, da.dtype) if cell.again or len(cell.stages) > 1 else None
     states = previous, following, gates
-    face.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, taking_part(active))
+    points.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, taking_part(active))
     return [dz, start] if inner is None else [dz, start, inner]
 
 
-def ragged_runs(face, dtype) -> None:
-    """`run_layer` and `backward` of batches of sequences of many lengths, by the arrays that these ask for."""
+def ragged_layers(points, dtype) -> None:
+    """Layers over batches of sequences of many lengths, forward and back."""
     for cell in EVERY_CELL:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=2):
-            problem, active = make(cell, dtype, **sizes, n_y=1), falling(sizes["m"], sizes["T_x"], i)
-            da = draw(sizes["T_x"], sizes["m"], sizes["n_a"], dtype=dtype)
-            name = f"ragged {cell.name} {sizes} {active}"
-            check(name, lambda *given, act=active: there_and_back(act, *given), problem, da)
+            problem, m, n, T = make(cell, dtype, **sizes, n_y=1), sizes["m"], sizes["n_a"], sizes["T_x"]
+            lengths = np.random.RandomState(i).randint(0, T + 1, m).tolist()
+            last = [draw(n, m, dtype=dtype) for _ in cell.states]
+
+            def call(problem, da, *last, lengths=lengths):
+                return [*flat(there_and_back(problem, lengths, da, last))]
+
+            check(f"ragged {cell.name} {sizes} {lengths}", call, problem, draw(T, m, n, dtype=dtype), *last)
 
 
-def there_and_back(active: list[int], problem: Problem, da) -> list:
-    """Every array of both ways."""
-    cell, x, rows = problem.cell, problem.x.transpose(2, 1, 0), [value.T for value in problem.initial]
-    panels = Panels(cell, problem.parameters, x.dtype)
-    states, gates, _ = run_layer(panels, x, rows, gates=True, active=taking_part(active))
-    past = Past(problem.parameters, da, rows, x, states[:, :-1], states[:, 1:], gates if gates.size else None)
-    found = backward(cell, past, taking_part(active))
-    return [states, gates, found.x, found.initial, *found.weights.values()]
+def flat(parts) -> Iterator[np.ndarray]:
+    for part in parts:
+        yield from part if isinstance(part, tuple) else (part,)
 
 
-def backward_calls(face, dtype) -> None:
+def backward_calls(points, dtype) -> None:
     """The public functions, from caches of ours and from copies of their entries in any layout."""
     for cell in CELLS:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x"):
@@ -152,15 +153,15 @@ def from_entries(problem: Problem, da, dc, *entries) -> list:
 
 
 def one_step_back(problem: Problem, da, dc) -> list:
-    arriving = (da[:, :, 0], dc)[: len(problem.cell.states)]
+    incoming = (da[:, :, 0], dc)[: len(problem.cell.states)]
     cache = run_cell(problem).cache
-    return list(function_of(problem.cell, "cell_backward")(*arriving, cache).values())
+    return list(function_of(problem.cell, "cell_backward")(*incoming, cache).values())
 
 
-GROUPS = {function.__name__: function for function in (products, time_loop, backward_calls, ragged_runs)}
+GROUPS = {function.__name__: function for function in (products, time_loop, backward_calls, ragged_layers)}
 
 if __name__ == "__main__":
     for dtype in DTYPES:
         os.write(1, f"{isa_in_use()} {dtype}\n".encode())
-        GROUPS[sys.argv[1]](dispatch.kernels.of(dtype), dtype)
+        GROUPS[sys.argv[1]](EntryPoints(dispatch.kernels, dtype), dtype)
     os.write(1, b"done\n")

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 from guard_cases import LAYOUTS, check, draw, sweep
+from kernel_panels import EntryPoints
 from nn_models import KINDS, arrays, build, draw_state, joined, parts
 from problems import DTYPES, isa_in_use
 
@@ -18,7 +19,7 @@ from cyrnn.kernels import dispatch
 OPTIONS = ({}, {"num_layers": 2}, {"bidirectional": True}, {"batch_first": True})
 
 
-def layer_calls(face, dtype) -> None:
+def layer_calls(points, dtype) -> None:
     """A layer, a cell and a stack over whole sequences, ragged ones and steps: the ways of compiled code."""
     for kind in KINDS:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=1):
@@ -54,5 +55,5 @@ GROUPS = {function.__name__: function for function in (layer_calls,)}
 if __name__ == "__main__":
     for dtype in DTYPES:
         os.write(1, f"{isa_in_use()} {dtype}\n".encode())
-        GROUPS[sys.argv[1]](dispatch.kernels.of(dtype), dtype)
+        GROUPS[sys.argv[1]](EntryPoints(dispatch.kernels, dtype), dtype)
     os.write(1, b"done\n")

@@ -1,1 +1,1 @@
-"""Kernels: `dispatch.py` chooses the ISA, whose modules have a table of functions; `views.pyx` calls these on arrays."""
+"""Kernels: `dispatch.py` chooses the ISA, whose modules have tables of functions; `views.pyx` calls them on arrays."""

@@ -44,7 +44,7 @@ class Kernels:
 
     def __init__(self, isa: str, f32: ModuleType | None, f64: ModuleType | None) -> None:
         self.isa = isa
-        self.cell_numbers: dict[str, int] = {cell: 0 for cell in CELLS}
+        self.cell_numbers: dict[str, int] = dict.fromkeys(CELLS, 0)
         self.tables: tuple[Any, Any] = (None, None)  # for float32 and float64
         if f32 and f64:
             self.cell_numbers, self.tables = f32.cell_numbers, (f32.table, f64.table)
