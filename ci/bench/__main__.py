@@ -30,8 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--kinds",
         type=_words,
-        help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,both_ways,"
-        "ragged; all if not given",
+        help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,"
+        "bidirectional,ragged; all if not given",
     )
     run.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", type=Path, help="write the rows to this file")
     run.add_argument("--table", type=Path, help="write the table to this file, too")
 
-    compare = commands.add_parser("compare", help="hold JSON files against the targets")
+    compare = commands.add_parser("compare", help="judge JSON files by the targets")
     compare.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
     compare.add_argument("--readme", type=Path, help="write the table between the bench markers of this file")
     compare.add_argument("--strict", action="store_true", help="fail if a target is missed")

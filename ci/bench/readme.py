@@ -27,7 +27,7 @@ LAYERS = (
     ("call", "one call"),
     ("steps", "a step through 2 layers"),
     ("stack", "2 layers"),
-    ("both_ways", "2 layers, both directions"),
+    ("bidirectional", "2 layers, both directions"),
     ("ragged", "a ragged batch, 1 to T_x steps"),
 )
 

@@ -1,4 +1,4 @@
-"""What is right: each case in float64, from the equations, and how far a contestant may be from it."""
+"""The truth: each case in float64, from the equations, and how far a contestant may be from it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 def _step(cell: str, z_x: Array, z_a: Array, a: Array, c: Array) -> Step:
-    """z_x and z_a: what comes from the input and from the hidden state, biases included, gates as in work.GATES."""
+    """z_x and z_a: the halves from the input and from the hidden state, biases included, gates as in work.GATES."""
     if cell == "rnn":
         return Step(a, c, np.tanh(z_x + z_a), c, ())
     if cell == "gru":
@@ -65,7 +65,7 @@ def _steps(case: Case, x: Array) -> list[Step]:
 
 
 def run(case: Case) -> dict[str, Array]:
-    """Return what a forward pass gives, all float64: the last layer's a (n_a, m, T_x), of both directions one above
+    """Return the results of a forward pass, all float64: the last layer's a (n_a, m, T_x), of both directions one above
     the other, the states h_n and c_n (sublayers, m, n_a) after each sequence's last step; of a single layer y
     (n_y, m, T_x) and c (n_a, m, T_x), too. Names are there if the cell has such a state.
 
@@ -79,12 +79,12 @@ def run(case: Case) -> dict[str, Array]:
     D = case.directions
     for first in range(0, len(case.sublayers), D):
         outputs = []
-        for way, layer in enumerate(case.sublayers[first : first + D]):
-            steps = _steps(layer, x[::-1] if way else x)
+        for direction, layer in enumerate(case.sublayers[first : first + D]):
+            steps = _steps(layer, x[::-1] if direction else x)
             a, c = (np.stack(rows) for rows in zip(*((step.a_next, step.c_next) for step in steps), strict=True))
             for name, rows in (("h_n", a), ("c_n", c)):
                 last[name].append(rows[lengths - 1, np.arange(case.m)])
-            outputs.append(a[::-1] if way else a)
+            outputs.append(a[::-1] if direction else a)
         x = np.concatenate(outputs, axis=2)
     x[np.arange(len(x))[:, None] >= lengths] = 0
     result = {"a": x.transpose(2, 1, 0)} | {name: np.stack(rows) for name, rows in last.items()}
@@ -97,8 +97,8 @@ def run(case: Case) -> dict[str, Array]:
     return result
 
 
-def _back(cell: str, step: Step, da: Array, dc: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the gradients of z_x and z_a, and what reaches a_prev and c_prev past the products."""
+def _backward_step(cell: str, step: Step, da: Array, dc: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the gradients of z_x and z_a, and the skip gradients of a_prev and c_prev, past the products."""
     if cell == "rnn":
         dz = da * (1 - step.a_next**2)
         return dz, dz, np.zeros_like(da), dc
@@ -110,8 +110,8 @@ def _back(cell: str, step: Step, da: Array, dc: Array) -> tuple[Array, Array, Ar
     f, i, g, o = step.gates
     seen = np.tanh(step.c_next)
     dc = dc + da * o * (1 - seen**2)
-    parts = dc * step.c_prev * f * (1 - f), dc * g * i * (1 - i), dc * i * (1 - g**2), da * seen * o * (1 - o)
-    dz = np.concatenate(parts, axis=1)
+    blocks = dc * step.c_prev * f * (1 - f), dc * g * i * (1 - i), dc * i * (1 - g**2), da * seen * o * (1 - o)
+    dz = np.concatenate(blocks, axis=1)
     return dz, dz, np.zeros_like(da), dc * f
 
 
@@ -123,15 +123,15 @@ def gradients(case: Case) -> dict[str, Array]:
     dx, da, dc = np.empty_like(x), np.zeros(da_rows.shape[1:]), np.zeros(da_rows.shape[1:])
     dW_x, dW_a, db, db_a = (np.zeros_like(array) for array in (W_x, W_a, b, b_a))
     for t in reversed(range(case.T_x)):
-        dz_x, dz_a, past, dc = _back(case.cell, steps[t], da + da_rows[t], dc)
-        dx[t], da = dz_x @ W_x, past + dz_a @ W_a
+        dz_x, dz_a, skip, dc = _backward_step(case.cell, steps[t], da + da_rows[t], dc)
+        dx[t], da = dz_x @ W_x, skip + dz_a @ W_a
         dW_x, dW_a = dW_x + dz_x.T @ x[t], dW_a + dz_a.T @ steps[t].a_prev
         db, db_a = db + dz_x.sum(axis=0), db_a + dz_a.sum(axis=0)
     return case.gradients(dx, da, dW_x, dW_a, db, db_a, GATES)
 
 
 def wanted(case: Case) -> dict[str, Array]:
-    """Return what is right for a case, by name; nothing where only time is asked for."""
+    """Return the right results of a case, by name; none where only time is asked for."""
     if case.kind == "pack":
         return {}
     return gradients(case) if case.kind in GRADIENTS else run(case)

@@ -52,13 +52,13 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
     "call": ((64, 64, 1, 1),),
     "steps": tuple((n, n, 1, 1) for n in (64, 128, 256)),
     "stack": STACK,
-    "both_ways": STACK,
+    "bidirectional": STACK,
     "ragged": ((128, 128, 32, 200),),
 }
-#: what each kind is, in a phrase
+#: each kind in a phrase
 KINDS = {
     "hidden": "hidden states of a sequence: no head, no caches, weights packed before the clock",
-    "stream": "one step, batch 1, state carried, weights packed before the clock",
+    "stream": "one step, batch 1, state kept, weights packed before the clock",
     "cell": "one cell call with y and cache, dict parameters",
     "forward": "a whole sequence with y and caches, dict parameters",
     "threads": "hidden states on two threads, and the same while another process holds a core",
@@ -66,15 +66,15 @@ KINDS = {
     "backward": "backward alone; small: from the notebook's own caches; `forward` is ours",
     "pack": "packing, against np.copyto of as many bytes",
     "call": "one call of nn with T = 1, states given and returned",
-    "steps": "one step through two layers, batch 1, states carried",
+    "steps": "one step through two layers, batch 1, states kept",
     "stack": "two layers, nn: the output and the last states",
-    "both_ways": "two layers in both directions, nn: the output and the last states",
+    "bidirectional": "two layers in both directions, nn: the output and the last states",
     "ragged": "1 to T_x steps, spread evenly and shuffled, nn: the output and the last states",
 }
 #: those of cyrnn.nn, and which of them have more layers or directions than one
-NN = ("call", "steps", "stack", "both_ways", "ragged")
-DEEP = ("steps", "stack", "both_ways")
-BOTH_WAYS = ("both_ways",)
+NN = ("call", "steps", "stack", "bidirectional", "ragged")
+DEEP = ("steps", "stack", "bidirectional")
+BIDIRECTIONAL = ("bidirectional",)
 #: whose state goes on from call to call
 STREAMS = ("stream", "steps")
 CELLS = ("lstm", "gru", "rnn")
@@ -95,7 +95,7 @@ class Case:
     m: int
     T_x: int
     #: of a layer inside a model: its number among `sublayers`
-    place: int = 0
+    index: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -107,7 +107,7 @@ class Case:
 
     @property
     def directions(self) -> int:
-        return 2 if self.kind in BOTH_WAYS else 1
+        return 2 if self.kind in BIDIRECTIONAL else 1
 
     @cached_property
     def sublayers(self) -> list[Case]:
@@ -137,7 +137,7 @@ class Case:
 
     @cached_property
     def _draw(self) -> dict[str, Array]:
-        random = np.random.default_rng(zlib.crc32(repr((self.cell, self.shape, self.place)).encode()))
+        random = np.random.default_rng(zlib.crc32(repr((self.cell, self.shape, self.index)).encode()))
         real = np.dtype(self.dtype.replace("f32", "f4").replace("f64", "f8"))
         bound = self.n_a**-0.5  # as frameworks initialise: the state stays in the curved part of tanh
 
@@ -183,7 +183,7 @@ class Case:
 
     @cached_property
     def da(self) -> Array:
-        """What arrives at the hidden states, (n_a, m, T_x)."""
+        """Incoming gradient of the hidden states, (n_a, m, T_x)."""
         random = np.random.default_rng(self.n_a + self.T_x)
         return random.standard_normal((self.n_a, self.m, self.T_x)).astype(self.real)
 
@@ -201,8 +201,8 @@ class Case:
             return named | {"dWax": dW_x, "dWaa": dW_a, "dba": db[:, None]}
         order = orders[self.cell]
         stacked, biases = (np.split(array, len(order)) for array in (np.concatenate([dW_a, dW_x], axis=1), db))
-        named |= {f"dW{gate}": part for gate, part in zip(order, stacked, strict=True)}
-        named |= {f"db{gate}": part[:, None] for gate, part in zip(order, biases, strict=True)}
+        named |= {f"dW{gate}": rows for gate, rows in zip(order, stacked, strict=True)}
+        named |= {f"db{gate}": bias[:, None] for gate, bias in zip(order, biases, strict=True)}
         return named | {"dbca": db_a[-self.n_a :, None]} if self.cell == "gru" else named
 
     @property
@@ -229,7 +229,7 @@ class Case:
 
     @property
     def x_rows(self) -> Array:
-        """x as (T_x, m, n_x), C order: what frameworks take."""
+        """x as (T_x, m, n_x), C order: the layout of frameworks."""
         return np.ascontiguousarray(self.x.transpose(2, 1, 0))
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
 from . import torch_form
 
@@ -23,7 +23,7 @@ torch.set_num_threads(1)
 with contextlib.suppress(RuntimeError):  # may be set once only
     torch.set_num_interop_threads(1)
 
-#: a way's call and read
+#: a variant's call and read
 Work = tuple[Callable[[], Any], Callable[[Any], dict[str, Array]]]
 LAYERS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
 CELLS = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn": torch.nn.RNNCell}
@@ -45,10 +45,10 @@ def _learning(onednn: bool) -> Iterator[None]:
         yield
 
 
-def modes(rival: str, name: str, make: Callable[[Case], Work], case: Case, mode: Any = _mode) -> list[Way]:
-    """A case's work in both modes, made anew for each: a stream has a state."""
+def modes(rival: str, name: str, make: Callable[[Case], Work], case: Case, mode: Any = _mode) -> list[Variant]:
+    """Make a case's work for each mode: a stream has a state, which modes may not share."""
     return [
-        Way(rival, ", ".join(filter(None, (name, word))), *make(case), lambda onednn=onednn: mode(onednn))
+        Variant(rival, ", ".join(filter(None, (name, word))), *make(case), lambda onednn=onednn: mode(onednn))
         for word, onednn in (("oneDNN", True), ("native", False))
     ]
 
@@ -66,8 +66,8 @@ def states(case: Case, *, layers: bool = True) -> Any:
 
 
 def named(case: Case, output: Any, state: Any) -> dict[str, Array]:
-    """What a call returned, by name; output None where it is the state."""
-    arrays = tuple(part.numpy() for part in state) if case.cell == "lstm" else state.numpy()
+    """Name the results of a call; output None where it is the state."""
+    arrays = tuple(each.numpy() for each in state) if case.cell == "lstm" else state.numpy()
     return torch_form.result(case, None if output is None else output.numpy(), arrays)
 
 
@@ -88,11 +88,11 @@ def single_cell(case: Case) -> Any:
     return _loaded(cell, torch_form.weights(case, numbered=False))
 
 
-def hidden(case: Case) -> list[Way]:
+def hidden(case: Case) -> list[Variant]:
     return modes("torch", "", _whole, case)
 
 
-call = stack = both_ways = hidden
+call = stack = bidirectional = hidden
 
 
 def _whole(case: Case) -> Work:
@@ -100,12 +100,12 @@ def _whole(case: Case) -> Work:
     return lambda: layer(x, state), lambda result: named(case, *result)
 
 
-def ragged(case: Case) -> list[Way]:
+def ragged(case: Case) -> list[Variant]:
     return modes("torch", "packed before", _packed_before, case) + modes("torch", "packed within", _packed_within, case)
 
 
 def _packed(case: Case) -> Work:
-    """Return what packs the case's x, and what reads a layer's result."""
+    """Return a function that packs the case's x, and a reader of a layer's result."""
     x, lengths = tensor(case.x_rows), torch.from_numpy(case.lengths)
 
     def read(result: Any) -> dict[str, Array]:
@@ -126,7 +126,7 @@ def _packed_within(case: Case) -> Work:
     return lambda: layer(pack(), state), read
 
 
-def stream(case: Case) -> list[Way]:
+def stream(case: Case) -> list[Variant]:
     return modes("torch", "cell", _stream_cells, case) + modes("torch", "layer", _stream_layers, case)
 
 
@@ -170,13 +170,13 @@ def _stream_layers(case: Case) -> Work:
 
 
 def _inlet(xt: Array) -> tuple[Any, Callable[[], Any]]:
-    """Return a tensor, and what copies xt into it: a step of a stream begins with a new input."""
+    """Return a tensor, and a function that copies xt into it: a step of a stream begins with a new input."""
     inlet = np.empty_like(xt)
     with torch.inference_mode():
         return torch.from_numpy(inlet), partial(np.copyto, inlet, xt)
 
 
-def train(case: Case) -> list[Way]:
+def train(case: Case) -> list[Variant]:
     return modes("torch", "", _train, case, _learning)
 
 
