@@ -36,7 +36,8 @@ def test_contestants_on_every_kind_of_work_are_right(case):
     if case.kind != "threads":
         assert "cyrnn" in expected
         notebook_alone = case.kind in ("cell", "forward", "train", "backward") and case.cell == "gru"
-        assert len(expected) > 1 or notebook_alone or case.kind in work.NN  # torch and others are not here
+        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN)  # torch and others are not here
+        assert len(expected) > 1 or notebook_alone or without_rivals
 
 
 @pytest.mark.parametrize("kind", ["forward", "cell"])
@@ -62,6 +63,28 @@ def test_truth_of_a_wrong_layer_differs(kind, monkeypatch):
             layer._draw["Wf" if changed == "by_weights" else "c0"][...] += 0.01
             with pytest.raises(ValueError, match="differs"):
                 truth.error(case, truth.run(other), want)
+
+
+@pytest.mark.parametrize("kind", work.NN_TRAIN)
+@pytest.mark.parametrize("cell", work.CELLS)
+def test_truth_of_layer_gradients_is_a_difference_quotient(kind, cell):
+    """In x, h_0 and a weight of the last sublayer: independent of cyrnn."""
+    case = Case(kind, cell, "f64", 3, 4, 3, 5)
+    found, k = truth.layer_gradients(case), len(case.sublayers) - 1
+
+    def loss(name: str, index: tuple[int, ...], step: float) -> float:
+        other = Case(kind, cell, "f64", 3, 4, 3, 5)
+        (other if name == "x" else other.sublayers[k])._draw[name][index] += step
+        return float((truth.run(other)["a"] * case.da).sum())
+
+    weight = "Waa" if cell == "rnn" else "Wc"
+    for name, index, analytic in (
+        ("x", (1, 2, 0), found["dx"][1, 2, 0]),
+        ("a0", (2, 1), found["dh_0"][k, 1, 2]),
+        (weight, (1, 3), found[f"{k} d{weight}"][1, 3]),
+    ):
+        quotient = (loss(name, index, 1e-6) - loss(name, index, -1e-6)) / 2e-6
+        assert analytic == pytest.approx(quotient, rel=1e-6, abs=1e-8)
 
 
 def test_lengths_of_a_ragged_case_are_spread_evenly_and_shuffled():
@@ -352,11 +375,12 @@ def test_every_rival_that_is_here_is_right(tmp_path):
     """The big ones, where they are installed."""
     result = tmp_path / "run.json"
     words = ["--shapes", "3,5,2,4;4,4,1,1", "--seconds", "0", "--json", str(result)]
-    done = bench("run", "--kinds", f"hidden,stream,train,{','.join(work.NN)}", *words)
+    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN)
+    done = bench("run", "--kinds", ",".join(kinds), *words)
     assert done.returncode == 0, done.stderr
     stored = json.loads(result.read_text())["rows"]
     assert {row["out"] for row in stored if "out" in row} <= {table.NOT_OFFERED}
-    assert {row["kind"] for row in stored if row["rival"] == "cyrnn"} >= {"hidden", "stream", "train", *work.NN}
+    assert {row["kind"] for row in stored if row["rival"] == "cyrnn"} >= set(kinds)
 
 
 def test_settle_after_numpy_is_refused():

@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         "--kinds",
         type=_words,
         help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,"
-        "bidirectional,ragged; all if not given",
+        "bidirectional,ragged,train_layer,train_stack,train_bidirectional,train_ragged; all if not given",
     )
     run.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .work import GATES, STREAMS, Array, Case
+from .work import GATES, NN_TRAIN, STREAMS, Array, Case
 
 #: Largest allowed difference from the float64 result. All compared values lie within (-1, 1) or close to it.
 #: A float32 sum of 2048 products of size 1/32 is known to 1e-6; recurrence may double that a few times over.
 TOLERANCE = {"f32": 2e-5, "f64": 1e-12}
 #: kinds whose results are gradients
-GRADIENTS = ("train", "backward")
+GRADIENTS = ("train", "backward", *NN_TRAIN)
 #: steps that a contestant of STREAMS takes, on the case's one x, before its state is compared
 STREAM_STEPS = 3
 
@@ -115,11 +115,9 @@ def _backward_step(cell: str, step: Step, da: Array, dc: Array) -> tuple[Array, 
     return dz, dz, np.zeros_like(da), dc * f
 
 
-def gradients(case: Case) -> dict[str, Array]:
-    """Return the gradients of sum(a * da) in x, a0 and the weights, float64, by the chain rule."""
+def _backward(case: Case, x: Array, steps: list[Step], da_rows: Array) -> tuple[Array, ...]:
+    """Return dx (T, m, n_x), da0 and dc0 (m, n_a), dW_x, dW_a, db, db_a of one layer in one direction."""
     W_x, W_a, b, b_a = (array.astype(np.float64) for array in case.weights())
-    x, da_rows = case.x_rows.astype(np.float64), case.da_rows.astype(np.float64)
-    steps = _steps(case, x)
     dx, da, dc = np.empty_like(x), np.zeros(da_rows.shape[1:]), np.zeros(da_rows.shape[1:])
     dW_x, dW_a, db, db_a = (np.zeros_like(array) for array in (W_x, W_a, b, b_a))
     for t in reversed(range(case.T_x)):
@@ -127,13 +125,55 @@ def gradients(case: Case) -> dict[str, Array]:
         dx[t], da = dz_x @ W_x, skip + dz_a @ W_a
         dW_x, dW_a = dW_x + dz_x.T @ x[t], dW_a + dz_a.T @ steps[t].a_prev
         db, db_a = db + dz_x.sum(axis=0), db_a + dz_a.sum(axis=0)
-    return case.gradients(dx, da, dW_x, dW_a, db, db_a, GATES)
+    return dx, da, dc, dW_x, dW_a, db, db_a
+
+
+def gradients(case: Case) -> dict[str, Array]:
+    """Return the gradients of sum(a * da) in x, a0 and the weights, float64, by the chain rule."""
+    x = case.x_rows.astype(np.float64)
+    dx, da, _, *weights = _backward(case, x, _steps(case, x), case.da_rows.astype(np.float64))
+    return case.gradients(dx, da, *weights, GATES)
+
+
+def layer_gradients(case: Case) -> dict[str, Array]:
+    """Return the gradients of sum(output * da) in x, the initial states and the weights of all sublayers, float64.
+
+    dx (n_x, m, T_x); dh_0, dc_0 (sublayers, m, n_a); the notebook's names of the weights behind a sublayer's number.
+    Past the end of a sequence da is zero, and with it every gradient.
+    """
+    D, n = case.directions, case.n_a
+    inputs, steps = [case.x_rows.astype(np.float64)], []
+    for k, layer in enumerate(case.sublayers):
+        x = inputs[k // D]
+        steps.append(_steps(layer, x[::-1] if k % D else x))
+        if k % D == D - 1:
+            outputs = (np.stack([step.a_next for step in each]) for each in steps[-D:])
+            inputs.append(np.concatenate([a[::-1] if j else a for j, a in enumerate(outputs)], axis=2))
+    dx = case.da_rows.astype(np.float64)
+    if case.lengths is not None:
+        dx[np.arange(len(dx))[:, None] >= case.lengths] = 0
+    found: dict[str, Array] = {}
+    initial: list[tuple[Array, Array]] = []
+    for first in reversed(range(0, len(case.sublayers), D)):
+        x, da_rows, dx = inputs[first // D], dx, np.zeros_like(inputs[first // D])
+        for k in reversed(range(first, first + D)):
+            flip = slice(None, None, -1 if k % D else 1)
+            da = da_rows[flip, :, (k % D) * n : (k % D + 1) * n]
+            dx_k, da0, dc0, *weights = _backward(case.sublayers[k], x[flip], steps[k], da)
+            dx, initial = dx + dx_k[flip], [(da0, dc0), *initial]
+            named = case.sublayers[k].weight_gradients(*weights, GATES)
+            found |= {f"{k} {name}": array for name, array in named.items()}
+    names = ("dh_0", "dc_0") if case.cell == "lstm" else ("dh_0",)
+    found |= {name: np.stack(states) for name, states in zip(names, zip(*initial, strict=True), strict=False)}
+    return found | {"dx": dx.transpose(2, 1, 0)}
 
 
 def wanted(case: Case) -> dict[str, Array]:
     """Return the right results of a case, by name; none where only time is asked for."""
     if case.kind == "pack":
         return {}
+    if case.kind in NN_TRAIN:
+        return layer_gradients(case)
     return gradients(case) if case.kind in GRADIENTS else run(case)
 
 

@@ -85,6 +85,22 @@ def ragged(case: Case) -> list[Variant]:
     return [Variant("cyrnn", "nn, lengths", work, lambda result: torch_form.result(case, *result))]
 
 
+def train_layer(case: Case) -> list[Variant]:
+    """Forward with the tape, and backward, of a whole model."""
+    model, x, state, lengths, da = _model(case), case.x_rows, _states(case), case.lengths, case.da_rows
+
+    def work() -> Any:
+        return model.backward(model.forward(x, state, lengths=lengths)[2], da)
+
+    def read(found: Any) -> dict[str, Array]:
+        return torch_form.gradients(case, found.input, found.hx, found.weights)
+
+    return [Variant("cyrnn", "nn", work, read)]
+
+
+train_stack = train_bidirectional = train_ragged = train_layer
+
+
 def steps(case: Case) -> list[Variant]:
     step, xt, state = _model(case).step, case.x_rows[0], _states(case)
 

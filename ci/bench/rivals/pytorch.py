@@ -196,3 +196,68 @@ def _train(case: Case) -> Work:
         return case.gradients(dx, da0[0], *weights, torch_form.ORDERS)
 
     return call, read
+
+
+def train_layer(case: Case) -> list[Variant]:
+    return modes("torch", "", _train_layer, case, _learning)
+
+
+train_stack = train_bidirectional = train_layer
+
+
+def train_ragged(case: Case) -> list[Variant]:
+    makers = {"packed before": _train_packed, "packed within": _train_layer}
+    return [variant for name, make in makers.items() for variant in modes("torch", name, make, case, _learning)]
+
+
+def _leaves(case: Case) -> tuple[Any, Any, Any, list[Any]]:
+    """Return a layer, x, its initial states, and all tensors that get a gradient."""
+    layer = _layer(case).train().requires_grad_(True)
+    x, *states = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, *case.all_initial))
+    return layer, x, tuple(states) if case.cell == "lstm" else states[0], [x, *states, *layer.parameters()]
+
+
+def _gradients(case: Case, layer: Any, state: Any, dx: Array) -> dict[str, Array]:
+    """Name the gradients that a .backward() left."""
+    states = tuple(each.grad.numpy() for each in state) if case.cell == "lstm" else state.grad.numpy()
+    named = {name: parameter.grad.numpy() for name, parameter in layer.named_parameters()}
+    return torch_form.gradients(case, dx, states, named)
+
+
+def _train_layer(case: Case) -> Work:
+    """Forward and .backward(); a ragged batch is packed and padded within."""
+    layer, x, state, leaves = _leaves(case)
+    da, lengths = torch.from_numpy(case.da_rows), None if case.lengths is None else torch.from_numpy(case.lengths)
+
+    def call() -> None:
+        for leaf in leaves:
+            leaf.grad = None
+        if lengths is None:
+            output = layer(x, state)[0]
+        else:
+            packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+            output = pad_packed_sequence(layer(packed, state)[0], total_length=case.T_x)[0]
+        output.backward(da)
+
+    return call, lambda _: _gradients(case, layer, state, x.grad.numpy())
+
+
+def _train_packed(case: Case) -> Work:
+    """Forward and .backward() of a ragged batch that was packed before the clock, its gradient too."""
+    layer, x, state, leaves = _leaves(case)
+    x, da = (
+        pack_padded_sequence(torch.from_numpy(array.copy()), torch.from_numpy(case.lengths), enforce_sorted=False)
+        for array in (case.x_rows, case.da_rows)
+    )
+    leaves[0] = x.data.requires_grad_()
+
+    def call() -> None:
+        for leaf in leaves:
+            leaf.grad = None
+        layer(x, state)[0].data.backward(da.data)
+
+    def read(_: None) -> dict[str, Array]:
+        dx = x._replace(data=x.data.grad)
+        return _gradients(case, layer, state, pad_packed_sequence(dx, total_length=case.T_x)[0].numpy())
+
+    return call, read
