@@ -48,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
     compare.add_argument("--readme", type=Path, help="write the table between the bench markers of this file")
     compare.add_argument("--strict", action="store_true", help="fail if a target is missed")
+
+    ratios = commands.add_parser("ratios", help="odd calls of cyrnn against plain ones, beside their limits")
+    ratios.add_argument("--groups", type=_words, help="of layers,odd,step,projection; all if not given")
+    ratios.add_argument("--seconds", type=float, default=0.3, help="for each call of a pair")
+    ratios.add_argument("--core", type=int, help="pin to this core; the second if not given")
+    ratios.add_argument("--limits", action="store_true", help="only rows that have a limit")
+    ratios.add_argument("--strict", action="store_true", help="fail if a limit is missed")
     return parser
 
 
@@ -92,6 +99,16 @@ def compare(args: argparse.Namespace) -> int:
     return 1 if args.strict and count["MISSED"] else 0
 
 
+def ratios(args: argparse.Namespace) -> int:
+    machine.settle(args.core)
+    from . import ratios as program
+
+    missed = program.run(args.groups or list(program.GROUPS), args.seconds, limits_only=args.limits)
+    return 1 if args.strict and missed else 0
+
+
+COMMANDS = {"run": run, "compare": compare, "ratios": ratios}
+
 if __name__ == "__main__":
     arguments = _parser().parse_args()
-    sys.exit(run(arguments) if arguments.command == "run" else compare(arguments))
+    sys.exit(COMMANDS[arguments.command](arguments))
