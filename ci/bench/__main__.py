@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     ratios.add_argument("--core", type=int, help="pin to this core; the second if not given")
     ratios.add_argument("--limits", action="store_true", help="only rows that have a limit")
     ratios.add_argument("--strict", action="store_true", help="fail if a limit is missed")
+
+    python = commands.add_parser("python", help="how much of cyrnn's calls is Python: functions entered, share of time")
+    python.add_argument("--shapes", type=_shapes, help="n_x,n_a,m,T_x;...")
+    python.add_argument("--dtype", default="f32", help="f32 or f64")
+    python.add_argument("--seconds", type=float, default=0.1, help="for each of a row's three calls")
+    python.add_argument("--core", type=int, help="pin to this core; the second if not given")
     return parser
 
 
@@ -107,7 +113,14 @@ def ratios(args: argparse.Namespace) -> int:
     return 1 if args.strict and missed else 0
 
 
-COMMANDS = {"run": run, "compare": compare, "ratios": ratios}
+def python(args: argparse.Namespace) -> int:
+    machine.settle(args.core)
+    from . import overhead
+
+    return overhead.run(args.shapes, args.dtype, args.seconds)
+
+
+COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python}
 
 if __name__ == "__main__":
     arguments = _parser().parse_args()
