@@ -156,7 +156,7 @@ def test_race_keeps_the_fastest_way_of_each_rival_and_thread_count(monkeypatch):
     named = [("a", "slow"), ("a", "fast"), ("b", "only"), ("a", "two", 2), ("a", "near")]
     variants = [variant(*words) for words in named]
     times = {"slow": 9.0, "fast": 1.0, "only": 5.0, "two": 7.0, "near": 1.1}
-    monkeypatch.setattr(clock, "_ready", clock.Entry)
+    monkeypatch.setattr(clock, "ready", clock.Entry)
 
     def turn(entry: clock.Entry) -> None:
         entry.times.append(times[entry.variant.variant] * (1 if entry.times else 2))

@@ -61,6 +61,19 @@ def _parser() -> argparse.ArgumentParser:
     python.add_argument("--dtype", default="f32", help="f32 or f64")
     python.add_argument("--seconds", type=float, default=0.1, help="for each of a row's three calls")
     python.add_argument("--core", type=int, help="pin to this core; the second if not given")
+
+    against = commands.add_parser("against", help="this build and an old one, interleaved: which rows are slower")
+    against.add_argument("path", type=Path, help="the directory of the old build's package, such as site-packages")
+    against.add_argument("--new", type=Path, help="that of the new build; where `import cyrnn` finds it if not given")
+    against.add_argument("--kinds", type=_words, help="all but threads if not given")
+    against.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
+    against.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
+    against.add_argument("--shapes", type=_shapes, help="n_x,n_a,m,T_x;... instead of each kind's own")
+    against.add_argument("--seconds", type=float, default=0.25, help="for each build in each row")
+    against.add_argument("--core", type=int, help="pin to this core; the second if not given")
+    against.add_argument("--rows", type=int, help="print so many rows, the slowest; all if not given")
+    against.add_argument("--json", type=Path, help="write the rows to this file")
+    against.add_argument("--strict", action="store_true", help="fail if a row is slower")
     return parser
 
 
@@ -120,7 +133,27 @@ def python(args: argparse.Namespace) -> int:
     return overhead.run(args.shapes, args.dtype, args.seconds)
 
 
-COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python}
+def against(args: argparse.Namespace) -> int:
+    machine.settle(args.core)  # the workers inherit core and environment
+    from importlib.util import find_spec
+
+    from . import against as program
+    from . import work
+
+    found = find_spec("cyrnn")
+    if args.new is None and (found is None or found.origin is None):
+        raise SystemExit("no cyrnn to import: say --new")
+    new = args.new or Path(found.origin).parents[1]
+    kinds = args.kinds or [kind for kind in work.KINDS if kind != "threads"]
+    cases = list(work.cases(kinds, args.cells or list(work.CELLS), args.dtypes, args.shapes))
+    rows = program.compare(args.path, new, cases, args.seconds)
+    print(program.report(rows, args.rows), end="")
+    if args.json:
+        args.json.write_text(program.as_json(rows), encoding="utf-8")
+    return 1 if args.strict and any(row.slower or row.failed for row in rows) else 0
+
+
+COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python, "against": against}
 
 if __name__ == "__main__":
     arguments = _parser().parse_args()

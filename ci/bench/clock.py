@@ -52,7 +52,7 @@ class Entry:
         return self.times[-1]
 
 
-def _ready(variant: Variant) -> Entry:
+def ready(variant: Variant) -> Entry:
     """Warm up, find how many calls make a turn."""
     trial = Entry(variant)
     with variant.around():
@@ -64,7 +64,8 @@ def _ready(variant: Variant) -> Entry:
     return Entry(variant, max(1, round(TURN / once)))
 
 
-def _round(entries: list[Entry]) -> None:
+def take_turns(entries: list[Entry]) -> None:
+    """A turn of each entry, behind an untimed call unless calls warm themselves."""
     for entry in entries:
         with entry.variant.around():
             if not entry.times or entry.least < SELF_WARMING or entry.variant.threads > 1:
@@ -93,13 +94,13 @@ def race(variants: list[Variant], seconds: float) -> list[Entry]:
     gc.collect()
     gc.disable()
     try:
-        entries = [_ready(variant) for variant in variants]
+        entries = [ready(variant) for variant in variants]
         for _ in range(HEATS):
-            _round(entries)
+            take_turns(entries)
         entries = [entry for entry in entries if entry.least <= NEAR * _fastest(entries, entry.variant).least]
         start, rounds = perf_counter(), HEATS
         while rounds < LEAST_ROUNDS or perf_counter() < start + seconds * len(entries) * _patience(entries):
-            _round(entries)
+            take_turns(entries)
             rounds += 1
     finally:
         if collecting:

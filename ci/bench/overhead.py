@@ -6,8 +6,8 @@ most that Python and everything else outside the kernels may take: kernels still
 at m = 10 (Xeon with AVX-512). The method uses public functions alone, so that it compares builds of any time.
 `once`: the second with T_x = 1; `a step`: what each further step adds to it. A loop in Python adds microseconds there.
 
-`python`: Python functions entered, the first included (sys.setprofile, "call"). `builtin`: calls of functions and
-methods written in C ("c_call"); Python reports neither those that C calls nor, in cyrnn's compiled modules, functions
+`python`: Python functions entered, the first included (sys.setprofile, "call"). `C`: calls of functions and methods
+written in C ("c_call"); Python reports neither those that C calls nor, in cyrnn's compiled modules, functions
 that are not methods of a class.
 """
 
@@ -56,12 +56,14 @@ def _model(case: Case) -> tuple[Any, Array, Any]:
 
 
 def _layer(case: Case) -> Call:
-    return partial(*_model(case))
+    model, x, state = _model(case)
+    return partial(model, x, state)
 
 
 def _ragged(case: Case) -> Call:
     lengths = np.linspace(case.T_x, 1, case.m).round().astype(np.int64)
-    return partial(*_model(case), lengths=lengths)
+    model, x, state = _model(case)
+    return partial(model, x, state, lengths=lengths)
 
 
 def _step(case: Case) -> Call:
@@ -115,7 +117,7 @@ def _times(calls: dict[str, Call], seconds: float) -> dict[str, float]:
     return {entry.variant.rival: entry.least * 1e6 for entry in clock.race(variants, seconds)}
 
 
-HEAD = f"{'call':<29}{'n_x,n_a,m,T_x':>15}{'python':>7}{'builtin':>8}{'us':>6}{'share':>6}{'once':>5}{'step':>6}"
+HEAD = f"{'call':<28}{'n_x,n_a,m,T_x':>15}{'python':>7}{'C':>6}{'us':>6}{'share':>6}{'once':>5}{'step':>6}"
 
 
 def line(name: str, shape: Shape, dtype: str, seconds: float) -> str:
@@ -127,14 +129,15 @@ def line(name: str, shape: Shape, dtype: str, seconds: float) -> str:
     share = min(us["narrow"] / us["whole"], 1.0)
     each = max(us["narrow"] - us["once"], 0.0) / max(T - 1, 1)
     times = f"{short(us['whole']):>6}{share:>6.0%}{us['once']:>5.0f}{each:>6.2f}"
-    return f"{name:<29}{shape_text(shape):>15}{count['call']:>7}{count['c_call']:>8}{times}"
+    return f"{name:<28}{shape_text(shape):>15}{count['call']:>7}{count['c_call']:>6}{times}"
 
 
 def run(shapes: list[Shape] | None, dtype: str, seconds: float) -> int:
     """Print the table, a line as it is measured."""
     said = (
-        "python, builtin: functions entered, in Python and in C. us: minimum of a call. share: most of it that is "
-        "outside the kernels, the time with n_x = n_a = 1 over us. once: us of that with T_x = 1; step: us more for each step."
+        "python, C: functions entered, in Python and built in. us: minimum of a call. share: most of it that is "
+        "outside the kernels, the time with n_x = n_a = 1 over us. once: us of that with T_x = 1; step: us for each "
+        "step more."
     )
     print("\n".join(textwrap.wrap(said, WIDTH)))
     print(HEAD)

@@ -131,7 +131,7 @@ def _oddities(array: Array) -> Iterator[tuple[str, Any, Array]]:
     yield "a subclass", array.view(Plain), array
     twice = np.repeat(array, 2, axis=2)
     yield "strided", twice[:, :, ::2], array
-    yield "byteswapped", array.astype(array.dtype.newbyteorder()), array
+    yield "byte order", array.astype(array.dtype.newbyteorder()), array
     yield "a list", array.tolist(), array
     if array.dtype == np.float64:
         whole = np.rint(4 * array)
@@ -153,10 +153,10 @@ def odd() -> Iterator[Pair]:
                     yield Pair("odd", f"lstm_forward, x {name}", sizes, own, call, base, _leading, dtype)
             caches = cyrnn.lstm_forward(x, a0, parameters)[-1]
             for name, given, plain in _oddities(case.da):
-                call, base = (partial(cyrnn.lstm_backward, each, caches) for each in (given, plain))
+                back, base_back = (partial(cyrnn.lstm_backward, each, caches) for each in (given, plain))
                 own = limit if name == "a subclass" else None
                 if not (name == "a list" and dtype == "f32"):
-                    yield Pair("odd", f"lstm_backward, da {name}", sizes, own, call, base, _all, dtype)
+                    yield Pair("odd", f"lstm_backward, da {name}", sizes, own, back, base_back, _all, dtype)
 
 
 def steps() -> Iterator[Pair]:
@@ -169,10 +169,10 @@ def steps() -> Iterator[Pair]:
     xt, mask = random.standard_normal((STREAMS, UNITS)).astype(np.float32), np.arange(STREAMS) % 3 == 0
     zeroed = tuple(np.where(mask[:, None], np.float32(0), state) for state in plain)
     sizes, base = f"2 x {UNITS}, N = {STREAMS}", partial(model.step, xt, plain)
-    yield Pair("step", "nn.LSTM.step, states s[:, idx]", sizes, 1.6, partial(model.step, xt, indexed), base, _all)
-    yield Pair("step", "nn.LSTM.step, states a list", sizes, 1.6, partial(model.step, xt, list(plain)), base, _all)
+    yield Pair("step", "nn.LSTM.step, s[:, idx]", sizes, 1.6, partial(model.step, xt, indexed), base, _all)
+    yield Pair("step", "nn.LSTM.step, [h, c]", sizes, 1.6, partial(model.step, xt, list(plain)), base, _all)
     call, base = partial(model.step, xt, plain, reset=mask), partial(model.step, xt, zeroed)
-    yield Pair("step", "nn.LSTM.step, reset= a mask", sizes, 1.5, call, base, _all)
+    yield Pair("step", "nn.LSTM.step, reset=", sizes, 1.5, call, base, _all)
 
 
 def _projected(case: Case, weights: dict[str, Array]) -> Array:

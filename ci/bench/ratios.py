@@ -56,11 +56,11 @@ def measure(pair: Pair, seconds: float) -> Measured:
 def line(found: Measured) -> str:
     pair = found.pair
     limit = "" if pair.limit is None else f"{pair.limit:.2f}"
-    times = f"{short(found.us):>7}{short(found.base_us):>7}{found.ratio:>7.2f}{limit:>6} {found.verdict}"
-    return f"{pair.work:<30}{pair.sizes:>20}{times}".rstrip()
+    times = f"{short(found.us):>7}{short(found.base_us):>7}{found.ratio:>6.2f}{limit:>5} {found.verdict}"
+    return f"{pair.work:<28}{pair.sizes:>19}{times}".rstrip()
 
 
-HEAD = f"{'work':<30}{'n_x,n_a,m,T_x':>20}{'us':>7}{'base':>7}{'ratio':>7}{'limit':>6}"
+HEAD = f"{'work':<28}{'n_x,n_a,m,T_x':>19}{'us':>7}{'base':>7}{'ratio':>6}{'limit':>6}"
 
 
 def modules_line() -> str:
@@ -68,8 +68,8 @@ def modules_line() -> str:
     package = Path(cyrnn.__file__).parent
     size = sum(path.stat().st_size for path in package.rglob("*") if path.suffix in (".so", ".pyd"))
     verdict = "reached" if size <= MODULES_LIMIT else "MISSED"
-    text = f"{size / 1e6:>14.2f}{'MB':>7}{MODULES_LIMIT / 1e6:>6.2f} {verdict}"
-    return f"{'compiled modules, all ISAs':<50}{text}"
+    text = f"{size / 1e6:>20.2f}{MODULES_LIMIT / 1e6:>5.2f} {verdict}"
+    return f"{'compiled modules of all ISAs, in MB':<47}{text}"
 
 
 def selected(groups: Iterable[str], *, limits_only: bool) -> Iterable[Pair]:
