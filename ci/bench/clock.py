@@ -12,7 +12,7 @@ from typing import Any
 from .contestant import Variant
 
 #: A turn lasts about this long, in seconds: short enough for many rounds, long enough to have warm caches
-TURN = 0.003
+TURN_SECONDS = 0.003
 #: Rounds that every variant takes part in; then only those go on that are within NEAR of their rival's fastest
 HEATS = 3
 NEAR = 1.25
@@ -21,7 +21,7 @@ LEAST_ROUNDS = 6
 UNSTEADY = 1.2
 PATIENCE = 3
 #: A call that takes longer than this warms its own caches: no untimed call before it
-SELF_WARMING = 0.005
+SELF_WARMING_SECONDS = 0.005
 
 
 @dataclass
@@ -58,17 +58,17 @@ def ready(variant: Variant) -> Entry:
     with variant.around():
         variant.call()
         once = min(trial.turn() for _ in range(2))
-        while once * trial.calls < TURN / 20:
-            trial.calls = max(2 * trial.calls, int(TURN / 10 / max(once, 1e-8)))
+        while once * trial.calls < TURN_SECONDS / 20:
+            trial.calls = max(2 * trial.calls, int(TURN_SECONDS / 10 / max(once, 1e-8)))
             once = trial.turn()
-    return Entry(variant, max(1, round(TURN / once)))
+    return Entry(variant, max(1, round(TURN_SECONDS / once)))
 
 
 def take_turns(entries: list[Entry]) -> None:
     """A turn of each entry, behind an untimed call unless calls warm themselves."""
     for entry in entries:
         with entry.variant.around():
-            if not entry.times or entry.least < SELF_WARMING or entry.variant.threads > 1:
+            if not entry.times or entry.least < SELF_WARMING_SECONDS or entry.variant.threads > 1:
                 entry.variant.call()  # threads may have to be started
             entry.turn()
 

@@ -54,7 +54,7 @@ class Worker:
             result = variant.call()
         once = perf_counter() - start
         self.named = {name: np.array(array) for name, array in variant.read(result).items()}
-        self.entry = clock.Entry(variant) if once > 2 * clock.TURN else clock.ready(variant)
+        self.entry = clock.Entry(variant) if once > 2 * clock.TURN_SECONDS else clock.ready(variant)
         return {"calls": self.entry.calls, "digest": digest(self.named)}
 
     def turn(self, calls: int) -> Reply:

@@ -35,9 +35,9 @@ def _halved(case: Case) -> tuple[Array, Array, Array, Array]:
 
 
 def _lstm_step(
-    product: Callable[..., Array], W: Array, z: Array, c: Array, spare: Array, gate: list[Array]
+    product: Callable[..., Array], W: Array, z: Array, c: Array, scratch: Array, gate: list[Array]
 ) -> Callable[[Array, Array, Array], None]:
-    """Return step(zx, a_prev, a_next); z, c, spare: work memory; gate: views f, i, o, c of z."""
+    """Return step(zx, a_prev, a_next); z, c, scratch: work memory; gate: views f, i, o, c of z."""
     f, i, o, candidate = gate
     logistic = z[..., : 3 * f.shape[-1]]
     add, multiply, tanh, half = np.add, np.multiply, np.tanh, z.dtype.type(0.5)
@@ -49,16 +49,16 @@ def _lstm_step(
         multiply(logistic, half, out=logistic)
         add(logistic, half, out=logistic)
         multiply(c, f, out=c)
-        multiply(i, candidate, out=spare)
-        add(c, spare, out=c)
-        tanh(c, out=spare)
-        multiply(o, spare, out=a_next)
+        multiply(i, candidate, out=scratch)
+        add(c, scratch, out=c)
+        tanh(c, out=scratch)
+        multiply(o, scratch, out=a_next)
 
     return step
 
 
 def _gru_step(
-    product: Callable[..., Array], W: Array, z: Array, spare: Array, gate: list[Array]
+    product: Callable[..., Array], W: Array, z: Array, scratch: Array, gate: list[Array]
 ) -> Callable[[tuple[Array, Array, Array], Array, Array], None]:
     """Return step((zx, candidate, a_prev), multiplied, a_next); gate: views inner, z, r and so on of z.
 
@@ -79,9 +79,9 @@ def _gru_step(
         multiply(inner, reset, out=inner)
         add(inner, candidate, out=inner)
         tanh(inner, out=inner)
-        subtract(a_prev, inner, out=spare)
-        multiply(spare, update, out=spare)
-        add(inner, spare, out=a_next)
+        subtract(a_prev, inner, out=scratch)
+        multiply(scratch, update, out=scratch)
+        add(inner, scratch, out=a_next)
 
     return step
 
@@ -142,13 +142,13 @@ def _hidden(case: Case, fortran: bool) -> Variant:
     given: Any = zx.reshape(case.T_x, *lead, -1)
     if case.cell == "gru":
         given = zip(given[..., : len(W_a)], given[..., len(W_a) :], before, strict=True)
-    turns = list(zip(given, before, a_steps, strict=True))
+    rows = list(zip(given, before, a_steps, strict=True))
 
     def call() -> Array:
         np.matmul(x, W_x, out=inputs)
         np.add(inputs, b, out=inputs)
         np.copyto(c, c0)
-        for zxt, a_prev, a_next in turns:
+        for zxt, a_prev, a_next in rows:
             step(zxt, a_prev, a_next)
         return a
 
