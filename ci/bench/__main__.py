@@ -146,7 +146,7 @@ def against(args: argparse.Namespace) -> int:
     new = args.new or Path(found.origin).parents[1]
     kinds = args.kinds or [kind for kind in work.KINDS if kind != "threads"]
     cases = list(work.cases(kinds, args.cells or list(work.CELLS), args.dtypes, args.shapes))
-    rows = program.compare(args.path, new, cases, args.seconds)
+    rows = program.compare(args.path.resolve(), new.resolve(), cases, args.seconds)
     print(program.report(rows, args.rows), end="")
     if args.json:
         args.json.write_text(program.as_json(rows), encoding="utf-8")
