@@ -30,8 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--kinds",
         type=_words,
-        help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,both_ways,"
-        "ragged; all if not given",
+        help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,"
+        "bidirectional,ragged,train_layer,train_stack,train_bidirectional,train_ragged; all if not given",
     )
     run.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
@@ -44,12 +44,38 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", type=Path, help="write the rows to this file")
     run.add_argument("--table", type=Path, help="write the table to this file, too")
 
-    compare = commands.add_parser("compare", help="hold JSON files against the targets")
+    compare = commands.add_parser("compare", help="judge JSON files by the targets")
     compare.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
     compare.add_argument(
         "--pages", type=Path, nargs="+", default=[], help="write between the markers of README.md, docs/performance.md"
     )
     compare.add_argument("--strict", action="store_true", help="fail if a target is missed")
+
+    ratios = commands.add_parser("ratios", help="odd calls of cyrnn against plain ones, beside their limits")
+    ratios.add_argument("--groups", type=_words, help="of layers,odd,step,projection; all if not given")
+    ratios.add_argument("--seconds", type=float, default=0.3, help="for each call of a pair")
+    ratios.add_argument("--core", type=int, help="pin to this core; the second if not given")
+    ratios.add_argument("--limits", action="store_true", help="only rows that have a limit")
+    ratios.add_argument("--strict", action="store_true", help="fail if a limit is missed")
+
+    python = commands.add_parser("python", help="how much of cyrnn's calls is Python: functions entered, share of time")
+    python.add_argument("--shapes", type=_shapes, help="n_x,n_a,m,T_x;...")
+    python.add_argument("--dtype", default="f32", help="f32 or f64")
+    python.add_argument("--seconds", type=float, default=0.1, help="for each of a row's three calls")
+    python.add_argument("--core", type=int, help="pin to this core; the second if not given")
+
+    against = commands.add_parser("against", help="this build and an old one, interleaved: which rows are slower")
+    against.add_argument("path", type=Path, help="the directory of the old build's package, such as site-packages")
+    against.add_argument("--new", type=Path, help="that of the new build; where `import cyrnn` finds it if not given")
+    against.add_argument("--kinds", type=_words, help="all but threads if not given")
+    against.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
+    against.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
+    against.add_argument("--shapes", type=_shapes, help="n_x,n_a,m,T_x;... instead of each kind's own")
+    against.add_argument("--seconds", type=float, default=0.25, help="for each build in each row")
+    against.add_argument("--core", type=int, help="pin to this core; the second if not given")
+    against.add_argument("--rows", type=int, help="print so many rows, the slowest; all if not given")
+    against.add_argument("--json", type=Path, help="write the rows to this file")
+    against.add_argument("--strict", action="store_true", help="fail if a row is slower")
     return parser
 
 
@@ -94,6 +120,43 @@ def compare(args: argparse.Namespace) -> int:
     return 1 if args.strict and count["MISSED"] else 0
 
 
+def ratios(args: argparse.Namespace) -> int:
+    machine.settle(args.core)
+    from . import ratios as program
+
+    missed = program.run(args.groups or list(program.GROUPS), args.seconds, limits_only=args.limits)
+    return 1 if args.strict and missed else 0
+
+
+def python(args: argparse.Namespace) -> int:
+    machine.settle(args.core)
+    from . import overhead
+
+    return overhead.run(args.shapes, args.dtype, args.seconds)
+
+
+def against(args: argparse.Namespace) -> int:
+    machine.settle(args.core)  # the workers inherit core and environment
+    from importlib.util import find_spec
+
+    from . import against as program
+    from . import work
+
+    found = find_spec("cyrnn")
+    if args.new is None and (found is None or found.origin is None):
+        raise SystemExit("no cyrnn to import: say --new")
+    new = args.new or Path(found.origin).parents[1]
+    kinds = args.kinds or [kind for kind in work.KINDS if kind != "threads"]
+    cases = list(work.cases(kinds, args.cells or list(work.CELLS), args.dtypes, args.shapes))
+    rows = program.compare(args.path.resolve(), new.resolve(), cases, args.seconds)
+    print(program.report(rows, args.rows), end="")
+    if args.json:
+        args.json.write_text(program.as_json(rows), encoding="utf-8")
+    return 1 if args.strict and any(row.slower or row.failed for row in rows) else 0
+
+
+COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python, "against": against}
+
 if __name__ == "__main__":
     arguments = _parser().parse_args()
-    sys.exit(run(arguments) if arguments.command == "run" else compare(arguments))
+    sys.exit(COMMANDS[arguments.command](arguments))

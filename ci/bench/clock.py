@@ -1,4 +1,4 @@
-"""Timing: contestants take turns, so that whatever else the machine does falls on all of them."""
+"""Timing: contestants take turns, so that all of them share the load of other processes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import repeat
 from time import perf_counter, process_time
 from typing import Any
 
-from .contestant import Way
+from .contestant import Variant
 
 #: A turn lasts about this long, in seconds: short enough for many rounds, long enough to have warm caches
-TURN = 0.003
-#: Rounds that every way takes part in; then only those go on that are within NEAR of their rival's fastest
+TURN_SECONDS = 0.003
+#: Rounds that every variant takes part in; then only those go on that are within NEAR of their rival's fastest
 HEATS = 3
 NEAR = 1.25
 LEAST_ROUNDS = 6
@@ -21,14 +21,14 @@ LEAST_ROUNDS = 6
 UNSTEADY = 1.2
 PATIENCE = 3
 #: A call that takes longer than this warms its own caches: no untimed call before it
-SELF_WARMING = 0.005
+SELF_WARMING_SECONDS = 0.005
 
 
 @dataclass
 class Entry:
-    """A way and its turns so far."""
+    """A variant and its turns so far."""
 
-    way: Way
+    variant: Variant
     #: in one turn
     calls: int = 1
     #: seconds per call of each turn
@@ -42,7 +42,7 @@ class Entry:
 
     def turn(self) -> float:
         """Take a turn; return seconds per call."""
-        call, used = self.way.call, process_time()
+        call, used = self.variant.call, process_time()
         start = perf_counter()
         for _ in repeat(None, self.calls):
             call()
@@ -52,30 +52,31 @@ class Entry:
         return self.times[-1]
 
 
-def _ready(way: Way) -> Entry:
+def ready(variant: Variant) -> Entry:
     """Warm up, find how many calls make a turn."""
-    trial = Entry(way)
-    with way.around():
-        way.call()
+    trial = Entry(variant)
+    with variant.around():
+        variant.call()
         once = min(trial.turn() for _ in range(2))
-        while once * trial.calls < TURN / 20:
-            trial.calls = max(2 * trial.calls, int(TURN / 10 / max(once, 1e-8)))
+        while once * trial.calls < TURN_SECONDS / 20:
+            trial.calls = max(2 * trial.calls, int(TURN_SECONDS / 10 / max(once, 1e-8)))
             once = trial.turn()
-    return Entry(way, max(1, round(TURN / once)))
+    return Entry(variant, max(1, round(TURN_SECONDS / once)))
 
 
-def _round(entries: list[Entry]) -> None:
+def take_turns(entries: list[Entry]) -> None:
+    """A turn of each entry, behind an untimed call unless calls warm themselves."""
     for entry in entries:
-        with entry.way.around():
-            if not entry.times or entry.least < SELF_WARMING or entry.way.threads > 1:
-                entry.way.call()  # threads may have to be started
+        with entry.variant.around():
+            if not entry.times or entry.least < SELF_WARMING_SECONDS or entry.variant.threads > 1:
+                entry.variant.call()  # threads may have to be started
             entry.turn()
 
 
-def _fastest(entries: list[Entry], like: Way) -> Entry:
+def _fastest(entries: list[Entry], like: Variant) -> Entry:
     """Return the fastest entry of the same rival on as many threads."""
     key = like.rival, like.threads
-    same = [entry for entry in entries if (entry.way.rival, entry.way.threads) == key]
+    same = [entry for entry in entries if (entry.variant.rival, entry.variant.threads) == key]
     return min(same, key=lambda entry: entry.least)
 
 
@@ -84,32 +85,32 @@ def _patience(entries: list[Entry]) -> float:
     return PATIENCE if unsteady else 1
 
 
-def race(ways: list[Way], seconds: float) -> list[Entry]:
-    """Time every way in turns; return for each rival the entry of its fastest way.
+def race(variants: list[Variant], seconds: float) -> list[Entry]:
+    """Time every variant in turns; return for each rival the entry of its fastest variant.
 
-    On several numbers of threads a rival has a fastest way on each. `seconds` is for each way that goes on.
+    On several numbers of threads a rival has a fastest variant on each. `seconds` is for each variant that goes on.
     """
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        entries = [_ready(way) for way in ways]
+        entries = [ready(variant) for variant in variants]
         for _ in range(HEATS):
-            _round(entries)
-        entries = [entry for entry in entries if entry.least <= NEAR * _fastest(entries, entry.way).least]
+            take_turns(entries)
+        entries = [entry for entry in entries if entry.least <= NEAR * _fastest(entries, entry.variant).least]
         start, rounds = perf_counter(), HEATS
         while rounds < LEAST_ROUNDS or perf_counter() < start + seconds * len(entries) * _patience(entries):
-            _round(entries)
+            take_turns(entries)
             rounds += 1
     finally:
         if collecting:
             gc.enable()
-    return [entry for entry in entries if _fastest(entries, entry.way) is entry]
+    return [entry for entry in entries if _fastest(entries, entry.variant) is entry]
 
 
 def summary(entry: Entry) -> dict[str, Any]:
-    """What a row says of an entry's turns; `share`: of its cores, how much the fastest turn had."""
-    share = entry.shares[entry.times.index(entry.least)] / entry.way.threads
+    """Summarise an entry's turns for a row; `share`: of its cores, how much the fastest turn had."""
+    share = entry.shares[entry.times.index(entry.least)] / entry.variant.threads
     return {
         "min_us": round(entry.least * 1e6, 3),
         "median_us": round(statistics.median(entry.times) * 1e6, 3),

@@ -1,4 +1,4 @@
-"""What a contestant is, and which exist."""
+"""Contestants: their interface, and which exist."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .work import Array, Case
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way in which one contestant does one case."""
+class Variant:
+    """One variant of how one contestant does one case."""
 
     rival: str
-    way: str
+    variant: str
     #: the work: all of it is timed. A stream's call is one step, which keeps its state for the next.
     call: Callable[[], Any]
-    #: what `call` returned -> {"a": (n_a, m, T_x), ...}; for a cell or a step (n_a, m)
+    #: result of `call` -> {"a": (n_a, m, T_x), ...}; for a cell or a step (n_a, m)
     read: Callable[[Any], dict[str, Array]]
     #: entered around the timed calls, outside the clock
     around: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
@@ -28,11 +28,11 @@ class Way:
 
 
 #: name -> module in .rivals. A module has `version() -> str` and, for each kind that it can do, a function
-#: kind(case) -> list of Way, empty where this case is not offered. Importing it imports the rival.
+#: kind(case) -> list of Variant, empty where this case is not offered. Importing it imports the rival.
 MODULES = {
     "cyrnn": "ours",
     "forward": "our_forward",
-    "notebook": "notebook_way",
+    "notebook": "notebook_numpy",
     "numpy": "best_numpy",
     "torch": "pytorch",
     "torch_cell": "pytorch_cell",
@@ -54,7 +54,7 @@ def load(names: list[str]) -> tuple[dict[str, ModuleType], dict[str, str]]:
     return here, missing
 
 
-def ways(module: ModuleType, case: Case) -> list[Way]:
-    """Every way in which a contestant does a case; empty if it does not."""
-    offer: Callable[[Case], list[Way]] = getattr(module, case.kind, lambda _: [])
+def variants(module: ModuleType, case: Case) -> list[Variant]:
+    """Return every variant of how a contestant does a case; empty if it does not."""
+    offer: Callable[[Case], list[Variant]] = getattr(module, case.kind, lambda _: [])
     return offer(case)

@@ -1,4 +1,4 @@
-"""Hold rows against the targets: each shape reached, tied or missed, by how much, and the geometric means."""
+"""Rows against the targets: each shape reached, tied or missed, by how much, and the geometric means."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def unpinned() -> Iterator[None]:
 
 @contextlib.contextmanager
 def spinning(core: int) -> Iterator[None]:
-    """Have another process hold `core` all the time."""
+    """Keep `core` busy with another process all the time."""
     code = f"import os\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
         try:
@@ -124,7 +124,7 @@ def blas() -> str:
 
 
 def describe(core: int | None) -> dict[str, Any]:
-    """What a reader of the numbers must know about where they come from."""
+    """The conditions of a run, which a reader of its numbers must know."""
     import platform
 
     import numpy as np

@@ -43,7 +43,7 @@ LAYERS = (
     ("call", "one call"),
     ("steps", "a step through 2 layers"),
     ("stack", "2 layers"),
-    ("both_ways", "2 layers, both directions"),
+    ("bidirectional", "2 layers, both directions"),
     ("ragged", "a ragged batch, 1 to T_x steps"),
 )
 #: kinds with a table above, and those that `compare` judges and no page shows; any other kind gets a table at the end

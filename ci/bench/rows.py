@@ -1,4 +1,4 @@
-"""Rows: what a run measured, on disk and by question."""
+"""Rows: the measurements of a run, on disk and by question."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(path: Path, run: dict[str, Any], rows: list[Row]) -> None:
 def read(paths: Iterable[Path]) -> tuple[dict[str, Any], list[Row]]:
     """Return the last run's head, with the contestants of all, and the rows.
 
-    Of a case that several files have, the last one's rows stay and no others: only what was timed in turns
+    Of a case that several files have, the last one's rows stay and no others: only rows that were timed in turns
     may be compared.
     """
     head: dict[str, Any] = {}

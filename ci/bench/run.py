@@ -5,37 +5,37 @@ from __future__ import annotations
 from types import ModuleType
 
 from . import clock, contestant, machine, truth
-from .contestant import Way
+from .contestant import Variant
 from .rows import Row
 from .table import NOT_OFFERED
 from .work import STREAMS, Array, Case
 
 
-def checked(way: Way, case: Case, want: dict[str, Array]) -> float:
-    """Run a way once, a stream for a few steps; return its largest error; raise ValueError if it is wrong."""
-    with way.around():
-        result = way.call()
+def checked(variant: Variant, case: Case, want: dict[str, Array]) -> float:
+    """Run a variant once, a stream for a few steps; return its largest error; raise ValueError if it is wrong."""
+    with variant.around():
+        result = variant.call()
         if case.kind in STREAMS:
             for _ in range(truth.STREAM_STEPS - 1):
-                result = way.call()
-        return truth.error(case, way.read(result), want)
+                result = variant.call()
+        return truth.error(case, variant.read(result), want)
 
 
-def entrants(case: Case, modules: dict[str, ModuleType]) -> tuple[list[tuple[Way, float]], list[Row]]:
-    """Return the ways that are right, with their errors, and a row for each contestant without, or with a wrong one."""
+def entrants(case: Case, modules: dict[str, ModuleType]) -> tuple[list[tuple[Variant, float]], list[Row]]:
+    """Return the variants that are right, with their errors; a row for each contestant without, or with a wrong one."""
     want = truth.wanted(case)
-    good: list[tuple[Way, float]] = []
+    good: list[tuple[Variant, float]] = []
     out: list[Row] = []
     for name, module in modules.items():
         if not hasattr(module, case.kind):
             continue
-        found = contestant.ways(module, case)
+        found = contestant.variants(module, case)
         reasons = [] if found else [NOT_OFFERED]
-        for way in found:
+        for variant in found:
             try:
-                good.append((way, checked(way, case, want)))
+                good.append((variant, checked(variant, case, want)))
             except ValueError as error:
-                reasons.append(f"{way.way}: {error}")
+                reasons.append(f"{variant.variant}: {error}")
         if reasons:
             out.append(row(case, name, module) | {"threads": 1, "out": "; ".join(reasons)})
     return good, out
@@ -55,14 +55,14 @@ def row(case: Case, name: str, module: ModuleType) -> Row:
 
 
 def _race(
-    case: Case, modules: dict[str, ModuleType], good: list[tuple[Way, float]], seconds: float
+    case: Case, modules: dict[str, ModuleType], good: list[tuple[Variant, float]], seconds: float
 ) -> list[Row]:
-    errors = {id(way): error for way, error in good}
+    errors = {id(variant): error for variant, error in good}
     return [
-        row(case, entry.way.rival, modules[entry.way.rival])
-        | {"way": entry.way.way, "threads": entry.way.threads, "error": errors[id(entry.way)]}
+        row(case, entry.variant.rival, modules[entry.variant.rival])
+        | {"variant": entry.variant.variant, "threads": entry.variant.threads, "error": errors[id(entry.variant)]}
         | clock.summary(entry)
-        for entry in clock.race([way for way, _ in good], seconds)
+        for entry in clock.race([variant for variant, _ in good], seconds)
     ]
 
 

@@ -64,7 +64,7 @@ def block_lines(rows: list[Row]) -> list[str]:
 
 
 def wrong(rows: list[Row]) -> list[str]:
-    """What was kept out for another reason than that it is not offered."""
+    """Say who was kept out, and why, unless the case is not offered."""
     return [
         f"out: {row['rival']}, {row['kind']} {row['cell']} {row['dtype']} {tuple(row['shape'])}: {row['out']}"
         for row in rows

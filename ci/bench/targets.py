@@ -1,4 +1,4 @@
-"""What cyrnn must reach: the "Must reach" tables of the issues on kernels, on the way back and on the GRU, as data.
+"""The "Must reach" tables of the issues on kernels, on the backward pass and on the GRU, as data.
 
 A ratio is the rival's time over ours: 2.0 is twice as fast as the fastest of the rivals named.
 """

@@ -1,4 +1,4 @@
-"""What is right: each case in float64, from the equations, and how far a contestant may be from it."""
+"""The truth: each case in float64, from the equations, and how far a contestant may be from it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .work import GATES, STREAMS, Array, Case
+from .work import GATES, NN_TRAIN, STREAMS, Array, Case
 
 #: Largest allowed difference from the float64 result. All compared values lie within (-1, 1) or close to it.
 #: A float32 sum of 2048 products of size 1/32 is known to 1e-6; recurrence may double that a few times over.
 TOLERANCE = {"f32": 2e-5, "f64": 1e-12}
 #: kinds whose results are gradients
-GRADIENTS = ("train", "backward")
+GRADIENTS = ("train", "backward", *NN_TRAIN)
 #: steps that a contestant of STREAMS takes, on the case's one x, before its state is compared
 STREAM_STEPS = 3
 
@@ -38,7 +38,7 @@ class Step(NamedTuple):
 
 
 def _step(cell: str, z_x: Array, z_a: Array, a: Array, c: Array) -> Step:
-    """z_x and z_a: what comes from the input and from the hidden state, biases included, gates as in work.GATES."""
+    """z_x and z_a: the halves from the input and from the hidden state, biases included, gates as in work.GATES."""
     if cell == "rnn":
         return Step(a, c, np.tanh(z_x + z_a), c, ())
     if cell == "gru":
@@ -65,7 +65,7 @@ def _steps(case: Case, x: Array) -> list[Step]:
 
 
 def run(case: Case) -> dict[str, Array]:
-    """Return what a forward pass gives, all float64: the last layer's a (n_a, m, T_x), of both directions one above
+    """Return the results of a forward pass, all float64: the last layer's a (n_a, m, T_x), of both directions one above
     the other, the states h_n and c_n (sublayers, m, n_a) after each sequence's last step; of a single layer y
     (n_y, m, T_x) and c (n_a, m, T_x), too. Names are there if the cell has such a state.
 
@@ -79,12 +79,12 @@ def run(case: Case) -> dict[str, Array]:
     D = case.directions
     for first in range(0, len(case.sublayers), D):
         outputs = []
-        for way, layer in enumerate(case.sublayers[first : first + D]):
-            steps = _steps(layer, x[::-1] if way else x)
+        for direction, layer in enumerate(case.sublayers[first : first + D]):
+            steps = _steps(layer, x[::-1] if direction else x)
             a, c = (np.stack(rows) for rows in zip(*((step.a_next, step.c_next) for step in steps), strict=True))
             for name, rows in (("h_n", a), ("c_n", c)):
                 last[name].append(rows[lengths - 1, np.arange(case.m)])
-            outputs.append(a[::-1] if way else a)
+            outputs.append(a[::-1] if direction else a)
         x = np.concatenate(outputs, axis=2)
     x[np.arange(len(x))[:, None] >= lengths] = 0
     result = {"a": x.transpose(2, 1, 0)} | {name: np.stack(rows) for name, rows in last.items()}
@@ -97,8 +97,8 @@ def run(case: Case) -> dict[str, Array]:
     return result
 
 
-def _back(cell: str, step: Step, da: Array, dc: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the gradients of z_x and z_a, and what reaches a_prev and c_prev past the products."""
+def _backward_step(cell: str, step: Step, da: Array, dc: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the gradients of z_x and z_a, and the skip gradients of a_prev and c_prev, past the products."""
     if cell == "rnn":
         dz = da * (1 - step.a_next**2)
         return dz, dz, np.zeros_like(da), dc
@@ -110,30 +110,70 @@ def _back(cell: str, step: Step, da: Array, dc: Array) -> tuple[Array, Array, Ar
     f, i, g, o = step.gates
     seen = np.tanh(step.c_next)
     dc = dc + da * o * (1 - seen**2)
-    parts = dc * step.c_prev * f * (1 - f), dc * g * i * (1 - i), dc * i * (1 - g**2), da * seen * o * (1 - o)
-    dz = np.concatenate(parts, axis=1)
+    blocks = dc * step.c_prev * f * (1 - f), dc * g * i * (1 - i), dc * i * (1 - g**2), da * seen * o * (1 - o)
+    dz = np.concatenate(blocks, axis=1)
     return dz, dz, np.zeros_like(da), dc * f
+
+
+def _backward(case: Case, x: Array, steps: list[Step], da_rows: Array) -> tuple[Array, ...]:
+    """Return dx (T, m, n_x), da0 and dc0 (m, n_a), dW_x, dW_a, db, db_a of one layer in one direction."""
+    W_x, W_a, b, b_a = (array.astype(np.float64) for array in case.weights())
+    dx, da, dc = np.empty_like(x), np.zeros(da_rows.shape[1:]), np.zeros(da_rows.shape[1:])
+    dW_x, dW_a, db, db_a = (np.zeros_like(array) for array in (W_x, W_a, b, b_a))
+    for t in reversed(range(case.T_x)):
+        dz_x, dz_a, skip, dc = _backward_step(case.cell, steps[t], da + da_rows[t], dc)
+        dx[t], da = dz_x @ W_x, skip + dz_a @ W_a
+        dW_x, dW_a = dW_x + dz_x.T @ x[t], dW_a + dz_a.T @ steps[t].a_prev
+        db, db_a = db + dz_x.sum(axis=0), db_a + dz_a.sum(axis=0)
+    return dx, da, dc, dW_x, dW_a, db, db_a
 
 
 def gradients(case: Case) -> dict[str, Array]:
     """Return the gradients of sum(a * da) in x, a0 and the weights, float64, by the chain rule."""
-    W_x, W_a, b, b_a = (array.astype(np.float64) for array in case.weights())
-    x, da_rows = case.x_rows.astype(np.float64), case.da_rows.astype(np.float64)
-    steps = _steps(case, x)
-    dx, da, dc = np.empty_like(x), np.zeros(da_rows.shape[1:]), np.zeros(da_rows.shape[1:])
-    dW_x, dW_a, db, db_a = (np.zeros_like(array) for array in (W_x, W_a, b, b_a))
-    for t in reversed(range(case.T_x)):
-        dz_x, dz_a, past, dc = _back(case.cell, steps[t], da + da_rows[t], dc)
-        dx[t], da = dz_x @ W_x, past + dz_a @ W_a
-        dW_x, dW_a = dW_x + dz_x.T @ x[t], dW_a + dz_a.T @ steps[t].a_prev
-        db, db_a = db + dz_x.sum(axis=0), db_a + dz_a.sum(axis=0)
-    return case.gradients(dx, da, dW_x, dW_a, db, db_a, GATES)
+    x = case.x_rows.astype(np.float64)
+    dx, da, _, *weights = _backward(case, x, _steps(case, x), case.da_rows.astype(np.float64))
+    return case.gradients(dx, da, *weights, GATES)
+
+
+def layer_gradients(case: Case) -> dict[str, Array]:
+    """Return the gradients of sum(output * da) in x, the initial states and the weights of all sublayers, float64.
+
+    dx (n_x, m, T_x); dh_0, dc_0 (sublayers, m, n_a); the notebook's names of the weights behind a sublayer's number.
+    Past the end of a sequence da is zero, and with it every gradient.
+    """
+    D, n = case.directions, case.n_a
+    inputs, steps = [case.x_rows.astype(np.float64)], []
+    for k, layer in enumerate(case.sublayers):
+        x = inputs[k // D]
+        steps.append(_steps(layer, x[::-1] if k % D else x))
+        if k % D == D - 1:
+            outputs = (np.stack([step.a_next for step in each]) for each in steps[-D:])
+            inputs.append(np.concatenate([a[::-1] if j else a for j, a in enumerate(outputs)], axis=2))
+    dx = case.da_rows.astype(np.float64)
+    if case.lengths is not None:
+        dx[np.arange(len(dx))[:, None] >= case.lengths] = 0
+    found: dict[str, Array] = {}
+    initial: list[tuple[Array, Array]] = []
+    for first in reversed(range(0, len(case.sublayers), D)):
+        x, da_rows, dx = inputs[first // D], dx, np.zeros_like(inputs[first // D])
+        for k in reversed(range(first, first + D)):
+            flip = slice(None, None, -1 if k % D else 1)
+            da = da_rows[flip, :, (k % D) * n : (k % D + 1) * n]
+            dx_k, da0, dc0, *weights = _backward(case.sublayers[k], x[flip], steps[k], da)
+            dx, initial = dx + dx_k[flip], [(da0, dc0), *initial]
+            named = case.sublayers[k].weight_gradients(*weights, GATES)
+            found |= {f"{k} {name}": array for name, array in named.items()}
+    names = ("dh_0", "dc_0") if case.cell == "lstm" else ("dh_0",)
+    found |= {name: np.stack(states) for name, states in zip(names, zip(*initial, strict=True), strict=False)}
+    return found | {"dx": dx.transpose(2, 1, 0)}
 
 
 def wanted(case: Case) -> dict[str, Array]:
-    """Return what is right for a case, by name; nothing where only time is asked for."""
+    """Return the right results of a case, by name; none where only time is asked for."""
     if case.kind == "pack":
         return {}
+    if case.kind in NN_TRAIN:
+        return layer_gradients(case)
     return gradients(case) if case.kind in GRADIENTS else run(case)
 
 

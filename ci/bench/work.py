@@ -40,6 +40,7 @@ TRAIN: tuple[Shape, ...] = (
     (512, 512, 64, 50),
 )
 STACK: tuple[Shape, ...] = ((64, 64, 1, 100), (256, 256, 1, 100), (128, 128, 8, 64), (256, 256, 32, 50))
+LAYER_TRAIN: tuple[Shape, ...] = ((3, 5, 10, 7), (16, 32, 1, 20), (64, 64, 1, 100), (128, 128, 8, 64))
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "hidden": HIDDEN,
     "stream": tuple((n, n, 1, 1) for n in (64, 128, 256, 512)),
@@ -52,13 +53,17 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
     "call": ((64, 64, 1, 1),),
     "steps": tuple((n, n, 1, 1) for n in (64, 128, 256)),
     "stack": STACK,
-    "both_ways": STACK,
+    "bidirectional": STACK,
     "ragged": ((128, 128, 32, 200),),
+    "train_layer": LAYER_TRAIN,
+    "train_stack": LAYER_TRAIN,
+    "train_bidirectional": LAYER_TRAIN,
+    "train_ragged": ((3, 5, 10, 7), (128, 128, 8, 64), (128, 128, 32, 200)),
 }
-#: what each kind is, in a phrase
+#: each kind in a phrase
 KINDS = {
     "hidden": "hidden states of a sequence: no head, no caches, weights packed before the clock",
-    "stream": "one step, batch 1, state carried, weights packed before the clock",
+    "stream": "one step, batch 1, state kept, weights packed before the clock",
     "cell": "one cell call with y and cache, dict parameters",
     "forward": "a whole sequence with y and caches, dict parameters",
     "threads": "hidden states on two threads, and the same while another process holds a core",
@@ -66,15 +71,21 @@ KINDS = {
     "backward": "backward alone; small: from the notebook's own caches; `forward` is ours",
     "pack": "packing, against np.copyto of as many bytes",
     "call": "one call of nn with T = 1, states given and returned",
-    "steps": "one step through two layers, batch 1, states carried",
+    "steps": "one step through two layers, batch 1, states kept",
     "stack": "two layers, nn: the output and the last states",
-    "both_ways": "two layers in both directions, nn: the output and the last states",
+    "bidirectional": "two layers in both directions, nn: the output and the last states",
     "ragged": "1 to T_x steps, spread evenly and shuffled, nn: the output and the last states",
+    "train_layer": "nn, forward and backward of one layer: gradients of x, states and weights",
+    "train_stack": "nn, forward and backward of two layers: all gradients",
+    "train_bidirectional": "nn, forward and backward of a layer in both directions: all gradients",
+    "train_ragged": "nn, forward and backward of a layer, 1 to T_x steps, shuffled",
 }
-#: those of cyrnn.nn, and which of them have more layers or directions than one
-NN = ("call", "steps", "stack", "both_ways", "ragged")
-DEEP = ("steps", "stack", "both_ways")
-BOTH_WAYS = ("both_ways",)
+#: the kinds of cyrnn.nn, and which of them have more layers or directions than one
+NN = ("call", "steps", "stack", "bidirectional", "ragged")
+NN_TRAIN = ("train_layer", "train_stack", "train_bidirectional", "train_ragged")
+DEEP = ("steps", "stack", "bidirectional", "train_stack")
+BIDIRECTIONAL = ("bidirectional", "train_bidirectional")
+RAGGED = ("ragged", "train_ragged")
 #: whose state goes on from call to call
 STREAMS = ("stream", "steps")
 CELLS = ("lstm", "gru", "rnn")
@@ -95,7 +106,7 @@ class Case:
     m: int
     T_x: int
     #: of a layer inside a model: its number among `sublayers`
-    place: int = 0
+    index: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -107,7 +118,7 @@ class Case:
 
     @property
     def directions(self) -> int:
-        return 2 if self.kind in BOTH_WAYS else 1
+        return 2 if self.kind in BIDIRECTIONAL else 1
 
     @cached_property
     def sublayers(self) -> list[Case]:
@@ -123,21 +134,21 @@ class Case:
     @cached_property
     def lengths(self) -> Array | None:
         """How many steps each sequence of a ragged batch has, (m,); None where all have T_x."""
-        if self.kind != "ragged":
+        if self.kind not in RAGGED:
             return None
         even = np.linspace(1, self.T_x, self.m).round().astype(np.int64)
         return np.random.default_rng(self.m).permutation(even)
 
     @property
     def n_y(self) -> int:
-        return 2 if self.n_a == 5 else 10  # the notebook's own is 2
+        return {5: 2, 1: 1}.get(self.n_a, 10)  # the notebook's own is 2; a single unit is for the least work
 
     def __str__(self) -> str:
         return f"{self.kind} {self.cell} {self.dtype} ({','.join(map(str, self.shape))})"
 
     @cached_property
     def _draw(self) -> dict[str, Array]:
-        random = np.random.default_rng(zlib.crc32(repr((self.cell, self.shape, self.place)).encode()))
+        random = np.random.default_rng(zlib.crc32(repr((self.cell, self.shape, self.index)).encode()))
         real = np.dtype(self.dtype.replace("f32", "f4").replace("f64", "f8"))
         bound = self.n_a**-0.5  # as frameworks initialise: the state stays in the curved part of tanh
 
@@ -183,26 +194,31 @@ class Case:
 
     @cached_property
     def da(self) -> Array:
-        """What arrives at the hidden states, (n_a, m, T_x)."""
+        """Incoming gradient of the hidden states, (directions * n_a, m, T_x)."""
         random = np.random.default_rng(self.n_a + self.T_x)
-        return random.standard_normal((self.n_a, self.m, self.T_x)).astype(self.real)
+        return random.standard_normal((self.directions * self.n_a, self.m, self.T_x)).astype(self.real)
 
     @property
     def da_rows(self) -> Array:
-        """da as (T_x, m, n_a), C order."""
+        """da as (T_x, m, directions * n_a), C order."""
         return np.ascontiguousarray(self.da.transpose(2, 1, 0))
 
     def gradients(
         self, dx: Array, da0: Array, dW_x: Array, dW_a: Array, db: Array, db_a: Array, orders: Mapping[str, str]
     ) -> dict[str, Array]:
         """Name gradients as the notebook does: dx (T_x, m, n_x), da0 (m, n_a), and those of `weights(orders)`."""
-        named = {"dx": dx.transpose(2, 1, 0), "da0": da0.T}
+        return {"dx": dx.transpose(2, 1, 0), "da0": da0.T} | self.weight_gradients(dW_x, dW_a, db, db_a, orders)
+
+    def weight_gradients(
+        self, dW_x: Array, dW_a: Array, db: Array, db_a: Array, orders: Mapping[str, str]
+    ) -> dict[str, Array]:
+        """Name the gradients of `weights(orders)` as the notebook does."""
         if self.cell == "rnn":
-            return named | {"dWax": dW_x, "dWaa": dW_a, "dba": db[:, None]}
+            return {"dWax": dW_x, "dWaa": dW_a, "dba": db[:, None]}
         order = orders[self.cell]
         stacked, biases = (np.split(array, len(order)) for array in (np.concatenate([dW_a, dW_x], axis=1), db))
-        named |= {f"dW{gate}": part for gate, part in zip(order, stacked, strict=True)}
-        named |= {f"db{gate}": part[:, None] for gate, part in zip(order, biases, strict=True)}
+        named = {f"dW{gate}": rows for gate, rows in zip(order, stacked, strict=True)}
+        named |= {f"db{gate}": bias[:, None] for gate, bias in zip(order, biases, strict=True)}
         return named | {"dbca": db_a[-self.n_a :, None]} if self.cell == "gru" else named
 
     @property
@@ -229,14 +245,13 @@ class Case:
 
     @property
     def x_rows(self) -> Array:
-        """x as (T_x, m, n_x), C order: what frameworks take."""
+        """x as (T_x, m, n_x), C order: the layout of frameworks."""
         return np.ascontiguousarray(self.x.transpose(2, 1, 0))
 
     @property
     def initial(self) -> list[Array]:
         """Copies of a0, and of an LSTM's c0, as (m, n_a), C order."""
         return [np.array(state.T, order="C") for state in ((self.a0, self.c0) if self.cell == "lstm" else (self.a0,))]
-
 
     @property
     def all_initial(self) -> list[Array]:

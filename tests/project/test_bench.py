@@ -16,11 +16,11 @@ sys.path.insert(0, str(ROOT))
 
 # E402: ci/ is found by the line above
 from ci.bench import clock, contestant, judge, readme, rows, run, table, targets, truth, work
-from ci.bench.contestant import Way
-from ci.bench.rivals import best_numpy, notebook_way, ours
+from ci.bench.contestant import Variant
+from ci.bench.rivals import best_numpy, notebook_numpy, ours
 from ci.bench.work import Case
 
-MODULES = {"cyrnn": ours, "notebook": notebook_way, "numpy": best_numpy}
+MODULES = {"cyrnn": ours, "notebook": notebook_numpy, "numpy": best_numpy}
 SMALL = ((3, 5, 10, 7), (4, 3, 1, 6), (1, 1, 1, 1), (2, 17, 3, 1), (5, 6, 1, 1))
 CASES = list(work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), list(SMALL)))
 
@@ -29,20 +29,21 @@ CASES = list(work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), l
 def test_contestants_on_every_kind_of_work_are_right(case):
     good, out = run.entrants(case, MODULES)
     assert [row["rival"] for row in out if row["out"] != table.NOT_OFFERED] == []
-    expected = {name for name, module in MODULES.items() if contestant.ways(module, case)}
-    assert {way.rival for way, _ in good} == expected
+    expected = {name for name, module in MODULES.items() if contestant.variants(module, case)}
+    assert {variant.rival for variant, _ in good} == expected
     if case.kind != "threads":
         assert "cyrnn" in expected
         notebook_alone = case.kind in ("cell", "forward", "train", "backward") and case.cell == "gru"
-        assert len(expected) > 1 or notebook_alone or case.kind in work.NN  # torch and others are not here
+        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN)  # torch and others are not here
+        assert len(expected) > 1 or notebook_alone or without_rivals
 
 
 @pytest.mark.parametrize("kind", ["forward", "cell"])
 @pytest.mark.parametrize("cell", work.CELLS)
 def test_truth_agrees_with_the_public_functions(kind, cell):
     case = Case(kind, cell, "f64", 3, 5, 10, 1 if kind == "cell" else 7)
-    (way,) = contestant.ways(ours, case)
-    got, want = way.read(way.call()), truth.run(case)
+    (variant,) = contestant.variants(ours, case)
+    got, want = variant.read(variant.call()), truth.run(case)
     assert set(got) == set(want) - {"h_n", "c_n"}
     for name, array in got.items():
         np.testing.assert_allclose(array.reshape(want[name].shape), want[name], rtol=0, atol=1e-14)
@@ -50,7 +51,7 @@ def test_truth_agrees_with_the_public_functions(kind, cell):
 
 @pytest.mark.parametrize("kind", work.NN)
 def test_truth_of_a_wrong_layer_differs(kind, monkeypatch):
-    """Every layer, direction and initial state has a part in what is compared."""
+    """Every layer, direction and initial state counts in the comparison."""
     case = Case(kind, "lstm", "f64", 3, 4, 2 if kind not in work.STREAMS else 1, 1 if kind in ("call", "steps") else 5)
     want = truth.run(case)
     for changed in ("by_weights", "by_state"):
@@ -60,6 +61,28 @@ def test_truth_of_a_wrong_layer_differs(kind, monkeypatch):
             layer._draw["Wf" if changed == "by_weights" else "c0"][...] += 0.01
             with pytest.raises(ValueError, match="differs"):
                 truth.error(case, truth.run(other), want)
+
+
+@pytest.mark.parametrize("kind", work.NN_TRAIN)
+@pytest.mark.parametrize("cell", work.CELLS)
+def test_truth_of_layer_gradients_is_a_difference_quotient(kind, cell):
+    """In x, h_0 and a weight of the last sublayer: independent of cyrnn."""
+    case = Case(kind, cell, "f64", 3, 4, 3, 5)
+    found, k = truth.layer_gradients(case), len(case.sublayers) - 1
+
+    def loss(name: str, index: tuple[int, ...], step: float) -> float:
+        other = Case(kind, cell, "f64", 3, 4, 3, 5)
+        (other if name == "x" else other.sublayers[k])._draw[name][index] += step
+        return float((truth.run(other)["a"] * case.da).sum())
+
+    weight = "Waa" if cell == "rnn" else "Wc"
+    for name, index, analytic in (
+        ("x", (1, 2, 0), found["dx"][1, 2, 0]),
+        ("a0", (2, 1), found["dh_0"][k, 1, 2]),
+        (weight, (1, 3), found[f"{k} d{weight}"][1, 3]),
+    ):
+        quotient = (loss(name, index, 1e-6) - loss(name, index, -1e-6)) / 2e-6
+        assert analytic == pytest.approx(quotient, rel=1e-6, abs=1e-8)
 
 
 def test_lengths_of_a_ragged_case_are_spread_evenly_and_shuffled():
@@ -81,11 +104,11 @@ def test_truth_of_a_ragged_case_is_that_of_each_sequence_alone():
         np.testing.assert_array_equal(want["h_n"][0, column], expected[:, -1])
 
 
-def wrong_way(case: Case, change: float, dtype: str = "f8") -> Way:
+def wrong_variant(case: Case, change: float, dtype: str = "f8") -> Variant:
     def read(_: object) -> dict[str, np.ndarray]:
         return {"a": (truth.run(case)["a"] + change).astype(dtype)}
 
-    return Way("wrong", "", lambda: None, read)
+    return Variant("wrong", "", lambda: None, read)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +122,16 @@ def wrong_way(case: Case, change: float, dtype: str = "f8") -> Way:
 def test_checked_of_a_wrong_result_says_what_is_wrong(change, dtype, reason):
     case = Case("hidden", "rnn", "f64", 3, 5, 2, 4)
     with pytest.raises(ValueError, match=reason):
-        run.checked(wrong_way(case, change, dtype), case, truth.run(case))
+        run.checked(wrong_variant(case, change, dtype), case, truth.run(case))
 
 
 def test_wrong_way_beside_a_right_one_is_reported_and_has_no_time():
-    """A rival must not be slower than it is because its fastest way was kept out in silence."""
+    """A rival must not be slower than it is because its fastest variant was kept out in silence."""
     case = Case("hidden", "rnn", "f64", 3, 5, 2, 4)
-    ways = [wrong_way(case, 1e-3), wrong_way(case, 0)]
-    module = SimpleNamespace(version=lambda: "1", hidden=lambda _: ways)
+    variants = [wrong_variant(case, 1e-3), wrong_variant(case, 0)]
+    module = SimpleNamespace(version=lambda: "1", hidden=lambda _: variants)
     good, out = run.entrants(case, {"wrong": module})
-    assert [way for way, _ in good] == ways[1:]
+    assert [variant for variant, _ in good] == variants[1:]
     (row,) = out
     assert "differs from the float64 result" in row["out"]
     (_, timed) = run.timed(case, {"wrong": module}, 0)
@@ -125,20 +148,21 @@ def test_load_of_a_missing_rival_reports_it(monkeypatch):
 
 
 def test_race_keeps_the_fastest_way_of_each_rival_and_thread_count(monkeypatch):
-    def way(rival: str, name: str, threads: int = 1) -> Way:
-        return Way(rival, name, lambda: None, lambda _: {}, threads=threads)
+    def variant(rival: str, name: str, threads: int = 1) -> Variant:
+        return Variant(rival, name, lambda: None, lambda _: {}, threads=threads)
 
-    ways = [way("a", "slow"), way("a", "fast"), way("b", "only"), way("a", "two", 2), way("a", "near")]
+    named = [("a", "slow"), ("a", "fast"), ("b", "only"), ("a", "two", 2), ("a", "near")]
+    variants = [variant(*words) for words in named]
     times = {"slow": 9.0, "fast": 1.0, "only": 5.0, "two": 7.0, "near": 1.1}
-    monkeypatch.setattr(clock, "_ready", clock.Entry)
+    monkeypatch.setattr(clock, "ready", clock.Entry)
 
     def turn(entry: clock.Entry) -> None:
-        entry.times.append(times[entry.way.way] * (1 if entry.times else 2))
+        entry.times.append(times[entry.variant.variant] * (1 if entry.times else 2))
         entry.shares.append(1.0 if len(entry.times) > 1 else 0.5)
 
     monkeypatch.setattr(clock.Entry, "turn", turn)
-    raced = clock.race(ways, 0)
-    assert [entry.way.way for entry in raced] == ["fast", "only", "two"]
+    raced = clock.race(variants, 0)
+    assert [entry.variant.variant for entry in raced] == ["fast", "only", "two"]
     assert all(len(entry.times) == clock.LEAST_ROUNDS for entry in raced)
     assert clock.summary(raced[0]) == {
         "min_us": 1e6,
@@ -165,7 +189,7 @@ def made_row(rival: str, us: float, **more: object) -> rows.Row:
     row = {"kind": "stream", "cell": "lstm", "dtype": "f32", "shape": [64, 64, 1, 1], "rival": rival}
     return (
         row
-        | {"threads": 1, "busy": False, "min_us": us, "median_us": us, "way": "", "error": 0.0, "share": 1.0}
+        | {"threads": 1, "busy": False, "min_us": us, "median_us": us, "variant": "", "error": 0.0, "share": 1.0}
         | more
     )
 
@@ -365,11 +389,12 @@ def test_every_rival_that_is_here_is_right(tmp_path):
     """The big ones, where they are installed."""
     result = tmp_path / "run.json"
     words = ["--shapes", "3,5,2,4;4,4,1,1", "--seconds", "0", "--json", str(result)]
-    done = bench("run", "--kinds", f"hidden,stream,train,{','.join(work.NN)}", *words)
+    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN)
+    done = bench("run", "--kinds", ",".join(kinds), *words)
     assert done.returncode == 0, done.stderr
     stored = json.loads(result.read_text())["rows"]
     assert {row["out"] for row in stored if "out" in row} <= {table.NOT_OFFERED}
-    assert {row["kind"] for row in stored if row["rival"] == "cyrnn"} >= {"hidden", "stream", "train", *work.NN}
+    assert {row["kind"] for row in stored if row["rival"] == "cyrnn"} >= set(kinds)
 
 
 def test_settle_after_numpy_is_refused():

@@ -68,19 +68,19 @@ BACKWARD_SENTENCES = [
     ),
     (
         "rnn_backward: a_prev of caches[0][3] has shape (5, 9), expected (n_a, m) = (5, 10): "
-        'n_a = 5 from parameters["Wax"], m = 10 from da',
+        'n_a = 5 from parameters["Wax"], m = 10 from a_next of caches[0][0]',
         caches_with(RNN_CACHES, 3, 1, of((5, 9))),
         ValueError,
     ),
     (
         "lstm_backward: ft of caches[0][1] has shape (4, 10), expected (n_a, m) = (5, 10): "
-        'n_a = 5 from parameters["Wf"], m = 10 from da',
+        'n_a = 5 from parameters["Wf"], m = 10 from a_next of caches[0][0]',
         caches_with(LSTM_CACHES, 1, 4, of((4, 10))),
         ValueError,
     ),
     (
         "lstm_backward: xt of caches[0][0] has shape (4, 10), expected (n_x, m) = (3, 10): "
-        'n_x = 3 from parameters["Wf"], m = 10 from da',
+        'n_x = 3 from parameters["Wf"], m = 10 from a_next of caches[0][0]',
         caches_with(LSTM_CACHES, 0, 8, of((4, 10))),
         ValueError,
     ),
@@ -135,30 +135,31 @@ BACKWARD_SENTENCES = [
     ),
     (
         "lstm_backward: da has shape (4, 10, 4), expected (n_a, m, T) = (5, 10, 4): "
-        'n_a = 5 from parameters["Wf"], m = 10 from da, T = 4 from da',
+        'n_a = 5 from parameters["Wf"], m = 10 from a_next of caches[0][0], T = 4 from da',
         {"da": of((4, 10, 4))},
         ValueError,
     ),
     (
-        "rnn_backward: a_next of caches[0][0] has shape (5, 10), expected (n_a, m) = (5, 9): "
-        'n_a = 5 from parameters["Wax"], m = 9 from da',
+        "rnn_backward: da has shape (5, 9, 4), expected (n_a, m, T) = (5, 10, 4): "
+        'n_a = 5 from parameters["Wax"], m = 10 from a_next of caches[0][0], T = 4 from da',
         {"da": of((5, 9, 4))},
         ValueError,
     ),
     (
-        "rnn_cell_backward: da_next has shape (5, 10, 4), expected (n_a, m): 2 dimensions, not 3",
+        "rnn_cell_backward: da_next has shape (5, 10, 4), expected (n_a, m) = (5, 10): "
+        'n_a = 5 from parameters["Wax"], m = 10 from a_next of cache',
         {"da_next": DA},
         ValueError,
     ),
     (
         "lstm_cell_backward: dc_next has shape (5, 1), expected (n_a, m) = (5, 10): "
-        'n_a = 5 from parameters["Wf"], m = 10 from da_next',
+        'n_a = 5 from parameters["Wf"], m = 10 from a_next of cache',
         {"dc_next": of((5, 1))},
         ValueError,
     ),
     (
         "lstm_backward: dc has shape (10, 5), expected (n_a, m) = (5, 10): "
-        'n_a = 5 from parameters["Wf"], m = 10 from da',
+        'n_a = 5 from parameters["Wf"], m = 10 from a_next of caches[0][0]',
         {"dc": of((10, 5))},
         ValueError,
     ),

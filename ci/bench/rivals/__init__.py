@@ -1,1 +1,1 @@
-"""One module for each contestant; importing it imports what it times."""
+"""One module for each contestant; importing it imports the library that it times."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
 
 
@@ -35,9 +35,9 @@ def _halved(case: Case) -> tuple[Array, Array, Array, Array]:
 
 
 def _lstm_step(
-    product: Callable[..., Array], W: Array, z: Array, c: Array, spare: Array, gate: list[Array]
+    product: Callable[..., Array], W: Array, z: Array, c: Array, scratch: Array, gate: list[Array]
 ) -> Callable[[Array, Array, Array], None]:
-    """Return step(zx, a_prev, a_next); z, c, spare: work memory; gate: views f, i, o, c of z."""
+    """Return step(zx, a_prev, a_next); z, c, scratch: work memory; gate: views f, i, o, c of z."""
     f, i, o, candidate = gate
     logistic = z[..., : 3 * f.shape[-1]]
     add, multiply, tanh, half = np.add, np.multiply, np.tanh, z.dtype.type(0.5)
@@ -49,16 +49,16 @@ def _lstm_step(
         multiply(logistic, half, out=logistic)
         add(logistic, half, out=logistic)
         multiply(c, f, out=c)
-        multiply(i, candidate, out=spare)
-        add(c, spare, out=c)
-        tanh(c, out=spare)
-        multiply(o, spare, out=a_next)
+        multiply(i, candidate, out=scratch)
+        add(c, scratch, out=c)
+        tanh(c, out=scratch)
+        multiply(o, scratch, out=a_next)
 
     return step
 
 
 def _gru_step(
-    product: Callable[..., Array], W: Array, z: Array, spare: Array, gate: list[Array]
+    product: Callable[..., Array], W: Array, z: Array, scratch: Array, gate: list[Array]
 ) -> Callable[[tuple[Array, Array, Array], Array, Array], None]:
     """Return step((zx, candidate, a_prev), multiplied, a_next); gate: views inner, z, r and so on of z.
 
@@ -79,9 +79,9 @@ def _gru_step(
         multiply(inner, reset, out=inner)
         add(inner, candidate, out=inner)
         tanh(inner, out=inner)
-        subtract(a_prev, inner, out=spare)
-        multiply(spare, update, out=spare)
-        add(inner, spare, out=a_next)
+        subtract(a_prev, inner, out=scratch)
+        multiply(scratch, update, out=scratch)
+        add(inner, scratch, out=a_next)
 
     return step
 
@@ -109,7 +109,7 @@ def _step(case: Case, W: Array, z: Array, c: Array) -> Callable[[Any, Array, Arr
 
 
 def _ordered(matrix: Array, fortran: bool) -> Array:
-    """Return a matrix (units, k) turned: as it lies, then BLAS runs dot products, or copied, then it runs updates."""
+    """Return a matrix (units, k) transposed: in place, then BLAS runs dot products, or copied, then it runs updates."""
     return matrix.T if fortran else np.ascontiguousarray(matrix.T)
 
 
@@ -120,11 +120,11 @@ def _inner_first(case: Case, W_a: Array, b: Array, b_a: Array) -> tuple[Array, A
     return np.roll(W_a, case.n_a, axis=0), np.concatenate([b_a[-case.n_a :], b])
 
 
-def hidden(case: Case) -> list[Way]:
+def hidden(case: Case) -> list[Variant]:
     return [_hidden(case, fortran) for fortran in (False, True)]
 
 
-def _hidden(case: Case, fortran: bool) -> Way:
+def _hidden(case: Case, fortran: bool) -> Variant:
     lead = () if case.m == 1 else (case.m,)
     a0, c0 = (state.T.reshape(*lead, -1) for state in (case.a0, case.c0))
     c = c0.copy()
@@ -142,28 +142,28 @@ def _hidden(case: Case, fortran: bool) -> Way:
     given: Any = zx.reshape(case.T_x, *lead, -1)
     if case.cell == "gru":
         given = zip(given[..., : len(W_a)], given[..., len(W_a) :], before, strict=True)
-    turns = list(zip(given, before, a_steps, strict=True))
+    rows = list(zip(given, before, a_steps, strict=True))
 
     def call() -> Array:
         np.matmul(x, W_x, out=inputs)
         np.add(inputs, b, out=inputs)
         np.copyto(c, c0)
-        for zxt, a_prev, a_next in turns:
+        for zxt, a_prev, a_next in rows:
             step(zxt, a_prev, a_next)
         return a
 
     def read(a: Array) -> dict[str, Array]:
         return {"a": a.reshape(case.T_x, case.m, case.n_a).transpose(2, 1, 0)}
 
-    return Way("numpy", "dot" if fortran else "update", call, read)
+    return Variant("numpy", "dot" if fortran else "update", call, read)
 
 
-def stream(case: Case) -> list[Way]:
+def stream(case: Case) -> list[Variant]:
     makers = (_stream, _stream_apart) if case.cell == "gru" else (_stream,)
     return [make(case, fortran) for make in makers for fortran in (False, True)]
 
 
-def _stream(case: Case, fortran: bool) -> Way:
+def _stream(case: Case, fortran: bool) -> Variant:
     """One product of [a_prev, xt], which stand in one array: xt is copied there, a_next is written there."""
     W_x, *rest = _halved(case)
     W_a, b = _inner_first(case, *rest)
@@ -184,10 +184,10 @@ def _stream(case: Case, fortran: bool) -> Way:
         copyto(inlet, xt)
         step(given, both, a)
 
-    return Way("numpy", "dot" if fortran else "update", call, lambda _: _read_states(case, a, c))
+    return Variant("numpy", "dot" if fortran else "update", call, lambda _: _read_states(case, a, c))
 
 
-def _stream_apart(case: Case, fortran: bool) -> Way:
+def _stream_apart(case: Case, fortran: bool) -> Variant:
     """Of a GRU, two products and no zeros: 25 us at n = 256, with them 39; at n = 64 5.3 and 4.9 (Xeon, 2026-11-24)."""
     W_x, *rest = _halved(case)
     W_a, b = _inner_first(case, *rest)
@@ -205,7 +205,7 @@ def _stream_apart(case: Case, fortran: bool) -> Way:
         add(inputs, b, out=inputs)
         step(given, a, a)
 
-    return Way("numpy", f"apart, {'dot' if fortran else 'update'}", call, lambda _: _read_states(case, a, a))
+    return Variant("numpy", f"apart, {'dot' if fortran else 'update'}", call, lambda _: _read_states(case, a, a))
 
 
 def _read_states(case: Case, a: Array, c: Array) -> dict[str, Array]:
@@ -213,8 +213,8 @@ def _read_states(case: Case, a: Array, c: Array) -> dict[str, Array]:
     return {name: state.reshape(-1, 1).copy() for name, state in zip("ac", states, strict=False)}
 
 
-def pack(case: Case) -> list[Way]:
+def pack(case: Case) -> list[Variant]:
     """np.copyto of as many bytes as the parameters have, into memory that is there already."""
     source = np.concatenate([value.ravel() for value in case.parameters.values()])
     target = np.empty_like(source)
-    return [Way("numpy", "copyto", lambda: np.copyto(target, source), lambda _: {})]
+    return [Variant("numpy", "copyto", lambda: np.copyto(target, source), lambda _: {})]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
 
 jax.config.update("jax_enable_x64", True)  # else float64 is silently float32; float32 stays float32
@@ -22,7 +22,7 @@ def version() -> str:
 
 
 def _pointwise(cell: str, together: bool) -> Callable[..., tuple[Any, Any]]:
-    """Return f(zx, za, state, more) -> (state, a); zx: what comes from x, with biases; za: from the hidden state.
+    """Return f(zx, za, state, more) -> (state, a); zx: the half from x, with biases; za: from the hidden state.
 
     `together`: one sigmoid of all its gates, else one of each. XLA fuses them otherwise: up to 1.6x faster forward, and
     5x for the GRU's gradients at m = 1, but up to 2x slower elsewhere (Xeon, 2026-11-24).
@@ -107,23 +107,23 @@ def _arrays(case: Case) -> tuple[Any, ...]:
     return jax.device_put((x, tuple(states), W_x, W_a, biases[0], *more))
 
 
-def hidden(case: Case) -> list[Way]:
+def hidden(case: Case) -> list[Variant]:
     arrays = _arrays(case)
 
     def read(a: Any) -> dict[str, Array]:
         return {"a": np.asarray(a).reshape(case.T_x, case.m, case.n_a).transpose(2, 1, 0)}
 
-    def way(name: str, run: Callable[..., Any]) -> Way:
-        return Way("jax", name, lambda: run(*arrays).block_until_ready(), read)
+    def variant(name: str, run: Callable[..., Any]) -> Variant:
+        return Variant("jax", name, lambda: run(*arrays).block_until_ready(), read)
 
-    return [way(*named) for named in _scans(case)]
+    return [variant(*named) for named in _scans(case)]
 
 
-def stream(case: Case) -> list[Way]:
+def stream(case: Case) -> list[Variant]:
     return [_stream(case, form, together) for form, together in _forms(case.cell)]
 
 
-def _stream(case: Case, form: str, together: bool) -> Way:
+def _stream(case: Case, form: str, together: bool) -> Variant:
     _, state, *weights = _arrays(case)
     xt = case.x_rows[0, 0]
     pointwise = _pointwise(case.cell, together)
@@ -142,10 +142,10 @@ def _stream(case: Case, form: str, together: bool) -> Way:
     def read(state: Any) -> dict[str, Array]:
         return {name: np.asarray(array).reshape(-1, 1) for name, array in zip("ac", state, strict=False)}
 
-    return Way("jax", f"step{form}", call, read)
+    return Variant("jax", f"step{form}", call, read)
 
 
-def train(case: Case) -> list[Way]:
+def train(case: Case) -> list[Variant]:
     x, state, *weights = _arrays(case)
     da = jax.device_put(case.da_rows[:, 0] if case.m == 1 else case.da_rows)
     others = tuple(jnp.zeros_like(other) for other in state[1:])
@@ -155,11 +155,11 @@ def train(case: Case) -> list[Way]:
         rows = dx.reshape(case.T_x, case.m, case.n_x), da0.reshape(case.m, case.n_a)
         return case.gradients(*rows, dW_x.T, dW_a.T, db[0], db[-1], ORDERS)
 
-    def way(name: str, scan: Callable[..., Any]) -> Way:
+    def variant(name: str, scan: Callable[..., Any]) -> Variant:
         def loss(others: Any, da: Any, x: Any, a0: Any, *weights: Any) -> Any:
             return (scan(x, (a0, *others), *weights) * da).sum()
 
         run = jax.jit(jax.grad(loss, argnums=tuple(range(2, 4 + len(weights)))))
-        return Way("jax", name, lambda: jax.block_until_ready(run(others, da, x, state[0], *weights)), read)
+        return Variant("jax", name, lambda: jax.block_until_ready(run(others, da, x, state[0], *weights)), read)
 
-    return [way(*named) for named in _scans(case)]
+    return [variant(*named) for named in _scans(case)]

@@ -58,14 +58,14 @@ def build(case: Case, out: tuple[str, ...]) -> bytes:
         last = layer == case.layers - 1
         gives = ["Y" if last else f"Y{layer}", *(f"Y_{letter}{layer}" for letter in _letters(case))]
         gives = [name if name in out or (name == gives[0] and not last) else "" for name in gives]
-        way = "bidirectional" if D == 2 else "forward"
+        direction = "bidirectional" if D == 2 else "forward"
         nodes.append(
-            helper.make_node(case.cell.upper(), takes, gives, hidden_size=case.n_a, direction=way, **form)
+            helper.make_node(case.cell.upper(), takes, gives, hidden_size=case.n_a, direction=direction, **form)
         )
         if not last:  # (T_x, D, m, n_a) -> (T_x, m, D * n_a)
-            nodes.append(helper.make_node("Transpose", [gives[0]], [f"turned{layer}"], perm=[0, 2, 1, 3]))
+            nodes.append(helper.make_node("Transpose", [gives[0]], [f"transposed{layer}"], perm=[0, 2, 1, 3]))
             x = f"X{layer + 1}"
-            nodes.append(helper.make_node("Reshape", [f"turned{layer}", "flat"], [x]))
+            nodes.append(helper.make_node("Reshape", [f"transposed{layer}", "flat"], [x]))
     return _serialised(case, nodes, constants, out)
 
 
@@ -101,7 +101,7 @@ def _serialised(case: Case, nodes: list[Any], constants: dict[str, Array], out: 
 
 
 def named(case: Case, names: tuple[str, ...], arrays: list[Array]) -> dict[str, Array]:
-    """Name what a run gave; Y is (T_x, D, m, n_a)."""
+    """Name the outputs of a run; Y is (T_x, D, m, n_a)."""
     given = dict(zip(names, arrays, strict=True))
     found = {}
     if "Y" in given:

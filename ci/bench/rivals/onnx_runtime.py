@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
 from . import onnx_model
 
@@ -31,19 +31,19 @@ def _offers(case: Case) -> bool:
     return case.dtype == "f32"
 
 
-def hidden(case: Case) -> list[Way]:
+def hidden(case: Case) -> list[Variant]:
     return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
 
 
-stack = both_ways = ragged = hidden
+stack = bidirectional = ragged = hidden
 
 
-def call(case: Case) -> list[Way]:
+def call(case: Case) -> list[Variant]:
     """All that nn returns; and the states alone, one of which is the output."""
     return hidden(case) + (_whole(case, onnx_model.states_out(case), "states, ") if _offers(case) else [])
 
 
-def _whole(case: Case, wanted: tuple[str, ...], name: str = "") -> list[Way]:
+def _whole(case: Case, wanted: tuple[str, ...], name: str = "") -> list[Variant]:
     session, feed = _session(case, wanted), onnx_model.inputs(case)
     binding = session.io_binding()
     memory = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feed.items()}
@@ -58,24 +58,24 @@ def _whole(case: Case, wanted: tuple[str, ...], name: str = "") -> list[Way]:
         return onnx_model.named(case, wanted, [value.numpy() for value in out])
 
     return [
-        Way(
+        Variant(
             "onnxruntime",
             f"{name}run",
             lambda: session.run(None, feed),
             lambda arrays: onnx_model.named(case, wanted, arrays),
         ),
-        Way("onnxruntime", f"{name}bound", lambda: session.run_with_iobinding(binding), read_bound),
+        Variant("onnxruntime", f"{name}bound", lambda: session.run_with_iobinding(binding), read_bound),
     ]
 
 
-def stream(case: Case) -> list[Way]:
+def stream(case: Case) -> list[Variant]:
     return [_stream_run(case), _stream_bound(case)] if _offers(case) else []
 
 
 steps = stream
 
 
-def _stream_run(case: Case) -> Way:
+def _stream_run(case: Case) -> Variant:
     out = onnx_model.states_out(case)
     session, feed = _session(case, out), onnx_model.inputs(case)
     names = list(feed)[1:]
@@ -85,10 +85,10 @@ def _stream_run(case: Case) -> Way:
         feed.update(zip(names, states, strict=True))
         return states
 
-    return Way("onnxruntime", "run", call, lambda states: onnx_model.named(case, out, states))
+    return Variant("onnxruntime", "run", call, lambda states: onnx_model.named(case, out, states))
 
 
-def _stream_bound(case: Case) -> Way:
+def _stream_bound(case: Case) -> Variant:
     """Two bindings, each reading the state that the other writes: no copy between steps."""
     out = onnx_model.states_out(case)
     session, feed = _session(case, out), onnx_model.inputs(case)
@@ -118,4 +118,4 @@ def _stream_bound(case: Case) -> Way:
     def read(bank: list[Any], keep: Any = seen) -> dict[str, Array]:
         return onnx_model.named(case, out, [value.numpy() for value in bank])
 
-    return Way("onnxruntime", "bound", call, read)
+    return Variant("onnxruntime", "bound", call, read)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
 from . import onnx_model
 
@@ -35,14 +35,14 @@ def _offers(case: Case) -> bool:
     return case.dtype == "f32"
 
 
-def hidden(case: Case) -> list[Way]:
+def hidden(case: Case) -> list[Variant]:
     return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
 
 
-call = stack = both_ways = ragged = hidden
+call = stack = bidirectional = ragged = hidden
 
 
-def _whole(case: Case, wanted: tuple[str, ...]) -> list[Way]:
+def _whole(case: Case, wanted: tuple[str, ...]) -> list[Variant]:
     compiled, feed = _compile(case, wanted), onnx_model.inputs(case)
     given, bound = compiled.create_infer_request(), compiled.create_infer_request()
     for name, array in feed.items():
@@ -53,13 +53,13 @@ def _whole(case: Case, wanted: tuple[str, ...]) -> list[Way]:
         return onnx_model.named(case, wanted, arrays)
 
     return [
-        Way(
+        Variant(
             "openvino",
             "infer",
             lambda: given.infer(feed, share_inputs=True, share_outputs=True),
             lambda result: read([np.asarray(result[index]) for index in range(len(wanted))]),
         ),
-        Way(
+        Variant(
             "openvino",
             "bound",
             lambda: bound.infer(share_outputs=True),
@@ -68,7 +68,7 @@ def _whole(case: Case, wanted: tuple[str, ...]) -> list[Way]:
     ]
 
 
-def stream(case: Case) -> list[Way]:
+def stream(case: Case) -> list[Variant]:
     """Two requests, each reading the state that the other writes: no copy between steps."""
     if not _offers(case):
         return []
@@ -99,7 +99,7 @@ def stream(case: Case) -> list[Way]:
     def read(bank: list[Array], keep: Array = inlet) -> dict[str, Array]:
         return onnx_model.named(case, outputs, bank)
 
-    return [Way("openvino", "bound", call, read)]
+    return [Variant("openvino", "bound", call, read)]
 
 
 steps = stream

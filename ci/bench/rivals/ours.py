@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import cyrnn
-from cyrnn import nn, packing
+from cyrnn import nn
 from cyrnn.kernels import dispatch
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
-from . import notebook_way, torch_form
+from . import notebook_numpy, torch_form
 
 
 def version() -> str:
@@ -35,11 +35,11 @@ def _read_output(result: Any) -> dict[str, Array]:
     return {"a": result[0].transpose(2, 1, 0)}
 
 
-def hidden(case: Case) -> list[Way]:
-    return [Way("cyrnn", "nn", _hidden_call(case), _read_output)]
+def hidden(case: Case) -> list[Variant]:
+    return [Variant("cyrnn", "nn", _hidden_call(case), _read_output)]
 
 
-def stream(case: Case) -> list[Way]:
+def stream(case: Case) -> list[Variant]:
     cell = getattr(nn, f"{case.cell.upper()}Cell")(case.n_x, case.n_a, dtype=case.real, rng=0)
     cell.load_state_dict(torch_form.weights(case, numbered=False))
     xt, pair = case.x_rows[0], case.cell == "lstm"
@@ -53,7 +53,7 @@ def stream(case: Case) -> list[Way]:
     def read(state: Any) -> dict[str, Array]:
         return {name: array.T for name, array in zip("ac", state if pair else (state,), strict=False)}
 
-    return [Way("cyrnn", "nn, cell", call, read)]
+    return [Variant("cyrnn", "nn, cell", call, read)]
 
 
 def _model(case: Case) -> Any:
@@ -68,24 +68,40 @@ def _states(case: Case) -> Any:
     return tuple(case.all_initial) if case.cell == "lstm" else case.all_initial[0]
 
 
-def call(case: Case) -> list[Way]:
+def call(case: Case) -> list[Variant]:
     model, x, state = _model(case), case.x_rows, _states(case)
-    return [Way("cyrnn", "nn", lambda: model(x, state), lambda result: torch_form.result(case, *result))]
+    return [Variant("cyrnn", "nn", lambda: model(x, state), lambda result: torch_form.result(case, *result))]
 
 
-stack = both_ways = call
+stack = bidirectional = call
 
 
-def ragged(case: Case) -> list[Way]:
+def ragged(case: Case) -> list[Variant]:
     model, x, state, lengths = _model(case), case.x_rows, _states(case), case.lengths
 
     def work() -> Any:
         return model(x, state, lengths=lengths)
 
-    return [Way("cyrnn", "nn, lengths", work, lambda result: torch_form.result(case, *result))]
+    return [Variant("cyrnn", "nn, lengths", work, lambda result: torch_form.result(case, *result))]
 
 
-def steps(case: Case) -> list[Way]:
+def train_layer(case: Case) -> list[Variant]:
+    """Forward with the tape, and backward, of a whole model."""
+    model, x, state, lengths, da = _model(case), case.x_rows, _states(case), case.lengths, case.da_rows
+
+    def work() -> Any:
+        return model.backward(model.forward(x, state, lengths=lengths)[2], da)
+
+    def read(found: Any) -> dict[str, Array]:
+        return torch_form.gradients(case, found.input, found.hx, found.weights)
+
+    return [Variant("cyrnn", "nn", work, read)]
+
+
+train_stack = train_bidirectional = train_ragged = train_layer
+
+
+def steps(case: Case) -> list[Variant]:
     step, xt, state = _model(case).step, case.x_rows[0], _states(case)
 
     def call() -> Any:
@@ -93,7 +109,7 @@ def steps(case: Case) -> list[Way]:
         _, state = step(xt, state)
         return state
 
-    return [Way("cyrnn", "nn, step", call, lambda state: torch_form.result(case, None, state))]
+    return [Variant("cyrnn", "nn, step", call, lambda state: torch_form.result(case, None, state))]
 
 
 def _named(*names: str) -> Callable[[tuple[Any, ...]], dict[str, Array]]:
@@ -106,33 +122,33 @@ def _function(case: Case, name: str) -> Callable[..., Any]:
     return partial(function, reset_after=True) if case.cell == "gru" else function
 
 
-def cell(case: Case) -> list[Way]:
+def cell(case: Case) -> list[Variant]:
     xt, parameters, function = np.ascontiguousarray(case.x[:, :, 0]), case.parameters, _function(case, "cell_forward")
     if case.cell == "lstm":
         a_prev, c_prev = case.a0, case.c0
-        return [Way("cyrnn", "dict", lambda: function(xt, a_prev, c_prev, parameters), _named("a", "c", "y"))]
+        return [Variant("cyrnn", "dict", lambda: function(xt, a_prev, c_prev, parameters), _named("a", "c", "y"))]
     a_prev = case.a0
-    return [Way("cyrnn", "dict", lambda: function(xt, a_prev, parameters), _named("a", "y"))]
+    return [Variant("cyrnn", "dict", lambda: function(xt, a_prev, parameters), _named("a", "y"))]
 
 
-def forward(case: Case) -> list[Way]:
+def forward(case: Case) -> list[Variant]:
     x, a0, parameters, function = case.x, case.a0, case.parameters, _function(case, "forward")
     names = ("a", "y", "c") if case.cell == "lstm" else ("a", "y")
-    return [Way("cyrnn", "dict", lambda: function(x, a0, parameters), _named(*names))]
+    return [Variant("cyrnn", "dict", lambda: function(x, a0, parameters), _named(*names))]
 
 
-def train(case: Case) -> list[Way]:
+def train(case: Case) -> list[Variant]:
     x, a0, parameters, da = case.x, case.a0, case.parameters, case.da
     forward, backward = _function(case, "forward"), _function(case, "backward")
-    return [Way("cyrnn", "dict", lambda: backward(da, forward(x, a0, parameters)[-1]), dict)]
+    return [Variant("cyrnn", "dict", lambda: backward(da, forward(x, a0, parameters)[-1]), dict)]
 
 
-def backward(case: Case) -> list[Way]:
+def backward(case: Case) -> list[Variant]:
     """From the caches that the notebook's code made, arrays of their own, where that is a rival; else from ours."""
-    foreign = notebook_way.offers_gradients(case)
-    *_, caches = (notebook_way.forward if foreign else forward)(case)[0].call()
+    foreign = notebook_numpy.offers_gradients(case)
+    *_, caches = (notebook_numpy.forward if foreign else forward)(case)[0].call()
     da, function = case.da, _function(case, "backward")
-    return [Way("cyrnn", "the notebook's caches" if foreign else "caches", lambda: function(da, caches), dict)]
+    return [Variant("cyrnn", "the notebook's caches" if foreign else "caches", lambda: function(da, caches), dict)]
 
 
 @contextlib.contextmanager
@@ -145,16 +161,16 @@ def _on(count: int) -> Iterator[None]:
         cyrnn.set_num_threads(before)
 
 
-def threads(case: Case) -> list[Way]:
+def threads(case: Case) -> list[Variant]:
     if not hasattr(cyrnn, "set_num_threads"):
         return []
     call = _hidden_call(case)
     return [
-        Way("cyrnn", "nn", call, _read_output, lambda count=count: _on(count), count) for count in (1, 2)
+        Variant("cyrnn", "nn", call, _read_output, lambda count=count: _on(count), count) for count in (1, 2)
     ]
 
 
-def pack(case: Case) -> list[Way]:
+def pack(case: Case) -> list[Variant]:
     parameters = case.parameters
 
     def read(packed: Any) -> dict[str, Array]:
@@ -162,4 +178,4 @@ def pack(case: Case) -> list[Way]:
             raise ValueError("pack changed a value")
         return {}
 
-    return [Way("cyrnn", "pack", lambda: packing.pack(parameters), read)]
+    return [Variant("cyrnn", "pack", lambda: cyrnn.pack(parameters), read)]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
 from . import torch_form
 
@@ -23,7 +23,7 @@ torch.set_num_threads(1)
 with contextlib.suppress(RuntimeError):  # may be set once only
     torch.set_num_interop_threads(1)
 
-#: a way's call and read
+#: a variant's call and read
 Work = tuple[Callable[[], Any], Callable[[Any], dict[str, Array]]]
 LAYERS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
 CELLS = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn": torch.nn.RNNCell}
@@ -45,10 +45,10 @@ def _learning(onednn: bool) -> Iterator[None]:
         yield
 
 
-def modes(rival: str, name: str, make: Callable[[Case], Work], case: Case, mode: Any = _mode) -> list[Way]:
-    """A case's work in both modes, made anew for each: a stream has a state."""
+def modes(rival: str, name: str, make: Callable[[Case], Work], case: Case, mode: Any = _mode) -> list[Variant]:
+    """Make a case's work for each mode: a stream has a state, which modes may not share."""
     return [
-        Way(rival, ", ".join(filter(None, (name, word))), *make(case), lambda onednn=onednn: mode(onednn))
+        Variant(rival, ", ".join(filter(None, (name, word))), *make(case), lambda onednn=onednn: mode(onednn))
         for word, onednn in (("oneDNN", True), ("native", False))
     ]
 
@@ -66,8 +66,8 @@ def states(case: Case, *, layers: bool = True) -> Any:
 
 
 def named(case: Case, output: Any, state: Any) -> dict[str, Array]:
-    """What a call returned, by name; output None where it is the state."""
-    arrays = tuple(part.numpy() for part in state) if case.cell == "lstm" else state.numpy()
+    """Name the results of a call; output None where it is the state."""
+    arrays = tuple(each.numpy() for each in state) if case.cell == "lstm" else state.numpy()
     return torch_form.result(case, None if output is None else output.numpy(), arrays)
 
 
@@ -88,11 +88,11 @@ def single_cell(case: Case) -> Any:
     return _loaded(cell, torch_form.weights(case, numbered=False))
 
 
-def hidden(case: Case) -> list[Way]:
+def hidden(case: Case) -> list[Variant]:
     return modes("torch", "", _whole, case)
 
 
-call = stack = both_ways = hidden
+call = stack = bidirectional = hidden
 
 
 def _whole(case: Case) -> Work:
@@ -100,12 +100,12 @@ def _whole(case: Case) -> Work:
     return lambda: layer(x, state), lambda result: named(case, *result)
 
 
-def ragged(case: Case) -> list[Way]:
+def ragged(case: Case) -> list[Variant]:
     return modes("torch", "packed before", _packed_before, case) + modes("torch", "packed within", _packed_within, case)
 
 
 def _packed(case: Case) -> Work:
-    """Return what packs the case's x, and what reads a layer's result."""
+    """Return a function that packs the case's x, and a reader of a layer's result."""
     x, lengths = tensor(case.x_rows), torch.from_numpy(case.lengths)
 
     def read(result: Any) -> dict[str, Array]:
@@ -126,7 +126,7 @@ def _packed_within(case: Case) -> Work:
     return lambda: layer(pack(), state), read
 
 
-def stream(case: Case) -> list[Way]:
+def stream(case: Case) -> list[Variant]:
     return modes("torch", "cell", _stream_cells, case) + modes("torch", "layer", _stream_layers, case)
 
 
@@ -170,13 +170,13 @@ def _stream_layers(case: Case) -> Work:
 
 
 def _inlet(xt: Array) -> tuple[Any, Callable[[], Any]]:
-    """Return a tensor, and what copies xt into it: a step of a stream begins with a new input."""
+    """Return a tensor, and a function that copies xt into it: a step of a stream begins with a new input."""
     inlet = np.empty_like(xt)
     with torch.inference_mode():
         return torch.from_numpy(inlet), partial(np.copyto, inlet, xt)
 
 
-def train(case: Case) -> list[Way]:
+def train(case: Case) -> list[Variant]:
     return modes("torch", "", _train, case, _learning)
 
 
@@ -194,5 +194,70 @@ def _train(case: Case) -> Work:
     def read(found: Any) -> dict[str, Array]:
         dx, da0, *weights = (gradient.numpy() for gradient in found)
         return case.gradients(dx, da0[0], *weights, torch_form.ORDERS)
+
+    return call, read
+
+
+def train_layer(case: Case) -> list[Variant]:
+    return modes("torch", "", _train_layer, case, _learning)
+
+
+train_stack = train_bidirectional = train_layer
+
+
+def train_ragged(case: Case) -> list[Variant]:
+    makers = {"packed before": _train_packed, "packed within": _train_layer}
+    return [variant for name, make in makers.items() for variant in modes("torch", name, make, case, _learning)]
+
+
+def _leaves(case: Case) -> tuple[Any, Any, Any, list[Any]]:
+    """Return a layer, x, its initial states, and all tensors that get a gradient."""
+    layer = _layer(case).train().requires_grad_(True)
+    x, *states = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, *case.all_initial))
+    return layer, x, tuple(states) if case.cell == "lstm" else states[0], [x, *states, *layer.parameters()]
+
+
+def _gradients(case: Case, layer: Any, state: Any, dx: Array) -> dict[str, Array]:
+    """Name the gradients that a .backward() left."""
+    states = tuple(each.grad.numpy() for each in state) if case.cell == "lstm" else state.grad.numpy()
+    named = {name: parameter.grad.numpy() for name, parameter in layer.named_parameters()}
+    return torch_form.gradients(case, dx, states, named)
+
+
+def _train_layer(case: Case) -> Work:
+    """Forward and .backward(); a ragged batch is packed and padded within."""
+    layer, x, state, leaves = _leaves(case)
+    da, lengths = torch.from_numpy(case.da_rows), None if case.lengths is None else torch.from_numpy(case.lengths)
+
+    def call() -> None:
+        for leaf in leaves:
+            leaf.grad = None
+        if lengths is None:
+            output = layer(x, state)[0]
+        else:
+            packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+            output = pad_packed_sequence(layer(packed, state)[0], total_length=case.T_x)[0]
+        output.backward(da)
+
+    return call, lambda _: _gradients(case, layer, state, x.grad.numpy())
+
+
+def _train_packed(case: Case) -> Work:
+    """Forward and .backward() of a ragged batch that was packed before the clock, its gradient too."""
+    layer, x, state, leaves = _leaves(case)
+    x, da = (
+        pack_padded_sequence(torch.from_numpy(array.copy()), torch.from_numpy(case.lengths), enforce_sorted=False)
+        for array in (case.x_rows, case.da_rows)
+    )
+    leaves[0] = x.data.requires_grad_()
+
+    def call() -> None:
+        for leaf in leaves:
+            leaf.grad = None
+        layer(x, state)[0].data.backward(da.data)
+
+    def read(_: None) -> dict[str, Array]:
+        dx = x._replace(data=x.data.grad)
+        return _gradients(case, layer, state, pad_packed_sequence(dx, total_length=case.T_x)[0].numpy())
 
     return call, read

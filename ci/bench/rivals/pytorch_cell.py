@@ -1,15 +1,15 @@
-"""PyTorch's nn.LSTMCell and so on, for one call: what its users are told to take for that."""
+"""PyTorch's nn.LSTMCell and so on, for one call, as its documentation advises."""
 
 from __future__ import annotations
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Case
 from . import pytorch
 
 version = pytorch.version
 
 
-def call(case: Case) -> list[Way]:
+def call(case: Case) -> list[Variant]:
     return pytorch.modes("torch_cell", "", _call, case)
 
 

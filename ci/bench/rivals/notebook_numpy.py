@@ -1,4 +1,4 @@
-"""The notebook's way: a Python loop over steps, a product per gate, a copy per step, all kept in a cache.
+"""The notebook's own manner: a Python loop over steps, a product per gate, a copy per step, all kept in a cache.
 
 Written from the equations in the manner in which such notebooks are, with one thing better than usual: work
 arrays have the dtype of the input, so that float32 is not computed in float64, which would be slower.
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contestant import Way
+from ..contestant import Variant
 from ..work import Array, Case
 
 
@@ -104,25 +104,25 @@ def offers(case: Case) -> bool:
     return case.cell != "gru"
 
 
-def cell(case: Case) -> list[Way]:
+def cell(case: Case) -> list[Variant]:
     if not offers(case):
         return []
     xt, a_prev, c_prev, parameters = np.ascontiguousarray(case.x[:, :, 0]), case.a0, case.c0, case.parameters
     if case.cell == "rnn":
-        return [Way("notebook", "", lambda: rnn_cell(xt, a_prev, parameters), read_named("a", "y"))]
-    return [Way("notebook", "", lambda: lstm_cell(xt, a_prev, c_prev, parameters), read_named("a", "c", "y"))]
+        return [Variant("notebook", "", lambda: rnn_cell(xt, a_prev, parameters), read_named("a", "y"))]
+    return [Variant("notebook", "", lambda: lstm_cell(xt, a_prev, c_prev, parameters), read_named("a", "c", "y"))]
 
 
-def forward(case: Case) -> list[Way]:
+def forward(case: Case) -> list[Variant]:
     if not offers(case):
         return []
     x, a0, parameters = case.x, case.a0, case.parameters
     if case.cell == "rnn":
-        return [Way("notebook", "", lambda: rnn_sequence(x, a0, parameters), read_named("a", "y"))]
-    return [Way("notebook", "", lambda: lstm_sequence(x, a0, parameters), read_named("a", "y", "c"))]
+        return [Variant("notebook", "", lambda: rnn_sequence(x, a0, parameters), read_named("a", "y"))]
+    return [Variant("notebook", "", lambda: lstm_sequence(x, a0, parameters), read_named("a", "y", "c"))]
 
 
-def rnn_cell_back(da_next: Array, cache: tuple[Any, ...]) -> dict[str, Array]:
+def rnn_cell_backward(da_next: Array, cache: tuple[Any, ...]) -> dict[str, Array]:
     a_next, a_prev, xt, parameters = cache
     dz = (1 - a_next**2) * da_next
     return {
@@ -134,7 +134,7 @@ def rnn_cell_back(da_next: Array, cache: tuple[Any, ...]) -> dict[str, Array]:
     }
 
 
-def lstm_cell_back(da_next: Array, dc_next: Array, cache: tuple[Any, ...]) -> dict[str, Array]:
+def lstm_cell_backward(da_next: Array, dc_next: Array, cache: tuple[Any, ...]) -> dict[str, Array]:
     _, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters = cache
     n_a = da_next.shape[0]
     both = np.concatenate((a_prev, xt), axis=0)
@@ -147,25 +147,25 @@ def lstm_cell_back(da_next: Array, dc_next: Array, cache: tuple[Any, ...]) -> di
         "o": da_next * seen * ot * (1 - ot),
     }
     found = {"dc_prev": dc * ft}
-    back: Any = 0
+    products: Any = 0
     for gate, d in dz.items():
         found[f"dW{gate}"] = np.dot(d, both.T)
         found[f"db{gate}"] = np.sum(d, axis=1, keepdims=True)
-        back = back + np.dot(parameters[f"W{gate}"].T, d)
-    found["da_prev"], found["dxt"] = back[:n_a], back[n_a:]
+        products = products + np.dot(parameters[f"W{gate}"].T, d)
+    found["da_prev"], found["dxt"] = products[:n_a], products[n_a:]
     return found
 
 
-def sequence_back(case: Case, da: Array, caches: tuple[Any, ...]) -> dict[str, Array]:
+def sequence_backward(case: Case, da: Array, caches: tuple[Any, ...]) -> dict[str, Array]:
     steps, x = caches
     n_a, m, T_x = da.shape
     found = {"dx": np.zeros((x.shape[0], m, T_x), da.dtype)}
     da_prev, dc_prev = np.zeros((n_a, m), da.dtype), np.zeros((n_a, m), da.dtype)
     for t in reversed(range(T_x)):
         if case.cell == "rnn":
-            step = rnn_cell_back(da[:, :, t] + da_prev, steps[t])
+            step = rnn_cell_backward(da[:, :, t] + da_prev, steps[t])
         else:
-            step = lstm_cell_back(da[:, :, t] + da_prev, dc_prev, steps[t])
+            step = lstm_cell_backward(da[:, :, t] + da_prev, dc_prev, steps[t])
             dc_prev = step["dc_prev"]
         da_prev = step["da_prev"]
         found["dx"][:, :, t] = step["dxt"]
@@ -180,15 +180,15 @@ def offers_gradients(case: Case) -> bool:
     return offers(case) and case.n_a <= 64
 
 
-def train(case: Case) -> list[Way]:
+def train(case: Case) -> list[Variant]:
     if not offers_gradients(case):
         return []
-    way = forward(case)[0]
-    return [Way("notebook", "", lambda: sequence_back(case, case.da, way.call()[-1]), dict)]
+    variant = forward(case)[0]
+    return [Variant("notebook", "", lambda: sequence_backward(case, case.da, variant.call()[-1]), dict)]
 
 
-def backward(case: Case) -> list[Way]:
+def backward(case: Case) -> list[Variant]:
     if not offers_gradients(case):
         return []
     *_, caches = forward(case)[0].call()
-    return [Way("notebook", "", lambda: sequence_back(case, case.da, caches), dict)]
+    return [Variant("notebook", "", lambda: sequence_backward(case, case.da, caches), dict)]
