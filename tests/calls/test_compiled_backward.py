@@ -1,4 +1,4 @@
-"""The compiled way back against the general path, and what may go wrong between Python and the kernels."""
+"""The compiled backward pass against the general path, and what may go wrong between Python and the kernels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_backward_steps_beyond_those_used_are_checked_as_on_the_general_path(cel
 
 @pytest.mark.parametrize("call", ["run_sequence(problem)", "run_cell(problem)", "back()"])
 @each_cell
-def test_fast_key_that_replaces_arrays_already_found_does_no_harm(cell, call):
+def test_compiled_key_that_replaces_arrays_already_found_does_no_harm(cell, call):
     """The last look-up of all runs an __eq__ that replaces the first arrays found: those are still read, and held."""
     done = isolated(f"""
 class Key:
@@ -67,7 +67,7 @@ print("same" if bits({call}) == want and not armed else "different")
 
 @pytest.mark.parametrize("call", ["run_sequence(problem)", "back()"])
 @each_cell
-def test_fast_call_that_is_interrupted_ends_with_its_parts(cell, call):
+def test_compiled_call_that_is_interrupted_ends_with_its_parts(cell, call):
     """Control-C, or a thread that cannot be started: parts that run are waited for, and none begins any more."""
     done = isolated(f"""
 import threading, time

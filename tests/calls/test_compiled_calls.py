@@ -39,15 +39,15 @@ def generally(problem):
     return replace(problem, x=problem.x.view(Plain))
 
 
-def fast_of(cell):
+def calls_of(cell):
     return dispatch.kernels.fast(cell, type(cyrnn.pack(make(cell, np.float64).parameters)))
 
 
 def taken(cell, problem) -> tuple[bool, bool]:
     """Whether the compiled calls of a step and of a sequence apply."""
-    fast, p = fast_of(cell), problem.parameters
-    step = fast.step(np.asarray(problem.x)[:, :, 0], problem.initial, p, True)
-    return step is not None, fast.sequence(problem.x, problem.initial, p, True) is not None
+    calls, p = calls_of(cell), problem.parameters
+    step = calls.step(np.asarray(problem.x)[:, :, 0], problem.initial, p, True)
+    return step is not None, calls.sequence(problem.x, problem.initial, p, True) is not None
 
 
 @st.composite
@@ -70,7 +70,7 @@ def wide_problems(draw, cell, dtype):
 @each_cell
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(data=st.data())
-def test_fast_sequence_has_the_bits_of_the_general_path(cell, dtype, data):
+def test_compiled_sequence_has_the_bits_of_the_general_path(cell, dtype, data):
     problem = data.draw(wide_problems(cell, dtype))
     keep = data.draw(st.booleans())
     if data.draw(st.booleans()):
@@ -84,7 +84,7 @@ def test_fast_sequence_has_the_bits_of_the_general_path(cell, dtype, data):
 @each_cell
 @settings(derandomize=True, deadline=None, max_examples=60, database=None)
 @given(data=st.data())
-def test_fast_step_has_the_bits_of_the_general_path(cell, dtype, data):
+def test_compiled_step_has_the_bits_of_the_general_path(cell, dtype, data):
     problem = data.draw(wide_problems(cell, dtype))
     if data.draw(st.booleans()):
         problem = problem.map(np.asfortranarray)
@@ -95,8 +95,8 @@ def test_fast_step_has_the_bits_of_the_general_path(cell, dtype, data):
 
 @each_dtype
 @each_cell
-def test_fast_plain_arrays_are_taken(cell, dtype):
-    """What the fast path is for goes that way: else the tests above compare the general path with itself."""
+def test_compiled_plain_arrays_are_taken(cell, dtype):
+    """Plain arrays are what compiled calls are for: else the tests above compare the general path with itself."""
     problem = make(cell, dtype)
     packed = replace(problem, parameters=cyrnn.pack(problem.parameters))
     for good in (problem, packed, problem.map(np.asfortranarray)):
@@ -104,7 +104,7 @@ def test_fast_plain_arrays_are_taken(cell, dtype):
 
 
 @each_cell
-def test_fast_anything_else_is_left_to_the_general_path(cell):
+def test_compiled_anything_else_is_left_to_the_general_path(cell):
     problem = make(cell, np.float64)
     key = next(iter(problem.parameters))
 
@@ -128,7 +128,7 @@ def test_fast_anything_else_is_left_to_the_general_path(cell):
 @pytest.mark.parametrize(
     "row", [row for row in SENTENCES if "_forward" in row[0]], ids=lambda row: row[0][:60]
 )
-def test_fast_takes_nothing_that_the_checks_refuse(row):
+def test_compiled_takes_nothing_that_the_checks_refuse(row):
     sentence, changes, _ = row
     function = sentence.partition(":")[0]
     arguments = {**VALID[function], **changes}
@@ -136,16 +136,16 @@ def test_fast_takes_nothing_that_the_checks_refuse(row):
     forms = [cell for cell in CELLS if cell.keywords == form]
     (cell,) = (cell for cell in forms if cell.function == function.partition("_")[0])
     given, parameters = arguments.pop("x" if "x" in arguments else "xt"), arguments.pop("parameters")
-    call = fast_of(cell).step if "_cell_" in function else fast_of(cell).sequence
+    call = calls_of(cell).step if "_cell_" in function else calls_of(cell).sequence
     assert call(given, tuple(arguments.values()), parameters, True) is None
 
 
 @each_cell
-def test_fast_parameters_replaced_by_another_thread_do_no_harm(cell):
+def test_compiled_parameters_replaced_by_another_thread_do_no_harm(cell):
     """An optimizer replaces the arrays of a dict while a forward pass reads the old ones."""
     done = isolated(f"""
 import threading
-cyrnn.set_num_threads(1)  # with more, a call as large as this goes another way
+cyrnn.set_num_threads(1)  # with more, a call as large as this takes another path
 problem = make(cyrnn.cells.CELLS[{cell.name!r}], np.float64, n_x=300, n_a=300, m=2, T_x=60)
 p, stop = problem.parameters, threading.Event()
 first = run_sequence(problem).y.tobytes()
@@ -166,7 +166,7 @@ print("same" if same else "different")
 
 
 @each_cell
-def test_fast_keys_that_change_the_dict_do_no_harm(cell):
+def test_compiled_keys_that_change_the_dict_do_no_harm(cell):
     """A lookup may run the __eq__ of a key with the same hash, and that may drop the arrays found before."""
     done = isolated(f"""
 class Key:
@@ -201,7 +201,7 @@ print("alive")
     ("n_a", "n_x", "T_x"),
     [(16, 2**64 // 288, 8), (16, 2**64 // 192, 8), (16, 2**55, 8), (1, 2**60 + 8, 1), (1, 2**59 + 4, 1)],
 )
-@pytest.mark.parametrize("path", ["fast", "general"])
+@pytest.mark.parametrize("path", ["compiled", "general"])
 @each_cell
 def test_work_area_beyond_memory_is_an_error(cell, path, n_a, n_x, T_x):
     """Sizes whose bytes overflow a 64-bit count: stride 0 lets arrays claim them.
@@ -232,7 +232,7 @@ except (MemoryError, ValueError) as error:
 
 
 @each_cell
-def test_fast_results_are_writeable_and_do_not_own_what_they_view(cell):
+def test_compiled_results_are_writeable_and_do_not_own_what_they_view(cell):
     problem = make(cell, np.float64)
     for value in (*run_sequence(problem).states, run_sequence(problem).y, *run_cell(problem).states):
         assert value.flags.writeable
@@ -241,7 +241,7 @@ def test_fast_results_are_writeable_and_do_not_own_what_they_view(cell):
 
 
 @each_cell
-def test_fast_return_caches_that_has_no_truth_is_an_error(cell):
+def test_compiled_return_caches_that_has_no_truth_is_an_error(cell):
     problem = make(cell, np.float64)
     with pytest.raises(ValueError, match="truth value"):
         sequence_function(cell)(

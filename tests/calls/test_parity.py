@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from entry_points import each_compiled_face, face_of, pack, packed_gates, run
+from entry_points import each_compiled_cell, kernels_of, pack, packed_gates, run
 from problems import CELLS, COMPILED, DTYPES, ODD_SIZES, assert_same_bits, make
 from tolerances import assert_close
 
@@ -13,7 +13,7 @@ SMALL = 7
 
 def assert_parity(problem, isa: str) -> None:
     dtype = problem.x.dtype
-    got, want = run(face_of(isa, dtype), problem), run(face_of("reference", dtype), problem)
+    got, want = run(kernels_of(isa, dtype), problem), run(kernels_of("reference", dtype), problem)
     for name, g, w in zip(got._fields, got, want, strict=True):
         assert g.dtype == dtype
         assert np.isfinite(w).all()
@@ -21,7 +21,7 @@ def assert_parity(problem, isa: str) -> None:
 
 
 @pytest.mark.parametrize("n_a", ODD_SIZES)
-@each_compiled_face
+@each_compiled_cell
 def test_forward_odd_sizes_matches_reference(cell, dtype, isa, n_a):
     """n_a against each m; n_x, n_y and T_x go along, so that each size meets each other somewhere."""
     at = ODD_SIZES.index(n_a)
@@ -43,7 +43,7 @@ def test_forward_odd_sizes_matches_reference(cell, dtype, isa, n_a):
     ],
     ids=str,
 )
-@each_compiled_face
+@each_compiled_cell
 def test_forward_other_sizes_matches_reference(cell, dtype, isa, sizes):
     assert_parity(make(cell, dtype, seed=9, **sizes), isa)
 
@@ -51,43 +51,43 @@ def test_forward_other_sizes_matches_reference(cell, dtype, isa, sizes):
 @pytest.mark.parametrize(
     "sizes", [{"m": 0}, {"T_x": 0}, {"m": 0, "T_x": 0}, {"m": 0, "n_x": 0}, {"T_x": 0, "n_x": 0}], ids=str
 )
-@each_compiled_face
+@each_compiled_cell
 def test_forward_empty_sizes_gives_empty_results(cell, dtype, isa, sizes):
-    got = run(face_of(isa, dtype), make(cell, dtype, **sizes))
+    got = run(kernels_of(isa, dtype), make(cell, dtype, **sizes))
     assert [value.size for value in got] == [0, 0, 0]
 
 
-@each_compiled_face
+@each_compiled_cell
 def test_forward_without_gates_gives_the_same_bits(cell, dtype, isa):
-    face = face_of(isa, dtype)
+    kernels = kernels_of(isa, dtype)
     for m in ODD_SIZES:
         problem = make(cell, dtype, m=m, n_a=19)
-        bare, full = run(face, problem, gates=False), run(face, problem)
+        bare, full = run(kernels, problem, gates=False), run(kernels, problem)
         assert_same_bits([bare.states, bare.y], [full.states, full.y])
         assert np.isnan(bare.gates).all()
 
 
-@each_compiled_face
+@each_compiled_cell
 def test_forward_strided_input_amid_nan_gives_the_same_bits(cell, dtype, isa):
     """Nothing beside the elements of x is used."""
-    face = face_of(isa, dtype)
+    kernels = kernels_of(isa, dtype)
     for m in (1, 3, 17):
         problem = make(cell, dtype, m=m, n_a=19)
-        want = run(face, problem)
+        want = run(kernels, problem)
         for apart in (2, 5):
             memory = np.full([apart * n + 3 for n in problem.x.shape], np.nan, dtype)
             x = memory[1:, 1:, 1:][tuple(slice(0, apart * n, apart) for n in problem.x.shape)]
             x[...] = problem.x
-            assert_same_bits(run(face, type(problem)(cell, problem.parameters, x, problem.initial)), want)
+            assert_same_bits(run(kernels, type(problem)(cell, problem.parameters, x, problem.initial)), want)
 
 
-@each_compiled_face
+@each_compiled_cell
 def test_pack_strided_matrices_gives_the_same_bits(cell, dtype, isa):
-    face = face_of(isa, dtype)
+    kernels = kernels_of(isa, dtype)
     problem = make(cell, dtype, n_a=19)
-    want = packed_gates(face, problem)
-    assert_same_bits(packed_gates(face, problem.map(np.asfortranarray)), want)
-    assert_same_bits(packed_gates(face, problem.map(lambda v: v[..., ::-1].copy()[..., ::-1])), want)
+    want = packed_gates(kernels, problem)
+    assert_same_bits(packed_gates(kernels, problem.map(np.asfortranarray)), want)
+    assert_same_bits(packed_gates(kernels, problem.map(lambda v: v[..., ::-1].copy()[..., ::-1])), want)
 
 
 @pytest.mark.parametrize("gates", [1, 2, 3, 4])
@@ -95,11 +95,11 @@ def test_pack_strided_matrices_gives_the_same_bits(cell, dtype, isa):
     ("dtype", "isa"), [pytest.param(d, isa, id=f"{d.name}-{isa}") for d in DTYPES for isa in COMPILED]
 )
 def test_pack_any_sizes_writes_every_element(dtype, isa, gates):
-    face = face_of(isa, dtype)
+    kernels = kernels_of(isa, dtype)
     for units in ODD_SIZES:
         for k in (0, 1, 2, 33):
             W = [np.full((units, k), gate + 1, dtype) for gate in range(gates)]
-            packed = pack(face, W)
+            packed = pack(kernels, W)
             assert packed.size >= gates * units * k
             for gate in range(gates):
                 assert (packed == gate + 1).sum() == units * k
@@ -118,8 +118,8 @@ def test_head_odd_sizes_matches_reference(dtype, isa, n_y):
                 random.standard_normal(shape).astype(dtype) for shape in [(rows, n_a), (n_y, n_a), (n_y, 1)]
             )
             got, want = np.full((2, rows, n_y), np.nan, dtype)
-            for y, face in ((got, face_of(isa, dtype)), (want, face_of("reference", dtype))):
-                face.head(a, pack(face, [W]), pack(face, [b]), y)
+            for y, kernels in ((got, kernels_of(isa, dtype)), (want, kernels_of("reference", dtype))):
+                kernels.head(a, pack(kernels, [W]), pack(kernels, [b]), y)
             assert_close(got, want, "kernel against reference")
 
 

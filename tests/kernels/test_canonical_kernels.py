@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
     isa_in_use() == "reference",
     reason="the reference sums in NumPy's order, which depends on shapes: not canonical",
 )
-# ---- the kernels' face: every ISA in one process ----
+# ---- the kernels' entry points: every ISA in one process ----
 
 two_isas = pytest.mark.skipif(
     len(CANONICAL) < 2, reason=f"one ISA with a fused multiply-add here: {CANONICAL}"
@@ -28,7 +28,7 @@ two_isas = pytest.mark.skipif(
 @given(data=st.data())
 def test_isas_with_fma_give_the_same_bits(cell, dtype, data):
     problem = data.draw(problems(cell, dtype))
-    first, *rest = (entry_points.run(entry_points.face_of(isa, dtype), problem) for isa in CANONICAL)
+    first, *rest = (entry_points.run(entry_points.kernels_of(isa, dtype), problem) for isa in CANONICAL)
     for other in rest:
         assert_same_bits(other, first)
 
@@ -41,7 +41,7 @@ def test_isas_with_fma_give_the_same_activations(name, dtype):
     x[:7] = [0.0, -0.0, np.inf, -np.inf, 1e-40, -1e-40, 100.0]
     outs = [np.empty_like(x) for _ in CANONICAL]
     for isa, out in zip(CANONICAL, outs, strict=True):
-        getattr(entry_points.face_of(isa, dtype), name)(x, out)
+        getattr(entry_points.kernels_of(isa, dtype), name)(x, out)
     for out in outs[1:]:
         assert_same_bits([out], outs[:1])
 
@@ -49,11 +49,11 @@ def test_isas_with_fma_give_the_same_activations(name, dtype):
 @pytest.mark.parametrize("isa", COMPILED)
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 @every_cell
-def test_face_columns_one_at_a_time_equal_the_batch(cell, dtype, isa):
-    face = entry_points.face_of(isa, dtype)
+def test_kernel_columns_one_at_a_time_equal_the_batch(cell, dtype, isa):
+    kernels = entry_points.kernels_of(isa, dtype)
     for n_a, m in [(5, 10), (16, 7), (33, 20), (70, 13)]:
         problem = make(cell, dtype, n_a=n_a, m=m, n_x=11, n_y=3)
-        alone = [entry_points.run(face, problem.columns([j])) for j in range(m)]
+        alone = [entry_points.run(kernels, problem.columns([j])) for j in range(m)]
         states, gates, y = zip(*alone, strict=True)
         joined = [np.concatenate(states, axis=2), np.concatenate(gates, axis=2), np.concatenate(y, axis=1)]
-        assert_same_bits(joined, entry_points.run(face, problem))
+        assert_same_bits(joined, entry_points.run(kernels, problem))

@@ -1,4 +1,4 @@
-"""The way back at the kernels' face: every compiled kernel against the reference, and relu, which has no function."""
+"""The kernels' backward pass: every compiled kernel against the reference, and relu, which has no function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gradients
 import numpy as np
 import oracle
 import pytest
-from entry_points import each_compiled_face, face_of, pack, run, run_back
+from entry_points import each_compiled_cell, kernels_of, pack, run, run_backward_loop
 from problems import COMPILED, DTYPES, ODD_SIZES, assert_same_bits, each_dtype, every_cell, make
 from tolerances import assert_close, assert_gradients_close
 
@@ -24,16 +24,17 @@ def draw(random, *shape: int, dtype) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n_a", [*ODD_SIZES, 70])
-@each_compiled_face
+@each_compiled_cell
 def test_backward_odd_sizes_matches_reference(cell, dtype, isa, n_a):
-    """From one run, the reference's, so that what differs is the way back."""
-    reference, random = face_of("reference", dtype), np.random.RandomState(n_a)
+    """From one run, the reference's, so that what differs is the backward pass."""
+    reference, random = kernels_of("reference", dtype), np.random.RandomState(n_a)
     for i, m in enumerate(ODD_SIZES):
         problem = make(cell, dtype, seed=i, n_a=n_a, m=m, T_x=1 + i % 4)
         done = run(reference, problem)
         da = draw(random, *done.states.shape[1:], dtype=dtype)
         last = [draw(random, n_a, m, dtype=dtype) for _ in cell.states[1:]]
-        got, want = (run_back(face, problem, da, last, done) for face in (face_of(isa, dtype), reference))
+        both = (kernels_of(isa, dtype), reference)
+        got, want = (run_backward_loop(kernels, problem, da, last, done) for kernels in both)
         assert_gradients_close(got._asdict(), want._asdict(), "gradient against equations")
 
 
@@ -49,9 +50,9 @@ def test_multiply_any_sizes_matches_reference(dtype, isa, units):
             wide[:, 2:-1] = rows
             for added in (None, b):
                 outs = np.full((3, N, units), np.nan, dtype)
-                for out, face, given in zip(outs, (isa, isa, "reference"), (rows, wide[:, 2:-1], rows), strict=True):
-                    face = face_of(face, dtype)
-                    face.multiply(given, pack(face, [W]), None if added is None else pack(face, [added]), out)
+                for out, kernels, given in zip(outs, (isa, isa, "reference"), (rows, wide[:, 2:-1], rows), strict=True):
+                    kernels = kernels_of(kernels, dtype)
+                    kernels.multiply(given, pack(kernels, [W]), None if added is None else pack(kernels, [added]), out)
                 assert_same_bits([outs[1]], [outs[0]])
                 assert_close(*(outs[[0, 2]] / dtype.type(np.sqrt(K))), "kernel against reference")
 
@@ -92,9 +93,9 @@ def test_relu_specials_are_as_ieee_says(dtype, isa):
         zeros = {key: np.zeros_like(value) for key, value in problem.parameters.items()}
         for z, a in [(np.nan, np.nan), (np.inf, np.inf), (-np.inf, 0), (0.0, 0.0), (-1.0, 0), (2.0, 2.0)]:
             given = type(problem)(RNN_RELU, {**zeros, "ba": np.full((n_a, 1), z, dtype)}, problem.x, problem.initial)
-            done = run(face_of(isa, dtype), given)
+            done = run(kernels_of(isa, dtype), given)
             np.testing.assert_array_equal(done.states, np.full((1, 1, m, n_a), a, dtype))
-            found = run_back(face_of(isa, dtype), given, np.ones((1, m, n_a), dtype), (), done)
+            found = run_backward_loop(kernels_of(isa, dtype), given, np.ones((1, m, n_a), dtype), (), done)
             np.testing.assert_array_equal(found.dz, np.full((1, m, n_a), a > 0, dtype))
 
 

@@ -88,7 +88,7 @@ def test_one_lane_forward_has_the_bits_of_each_isa(one_lane, cell, dtype, n_a):
         problem = make(cell, dtype, seed=i, n_a=n_a, m=m, n_x=ODD_SIZES[-i], n_y=1 + 3 * i, T_x=1 + i % 3)
         got = entry_points.run(one_lane[dtype], problem)
         for isa in CANONICAL:
-            assert_same_bits(got, entry_points.run(entry_points.face_of(isa, dtype), problem))
+            assert_same_bits(got, entry_points.run(entry_points.kernels_of(isa, dtype), problem))
 
 
 @pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid"])
@@ -109,6 +109,6 @@ def test_one_lane_activations_have_the_bits_of_each_isa(one_lane, name, dtype):
     finite = ~np.isnan(x)
     for isa in CANONICAL:
         want = np.empty_like(x)
-        getattr(entry_points.face_of(isa, dtype), name)(x, want)
+        getattr(entry_points.kernels_of(isa, dtype), name)(x, want)
         assert_same_bits([got[finite]], [want[finite]])
         np.testing.assert_array_equal(np.isnan(got), np.isnan(want))

@@ -1,4 +1,4 @@
-"""Calls of the kernels' face as `sequence.py` makes them, with guards around all that a kernel writes."""
+"""Calls of the kernels' entry points as `sequence.py` makes them, with guards around all that a kernel writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cyrnn.packing import Panels, split_weights, turned
 #: elements of nan before and after each output; a kernel that writes outside its arrays meets them
 GUARD = 64
 
-each_compiled_face = pytest.mark.parametrize(
+each_compiled_cell = pytest.mark.parametrize(
     ("cell", "dtype", "isa"),
     [
         pytest.param(cell, dtype, isa, id=f"{cell.name}-{dtype.name}-{isa}")
@@ -45,28 +45,28 @@ class Result(NamedTuple):
     y: np.ndarray  # (T, m, n_y)
 
 
-def face_of(isa: str, dtype):
+def kernels_of(isa: str, dtype):
     return dispatch.load(isa).of(np.dtype(dtype))
 
 
-def pack(face, matrices: list) -> np.ndarray:
+def pack(kernels, matrices: list) -> np.ndarray:
     """Pack matrices of one shape, one for each gate; every element of the result is written."""
     units, k = matrices[0].shape
     gates = len(matrices)
-    out = Guarded((face.packed_size(units, k, gates),), matrices[0].dtype)
+    out = Guarded((kernels.packed_size(units, k, gates),), matrices[0].dtype)
     for gate, W in enumerate(matrices):
-        face.pack(W, gate, gates, out.array)
+        kernels.pack(W, gate, gates, out.array)
     out.assert_kept()
     return out.array
 
 
-def packed_gates(face, problem: Problem) -> tuple:
+def packed_gates(kernels, problem: Problem) -> tuple:
     """(Wx, Wa, b) of the cell's gates, packed."""
-    panels = Panels(problem.cell, problem.parameters, problem.x.dtype, face)
+    panels = Panels(problem.cell, problem.parameters, problem.x.dtype, kernels)
     return panels.Wx, panels.Wa, panels.b
 
 
-def run(face, problem: Problem, *, gates: bool = True) -> Result:
+def run(kernels, problem: Problem, *, gates: bool = True) -> Result:
     """The whole forward pass; without `gates` the kernel is not asked to store them."""
     cell, dtype = problem.cell, problem.x.dtype
     n_a, m = problem.initial[0].shape
@@ -75,37 +75,37 @@ def run(face, problem: Problem, *, gates: bool = True) -> Result:
     states.array[:, 0] = [value.T for value in problem.initial]
     stored = Guarded((T, len(cell.stored_gates), m, n_a), dtype)
     wanted = stored.array if gates and cell.stored_gates else None
-    face.forward(cell.name, problem.x.transpose(2, 1, 0), *packed_gates(face, problem), states.array, wanted)
+    kernels.forward(cell.name, problem.x.transpose(2, 1, 0), *packed_gates(kernels, problem), states.array, wanted)
     W_y, b_y = problem.parameters[cell.W_y], problem.parameters[cell.b_y]
     y = Guarded((T * m, len(W_y)), dtype)
-    face.head(states.array[0, 1:].reshape(T * m, n_a), pack(face, [W_y]), pack(face, [b_y]), y.array)
+    kernels.head(states.array[0, 1:].reshape(T * m, n_a), pack(kernels, [W_y]), pack(kernels, [b_y]), y.array)
     for output in (states, stored, y):
         output.assert_kept()
     return Result(states.array[:, 1:], stored.array, y.array.reshape(T, m, len(W_y)))
 
 
-class Back(NamedTuple):
+class BackwardResult(NamedTuple):
     dz: np.ndarray  # (T, m, G * n_a)
     start: np.ndarray  # (1 + C, m, n_a)
     inner: np.ndarray  # (T, m, n_a); of no elements where the cell has none
 
 
-def active_of(lengths, T: int) -> np.ndarray:
+def batch_sizes_of(lengths, T: int) -> np.ndarray:
     """How many columns take part in each of T steps, for sequences of falling lengths."""
     return (np.asarray(lengths)[None] > np.arange(T)[:, None]).sum(axis=1, dtype=np.intp)
 
 
-def run_part(face, problem: Problem, states, gates, *part) -> None:
+def run_part(kernels, problem: Problem, states, gates, *part) -> None:
     """The columns of `part`, (first, last, active), of a run; states[:, 0] are the initial ones."""
     x = problem.x.transpose(2, 1, 0)
-    face.forward(problem.cell.name, x, *packed_gates(face, problem), states, gates, *part)
+    kernels.forward(problem.cell.name, x, *packed_gates(kernels, problem), states, gates, *part)
 
 
-def run_back(face, problem: Problem, da: np.ndarray, last: tuple, done: Result, *parts) -> Back:
-    """The way back of the run that left `done`, for da (T, m, n_a); in parts as (first, last, active)."""
+def run_backward_loop(kernels, problem: Problem, da: np.ndarray, last: tuple, done: Result, *parts) -> BackwardResult:
+    """The backward pass of the run that left `done`, for da (T, m, n_a); in parts as (first, last, active)."""
     cell, p, dtype = problem.cell, problem.parameters, da.dtype
     T, m, n_a = da.shape
-    _, WaT = turned(cell, p, dtype, face)
+    _, WaT = turned(cell, p, dtype, kernels)
     dz = Guarded((T, m, len(cell.gates) * n_a), dtype)
     start = Guarded((1 + len(cell.carried), m, n_a), dtype)
     dz.array[...], start.array[...] = 0, 0
@@ -121,11 +121,11 @@ def run_back(face, problem: Problem, da: np.ndarray, last: tuple, done: Result, 
     for gate in cell.again:
         _, W_a = split_weights(cell, gate, p, n_a)
         hidden = np.ascontiguousarray(previous[0]).reshape(T * m, n_a)
-        face.multiply(hidden, pack(face, [W_a]), pack(face, [p[gate.b]]), inner.array.reshape(T * m, n_a))
+        kernels.multiply(hidden, pack(kernels, [W_a]), pack(kernels, [p[gate.b]]), inner.array.reshape(T * m, n_a))
     gates = done.gates if cell.stored_gates else None
-    room = None if inner is None else inner.array
+    workspace = None if inner is None else inner.array
     for part in parts or [()]:
-        face.backward(cell.name, da, WaT, previous, following, gates, room, dz.array, start.array, *part)
+        kernels.backward(cell.name, da, WaT, previous, following, gates, workspace, dz.array, start.array, *part)
     for output in (dz, start, *(() if inner is None else (inner,))):
         output.assert_kept()
-    return Back(dz.array, start.array, np.zeros(0, dtype) if inner is None else inner.array)
+    return BackwardResult(dz.array, start.array, np.zeros(0, dtype) if inner is None else inner.array)

@@ -1,4 +1,4 @@
-"""The way back, all arrays at the edge of their memory: like guard_cases.py, which this adds to.
+"""The backward pass, all arrays at the edge of their memory: like guard_cases.py, which this adds to.
 
     python guard_backward.py GROUP
 """
@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-from guard_cases import LAYOUTS, check, draw, falling, packed, sweep, taking_part, with_panels
+from guard_cases import LAYOUTS, batch_sizes, check, draw, falling, packed, sweep, with_panels
 from problems import CELLS, DTYPES, EVERY_CELL, Problem, function_of, isa_in_use, make, run_cell, run_sequence
 
 from cyrnn.kernels import dispatch
@@ -18,39 +18,39 @@ from cyrnn.packing import Panels
 from cyrnn.sequence import Past, backward, run_layer
 
 
-def packed_turned(face, *matrices: np.ndarray) -> np.ndarray:
+def packed_transposed(kernels, *matrices: np.ndarray) -> np.ndarray:
     n, units = matrices[0].shape
-    out = np.empty(face.packed_size(units, len(matrices) * n, 1), matrices[0].dtype)
+    out = np.empty(kernels.packed_size(units, len(matrices) * n, 1), matrices[0].dtype)
     for gate, W in enumerate(matrices):
-        face.pack_turned(W, gate, len(matrices), out)
+        kernels.pack_turned(W, gate, len(matrices), out)
     return out
 
 
-def products(face, dtype) -> None:
+def products(kernels, dtype) -> None:
     """pack_turned, multiply, add_outer, add_rows."""
     for i, sizes in sweep("n_a", "n_x", "m"):
         n, units, N = sizes.values()
         layout = list(LAYOUTS)[i % 4]
         for gates in (1, 2, 3, 4):
             W = [draw(n, units, dtype=dtype) for _ in range(gates)]
-            check(f"pack_turned {gates} {sizes}", lambda *W: [packed_turned(face, *W)], *W, layout=layout)
+            check(f"pack_turned {gates} {sizes}", lambda *W: [packed_transposed(kernels, *W)], *W, layout=layout)
 
         def multiply(rows, W, b=None):
             out = np.empty((len(rows), W.shape[1]), rows.dtype)
-            face.multiply(rows, packed_turned(face, W), None if b is None else packed(face, b), out)
+            kernels.multiply(rows, packed_transposed(kernels, W), None if b is None else packed(kernels, b), out)
             return [out]
 
         left, right = draw(N, n, dtype=dtype), draw(N, units, dtype=dtype)
         W, b, wide = draw(n, units, dtype=dtype), draw(units, 1, dtype=dtype), ("C", "wide")[i % 2]
         check(f"multiply {sizes}", multiply, left, W, layout=wide)
         check(f"multiply and add b {sizes}", multiply, left, W, b, layout=wide)
-        check(f"add_outer {sizes}", lambda a, b: outer_of_part(face, a, b, 0), left, right)
+        check(f"add_outer {sizes}", lambda a, b: outer_of_part(kernels, a, b, 0), left, right)
         first = i % n  # some units of wider rows, as threads share them
-        check(f"add_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(face, a, b, f), left, right)
+        check(f"add_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(kernels, a, b, f), left, right)
         out = draw(n, units, dtype=dtype)
-        check(f"add_outer to rows {sizes}", lambda *given: added(face.add_outer, *given), left, right, out, layout=wide)
+        check(f"add_outer to rows {sizes}", lambda *a: added(kernels.add_outer, *a), left, right, out, layout=wide)
         sums = draw(1, n, dtype=dtype)
-        check(f"add_rows {sizes}", lambda a, b: added(face.add_rows, a, b[0]), left, sums, layout=wide)
+        check(f"add_rows {sizes}", lambda a, b: added(kernels.add_rows, a, b[0]), left, sums, layout=wide)
 
 
 def added(function, *arrays: np.ndarray) -> list:
@@ -59,15 +59,15 @@ def added(function, *arrays: np.ndarray) -> list:
     return [arrays[-1]]
 
 
-def outer_of_part(face, left, right, first) -> list:
+def outer_of_part(kernels, left, right, first) -> list:
     """The gradients of W and b for the units from the first on."""
     out, sums = np.zeros((left.shape[1], right.shape[1]), left.dtype), np.zeros((left.shape[1], 1), left.dtype)
-    face.add_outer(left[:, first:], right, out[first:])
-    face.add_rows(left[:, first:], sums[first:, 0])
+    kernels.add_outer(left[:, first:], right, out[first:])
+    kernels.add_rows(left[:, first:], sums[first:, 0])
     return [out, sums]
 
 
-def time_loop(face, dtype) -> None:
+def time_loop(kernels, dtype) -> None:
     for cell in EVERY_CELL:
         for i, sizes in sweep("n_a", "m", "T_x"):
             n, m, T = sizes.values()
@@ -77,26 +77,26 @@ def time_loop(face, dtype) -> None:
             first, active = i % m if i % 3 == 0 else 0, falling(m, T, i) if i % 5 < 2 else None
 
             def call(*given, cell=cell, first=first, active=active):
-                return back_face(face, cell, first, active, *given)
+                return run_backward_kernels(kernels, cell, first, active, *given)
 
             name = f"time loop {cell.name} {sizes} from column {first}, active {active}"
             check(name, call, draw(T, m, n, dtype=dtype), draw(n, n, dtype=dtype), *blocks)
 
 
-def back_face(face, cell, first, active, da, W, previous, following, gates=None) -> list:
-    """All that the way back writes; W stands for the weights of every gate."""
+def run_backward_kernels(kernels, cell, first, active, da, W, previous, following, gates=None) -> list:
+    """All that the backward pass writes; W stands for the weights of every gate."""
     T, m, n = da.shape
     hidden = [sum(gate.W_a is not None for gate in stage.gates) for stage in cell.stages]
-    WaT = np.concatenate([packed_turned(face, *[W] * count) for count in hidden])
+    WaT = np.concatenate([packed_transposed(kernels, *[W] * count) for count in hidden])
     dz = np.zeros((T, m, len(cell.gates) * n), da.dtype)
     start = np.zeros((1 + len(cell.carried), m, n), da.dtype)
     inner = np.full(da.shape, 0.5, da.dtype) if cell.again or len(cell.stages) > 1 else None
     states = previous, following, gates
-    face.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, taking_part(active))
+    kernels.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, batch_sizes(active))
     return [dz, start] if inner is None else [dz, start, inner]
 
 
-def ragged_runs(face, dtype) -> None:
+def ragged_runs(kernels, dtype) -> None:
     """`run_layer` and `backward` of batches of sequences of many lengths, by the arrays that these ask for."""
     for cell in EVERY_CELL:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=2):
@@ -107,16 +107,16 @@ def ragged_runs(face, dtype) -> None:
 
 
 def there_and_back(active: list[int], problem: Problem, da) -> list:
-    """Every array of both ways."""
+    """Every array of both passes."""
     cell, x, rows = problem.cell, problem.x.transpose(2, 1, 0), [value.T for value in problem.initial]
     panels = Panels(cell, problem.parameters, x.dtype)
-    states, gates, _ = run_layer(panels, x, rows, gates=True, active=taking_part(active))
+    states, gates, _ = run_layer(panels, x, rows, gates=True, active=batch_sizes(active))
     past = Past(problem.parameters, da, rows, x, states[:, :-1], states[:, 1:], gates if gates.size else None)
-    found = backward(cell, past, taking_part(active))
+    found = backward(cell, past, batch_sizes(active))
     return [states, gates, found.x, found.initial, *found.weights.values()]
 
 
-def backward_calls(face, dtype) -> None:
+def backward_calls(kernels, dtype) -> None:
     """The public functions, from caches of ours and from copies of their entries in any layout."""
     for cell in CELLS:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x"):
@@ -152,9 +152,9 @@ def from_entries(problem: Problem, da, dc, *entries) -> list:
 
 
 def one_step_back(problem: Problem, da, dc) -> list:
-    arriving = (da[:, :, 0], dc)[: len(problem.cell.states)]
+    incoming = (da[:, :, 0], dc)[: len(problem.cell.states)]
     cache = run_cell(problem).cache
-    return list(function_of(problem.cell, "cell_backward")(*arriving, cache).values())
+    return list(function_of(problem.cell, "cell_backward")(*incoming, cache).values())
 
 
 GROUPS = {function.__name__: function for function in (products, time_loop, backward_calls, ragged_runs)}

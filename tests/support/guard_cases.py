@@ -79,42 +79,42 @@ def check(name: str, call: Callable[..., list], *inputs, layout: str = "C") -> N
 
 
 def filled(function, *inputs, shape, last=()) -> list:
-    """The output of a function of the face, which is its last argument."""
+    """The output of an entry point, which is its last argument."""
     out = np.empty(shape, inputs[0].dtype)
     function(*inputs, *last, out)
     return [out]
 
 
-# ---- the face ---------------------------------------------------------------------------------------------------
+# ---- the kernels' entry points -----------------------------------------------------------------------------------
 
 
-def activations(face, dtype) -> None:
+def activations(kernels, dtype) -> None:
     for n in SIZES:
         for name in ("exp", "tanh", "sigmoid"):
-            function = getattr(face, name)
+            function = getattr(kernels, name)
             check(f"{name} {n}", lambda x, f=function: filled(f, x, shape=x.shape), draw(n, dtype=dtype))
         for shape in {(n, other) for other in OTHERS["m"]} | {(other, n) for other in OTHERS["n_y"]}:
             z = draw(*shape, dtype=dtype)
-            check(f"softmax {shape}", lambda z: filled(face.softmax, z, shape=z.shape), z)
+            check(f"softmax {shape}", lambda z: filled(kernels.softmax, z, shape=z.shape), z)
             check(f"public {shape}", lambda z: [cyrnn.softmax(z), cyrnn.tanh(z), cyrnn.sigmoid(z)], z)
 
 
-def packed(face, *matrices: np.ndarray) -> np.ndarray:
-    out = np.empty(face.packed_size(*matrices[0].shape, len(matrices)), matrices[0].dtype)
+def packed(kernels, *matrices: np.ndarray) -> np.ndarray:
+    out = np.empty(kernels.packed_size(*matrices[0].shape, len(matrices)), matrices[0].dtype)
     for gate, W in enumerate(matrices):
-        face.pack(W, gate, len(matrices), out)
+        kernels.pack(W, gate, len(matrices), out)
     return out
 
 
-def pack(face, dtype) -> None:
+def pack(kernels, dtype) -> None:
     for i, sizes in sweep("n_a", "n_x"):
         for gates in (1, 2, 3, 4):
             W = [draw(sizes["n_a"], sizes["n_x"], dtype=dtype) for _ in range(gates)]
             for layout in LAYOUTS if i % 4 == 0 else ("C", "F"):
-                check(f"pack {gates} {sizes}", lambda *W: [packed(face, *W)], *W, layout=layout)
+                check(f"pack {gates} {sizes}", lambda *W: [packed(kernels, *W)], *W, layout=layout)
 
 
-def forward(face, dtype) -> None:
+def forward(kernels, dtype) -> None:
     for cell in EVERY_CELL:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x"):
             problem = make(cell, dtype, **sizes)
@@ -123,22 +123,22 @@ def forward(face, dtype) -> None:
             name = f"forward {cell.name} {sizes} from {first}, {'with' if i % 2 else 'no'} gates, active {active}"
 
             def call(p, gates=i % 2, first=first, active=active):
-                return run_face(face, p, first, gates, active)
+                return run_kernels(kernels, p, first, gates, active)
 
             check(name, call, problem, layout=list(LAYOUTS)[i % 4])
 
 
-def riding(face, dtype) -> None:
-    """One column and many steps: kernels/riding.pxi."""
+def interleaved(kernels, dtype) -> None:
+    """One column and many steps: kernels/interleaved.pxi."""
     for cell in EVERY_CELL:
         for n in SIZES:
             for sizes in ({"n_x": n, "n_a": 21}, {"n_x": 18 + n % 3, "n_a": n}):
                 problem = make(cell, dtype, m=1, T_x=20 + n % 11, **sizes)
 
                 def call(p, gates=n % 2):
-                    return run_face(face, p, 0, gates, None)
+                    return run_kernels(kernels, p, 0, gates, None)
 
-                check(f"riding {cell.name} {sizes}", call, problem, layout=list(LAYOUTS)[n % 4])
+                check(f"interleaved {cell.name} {sizes}", call, problem, layout=list(LAYOUTS)[n % 4])
 
 
 def falling(m: int, T: int, seed: int) -> list[int]:
@@ -146,40 +146,40 @@ def falling(m: int, T: int, seed: int) -> list[int]:
     return sorted(np.random.RandomState(seed).randint(0, m + 1, T).tolist(), reverse=True)
 
 
-def taking_part(active: list[int] | None) -> np.ndarray | None:
+def batch_sizes(active: list[int] | None) -> np.ndarray | None:
     return None if active is None else np.array(active, np.intp)
 
 
-def run_face(face, problem: Problem, first: int, gates: int, active: list[int] | None) -> list:
+def run_kernels(kernels, problem: Problem, first: int, gates: int, active: list[int] | None) -> list:
     """Pack, and run all steps of the columns from the first on; what is not run stays as it was."""
     cell, x = problem.cell, problem.x
     n_a, m = problem.initial[0].shape
     states = np.zeros((len(cell.states), x.shape[2] + 1, m, n_a), x.dtype)
     states[:, 0] = [value.T for value in problem.initial]
     kept = np.zeros((x.shape[2], len(cell.stored_gates), m, n_a), x.dtype) if gates and cell.stored_gates else None
-    weights = packed_stages(face, problem)
-    face.forward(cell.name, x.transpose(2, 1, 0), *weights, states, kept, first, -1, taking_part(active))
+    weights = packed_stages(kernels, problem)
+    kernels.forward(cell.name, x.transpose(2, 1, 0), *weights, states, kept, first, -1, batch_sizes(active))
     return [states] if kept is None else [states, kept]
 
 
-def packed_stages(face, problem: Problem) -> list:
+def packed_stages(kernels, problem: Problem) -> list:
     """Wx, Wa and b: of each stage, one after the other, in arrays as long as that."""
     cell, p = problem.cell, problem.parameters
     halves = ([], [], [])
     for stage in cell.stages:
         gates = [(*split_weights(cell, gate, p, len(problem.initial[0])), p[gate.b]) for gate in stage.gates]
         for half, matrices in zip(halves, zip(*gates, strict=True), strict=True):
-            half.append(packed(face, *(W for W in matrices if W is not None)))
+            half.append(packed(kernels, *(W for W in matrices if W is not None)))
     return [np.concatenate(half) for half in halves]
 
 
-def head(face, dtype) -> None:
+def head(kernels, dtype) -> None:
     for _, sizes in sweep("m", "n_a", "n_y"):
         m, n_a, n_y = sizes.values()
         a, Wy, by = draw(m, n_a, dtype=dtype), draw(n_y, n_a, dtype=dtype), draw(n_y, 1, dtype=dtype)
 
         def call(a, Wy, by):
-            return filled(face.head, a, packed(face, Wy), packed(face, by), shape=(len(a), len(Wy)))
+            return filled(kernels.head, a, packed(kernels, Wy), packed(kernels, by), shape=(len(a), len(Wy)))
 
         check(f"head {sizes}", call, a, Wy, by)
 
@@ -187,8 +187,8 @@ def head(face, dtype) -> None:
 # ---- the public functions ---------------------------------------------------------------------------------------
 
 
-def cell_calls(face, dtype) -> None:
-    """One step: the direct ways from a dict, the packed way, and the step of a stream."""
+def cell_calls(kernels, dtype) -> None:
+    """One step: unpacked from a dict, packed, and the step of a stream."""
     for cell in CELLS:
         for i, sizes in sweep("n_x", "n_a", "n_y", "m"):
             problem = make(cell, dtype, **sizes, T_x=1)
@@ -213,7 +213,7 @@ def stream_step(problem: Problem) -> np.ndarray:
     return step(panels, problem.x[:, :, 0].T, np.array([value.T for value in problem.initial]))
 
 
-def sequence_calls(face, dtype) -> None:
+def sequence_calls(kernels, dtype) -> None:
     for cell in CELLS:
         for i, sizes in sweep("n_x", "n_a", "n_y", "m", "T_x", each=3):
             problem = make(cell, dtype, **sizes)
@@ -245,13 +245,13 @@ def touch(side: str, change: bool) -> None:
 
 def short(function: str, which: int) -> None:
     """Tell a kernel of one element more than its input (0), or its output (1), has."""
-    face = dispatch.kernels.of(np.dtype(np.float32))
+    kernels = dispatch.kernels.of(np.dtype(np.float32))
     with guarded("end"):
         given = [np.ones(5, np.float32), np.empty(5, np.float32)]
     given[1 - which] = np.ones(6, np.float32)
     given[which] = np.lib.stride_tricks.as_strided(given[which], (6,))
     os.write(1, f"beyond the {'output' if which else 'input'} of {function}\n".encode())
-    getattr(face, function)(*given)
+    getattr(kernels, function)(*given)
 
 
 FAULTS = {
@@ -262,7 +262,7 @@ FAULTS = {
     "kernel-reads": lambda: short("exp", 0),
     "kernel-writes": lambda: short("exp", 1),
 }
-ALL = (activations, pack, forward, riding, head, cell_calls, sequence_calls)
+ALL = (activations, pack, forward, interleaved, head, cell_calls, sequence_calls)
 GROUPS = {function.__name__: function for function in ALL}
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from cyrnn.kernels import dispatch
 OPTIONS = ({}, {"num_layers": 2}, {"bidirectional": True}, {"batch_first": True})
 
 
-def layer_calls(face, dtype) -> None:
-    """A layer, a cell and a stack over whole sequences, ragged ones and steps: the ways of compiled code."""
+def layer_calls(kernels, dtype) -> None:
+    """A layer, a cell and a stack over whole sequences, ragged ones and steps: the paths of compiled code."""
     for kind in KINDS:
         for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=1):
             n_x, n, m, T = sizes.values()
