@@ -10,7 +10,7 @@ from email import message_from_bytes
 from pathlib import Path
 from zipfile import ZipFile
 
-MOST_BYTES = 2_000_000
+MAX_BYTES = 2_000_000
 ISAS = {"x86_64": ("baseline", "avx2", "avx512"), "aarch64": ("baseline", "neon")}
 MODULES = {"_cpu", "_fast", *(f"_isa_{isa}_f{bits}" for isa in ISAS[platform.machine()] for bits in (32, 64))}
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -32,7 +32,7 @@ def unversioned_symbols(library: Path) -> list[str]:
 
 wheel = Path(sys.argv[1])
 assert wheel.name == f"cyrnn-{PROJECT['version']}-{TAG}.whl", wheel.name
-assert wheel.stat().st_size < MOST_BYTES, wheel.stat().st_size
+assert wheel.stat().st_size < MAX_BYTES, wheel.stat().st_size
 
 with ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
     names = {name for name in archive.namelist() if not name.endswith("/")}

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from backward import (
-    Arriving,
-    arriving,
+    Incoming,
     assert_same_gradients,
     by_hand,
     cell_backward,
     from_caches,
+    incoming,
     of_columns,
     run_backward,
     run_cell_backward,
@@ -60,7 +60,7 @@ def problems(draw, cell, dtype):
         m=draw(st.one_of(st.integers(1, 4), st.integers(5, 40))),
         T_x=draw(st.one_of(st.just(1), st.integers(2, 12))),
     )
-    return problem, arriving(problem, draw(st.integers(1, problem.x.shape[2])))
+    return problem, incoming(problem, draw(st.integers(1, problem.x.shape[2])))
 
 
 @canonical
@@ -83,7 +83,7 @@ def test_columns_one_at_a_time_equal_the_batch(cell, dtype, data):
 @each_cell
 def test_every_batch_size_to_40_equals_the_columns_of_the_largest(cell, dtype):
     problem = make(cell, dtype, n_a=21, n_x=9, n_y=1, m=40, T_x=3)
-    d = arriving(problem)
+    d = incoming(problem)
     whole = of_columns(cell, run_backward(problem, d))
     for m in range(1, 40):
         part = slice(40 - m, None)
@@ -97,7 +97,7 @@ def test_every_batch_size_to_40_equals_the_columns_of_the_largest(cell, dtype):
 def test_columns_one_at_a_time_equal_the_batch_of_a_cell_call(cell, dtype):
     for m, n_a, n_x in [(10, 5, 3), (17, 33, 20), (3, 64, 64)]:
         problem = make(cell, dtype, n_a=n_a, n_x=n_x, m=m, T_x=1)
-        d = arriving(problem)
+        d = incoming(problem)
         names = ["dxt", *(f"d{state}_prev" for state in cell.states)]
         whole = run_cell_backward(problem, d)
         for j in range(m):
@@ -116,13 +116,13 @@ def test_sequence_in_two_parts_equals_the_whole(cell, dtype, data):
     cut = data.draw(st.integers(0, T - 1))
     steps, x = run_sequence(problem).caches
     whole = from_caches(cell, (steps, x), d)
-    late = from_caches(cell, (steps[cut:T], x[:, :, cut:T]), Arriving(d.da[:, :, cut:], d.last))
+    late = from_caches(cell, (steps[cut:T], x[:, :, cut:T]), Incoming(d.da[:, :, cut:], d.last))
     parts, handed_on = [late["dx"]], late
     if cut:
         da = d.da[:, :, :cut].copy()
         da[:, :, -1] += late["da0"]
         last = tuple(late[f"d{state}0"] for state in cell.states[1:])
-        handed_on = from_caches(cell, (steps[:cut], x[:, :, :cut]), Arriving(da, last))
+        handed_on = from_caches(cell, (steps[:cut], x[:, :, :cut]), Incoming(da, last))
         parts.insert(0, handed_on["dx"])
     joined = {"dx": np.concatenate(parts, axis=2)} | {f"d{state}0": handed_on[f"d{state}0"] for state in cell.states}
     assert_gradients_close(joined, {key: whole[key] for key in joined}, "gradient against equations")
@@ -139,7 +139,7 @@ def test_sequence_in_two_parts_equals_the_whole(cell, dtype, data):
 @given(data=st.data())
 def test_sequence_of_one_step_equals_the_cell_call(cell, dtype, data):
     problem, d = data.draw(problems(cell, dtype))
-    d = Arriving(d.da[:, :, :1], d.last)
+    d = Incoming(d.da[:, :, :1], d.last)
     got = run_backward(problem, d)
     got["dx"] = got["dx"][:, :, 0]
     want = run_cell_backward(problem, d)
@@ -180,7 +180,7 @@ def test_long_run_equals_its_rebuilt_caches(cell, dtype):
     """Longer than any block of steps a kernel might sum at once."""
     for m in (1, 3, 9):
         problem = make(cell, dtype, n_a=12, n_x=7, n_y=1, m=m, T_x=700)
-        caches, d = run_sequence(problem).caches, arriving(problem)
+        caches, d = run_sequence(problem).caches, incoming(problem)
         assert_same_gradients(from_caches(cell, by_hand(caches), d), from_caches(cell, caches, d))
 
 
@@ -188,7 +188,7 @@ def test_long_run_equals_its_rebuilt_caches(cell, dtype):
 def test_two_calls_give_the_same_bits(cell):
     """Nothing is left of a call, nor added to it: gradients start from zero each time."""
     problem = make(cell, np.float64, m=17, n_a=20)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     first = from_caches(cell, caches, d)
     kept = {name: value.copy() for name, value in first.items()}
     assert_same_bits(from_caches(cell, caches, d).values(), kept.values())
@@ -216,7 +216,7 @@ def split_everything(monkeypatch):
 def test_threads_any_number_gives_the_same_bits(cell, dtype, m, n_a, split_everything):
     problem = make(cell, dtype, m=m, n_a=n_a, n_x=9, n_y=3, T_x=5)
     packed = replace(problem, parameters=cyrnn.pack(problem.parameters))
-    d = arriving(problem)
+    d = incoming(problem)
     cyrnn.set_num_threads(1)
     want, step = run_backward(problem, d), run_cell_backward(problem, d)
     for n in (1, 2, 3, 4):
@@ -233,7 +233,7 @@ def test_threads_large_call_gives_the_same_bits(cell):
     """Work that is worth a thread as things are, without any help."""
     before = cyrnn.get_num_threads()
     problem = make(cell, np.float32, m=24, n_a=160, n_x=100, n_y=1, T_x=100)
-    d, runs = arriving(problem), []
+    d, runs = incoming(problem), []
     caches = run_sequence(problem).caches
     try:
         for n in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""What the way back asks for: linear in T_x, with the constant that its docstring states, and nothing is kept."""
+"""What the backward pass asks for: linear in T_x, with the constant that its docstring states, and nothing is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from backward import arriving, from_caches
+from backward import from_caches, incoming
 from problems import each_cell, isa_in_use, make, run_sequence
 
 import cyrnn
@@ -30,7 +30,7 @@ def stated(cell) -> tuple[int, int]:
 def traced(cell, T: int) -> tuple[int, int]:
     """The peak of a call beside its results, and what is left when results and caches are gone; in bytes."""
     problem = make(cell, np.float64, T_x=T, **SIZES)
-    d = arriving(problem)
+    d = incoming(problem)
     from_caches(cell, run_sequence(problem).caches, d)
     gc.collect()
     tracemalloc.start()

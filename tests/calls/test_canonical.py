@@ -134,7 +134,7 @@ def test_long_run_equals_its_steps(cell, dtype):
     [(16, 5, 20), (16, 96, 21), (17, 33, 22), (19, 70, 29), (40, 16, 10), (64, 65, 33), (100, 13, 40), (3, 9, 40)],
 )
 def test_one_column_alone_equals_the_column_in_a_batch(n_x, n_a, T_x, cell, dtype):
-    """Alone, its inputs ride along with the steps before: in groups over parts of k, which divide nothing evenly."""
+    """Alone, its input projection is interleaved: in groups over ranges of k, which divide nothing evenly."""
     problem = make(cell, dtype, n_x=n_x, n_a=n_a, m=2, T_x=T_x)
     for j in (0, 1):
         want = [value[:, [j]] for value in results(run_sequence(problem))]

@@ -18,7 +18,7 @@ needs_fma = pytest.mark.skipif(
 def test_ledger_case_has_the_recorded_hash(name):
     assert ledger.digest(CASES[name]()) == ledger.recorded()[name], (
         "the bits changed: if that was meant, it is a new numerics epoch "
-        "(CHANGELOG.md, then python tests/ledger.py --write)"
+        "(CHANGELOG.md, then python tests/support/ledger.py --write)"
     )
 
 

@@ -1,4 +1,4 @@
-"""`step` of cyrnn.nn: a stream through a stack has the bits of the whole sequence, and begins anew where it is told."""
+"""`step` of cyrnn.nn: a stream through a stack has the bits of the whole sequence, and a reset where it is told."""
 
 from __future__ import annotations
 

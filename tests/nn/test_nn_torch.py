@@ -64,7 +64,7 @@ def call(case: Case, module):
 
 
 def layer_of(case: Case):
-    """A layer with the weights of a cell, which has no way back of its own."""
+    """A layer with the weights of a cell, which has no backward pass of its own."""
     layer = getattr(nn, case.kind.removesuffix("Cell"))(**case.arguments, dtype=case.dtype)
     layer.load_state_dict({f"{name}_l0": value for name, value in case.draw().weights.items()})
     return layer

@@ -8,12 +8,12 @@ import gradients
 import numpy as np
 import pytest
 from backward import (
-    Arriving,
-    arriving,
+    Incoming,
     cell_backward,
     cell_gradient_names,
     from_caches,
     gradient_names,
+    incoming,
     run_backward,
     run_cell_backward,
     sequence_backward,
@@ -44,7 +44,7 @@ def small_problems(draw, cell):
         T_x=draw(st.integers(1, 5)),
     )
     T = draw(st.integers(1, problem.x.shape[2]))
-    return problem, arriving(problem, T, seed=draw(st.integers(0, 2**16)))
+    return problem, incoming(problem, T, seed=draw(st.integers(0, 2**16)))
 
 
 def as_cell(wanted: dict) -> dict:
@@ -77,7 +77,7 @@ def test_sequence_any_sizes_equals_complex_steps(cell, data):
 @given(data=st.data())
 def test_cell_any_sizes_equals_complex_steps(cell, data):
     problem, d = data.draw(small_problems(cell))
-    d = Arriving(d.da[:, :, :1], d.last)
+    d = Incoming(d.da[:, :, :1], d.last)
     want = as_cell(gradients.complex_step(problem, *d))
     assert_gradients_close(run_cell_backward(problem, d), want, "gradient of few units against equations")
 
@@ -113,7 +113,7 @@ def test_sequence_odd_sizes_follows_equations(cell, dtype, n_a):
     at = ODD_SIZES.index(n_a)
     for i, m in enumerate(ODD_SIZES):
         problem = make(cell, dtype, seed=i, n_a=n_a, m=m, n_x=ODD_SIZES[at - 2 * i % 9], n_y=1, T_x=1 + i % 4)
-        d = arriving(problem)
+        d = incoming(problem)
         assert_gradients_close(run_backward(problem, d), gradients.chain(problem, *d), "gradient against equations")
 
 
@@ -123,7 +123,7 @@ def test_sequence_odd_sizes_follows_equations(cell, dtype, n_a):
 def test_cell_odd_sizes_follows_equations(cell, dtype, m):
     at = ODD_SIZES.index(m)
     problem = make(cell, dtype, seed=at, m=m, n_a=ODD_SIZES[at - 2], n_x=ODD_SIZES[at - 4], n_y=1, T_x=1)
-    d = arriving(problem)
+    d = incoming(problem)
     got = run_cell_backward(problem, d)
     assert_gradients_close(got, as_cell(gradients.chain(problem, *d)), "gradient against equations")
 
@@ -145,7 +145,7 @@ def test_cell_odd_sizes_follows_equations(cell, dtype, m):
 @each_cell
 def test_sequence_other_sizes_follows_equations(cell, dtype, sizes):
     problem = make(cell, dtype, seed=9, n_y=1, **sizes)
-    d = arriving(problem)
+    d = incoming(problem)
     assert_gradients_close(run_backward(problem, d), gradients.chain(problem, *d), "gradient against equations")
 
 
@@ -155,7 +155,7 @@ def test_sequence_saturated_follows_equations(cell, dtype):
     """Gates at 0 and 1 have derivatives that are almost nothing: of the right size, and never nan."""
     problem = make(cell, dtype, seed=4)
     problem = replace(problem, x=problem.x * dtype.type(30))
-    d = arriving(problem)
+    d = incoming(problem)
     want = gradients.chain(problem, *d)
     assert_gradients_close(run_backward(problem, d), want, "saturated gradient against equations")
 
@@ -165,7 +165,7 @@ def test_sequence_saturated_follows_equations(cell, dtype):
 @each_cell
 def test_sequence_da_shorter_than_the_caches_starts_at_its_own_last_step(cell, dtype, T):
     problem = make(cell, dtype, m=7, T_x=6)
-    d = arriving(problem, T)
+    d = incoming(problem, T)
     got = run_backward(problem, d)
     assert got["dx"].shape == (3, 7, T)
     assert_gradients_close(got, gradients.chain(problem, *d), "gradient against equations")
@@ -178,9 +178,9 @@ def test_sequence_da_shorter_than_the_caches_starts_at_its_own_last_step(cell, d
 @each_cell
 def test_sequence_gradient_of_the_last_states_defaults_to_zero(cell, dtype):
     problem = make(cell, dtype, m=7)
-    d = arriving(problem)
+    d = incoming(problem)
     caches = run_sequence(problem).caches
-    want = from_caches(cell, caches, Arriving(d.da, tuple(np.zeros_like(value) for value in d.last)))
+    want = from_caches(cell, caches, Incoming(d.da, tuple(np.zeros_like(value) for value in d.last)))
     for explicit in ({}, {f"d{state}": None for state in cell.states[1:]}):
         got = sequence_backward(cell)(d.da, caches, **explicit)
         assert list(got) == [name for name in want if name != "dc0"], "the notebook's dict knows da0 alone"
@@ -193,8 +193,8 @@ def test_sequence_gradient_of_the_last_state_alone_follows_equations(cell):
     """da is zero: all that comes back came through the keyword, to the last step that da has and no later."""
     problem = make(cell, np.float64, T_x=5)
     for T in (1, 3, 5):
-        d = arriving(problem, T)
-        d = Arriving(np.zeros_like(d.da), d.last)
+        d = incoming(problem, T)
+        d = Incoming(np.zeros_like(d.da), d.last)
         got = run_backward(problem, d)
         assert_gradients_close(got, gradients.chain(problem, *d), "gradient against equations")
         assert got["dx"].any()
@@ -204,7 +204,7 @@ def test_sequence_gradient_of_the_last_state_alone_follows_equations(cell):
 def test_cell_gradients_chained_by_hand_equal_the_sequence(cell):
     """The notebook's own loop: what a cell call returns arrives one step earlier."""
     problem = make(cell, np.float64, m=7)
-    d = arriving(problem)
+    d = incoming(problem)
     steps, dx = run_sequence(problem).caches[0], np.empty_like(problem.x)
     total = {f"d{key}": np.zeros_like(problem.parameters[key]) for key in weight_keys(cell)}
     da, last = np.zeros_like(d.da[:, :, 0]), d.last
@@ -222,7 +222,7 @@ def test_cell_gradients_chained_by_hand_equal_the_sequence(cell):
 @each_cell
 def test_results_have_the_notebooks_names_shapes_and_dtype(cell, dtype):
     problem = make(cell, dtype, m=7)
-    d, p = arriving(problem), problem.parameters
+    d, p = incoming(problem), problem.parameters
     got, step = run_backward(problem, d), run_cell_backward(problem, d)
     weights = {f"d{key}": p[key].shape for key in weight_keys(cell)}
     assert list(got) == gradient_names(cell)
@@ -257,9 +257,9 @@ def test_names_are_those_of_the_notebook():
 @each_cell
 def test_sequence_empty_sizes_gives_zeros_of_the_right_shapes(cell, dtype, sizes, T):
     problem = make(cell, dtype, **sizes)
-    d = arriving(problem, T)
+    d = incoming(problem, T)
     zeros = tuple(np.zeros_like(value) for value in d.last)
-    got = from_caches(cell, run_sequence(problem).caches, Arriving(d.da, zeros))
+    got = from_caches(cell, run_sequence(problem).caches, Incoming(d.da, zeros))
     n_x, m, _ = problem.x.shape
     assert list(got) == gradient_names(cell)
     assert got["dx"].shape == (n_x, m, T)
@@ -275,7 +275,7 @@ def test_sequence_empty_sizes_gives_zeros_of_the_right_shapes(cell, dtype, sizes
 @each_cell
 def test_cell_empty_batch_gives_zeros_of_the_right_shapes(cell):
     problem = make(cell, np.float32, m=0)
-    d = arriving(problem)
+    d = incoming(problem)
     got = run_cell_backward(problem, d)
     assert got["dxt"].shape == (3, 0)
     for key in weight_keys(cell):
@@ -314,9 +314,9 @@ def test_dtype_of_the_gradients_is_that_of_all_that_went_in(cell, x, states, par
         initial=tuple(coarse(value, states) for value in problem.initial),
         parameters={key: (np.round(value * 8) / 8).astype(parameters) for key, value in problem.parameters.items()},
     )
-    d = Arriving(coarse(arriving(problem.map(lambda v: v.astype("f8"))).da, da), ())
+    d = Incoming(coarse(incoming(problem.map(lambda v: v.astype("f8"))).da, da), ())
     zero = tuple(np.zeros(value.shape, np.float16) for value in problem.initial[1:])
-    got = from_caches(cell, run_sequence(problem).caches, Arriving(d.da, zero))
+    got = from_caches(cell, run_sequence(problem).caches, Incoming(d.da, zero))
     assert {value.dtype for value in got.values()} == {np.dtype(result)}
     rounded = {name: value.astype(np.float32) for name, value in got.items()}
     assert_gradients_close(rounded, gradients.chain(problem, d.da, zero), "saturated gradient against equations")

@@ -9,12 +9,12 @@ import gradients
 import numpy as np
 import pytest
 from backward import (
-    Arriving,
-    arriving,
+    Incoming,
     assert_same_gradients,
     by_hand,
     cell_backward,
     from_caches,
+    incoming,
     run_backward,
     run_cell_backward,
     sequence_backward,
@@ -49,7 +49,7 @@ def fingerprint(arrays) -> list[str]:
 @each_cell
 def test_layout_of_what_arrives_leaves_gradients_alone(cell, dtype, sizes, layout):
     problem = make(cell, dtype, **sizes)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     changed = d.map(LAYOUTS[layout])
     assert_same_gradients(from_caches(cell, caches, changed), from_caches(cell, caches, d))
     cache = run_cell(problem).cache
@@ -63,7 +63,7 @@ def test_layout_of_what_arrives_leaves_gradients_alone(cell, dtype, sizes, layou
 @each_cell
 def test_layout_of_every_entry_of_the_caches_leaves_gradients_alone(cell, dtype, layout):
     problem = make(cell, dtype, m=7)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     steps, x = by_hand(caches, lambda entry: LAYOUTS[layout](np.array(entry)))
     parameters = {key: LAYOUTS[layout](value) for key, value in problem.parameters.items()}
     steps = [(*step[:-1], parameters) for step in steps]
@@ -78,7 +78,7 @@ def test_layout_of_every_entry_of_the_caches_leaves_gradients_alone(cell, dtype,
 def test_layout_of_what_forward_got_leaves_gradients_alone(cell, layout):
     """Forward keeps the caller's x and states in its caches as they are: byte-swapped, strided, subclasses."""
     problem = make(cell, np.float64, m=7)
-    d = arriving(problem)
+    d = incoming(problem)
     changed = problem.map(LAYOUTS[layout])
     assert_same_gradients(run_backward(changed, d), run_backward(problem, d))
     assert_same_gradients(run_cell_backward(changed, d), run_cell_backward(problem, d))
@@ -88,7 +88,7 @@ def test_layout_of_what_forward_got_leaves_gradients_alone(cell, layout):
 def test_lists_in_place_of_arrays_are_read(cell):
     """x and a0 as nested lists end in the caches as such; da may be one too."""
     problem = make(cell, np.float64, m=3)
-    d = arriving(problem)
+    d = incoming(problem)
     zeros = tuple(np.zeros_like(value) for value in problem.initial[1:])
     want = run_backward(replace(problem, initial=(problem.initial[0], *zeros)), d)
     parameters = {key: value.tolist() for key, value in problem.parameters.items()}
@@ -101,7 +101,7 @@ def test_lists_in_place_of_arrays_are_read(cell):
 @each_cell
 def test_inputs_after_a_call_are_unchanged(cell, dtype, layout):
     problem = make(cell, dtype, m=7).map(LAYOUTS[layout])
-    d = arriving(make(cell, dtype, m=7)).map(LAYOUTS[layout])
+    d = incoming(make(cell, dtype, m=7)).map(LAYOUTS[layout])
     caches = run_sequence(problem).caches
     steps = list(caches[0])
     arrays = [*problem.arrays, d.da, *d.last, *entries(cell, caches)]
@@ -122,7 +122,7 @@ def test_results_share_no_memory_with_anything(cell, dtype):
     """Not with what went in, not with the caches, and not with each other: a trainer may scale them in place."""
     for m in (1, 7):
         problem = make(cell, dtype, m=m)
-        d, caches = arriving(problem), run_sequence(problem).caches
+        d, caches = incoming(problem), run_sequence(problem).caches
         given = [*problem.arrays, d.da, *d.last, *entries(cell, caches)]
         step = cell_backward(cell)(d.da[:, :, 0], *d.last, caches[0][0])
         for results in (from_caches(cell, caches, d), step):
@@ -149,7 +149,7 @@ def test_caches_of_a_part_of_the_sequence_are_enough(cell, dtype):
             for state in cell.states
         )
         alone = replace(problem, x=part[1].copy(), initial=initial)
-        d = arriving(alone)
+        d = incoming(alone)
         got = from_caches(cell, part, d)
         assert_same_gradients(got, run_backward(alone, d))
         assert_same_gradients(got, from_caches(cell, by_hand(part), d))
@@ -163,14 +163,14 @@ def test_caches_of_cell_calls_are_caches_of_a_sequence(cell):
         step = run_cell(problem, t, previous)
         previous = step.states
         steps.append(step.cache)
-    d = arriving(problem)
+    d = incoming(problem)
     assert_same_gradients(from_caches(cell, (steps, problem.x), d), run_backward(problem, d))
 
 
 @each_cell
 def test_caches_of_a_sequence_are_caches_of_cell_calls(cell):
     problem = make(cell, np.float64, m=7)
-    caches, d = run_sequence(problem).caches, arriving(problem)
+    caches, d = run_sequence(problem).caches, incoming(problem)
     for t, cache in enumerate(caches[0]):
         entry = dict(zip(cell.cache, cache, strict=True))
         alone = replace(
@@ -178,7 +178,7 @@ def test_caches_of_a_sequence_are_caches_of_cell_calls(cell):
             x=np.ascontiguousarray(entry["xt"])[:, :, None],
             initial=tuple(np.ascontiguousarray(entry[f"{state}_prev"]) for state in cell.states),
         )
-        arrived = Arriving(d.da[:, :, t:], d.last)
+        arrived = Incoming(d.da[:, :, t:], d.last)
         got = cell_backward(cell)(arrived.da[:, :, 0], *arrived.last, cache)
         assert_same_gradients(got, run_cell_backward(alone, arrived))
 
@@ -187,7 +187,7 @@ def test_caches_of_a_sequence_are_caches_of_cell_calls(cell):
 def test_our_caches_edited_are_read_as_edited(cell):
     """The list is the caller's: an entry put there, whole or in part, counts, not what forward had left."""
     problem, other = make(cell, np.float64, m=7), make(cell, np.float64, m=7, seed=5)
-    d = arriving(problem)
+    d = incoming(problem)
     unedited = run_backward(problem, d)
     foreign = run_sequence(other).caches[0]
     for t in range(4):
@@ -206,7 +206,7 @@ def test_our_caches_edited_are_read_as_edited(cell):
 @each_cell
 def test_our_caches_in_another_order_are_read_in_that_order(cell):
     problem = make(cell, np.float64, m=7)
-    d = arriving(problem)
+    d = incoming(problem)
     steps, x = run_sequence(problem).caches
     turned = steps[::-1], x[:, :, ::-1]
     assert_same_gradients(from_caches(cell, turned, d), from_caches(cell, by_hand(turned), d))
@@ -218,7 +218,7 @@ def test_our_caches_in_another_order_are_read_in_that_order(cell):
 def test_our_caches_written_to_are_read_as_written(cell):
     """Entries are views of the results: what the caller writes there is what the notebook's loop would see."""
     problem = make(cell, np.float64, m=7)
-    d, run = arriving(problem), run_sequence(problem)
+    d, run = incoming(problem), run_sequence(problem)
     run.states[0][2, 3, 1] = 0.25
     run.caches[0][2][0][1, 1] = -0.25
     assert_same_gradients(from_caches(cell, run.caches, d), from_caches(cell, by_hand(run.caches), d))
@@ -228,7 +228,7 @@ def test_our_caches_written_to_are_read_as_written(cell):
 def test_caches_mixed_of_two_runs_are_read_entry_by_entry(cell):
     """Our own views all of them, of two blocks of memory."""
     problem, other = make(cell, np.float64, m=7), make(cell, np.float64, m=7, seed=5)
-    d = arriving(problem)
+    d = incoming(problem)
     one, two = (run_sequence(p).caches[0] for p in (problem, replace(other, parameters=problem.parameters)))
     mixed = [one[0], two[1], one[2], two[3]], problem.x
     assert_same_gradients(from_caches(cell, mixed, d), from_caches(cell, by_hand(mixed), d))
@@ -238,7 +238,7 @@ def test_caches_mixed_of_two_runs_are_read_entry_by_entry(cell):
 def test_parameters_changed_between_forward_and_backward_are_read_when_called(cell):
     """The cache holds the caller's dict: the notebook's loop finds there what is there now."""
     problem = make(cell, np.float64, m=7)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     before = from_caches(cell, caches, d)
     changed = {key: value * 2 for key, value in problem.parameters.items()}
     rebuilt = [(*step[:-1], changed) for step in by_hand(caches)[0]], caches[1]
@@ -257,14 +257,14 @@ def test_caches_outlive_the_names_of_what_forward_got(cell, dtype):
     caches = run_sequence(make(cell, dtype, m=7)).caches
     scratch = [np.full((5, 7, 4), np.nan, dtype) for _ in range(50)]
     del scratch
-    assert_same_gradients(from_caches(cell, caches, arriving(make(cell, dtype, m=7))), want)
+    assert_same_gradients(from_caches(cell, caches, incoming(make(cell, dtype, m=7))), want)
 
 
 @each_cell
 def test_weights_of_the_head_take_no_part(cell):
     """Their gradients are not asked for: nan there reaches nothing."""
     problem = make(cell, np.float64, m=7)
-    d = arriving(problem)
+    d = incoming(problem)
     nans = {key: np.full_like(problem.parameters[key], np.nan) for key in (cell.W_y, cell.b_y)}
     hit = replace(problem, parameters={**problem.parameters, **nans})
     assert_same_gradients(run_backward(hit, d), run_backward(problem, d))
@@ -279,7 +279,7 @@ def test_weights_of_the_head_take_no_part(cell):
 @each_cell
 def test_special_stays_in_its_column_without_warning(cell, dtype, where, special):
     column, problem = 3, make(cell, dtype, T_x=5)
-    d = arriving(problem)
+    d = incoming(problem)
     if where == "last" and not d.last:
         pytest.skip(f"{cell.name} has no state beside a")
     arrays = {"x": problem.x, "state": problem.initial[-1], "da": d.da, "last": d.last[-1] if d.last else None}
@@ -318,7 +318,7 @@ def test_special_in_parameters_raises_no_warning(cell, dtype):
 def test_extremes_of_the_dtype_raise_no_warning(cell, dtype):
     """Largest, smallest and subnormal numbers, under a user's strictest settings."""
     info, problem = np.finfo(dtype), make(cell, dtype)
-    d = arriving(problem)
+    d = incoming(problem)
     for extreme in (info.max, -info.max, info.tiny, info.smallest_subnormal):
         with np.errstate(all="raise"):
             run_backward(problem, d.map(lambda value, extreme=extreme: np.full_like(value, extreme)))
@@ -342,7 +342,7 @@ def test_gradients_update_the_parameters_by_adam(cell):
 @each_cell
 def test_keyword_of_the_last_states_is_keyword_only(cell):
     problem = make(cell, np.float64)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     with pytest.raises(TypeError):
         sequence_backward(cell)(d.da, caches, np.zeros((5, 10)))
 
@@ -351,9 +351,9 @@ def test_keyword_of_the_last_states_is_keyword_only(cell):
 def test_broadcast_da_is_read_as_repeated(cell):
     """np.broadcast_to gives strides of zero: the same gradient at every step and column."""
     problem = make(cell, np.float64, m=7)
-    d = arriving(problem)
+    d = incoming(problem)
     same = np.broadcast_to(d.da[:, :1, :1], d.da.shape)
-    want = run_backward(problem, Arriving(same.copy(), d.last))
-    assert_same_gradients(run_backward(problem, Arriving(same, d.last)), want)
-    zero = Arriving(np.broadcast_to(0.0, d.da.shape), d.last)
+    want = run_backward(problem, Incoming(same.copy(), d.last))
+    assert_same_gradients(run_backward(problem, Incoming(same, d.last)), want)
+    zero = Incoming(np.broadcast_to(0.0, d.da.shape), d.last)
     assert_gradients_close(run_backward(problem, zero), gradients.chain(problem, *zero), "gradient against equations")

@@ -1,17 +1,17 @@
-"""Whatever reaches the way back: an exception that says what is wrong, or what the notebook's loop would compute."""
+"""Whatever the backward pass is given: an exception that says what is wrong, or what the notebook's loop computes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from backward import (
-    Arriving,
-    arriving,
+    Incoming,
     assert_same_gradients,
     by_hand,
     cell_backward,
     from_caches,
     given,
+    incoming,
     sequence_backward,
 )
 from hostile import EXPECTED, HUGE, each_hostile
@@ -61,7 +61,7 @@ def edited_caches(draw, cell, dtype):
         }
         steps[t][place] = edits[draw(st.sampled_from(sorted(edits)))]
     kept = [tuple(entries) for entries in steps[draw(step) :: draw(st.sampled_from([1, 1, 2, -1]))]]
-    d = arriving(problem, draw(st.integers(1, len(kept))))
+    d = incoming(problem, draw(st.integers(1, len(kept))))
     return (kept, problem.x), d
 
 
@@ -88,7 +88,7 @@ def test_edited_caches_are_read_entry_by_entry(cell, dtype, data):
 @each_cell
 def test_wrong_size_of_any_axis_of_what_arrives_is_refused(cell):
     problem = make(cell, np.float64)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     for shape in wrong_shapes((5, 10, 4)):
         if shape != (5, 10, 3):  # fewer steps than the caches have is right
             with pytest.raises(ValueError, match=rf"^{cell.function}_backward: .*\bda\b"):
@@ -109,7 +109,7 @@ def test_wrong_size_of_any_axis_of_what_arrives_is_refused(cell):
 def test_wrong_size_of_any_axis_of_any_entry_is_refused(cell):
     """In any step, those that da does not reach included; the sentence names the step and the entry or its partner."""
     problem = make(cell, np.float64)
-    d, caches = arriving(problem, 2), run_sequence(problem).caches
+    d, caches = incoming(problem, 2), run_sequence(problem).caches
     for t in range(4):
         for place, name in enumerate(cell.cache[:-1]):
             for shape in wrong_shapes((3, 10) if name == "xt" else (5, 10)):
@@ -123,7 +123,7 @@ def test_wrong_size_of_any_axis_of_any_entry_is_refused(cell):
 @each_cell
 def test_caches_of_another_cell_or_cut_short_are_refused(cell):
     problem = make(cell, np.float64)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     other = run_sequence(make(cyrnn.cells.CELLS[OTHER_CELL[cell.name]], np.float64)).caches
     with pytest.raises(ValueError, match=rf"^{cell.function}_backward: .* has \d+ entries, expected {len(cell.cache)}"):
         from_caches(cell, other, d)
@@ -142,10 +142,10 @@ def test_caches_of_another_cell_or_cut_short_are_refused(cell):
 @each_cell
 def test_hostile_object_anywhere_is_an_error(cell, value):
     problem = make(cell, np.float64)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     arrived = (d.da[:, :, 0], *d.last)
     with pytest.raises(EXPECTED):
-        from_caches(cell, caches, Arriving(value, d.last))
+        from_caches(cell, caches, Incoming(value, d.last))
     for wrong in (value, (value, problem.x), ([value] * 4, problem.x)):
         with pytest.raises(EXPECTED):
             from_caches(cell, wrong, d)
@@ -190,7 +190,7 @@ def test_one_array_everywhere_is_taken(cell):
     }
     entry = shared[:, :n]
     steps = [(*(entry for _ in cell.cache[:-1]), parameters)] * 3
-    d = Arriving(np.stack([entry] * 3, axis=2), tuple(entry for _ in cell.states[1:]))
+    d = Incoming(np.stack([entry] * 3, axis=2), tuple(entry for _ in cell.states[1:]))
     apart = {key: np.array(value) for key, value in parameters.items()}
     copied = [(*map(np.array, step[:-1]), apart) for step in steps]
     assert_same_gradients(from_caches(cell, (steps, None), d), from_caches(cell, (copied, None), d.map(np.array)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from backward import arriving, assert_same_gradients, from_caches, run_backward
+from backward import assert_same_gradients, from_caches, incoming, run_backward
 from problems import (
     CANONICAL,
     assert_same_bits,
@@ -50,7 +50,7 @@ def test_reset_after_without_its_bias_is_a_key_error_that_names_it():
         assert str(caught.value) == LACKS.format(function)
     caches = run_sequence(as_form(problem, GRU)).caches
     with pytest.raises(KeyError) as caught:
-        from_caches(GRU_AFTER, caches, arriving(problem))
+        from_caches(GRU_AFTER, caches, incoming(problem))
     assert str(caught.value) == LACKS.format("gru_backward")
 
 
@@ -83,7 +83,7 @@ def test_packed_for_the_other_form_is_refused_by_all_four_functions(packed, othe
     problem = make(packed, np.float64)
     problem = replace(problem, parameters=cyrnn.pack(problem.parameters))
     assert problem.parameters.panels.cell is packed
-    d, run = arriving(problem), run_sequence(problem)
+    d, run = incoming(problem), run_sequence(problem)
     said = f"is packed for the cell {packed.name}, expected one packed for {other.name}"
     for call in (
         lambda: run_sequence(as_form(problem, other)),
@@ -98,7 +98,7 @@ def test_packed_for_the_other_form_is_refused_by_all_four_functions(packed, othe
 def test_bias_of_the_other_form_is_one_of_more_keys():
     """A dict with `bca` serves both; only `pack` has to choose, and takes the form that has all of the keys."""
     problem = as_form(make(GRU_AFTER, np.float64), GRU)
-    d = arriving(problem)
+    d = incoming(problem)
     without = {key: value for key, value in problem.parameters.items() if key != "bca"}
     bare = replace(problem, parameters=without)
     assert_same_bits(results(run_sequence(problem)), results(run_sequence(bare)))
@@ -109,7 +109,7 @@ def test_bias_of_the_other_form_is_one_of_more_keys():
 def test_backward_of_the_other_form_is_other_gradients():
     """From a dict nobody can tell, as the docstring says: the gradients are those of the form that was asked for."""
     problem = make(GRU_AFTER, np.float64)
-    d, caches = arriving(problem), run_sequence(problem).caches
+    d, caches = incoming(problem), run_sequence(problem).caches
     right, wrong = (from_caches(cell, caches, d) for cell in (GRU_AFTER, GRU))
     assert set(right) - set(wrong) == {"dbca"}
     assert not np.allclose(right["dWr"], wrong["dWr"])
@@ -125,7 +125,7 @@ def test_update_gate_of_one_keeps_the_state_bit_for_bit(cell, dtype):
     run = run_sequence(problem)
     for t in range(problem.x.shape[2]):
         np.testing.assert_array_equal(run.states[0][:, :, t], problem.initial[0])
-    gradients = run_backward(problem, d := arriving(problem))
+    gradients = run_backward(problem, d := incoming(problem))
     np.testing.assert_allclose(gradients["da0"], d.da.sum(axis=2), rtol=1e-5, atol=1e-5)
     assert not any(gradients[name].any() for name in gradients if name != "da0")
 

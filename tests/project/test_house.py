@@ -17,15 +17,21 @@ CYTHON = sorted(path for ending in ("pyx", "pxi", "pxd") for path in SRC.rglob(f
 
 #: A module imports from lower floors only; the longest name that fits is the floor
 FLOORS = {
-    "cyrnn": 5,
-    "cyrnn.__main__": 5,
-    "cyrnn.demo": 5,
+    "cyrnn": 6,
+    "cyrnn.__main__": 6,
+    "cyrnn.demo": 6,
+    "cyrnn.cli": 6,
+    "cyrnn.estimators": 5,
+    "cyrnn.distributed": 5,
+    "cyrnn.plot": 5,
     "cyrnn.notebook": 4,
     "cyrnn.nn": 4,
     "cyrnn.onnx": 4,
     "cyrnn.training": 4,
+    "cyrnn.weights": 3,
     "cyrnn.sequence": 3,
     "cyrnn.activations": 3,
+    "cyrnn.calls": 2,
     "cyrnn.packing": 2,
     "cyrnn.threads": 2,
     "cyrnn.kernels": 1,
@@ -33,15 +39,13 @@ FLOORS = {
     "cyrnn._check": 0,
 }
 #: packages whose own modules may import each other, without circles; what runs as a program is one of them
-FAMILIES = ("cyrnn.cells", "cyrnn.kernels", "cyrnn.nn", "cyrnn.notebook", "cyrnn.training")
+FAMILIES = ("cyrnn.calls", "cyrnn.cells", "cyrnn.kernels", "cyrnn.nn", "cyrnn.notebook", "cyrnn.training")
 FACADES = [name for name in MODULES if re.match(r"cyrnn\.(notebook|nn|onnx|training)\b", name)]
 LIMITS = {"src": 300, "tests": 400, "ci": 400}
 SOURCE_ENDINGS = {".py", ".pyx", ".pxi", ".pxd", ".h", ".sh"}
-COMPILED = re.compile(
-    r"\b(?:_isa_\w*|" + "|".join(path.stem for path in CYTHON if path.suffix == ".pyx") + r")\b"
-)
+COMPILED = {path.stem: f"cyrnn.{path.parent.name}" for path in CYTHON if path.suffix == ".pyx"}
 #: the one compiled module that makes NumPy's arrays itself; all others see memory only
-WITH_NUMPY = {"_fast.pyx"}
+WITH_NUMPY = {"_calls.pyx", "_fast.pyx"}
 
 each_module = pytest.mark.parametrize("name", MODULES)
 
@@ -85,7 +89,7 @@ def imports_of(name: str) -> set[str]:
                 base = ".".join([*above, *base.split(".")] if base else above)
             for alias in node.names:
                 inner = f"{base}.{alias.name}"
-                found.add(inner if inner in MODULES or COMPILED.search(alias.name) else base)
+                found.add(inner if inner in MODULES or alias.name in COMPILED else base)
     return {module for module in found if module.split(".")[0] == "cyrnn"}
 
 
@@ -106,10 +110,15 @@ def test_imports_have_no_circle():
 
 
 @each_module
-def test_compiled_modules_are_imported_by_dispatch_alone(name):
-    if name != "cyrnn.kernels.dispatch":
-        code = ast.unparse(without_docstrings(tree_of(name)))
-        assert not COMPILED.search(code)
+def test_compiled_module_is_named_by_its_own_room_alone(name):
+    """Those of kernels/ by dispatch alone, which knows whether there are any; those of calls/ by calls alone."""
+    imported, code = imports_of(name), ast.unparse(without_docstrings(tree_of(name)))
+    for module, room in COMPILED.items():
+        if name == "cyrnn.kernels.dispatch" if room == "cyrnn.kernels" else family_of(name) == room:
+            continue
+        assert f"{room}.{module}" not in imported
+        assert not (module.startswith("_") and re.search(rf"\b{module}\b", code)), module
+    assert name == "cyrnn.kernels.dispatch" or not re.search(r"\b_isa_", code)
 
 
 def without_docstrings(tree: ast.Module) -> ast.Module:
@@ -139,10 +148,10 @@ def test_third_party_imports_are_numpy_alone(name):
 
 @pytest.mark.parametrize("path", CYTHON, ids=lambda path: path.name)
 def test_cython_source_imports_c_alone(path):
-    """Typed memoryviews at the points, C below it: a kernel needs neither NumPy nor the rest of the house."""
+    """Typed memoryviews at the entry points, C below them: a kernel needs neither NumPy nor the rest of the house."""
     text = path.read_text(encoding="utf-8")
     allowed = {"libc", "cython", "cpython", *({"numpy"} if path.name in WITH_NUMPY else ())}
-    declared = {f"cyrnn.kernels.{other.stem}" for other in CYTHON if other.suffix == ".pxd"}
+    declared = {f"cyrnn.{other.parent.name}.{other.stem}" for other in CYTHON if other.suffix == ".pxd"}
     pattern = re.compile(r"^\s*(?:from\s+(\S+)\s+)?(c?import)\s+([\w.]+)", re.MULTILINE)
     for source, how, name in pattern.findall(text):
         module = source or name
@@ -170,7 +179,8 @@ def test_cython_include_stands_in_an_index_alone(path):
         assert included == [BODY.resolve()]
     elif path in INDEXES:
         assert len(set(included)) == len(included)
-        assert all(target.parent.name in ("kernels", "cells") for target in included)
+        room = floor_of(f"cyrnn.{path.parent.name}")
+        assert all(floor_of(f"cyrnn.{target.parent.name}") <= room for target in included)
     else:
         assert not included
 
@@ -269,6 +279,35 @@ def test_cython_function_fits_a_page(path):
     for name, lines in functions_of(path.read_text(encoding="utf-8")):
         code = [line for line in lines if not line.strip().startswith("cdef ")]
         assert len(code) <= 60, name
+
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_test_module_is_imported_by_none(path):
+    """What two of them share is in tests/support, and so is every interpreter that a test starts."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    assert not [module for module in imported if module.startswith("test_")]
+    assert path.parent.name == "support" or path.name.startswith("test_")
+    if path.name != "interpreter.py":
+        executable = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "executable"]
+        assert not executable, "support/interpreter.py starts another Python"
+
+
+def test_tests_that_a_text_names_are_there():
+    texts = [path for top in ("src", "tests", "ci", "docs", ".github") for path in (ROOT / top).rglob("*.*")]
+    texts = [path for path in texts if path.suffix in {*SOURCE_ENDINGS, ".md", ".yml"}]
+    named = re.compile(r"(?<![\w/])tests/[\w./]+\.(?:py|json|npz)\b")
+    missing = [
+        f"{path.relative_to(ROOT).as_posix()} names {name}"
+        for path in (*texts, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "pyproject.toml")
+        for name in named.findall(path.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists()
+    ]
+    assert not missing, "\n".join(missing)
 
 
 def sources() -> list[Path]:

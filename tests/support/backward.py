@@ -11,27 +11,27 @@ from tolerances import assert_gradients_close
 from cyrnn.cells import Cell
 
 
-class Arriving(NamedTuple):
+class Incoming(NamedTuple):
     """The gradients that a loss hands to a sequence."""
 
     da: np.ndarray  # (n_a, m, T), T up to T_x
     last: tuple  # one (n_a, m) for each of cell.states but the first: of that state after step T - 1
 
-    def map(self, change) -> Arriving:
-        return Arriving(change(self.da), tuple(change(value) for value in self.last))
+    def map(self, change) -> Incoming:
+        return Incoming(change(self.da), tuple(change(value) for value in self.last))
 
-    def columns(self, which) -> Arriving:
-        return Arriving(self.da[:, which], tuple(value[:, which] for value in self.last))
+    def columns(self, which) -> Incoming:
+        return Incoming(self.da[:, which], tuple(value[:, which] for value in self.last))
 
 
-def arriving(problem: Problem, T: int | None = None, seed: int = 1) -> Arriving:
+def incoming(problem: Problem, T: int | None = None, seed: int = 1) -> Incoming:
     """Distinct random values for every step and state; T is all steps if not given."""
     n_a, m = problem.initial[0].shape
     T = problem.x.shape[2] if T is None else T
     random = np.random.RandomState(seed)
     da = random.standard_normal((n_a, m, T)).astype(problem.x.dtype)
     last = (random.standard_normal((n_a, m)).astype(problem.x.dtype) for _ in problem.cell.states[1:])
-    return Arriving(da, tuple(last))
+    return Incoming(da, tuple(last))
 
 
 def cell_backward(cell: Cell):
@@ -47,17 +47,17 @@ def given(cell: Cell, last: tuple) -> dict:
     return {f"d{state}": value for state, value in zip(cell.states[1:], last, strict=True)}
 
 
-def from_caches(cell: Cell, caches, gradients: Arriving) -> dict:
+def from_caches(cell: Cell, caches, gradients: Incoming) -> dict:
     return sequence_backward(cell)(gradients.da, caches, **given(cell, gradients.last))
 
 
-def run_backward(problem: Problem, gradients: Arriving | None = None) -> dict:
+def run_backward(problem: Problem, gradients: Incoming | None = None) -> dict:
     """Forward with caches, then backward from them."""
-    gradients = arriving(problem) if gradients is None else gradients
+    gradients = incoming(problem) if gradients is None else gradients
     return from_caches(problem.cell, run_sequence(problem).caches, gradients)
 
 
-def run_cell_backward(problem: Problem, gradients: Arriving, t: int = 0) -> dict:
+def run_cell_backward(problem: Problem, gradients: Incoming, t: int = 0) -> dict:
     """One step forward from the initial states, then back; da of step 0 and `last` are what arrives."""
     cache = run_cell(problem, t).cache
     return cell_backward(problem.cell)(gradients.da[:, :, 0], *gradients.last, cache)

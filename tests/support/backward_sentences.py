@@ -1,4 +1,4 @@
-"""The error sentences of the way back: of caches, and of the gradients that arrive. Run by test_errors.py."""
+"""The error sentences of the backward pass: of caches, and of the gradients that arrive. Run by test_errors.py."""
 
 from __future__ import annotations
 

@@ -15,20 +15,20 @@ from oracle import Wide, sigma
 H = 1e-40
 
 
-def rnn(p, x, previous, arriving, relu=False):
-    (a_prev,), (da_next,) = previous, arriving
+def rnn(p, x, previous, incoming, relu=False):
+    (a_prev,), (da_next,) = previous, incoming
     z = p["Wax"] @ x + p["Waa"] @ a_prev + p["ba"]
     dz = da_next * (z > 0) if relu else da_next * (1 - np.tanh(z) ** 2)
     weights = {"Wax": dz @ x.T, "Waa": dz @ a_prev.T, "ba": dz.sum(axis=1, keepdims=True)}
     return p["Wax"].T @ dz, (p["Waa"].T @ dz,), weights
 
 
-def rnn_relu(p, x, previous, arriving):
-    return rnn(p, x, previous, arriving, relu=True)
+def rnn_relu(p, x, previous, incoming):
+    return rnn(p, x, previous, incoming, relu=True)
 
 
-def lstm(p, x, previous, arriving):
-    (a_prev, c_prev), (da_next, dc_next) = previous, arriving
+def lstm(p, x, previous, incoming):
+    (a_prev, c_prev), (da_next, dc_next) = previous, incoming
     s = np.concatenate([a_prev, x])
     forget, update, output = (sigma(p[f"W{g}"] @ s + p[f"b{g}"]) for g in "fio")
     candidate = np.tanh(p["Wc"] @ s + p["bc"])
@@ -46,8 +46,8 @@ def lstm(p, x, previous, arriving):
     return ds[len(a_prev) :], (ds[: len(a_prev)], dc * forget), weights
 
 
-def gru(p, x, previous, arriving, after=False):
-    (a_prev,), (da_next,) = previous, arriving
+def gru(p, x, previous, incoming, after=False):
+    (a_prev,), (da_next,) = previous, incoming
     n = len(a_prev)
     s = np.concatenate([a_prev, x])
     update, reset = sigma(p["Wz"] @ s + p["bz"]), sigma(p["Wr"] @ s + p["br"])
@@ -70,8 +70,8 @@ def gru(p, x, previous, arriving, after=False):
     return sum(p[f"W{g}"][:, n:].T @ dz[g] for g in dz), (da,), weights
 
 
-def gru_after(p, x, previous, arriving):
-    return gru(p, x, previous, arriving, after=True)
+def gru_after(p, x, previous, incoming):
+    return gru(p, x, previous, incoming, after=True)
 
 
 #: cell name -> (p, x, states before, gradients of the states after) -> (dx, gradients of the states before, of weights)
@@ -89,14 +89,14 @@ def chain(problem, da, last) -> dict:
     before = [tuple(value.astype(Wide) for value in problem.initial)]
     for t in range(T):
         before.append(step(p, x[:, :, t], *before[-1]))
-    arriving = [np.zeros(problem.initial[0].shape, Wide), *(value.astype(Wide) for value in last)]
+    incoming = [np.zeros(problem.initial[0].shape, Wide), *(value.astype(Wide) for value in last)]
     dx, total = np.zeros((*x.shape[:2], T), Wide), {}
     for t in reversed(range(T)):
-        arriving[0] = arriving[0] + da[:, :, t].astype(Wide)
-        dx[:, :, t], arriving, weights = back(p, x[:, :, t], before[t], arriving)
-        arriving = list(arriving)
+        incoming[0] = incoming[0] + da[:, :, t].astype(Wide)
+        dx[:, :, t], incoming, weights = back(p, x[:, :, t], before[t], incoming)
+        incoming = list(incoming)
         total = {key: value + total.get(key, 0) for key, value in weights.items()}
-    return named(problem, dx, arriving, total or zeros(problem))
+    return named(problem, dx, incoming, total or zeros(problem))
 
 
 def zeros(problem) -> dict:

@@ -88,6 +88,8 @@ def _calloc(_, count, size):
 
 @_Free
 def _free(_, address, size):
+    if address is None:  # NULL, which C's free takes, too
+        return
     pages, _ = _used.pop(address)
     _idle[pages.count].append(pages)
 

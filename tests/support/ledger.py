@@ -14,7 +14,7 @@ import math
 import sys
 
 import numpy as np
-from backward import Arriving, run_backward
+from backward import Incoming, run_backward
 from paths import DATA
 from problems import CANONICAL, CELLS, DTYPES, Problem, Sizes, isa_in_use, results, run_sequence
 
@@ -50,16 +50,16 @@ def problem_of(cell, sizes: Sizes, dtype) -> Problem:
     return Problem(cell, parameters, x, initial)
 
 
-def arriving_at(problem: Problem) -> Arriving:
+def incoming_at(problem: Problem) -> Incoming:
     """Gradients for all steps but the last one, where there are several, and for the last cell state."""
     n_a, m, T = (*problem.initial[0].shape, max(1, problem.x.shape[2] - 1))
     random, dtype = np.random.RandomState(n_a + m + T), problem.x.dtype
     da = exact(random, (n_a, m, T), 1.0, dtype)
-    return Arriving(da, tuple(exact(random, (n_a, m), 1.0, dtype) for _ in problem.cell.states[1:]))
+    return Incoming(da, tuple(exact(random, (n_a, m), 1.0, dtype) for _ in problem.cell.states[1:]))
 
 
 def gradients_of(problem: Problem) -> list:
-    return list(run_backward(problem, arriving_at(problem)).values())
+    return list(run_backward(problem, incoming_at(problem)).values())
 
 
 def digest(arrays: list) -> str:

@@ -84,8 +84,8 @@ class Case:
         shapes: dict[str, tuple[int, ...]] = {}
         for layer, backward in itertools.product(range(self.num_layers), range(self.directions)):
             end = "" if self.is_cell else f"_l{layer}" + "_reverse" * backward
-            arriving = self.visible * self.directions if layer else self.input_size
-            shapes |= {f"weight_ih{end}": (rows, arriving), f"weight_hh{end}": (rows, self.visible)}
+            incoming = self.visible * self.directions if layer else self.input_size
+            shapes |= {f"weight_ih{end}": (rows, incoming), f"weight_hh{end}": (rows, self.visible)}
             if self.bias:
                 shapes |= {f"bias_ih{end}": (rows,), f"bias_hh{end}": (rows,)}
             if self.proj_size:

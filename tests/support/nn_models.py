@@ -20,7 +20,7 @@ KINDS = {
 }
 STACKS = ({}, {"num_layers": 3}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True, "bias": False})
 
-#: n_x, n and L that reach the kernels' other ways: inputs that ride along, blocks of steps, several panels
+#: n_x, n and L that reach the kernels' other paths: an interleaved input projection, blocks of steps, several panels
 LARGER = ({"n_x": 16, "n": 5, "L": 21}, {"n_x": 40, "n": 64, "L": 33}, {"n_x": 100, "n": 13, "L": 40})
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -122,12 +122,12 @@ def oracle(kind: str, case: Case, state) -> tuple[np.ndarray, list[np.ndarray]]:
     D = 1 + model.bidirectional
     for layer in range(model.num_layers):
         outputs = []
-        for way, suffix in enumerate((f"_l{layer}", f"_l{layer}_reverse")[:D]):
+        for direction, suffix in enumerate((f"_l{layer}", f"_l{layer}_reverse")[:D]):
             W_ih, W_hh = weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"]
             biases = [weights.get(f"bias_{part}{suffix}", np.zeros(len(W_ih))) for part in ("ih", "hh")]
-            h, *c = (part[layer * D + way].astype(np.float64) for part in parts(state))
+            h, *c = (part[layer * D + direction].astype(np.float64) for part in parts(state))
             c, hs = c[0] if c else None, {}
-            for t in reversed(range(len(x))) if way else range(len(x)):
+            for t in reversed(range(len(x))) if direction else range(len(x)):
                 h, c = oracle_step(kind, x[t], h, c, W_ih, W_hh, *biases)
                 if f"weight_hr{suffix}" in weights:
                     h = h @ weights[f"weight_hr{suffix}"].T

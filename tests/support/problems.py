@@ -19,7 +19,7 @@ from cyrnn.kernels import dispatch
 
 #: those that the notebook's functions run
 CELLS = tuple(cell for cell in cyrnn.cells.CELLS.values() if cell.function)
-#: and those that have none, as `rnn_relu`: what is tested at the kernels' face, and through `sequence`
+#: and those that have none, as `rnn_relu`: what is tested at the kernels' entry points, and through `sequence`
 EVERY_CELL = tuple(cyrnn.cells.CELLS.values())
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 ISAS = tuple(dispatch.available())
