@@ -55,6 +55,11 @@ def plain(name: str, *flags: str) -> Extension:
 
 
 setup(
-    ext_modules=[plain("_cpu"), plain("views", "-Os"), plain("_fast"), *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64))],
+    ext_modules=[
+        plain("_cpu"),
+        plain("views", "-Os"),
+        plain("_fast"),
+        *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64)),
+    ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

@@ -14,7 +14,14 @@ each_compiled = pytest.mark.parametrize(
     ("dtype", "isa"), [pytest.param(d, isa, id=f"{d.name}-{isa}") for d in DTYPES for isa in COMPILED]
 )
 #: (n_x, n_h, n_a, m, T): one column interleaved, odd sizes, a projection larger than the cell, full tiles
-SIZES = [(32, 17, 40, 1, 30), (3, 2, 5, 3, 7), (5, 9, 4, 7, 4), (16, 24, 33, 17, 5), (0, 1, 1, 1, 1), (64, 32, 64, 8, 6)]
+SIZES = [
+    (32, 17, 40, 1, 30),
+    (3, 2, 5, 3, 7),
+    (5, 9, 4, 7, 4),
+    (16, 24, 33, 17, 5),
+    (0, 1, 1, 1, 1),
+    (64, 32, 64, 8, 6),
+]
 each_size = pytest.mark.parametrize("sizes", SIZES, ids=str)
 
 
@@ -34,7 +41,17 @@ class Given(NamedTuple):
 def draw(sizes, dtype, *, ragged: bool = False) -> Given:
     n_x, n_h, n_a, m, T = sizes
     random = np.random.RandomState(sum(sizes))
-    shapes = [(T, m, n_x), (4, n_a, n_x), (4, n_a, n_h), (4, n_a), (n_h, n_a), (m, n_h), (m, n_a), (T, m, n_h), (m, n_a)]
+    shapes = [
+        (T, m, n_x),
+        (4, n_a, n_x),
+        (4, n_a, n_h),
+        (4, n_a),
+        (n_h, n_a),
+        (m, n_h),
+        (m, n_a),
+        (T, m, n_h),
+        (m, n_a),
+    ]
     arrays = [(random.standard_normal(shape) / np.sqrt(shape[-1] or 1)).astype(dtype) for shape in shapes]
     lengths = np.sort(random.randint(1, T + 1, m))[::-1] if ragged else np.full(m, T)
     return Given(*arrays, active_of(lengths, T))
@@ -87,14 +104,16 @@ def run(face, given: Given, parts, *, plain_states: bool = True) -> dict[str, np
     T, m, n_h = given.dh.shape
     n_a, dtype = given.c0.shape[1], given.c0.dtype
     Wx, Wa, b, Whr = (pack(face, list(W)) for W in (given.W_x, given.W_h, given.b[:, :, None], given.W_hr[None]))
-    hidden, states, gates = Guarded((T + 1, m, n_h), dtype), Guarded((2, T + 1, m, n_a), dtype), Guarded((T, 4, m, n_a), dtype)
+    hidden, states, gates = (
+        Guarded((T + 1, m, n_h), dtype),
+        Guarded((2, T + 1, m, n_a), dtype),
+        Guarded((T, 4, m, n_a), dtype),
+    )
     hidden.array[...], states.array[...], gates.array[...] = 0, 0, 0
     hidden.array[0], states.array[:, 0] = given.h0, (np.full((m, n_a), np.nan), given.c0)  # a before step 0: not read
     sizes = None if (given.sizes == m).all() and plain_states else given.sizes
     for first, last in parts:
-        face.forward(
-            "lstm", given.x, Wx, Wa, b, states.array, gates.array, first, last, sizes, Whr, hidden.array
-        )
+        face.forward("lstm", given.x, Wx, Wa, b, states.array, gates.array, first, last, sizes, Whr, hidden.array)
     WaT = np.empty(face.packed_size(n_h, 4 * n_a, 1), dtype)
     for gate, W in enumerate(given.W_h):
         face.pack_transposed(W, gate, 4, WaT)

@@ -18,61 +18,6 @@ cdef enum:
     WORK_ROWS = 48
     FUSED_BYTES = 1 << 19    # half of a small L2
     FUSED_ROWS = 4
-    # Interleaved, W_x is read anew every few steps, so the last cache has to hold all weights, at most these bytes (f64
-    # LSTM (768,768,1,50), 38 MB: 18 ms in blocks, 29 interleaved); and with few inputs there is little to hide.
-    INTERLEAVE_MAX_BYTES = 1 << 23
-    INTERLEAVE_MIN_INPUTS = 16
-
-ctypedef struct StagePlan:
-    # One stage of a run. V: vectors of a panel, of all gates, of those with an input half, with a recurrent half.
-    const Stage* stage
-    Py_ssize_t V, V_x, V_a
-    Py_ssize_t width         # vectors of a row of z
-    Py_ssize_t K             # elements of a row that W_a multiplies
-    const real* Wx           # packed
-    const real* Wa
-    const real* b
-    real* projected          # (rows, m, width): b + W_x x of some steps, from step `first_step` on
-    Py_ssize_t first_step
-    Py_ssize_t steps         # how many steps are summed before the loop runs them
-    Py_ssize_t interleaved_rows  # of one group; 0: not interleaved
-
-
-cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
-    """Find the weights of each stage; return how many vectors a row of z has in all of them together."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef const Stage* stage
-    cdef const real* Wx = run.Wx
-    cdef const real* Wa = run.Wa
-    cdef const real* b = run.b
-    cdef Py_ssize_t s, width = 0
-    for s in range(cell.stages):
-        stage = &cell.stage[s]
-        plans[s].stage = stage
-        plans[s].V, plans[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
-        plans[s].V_a, plans[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
-        plans[s].Wx, plans[s].Wa, plans[s].b = Wx, Wa, b
-        plans[s].K = recurrent_inputs(s, run.n_h, run.n_a)
-        Wx += packed_elements(run.n_a, run.n_x, stage.input)
-        Wa += packed_elements(run.n_a, plans[s].K, stage.hidden)
-        b += packed_elements(run.n_a, 1, stage.gates)
-        width += plans[s].width
-    return width
-
-
-cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset, Py_ssize_t m,
-                                     Py_ssize_t t) noexcept nogil:
-    """How many of m columns, from batch_offset on, take part in step t."""
-    return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
-
-
-cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
-    return plan.stage.input < plan.stage.gates
-
-
-cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
-    """What all weights take, if every gate has both its halves."""
-    return (<double> run.n_x + run.n_h) * width * LANES * sizeof(real)
 
 
 cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint always) noexcept nogil:
@@ -97,14 +42,6 @@ cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize
         plan.steps = run.T % plan.interleaved_rows + plan.interleaved_rows if interleaved else steps
         workspace += (plan.steps + plan.interleaved_rows) * run.m * plan.width * LANES
     return workspace
-
-
-cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_t t) noexcept nogil:
-    """b + W_x x of step t. Behind the rows summed before the loop, interleaved groups take two slots in turn."""
-    cdef Py_ssize_t row = t - plan.first_step, first = plan.steps - plan.interleaved_rows
-    if plan.interleaved_rows > 0 and row >= first:
-        row = first + (row - first) % (2 * plan.interleaved_rows)
-    return plan.projected + row * run.m * plan.width * LANES
 
 
 cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, Py_ssize_t t1) noexcept nogil:

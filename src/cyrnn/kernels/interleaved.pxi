@@ -9,6 +9,10 @@ cdef enum:
     INTERLEAVED_ROWS_2 = 10
     INTERLEAVED_ROWS_3 = 7
     INTERLEAVED_ROWS_4 = 5
+    # Interleaved, W_x is read anew every few steps, so the last cache has to hold all weights, at most these bytes (f64
+    # LSTM (768,768,1,50), 38 MB: 18 ms in blocks, 29 interleaved); and with few inputs there is little to hide.
+    INTERLEAVE_MAX_BYTES = 1 << 23
+    INTERLEAVE_MIN_INPUTS = 16
 
 ctypedef struct Interleaved:
     # The next group of rows of x, over the range of k that one step sums: k0 <= k < k0 + K.
