@@ -1,1 +1,1 @@
-"""The only door to compiled code: `dispatch.py` picks the ISA; `face.py` says what every module of kernels offers."""
+"""The only door to compiled code: `dispatch.py` picks the ISA; `views.pyx` has its entry points for arrays."""

@@ -1,20 +1,20 @@
-"""Back-propagation through time: the time loop, and the products that it leaves to do.
+"""Back-propagation through time: the time loop.
 
 Sums have one order, whatever the batch, the layout and the threads; each is a chain of fused multiply-adds from zero:
 
-    what arrives at a state     over (gate, unit) of the step after it, gates in order; then what was carried past the
-                                products is added, then the caller's da
+    gradient of a state         over (gate, unit) of the step after, gates in order; then the skip gradient is added,
+                                then the caller's da
     dx                          over (gate, unit)
     dW, db                      over (step, column), both ascending
 
-Design. The loop runs over W_a^T packed (units in lanes, as forward) and turns each tile of sums into dz of the step
-before at once. dx needs dz alone, and the weight gradients are one long product over all steps, so they wait for the
-end: there they run at the speed of large matrices, and threads can share their output.
+Design. The loop runs over W_a^T packed (units in lanes, as forward); each tile of sums becomes dz of the step before at
+once. dx needs dz alone, and the weight gradients are one long product over all steps, so both wait for the end: there
+they run at the speed of large matrices, and threads can share their output.
 """
 
 cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates,
                                      PointwiseBackwardArgs* args) noexcept nogil:
-    """What a stage, before which there are so many gates, is given in step t; for the first row and unit."""
+    """Arguments of the first row and unit of a stage in step t, behind so many gates of earlier stages."""
     cdef Py_ssize_t n = run.n_a, step = run.batch * n
     args.previous, args.previous_state_stride = run.initial, run.initial_state_stride
     if t > 0:
@@ -35,7 +35,7 @@ cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ss
 
 cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardArgs* at, Py_ssize_t row,
                                     Py_ssize_t unit, PointwiseBackwardArgs* args) noexcept nogil:
-    """dz of args.rows rows, from `row` on, and args.n units, from `unit` on, whose sums are in place."""
+    """dz of args.rows rows, from `row` on, and args.n units, from `unit` on, whose sums are args.d_next."""
     cdef Py_ssize_t i = row * at.row_stride + unit
     args.da = at.da + row * at.da_row_stride + unit
     args.previous = at.previous + i
@@ -52,7 +52,7 @@ cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardA
 cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
     """dz of stage s of step t, from dz of the stage after it, of the next step where this one is the last.
 
-    After the last step there is none. What the caller says of a_next arrives at the last stage.
+    After the last step there is none, and none with a projection, where da has it all (backward_projection).
     """
     cdef vec tile_of_z[24]
     cdef real zero = 0

@@ -24,7 +24,7 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
                     const real* rows, const PointwiseArgs* at) noexcept nogil:
     """One stage of a step for m rows of the batch: W_a times `rows` (m, K), then pointwise.
 
-    `projected` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
+    `projected` (m, width): this step's b + W_x x, or NULL: summed here. `at`: arguments of the first row and unit.
     """
     cdef vec tile_of_z[TILE_VECTORS]
     cdef vec compacted[TILE_VECTORS]
@@ -88,7 +88,7 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
 
 
 cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* between) noexcept nogil:
-    """One step. between (1 + kept, m, n_a): room between two stages."""
+    """One step. between (1 + kept, m, n_a): workspace for output and gates of a first stage."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, s, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)
     cdef const real* projected
@@ -131,7 +131,7 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
 
 
 cdef int forward_packed(const Run* run) noexcept nogil:
-    """All T steps, units in lanes. Returns -1 where the work area cannot be had."""
+    """All T steps, units in lanes. Returns -1 where memory is short."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef StagePlan plans[MAX_STAGES]
     cdef Py_ssize_t t = 0, until = run.T, s, width = plan_stages(run, plans)

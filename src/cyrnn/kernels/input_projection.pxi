@@ -12,8 +12,8 @@ Design. The loop then reads W_a alone, which stays in the cache where both would
 """
 
 cdef enum:
-    # The work area of a block: 512 KB on AVX-512, but at least one step and, if T allows, 48 rows of z; and half of
-    # what W_x takes, so that a W_x that no cache holds is read once for many rows (f32 1024,1024,64,25: 13%).
+    # Workspace of a block of steps: 512 KB on AVX-512, but at least one step and, if T allows, 48 rows of z; and half
+    # the size of W_x, so that a W_x larger than all caches is read once for many rows (f32 1024,1024,64,25: 13%).
     WORK_VECTORS = 8192
     WORK_ROWS = 48
     FUSED_BYTES = 1 << 19    # half of a small L2
@@ -21,7 +21,7 @@ cdef enum:
 
 
 cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint always) noexcept nogil:
-    """For how many steps a block is; 0 where there is nothing to gain."""
+    """How many steps a block has; 0: both halves are better fused."""
     if (run.T < 2 and not always) or run.T == 0 or run.m == 0 or width == 0:
         return 0
     if TILE_ROWS > 3 and run.m >= FUSED_ROWS and not always and bytes_of(run, width) <= FUSED_BYTES:
@@ -46,7 +46,7 @@ cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize
 
 cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, Py_ssize_t t1) noexcept nogil:
     """projected (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
-    cdef Py_ssize_t V = plan.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
+    cdef Py_ssize_t V = plan.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, max_share
     cdef Py_ssize_t skipped = plan.stage.gates - plan.stage.input          # vectors before those with an input half
     cdef bint evenly = run.batch_sizes == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
     cdef Product p
@@ -60,18 +60,18 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
     p.first.k_stride = run.x_stride_k
     while panel * plan.V < plan.width:
         Vp = min(V, plan.width - panel * plan.V)
-        most = max_rows(1, Vp)
+        max_share = max_rows(1, Vp)
         p.first.panel = plan.Wx + panel * V * LANES * run.n_x
         p.first.panel_k_stride = Vp * LANES
         p.start = plan.b + (panel * plan.V + skipped) * LANES
         row = 0
         while row < total:
             t, column = t0 + row // run.m, row % run.m
-            # rows of one tile must be evenly spaced in x: over steps if x is, else within one step
+            # rows of one tile must be evenly spaced in x: of several steps if x is, else of one step
             if evenly:
-                R = min(most, total - row)
+                R = min(max_share, total - row)
             else:
-                R = min(most, batch_size_at(run.batch_sizes, run.batch_offset, run.m, t) - column)
+                R = min(max_share, batch_size_at(run.batch_sizes, run.batch_offset, run.m, t) - column)
                 if R <= 0:
                     row += run.m - column
                     continue
@@ -83,7 +83,7 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
 
 
 cdef void fill_biases(const StagePlan* plan, Py_ssize_t rows) noexcept nogil:
-    """The gates without an input half in the rows of `projected`: b, for good."""
+    """Write b of the gates without an input half to all rows of `projected`, once for all steps."""
     cdef Py_ssize_t row, v, g
     for row in range(rows):
         v = 0

@@ -1,7 +1,7 @@
 """The gradients of weights and biases: outer products and rows, summed over (step, column), both ascending."""
 
 cdef enum:
-    OUTER_ROWS = 256         # of a long product at a time: what stands beside each other in the cache
+    OUTER_ROWS = 256         # of a long product at a time: both sides stay in the cache
     OUTER_VECTORS = 3        # of its units: on every ISA that many lanes are whole tiles of TILE_ROWS
 
 
@@ -40,7 +40,7 @@ cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize
         u += LANES
 
 
-cdef void lay_panels(const real* right, Py_ssize_t right_row_stride, Py_ssize_t n, Py_ssize_t K,
+cdef void pack_panels(const real* right, Py_ssize_t right_row_stride, Py_ssize_t n, Py_ssize_t K,
                      real* panels) noexcept nogil:
     """right (n, K) as panels (n, 4 vectors), zero-padded."""
     cdef Py_ssize_t width = vectors(K, 1), v = 0, Vp, k, i
@@ -80,8 +80,8 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* 
                       Py_ssize_t out_row_stride) noexcept nogil:
     """out (units, K) += left^T right, for left (N, units) and right (N, K): rows of N in their order.
 
-    Returns -1 where the work area cannot be had. Both sides are copied, some rows of N at a time, to where the
-    microkernel finds them side by side: right as panels, left transposed, a strip of units at a time. Rows of left are
+    Returns -1 where memory is short. Both sides are copied, some rows of N at a time, for the microkernel to read
+    contiguously: right as panels, left transposed, a strip of units at a time. Rows of left are
     often a whole page apart: read once, a line serves all its units (f32 LSTM (256,256,32,50) on Zen 4: 4.9 ms of 38
     went into copies of TILE_ROWS units, 0.6 so; 2026-11-26).
     """
@@ -105,7 +105,7 @@ cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* 
     p.second.k_stride = 1
     while n0 < N:
         n = p.second.K = min(OUTER_ROWS, N - n0)
-        lay_panels(right + n0 * right_row_stride, right_row_stride, n, K, panels)
+        pack_panels(right + n0 * right_row_stride, right_row_stride, n, K, panels)
         u = 0
         while u < units:
             if u % strip == 0:

@@ -1,17 +1,17 @@
 """The stages of a forward pass: where each finds its weights, its input projection and its pointwise arguments."""
 
 ctypedef struct StagePlan:
-    # One stage of a run. V: vectors of a panel, of all gates, of those with an input half, with a recurrent half.
+    # One stage of a run. V, V_x, V_a: vectors of a panel, of all gates, of gates with an input half, a recurrent half.
     const Stage* stage
     Py_ssize_t V, V_x, V_a
     Py_ssize_t width         # vectors of a row of z
     Py_ssize_t K             # elements of a row that W_a multiplies
-    const real* Wx           # packed
+    const real* Wx           # the stage's share of Run.Wx, Run.Wa, Run.b
     const real* Wa
     const real* b
-    real* projected          # (rows, m, width): b + W_x x of some steps, from step `first_step` on
+    real* projected          # workspace (rows, m, width): b + W_x x of some steps, from step `first_step` on
     Py_ssize_t first_step
-    Py_ssize_t steps         # how many steps are summed before the loop runs them
+    Py_ssize_t steps         # summed before the loop runs them; 0: both halves are fused
     Py_ssize_t interleaved_rows  # of one group; 0: not interleaved
 
 
@@ -48,7 +48,7 @@ cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
 
 
 cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
-    """What all weights take, if every gate has both its halves."""
+    """Bytes of all weights, if every gate has both its halves."""
     return (<double> run.n_x + run.n_h) * width * LANES * sizeof(real)
 
 
@@ -62,7 +62,7 @@ cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_
 
 cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows,
                             const real* z, Py_ssize_t z_row_stride) noexcept nogil:
-    """What is the same for all panels. Field by field: a wide copy would wait for the narrow stores of `at`."""
+    """Fill in the fields that all panels share. One by one: a wide copy would wait for the narrow stores of `at`."""
     args.rows = rows
     args.z = z
     args.z_row_stride = z_row_stride
@@ -75,7 +75,7 @@ cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const Po
 
 cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t row, Py_ssize_t panel,
                                     Py_ssize_t n, PointwiseArgs* args) noexcept nogil:
-    """Gates and next states of args.rows rows, from `row` on, whose z of this panel is in place."""
+    """Gates and next states of args.rows rows, from `row` on, and the units of a panel, whose z is args.z."""
     cdef Py_ssize_t per = units_per_panel(plan.stage.gates)
     args.n = min(per, n - panel * per)
     pointwise_from(plan, at, row * n + panel * per, args)
@@ -83,7 +83,7 @@ cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* 
 
 cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t i,
                                 PointwiseArgs* args) noexcept nogil:
-    """The same from element i of the first row on."""
+    """Gates and next states from element i of the first row on."""
     args.previous = at.previous + i
     args.next = at.next + i
     args.gates = NULL if at.gates == NULL else at.gates + i
