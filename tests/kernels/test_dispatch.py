@@ -35,6 +35,7 @@ def test_load_available_isa_gives_both_dtypes(isa):
             assert callable(getattr(points, name))
     assert (kernels.tables == (None, None)) == (isa == "reference")
 
+
 def test_define_refuses_what_kernels_do_not_foresee():
     """More gates than there is memory for, or other stages than the compiled formulas."""
     isa = next(isa for isa in ISAS if isa != "reference")

@@ -12,8 +12,8 @@ float64 over a sample. In brackets the baseline, whose fma rounds twice:
     tanh      0.91 (1.09)     0.91 (1.32)
     sigmoid   0.89 (1.17)     0.89 (1.16)
 
-Arguments may be anything: nan gives nan, the rest is said with each function. Division by hardware is the
-faster: a polynomial and Newton steps with fma in its place cost tanh and sigmoid 7% on AVX-512 and 25% on
+Any argument is valid: nan gives nan, the rest is said with each function. Division by hardware is the
+faster: a polynomial and Newton steps with fma instead cost tanh and sigmoid 7% on AVX-512 and 25% on
 AVX2 (Xeon, Sapphire Rapids, 2026-11-23), because there is enough other work to hide it. Where an argument or
 a result is subnormal, or x^2 in tanh, the CPU's assist made it 30 times slower on the same machine.
 """

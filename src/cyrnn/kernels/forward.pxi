@@ -10,36 +10,6 @@ cdef enum:
     TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 4 of two, 2 of four
 
 
-cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows,
-                            const real* z, Py_ssize_t z_row_stride) noexcept nogil:
-    """What is the same for all panels. Field by field: a wide copy would wait for the narrow stores of `at`."""
-    args.rows = rows
-    args.z = z
-    args.z_row_stride = z_row_stride
-    args.z_gate_stride = units_per_panel(plan.stage.gates)
-    args.row_stride = at.row_stride
-    args.previous_state_stride = at.previous_state_stride
-    args.state_stride = at.state_stride
-    args.gate_stride = at.gate_stride
-
-
-cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t row, Py_ssize_t panel,
-                                    Py_ssize_t n, PointwiseArgs* args) noexcept nogil:
-    """Gates and next states of args.rows rows, from `row` on, whose z of this panel is in place."""
-    cdef Py_ssize_t per = units_per_panel(plan.stage.gates)
-    args.n = min(per, n - panel * per)
-    pointwise_from(plan, at, row * n + panel * per, args)
-
-
-cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t i,
-                                PointwiseArgs* args) noexcept nogil:
-    """The same from element i of the first row on."""
-    args.previous = at.previous + i
-    args.next = at.next + i
-    args.gates = NULL if at.gates == NULL else at.gates + i
-    plan.stage.pointwise(args)
-
-
 cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
                          real* out) noexcept nogil:
     """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
@@ -54,7 +24,7 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
                     const real* rows, const PointwiseArgs* at) noexcept nogil:
     """One stage of a step for m rows of the batch: W_a times `rows` (m, K), then pointwise.
 
-    `projected` (m, width): this step's b + W_x x, or NULL to sum it here. `at`: what the first row and unit is given.
+    `projected` (m, width): this step's b + W_x x, or NULL: summed here. `at`: arguments of the first row and unit.
     """
     cdef vec tile_of_z[TILE_VECTORS]
     cdef vec compacted[TILE_VECTORS]
@@ -118,7 +88,7 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
 
 
 cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* between) noexcept nogil:
-    """One step. between (1 + kept, m, n_a): room between two stages."""
+    """One step. between (1 + kept, m, n_a): workspace for output and gates of a first stage."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, s, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)
     cdef const real* projected
@@ -161,7 +131,7 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
 
 
 cdef int forward_packed(const Run* run) noexcept nogil:
-    """All T steps, units in lanes. Returns -1 where the work area cannot be had."""
+    """All T steps, units in lanes. Returns -1 where memory is short."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef StagePlan plans[MAX_STAGES]
     cdef Py_ssize_t t = 0, until = run.T, s, width = plan_stages(run, plans)

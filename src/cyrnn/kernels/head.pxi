@@ -4,14 +4,14 @@ cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row_stride, Py_ssize_
                                Py_ssize_t left) noexcept nogil:
     """LANES columns at once: y = exp(z - max z) / sum, the sum in ascending order; y may be z."""
     cdef Py_ssize_t j
-    cdef vec most, e, total = splat(0)
+    cdef vec peak, e, total = splat(0)
     if n == 0:
         return
-    most = load_tail(z, left)
+    peak = load_tail(z, left)
     for j in range(1, n):
-        most = max_(load_tail(z + j * z_row_stride, left), most)
+        peak = max_(load_tail(z + j * z_row_stride, left), peak)
     for j in range(n):
-        e = exp_(load_tail(z + j * z_row_stride, left) - most)
+        e = exp_(load_tail(z + j * z_row_stride, left) - peak)
         total = total + e
         store_tail(y + j * y_row_stride, e, left)
     for j in range(n):
@@ -28,12 +28,12 @@ cdef void softmax_of(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcep
 
 cdef int head_packed(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
                      real* y) noexcept nogil:
-    """y (N, n_y) for a (N, n_a), Wy and by packed. Returns -1 where the work area cannot be had."""
+    """y (N, n_y) for a (N, n_a), Wy and by packed. Returns -1 where memory is short."""
     cdef Py_ssize_t V = vectors_per_panel(1), width = vectors(n_y, 1)
     cdef Py_ssize_t row, rows, i, j, r, R, v, Vp
     cdef void* work = malloc(2 * width * LANES * LANES * sizeof(real) + ALIGNMENT)
     cdef real* z                                           # (LANES, width * LANES): some rows of Wy a + by
-    cdef real* columns                                     # (n_y, LANES): those rows turned into lanes
+    cdef real* columns                                     # (n_y, LANES): the same, transposed
     cdef Product p
     if work == NULL:
         return -1

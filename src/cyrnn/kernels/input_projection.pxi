@@ -12,71 +12,16 @@ Design. The loop then reads W_a alone, which stays in the cache where both would
 """
 
 cdef enum:
-    # The work area of a block: 512 KB on AVX-512, but at least one step and, if T allows, 48 rows of z; and half of
-    # what W_x takes, so that a W_x that no cache holds is read once for many rows (f32 1024,1024,64,25: 13%).
+    # Workspace of a block of steps: 512 KB on AVX-512, but at least one step and, if T allows, 48 rows of z; and half
+    # the size of W_x, so that a W_x larger than all caches is read once for many rows (f32 1024,1024,64,25: 13%).
     WORK_VECTORS = 8192
     WORK_ROWS = 48
     FUSED_BYTES = 1 << 19    # half of a small L2
     FUSED_ROWS = 4
-    # Interleaved, W_x is read anew every few steps, so the last cache has to hold all weights, at most these bytes (f64
-    # LSTM (768,768,1,50), 38 MB: 18 ms in blocks, 29 interleaved); and with few inputs there is little to hide.
-    INTERLEAVE_MAX_BYTES = 1 << 23
-    INTERLEAVE_MIN_INPUTS = 16
-
-ctypedef struct StagePlan:
-    # One stage of a run. V: vectors of a panel, of all gates, of those with an input half, with a recurrent half.
-    const Stage* stage
-    Py_ssize_t V, V_x, V_a
-    Py_ssize_t width         # vectors of a row of z
-    Py_ssize_t K             # elements of a row that W_a multiplies
-    const real* Wx           # packed
-    const real* Wa
-    const real* b
-    real* projected          # (rows, m, width): b + W_x x of some steps, from step `first_step` on
-    Py_ssize_t first_step
-    Py_ssize_t steps         # how many steps are summed before the loop runs them
-    Py_ssize_t interleaved_rows  # of one group; 0: not interleaved
-
-
-cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
-    """Find the weights of each stage; return how many vectors a row of z has in all of them together."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef const Stage* stage
-    cdef const real* Wx = run.Wx
-    cdef const real* Wa = run.Wa
-    cdef const real* b = run.b
-    cdef Py_ssize_t s, width = 0
-    for s in range(cell.stages):
-        stage = &cell.stage[s]
-        plans[s].stage = stage
-        plans[s].V, plans[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
-        plans[s].V_a, plans[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
-        plans[s].Wx, plans[s].Wa, plans[s].b = Wx, Wa, b
-        plans[s].K = recurrent_inputs(s, run.n_h, run.n_a)
-        Wx += packed_elements(run.n_a, run.n_x, stage.input)
-        Wa += packed_elements(run.n_a, plans[s].K, stage.hidden)
-        b += packed_elements(run.n_a, 1, stage.gates)
-        width += plans[s].width
-    return width
-
-
-cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset, Py_ssize_t m,
-                                     Py_ssize_t t) noexcept nogil:
-    """How many of m columns, from batch_offset on, take part in step t."""
-    return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
-
-
-cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
-    return plan.stage.input < plan.stage.gates
-
-
-cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:
-    """What all weights take, if every gate has both its halves."""
-    return (<double> run.n_x + run.n_h) * width * LANES * sizeof(real)
 
 
 cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint always) noexcept nogil:
-    """For how many steps a block is; 0 where there is nothing to gain."""
+    """How many steps a block has; 0: both halves are better fused."""
     if (run.T < 2 and not always) or run.T == 0 or run.m == 0 or width == 0:
         return 0
     if TILE_ROWS > 3 and run.m >= FUSED_ROWS and not always and bytes_of(run, width) <= FUSED_BYTES:
@@ -99,17 +44,9 @@ cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize
     return workspace
 
 
-cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_t t) noexcept nogil:
-    """b + W_x x of step t. Behind the rows summed before the loop, interleaved groups take two slots in turn."""
-    cdef Py_ssize_t row = t - plan.first_step, first = plan.steps - plan.interleaved_rows
-    if plan.interleaved_rows > 0 and row >= first:
-        row = first + (row - first) % (2 * plan.interleaved_rows)
-    return plan.projected + row * run.m * plan.width * LANES
-
-
 cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, Py_ssize_t t1) noexcept nogil:
     """projected (t1 - t0, m, width) = b + W_x x for the steps t0 <= t < t1: the first half of every chain."""
-    cdef Py_ssize_t V = plan.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, most
+    cdef Py_ssize_t V = plan.V_x, total = (t1 - t0) * run.m, row, column, panel = 0, t, R, Vp, max_share
     cdef Py_ssize_t skipped = plan.stage.gates - plan.stage.input          # vectors before those with an input half
     cdef bint evenly = run.batch_sizes == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
     cdef Product p
@@ -123,18 +60,18 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
     p.first.k_stride = run.x_stride_k
     while panel * plan.V < plan.width:
         Vp = min(V, plan.width - panel * plan.V)
-        most = max_rows(1, Vp)
+        max_share = max_rows(1, Vp)
         p.first.panel = plan.Wx + panel * V * LANES * run.n_x
         p.first.panel_k_stride = Vp * LANES
         p.start = plan.b + (panel * plan.V + skipped) * LANES
         row = 0
         while row < total:
             t, column = t0 + row // run.m, row % run.m
-            # rows of one tile must be evenly spaced in x: over steps if x is, else within one step
+            # rows of one tile must be evenly spaced in x: of several steps if x is, else of one step
             if evenly:
-                R = min(most, total - row)
+                R = min(max_share, total - row)
             else:
-                R = min(most, batch_size_at(run.batch_sizes, run.batch_offset, run.m, t) - column)
+                R = min(max_share, batch_size_at(run.batch_sizes, run.batch_offset, run.m, t) - column)
                 if R <= 0:
                     row += run.m - column
                     continue
@@ -146,7 +83,7 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
 
 
 cdef void fill_biases(const StagePlan* plan, Py_ssize_t rows) noexcept nogil:
-    """The gates without an input half in the rows of `projected`: b, for good."""
+    """Write b of the gates without an input half to all rows of `projected`, once for all steps."""
     cdef Py_ssize_t row, v, g
     for row in range(rows):
         v = 0

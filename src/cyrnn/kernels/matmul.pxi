@@ -4,9 +4,8 @@ Every pre-activation is one chain of fused multiply-adds in the array's own dtyp
 
     z = b;   z = fma(x[k], W_x[j, k], z) for each k;   then   z = fma(a[k], W_a[j, k], z) for each k
 
-Design. Lanes run across the columns of z and never across k, so the chain of one element is the same whatever stands
-beside it: that is the whole secret of the same bits for every batch, layout and ISA. Two ways of laying z out use the
-same microkernel:
+Design. Lanes run across the columns of z and never across k, so the chain of one element is the same whatever its
+neighbours: hence the same bits for every batch, layout and ISA. Two layouts of z share the microkernel:
     units in lanes   rows are rows of the batch, columns are units: wants W packed, once, and then serves every step
     batch in lanes   rows are units, columns are the batch: reads the notebook's own layout, nothing to pack
 A tile of z is R rows by P panels of V vectors, kept in registers over both factors; R, P and V are constants at every
@@ -15,7 +14,7 @@ of 3 vectors, 8 x 3 and 4 x 3.
 """
 
 ctypedef struct Factor:
-    # one product: `rows` (R, K) times `panel` (K, P * V * LANES), added to the tile. Strides in elements.
+    # One product: `rows` (R, K) times `panel` (K, P * V * LANES), added to the tile. Strides in elements.
     Py_ssize_t K
     const real* rows
     Py_ssize_t row_stride
@@ -163,9 +162,9 @@ cdef inline void product_of_two(const Product* t, Py_ssize_t R, Py_ssize_t P) no
 
 
 cdef inline Py_ssize_t panels_at_once(Py_ssize_t m, Py_ssize_t V, Py_ssize_t left) noexcept nogil:
-    """How many of the panels that are left keep the FMA units busy for m rows: few rows alone are too few chains.
+    """How many of the `left` panels keep the FMA units busy for m rows: few rows of one panel are too few chains.
 
-    One row of two wide panels is few chains, but reads from few places, and pointwise work goes on beside the next one.
+    One row of two wide panels is few chains, but reads few streams, and pointwise work overlaps with the next one.
     f32 GRU (64,128,1,100) is 9% faster so than with four panels, (128,128,1,100) 6% (Xeon with AVX-512, 2026-11-24);
     LSTM (27,50,1,30) 11%, (64,64,1,100) 8%, longer ones as fast (Zen 4, 2026-11-26).
     """
@@ -185,7 +184,7 @@ cdef inline Py_ssize_t next_panels(Py_ssize_t* left, Py_ssize_t panels, Py_ssize
                                    bint backwards, Py_ssize_t* first) noexcept nogil:
     """The next panels for m rows, of those that are left: returns how many, `first` on; only `full` ones are whole.
 
-    Steps go forwards and backwards in turn: the panels that were last are still in the cache (+20% at n = 256).
+    Steps alternate between both directions: the last panels of a step are still in the cache (+20% at n = 256).
     """
     cdef Py_ssize_t P = 1
     if not backwards:
@@ -212,7 +211,7 @@ cdef inline Py_ssize_t max_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     return TILE_ROWS
 
 
-cdef inline Py_ssize_t even_share(Py_ssize_t rows, Py_ssize_t most) noexcept nogil:
-    """The next of the fewest tiles of at most `most` rows, cut as evenly as can be: 8 rows are 4 + 4, not 6 + 2."""
-    cdef Py_ssize_t tiles = (rows + most - 1) // most
+cdef inline Py_ssize_t even_share(Py_ssize_t rows, Py_ssize_t max_share) noexcept nogil:
+    """The next of the fewest tiles of at most max_share rows, cut as evenly as can be: 8 rows are 4 + 4, not 6 + 2."""
+    cdef Py_ssize_t tiles = (rows + max_share - 1) // max_share
     return (rows + tiles - 1) // tiles

@@ -1,4 +1,4 @@
-"""Matrices as the products read them: packed, or packed and turned; and x turned to rows.
+"""Matrices as the products read them: packed, or transposed and packed; and x with its features contiguous.
 
 Packed form of `gates` stacked matrices (units, K): panels of V vectors, [panel][k][V][LANES], zero-padded to full
 vectors. With several gates V = gates, and a panel holds LANES units of each gate; with one gate V = 4, and a panel
@@ -10,7 +10,7 @@ cdef enum:
 
 
 cdef inline real* aligned(void* memory) noexcept nogil:
-    """The first whole cache line of memory that was asked for with ALIGNMENT bytes to spare.
+    """The first whole cache line of memory allocated with ALIGNMENT bytes to spare.
 
     A vector that crosses a line costs two: f32 LSTM (128,128,1,100) took 348 us on packed weights that began anywhere,
     250 on aligned ones (Xeon with AVX-512, 2026-11-23).
@@ -47,7 +47,7 @@ cdef void pack_lanes(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride
                      real* out, Py_ssize_t out_k) noexcept nogil:
     """out[k * out_k + lane] = W[lane, k] for the first n lanes, 0 for the others.
 
-    W is (n, K); whole squares of LANES by LANES turn in registers.
+    W is (n, K); whole squares of LANES by LANES are transposed in registers.
     """
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t i, k = 0
@@ -71,7 +71,7 @@ cdef void pack_lanes(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride
 
 cdef void pack_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t units, Py_ssize_t K,
                     Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
-    """Put one gate's W (units, K) where it belongs among the panels of `gates` such matrices."""
+    """Pack one gate's W (units, K) into its share of the panels of `gates` such matrices."""
     cdef Py_ssize_t V = vectors_per_panel(gates), per = units_per_panel(gates)
     cdef Py_ssize_t unit = 0, panel = 0, v, width
     while unit < units:
@@ -86,7 +86,7 @@ cdef void pack_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride,
 
 cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
                                Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real* out) noexcept nogil:
-    """Put one gate's W^T (units, n), for W (n, units), beside the others': all are one matrix (units, gates * n)."""
+    """Pack one gate's W^T (units, n), for W (n, units), as its columns of one matrix (units, gates * n)."""
     cdef Py_ssize_t unit = 0, v, width
     while unit < units:
         width = min(4, vectors(units - unit, 1))
@@ -99,7 +99,7 @@ cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t 
 
 cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
                           Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil:
-    """out (T, m, n) = x (n, m, T) with these strides: the features of a column side by side."""
+    """out (T, m, n) = x (n, m, T) with these strides: the features of a column become contiguous."""
     cdef Py_ssize_t k, j, t, whole = n // LANES * LANES if x_stride_t == 1 else 0
     for j in range(m):
         k = 0

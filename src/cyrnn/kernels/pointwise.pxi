@@ -1,30 +1,34 @@
-"""What the cells' functions are given."""
+"""The arguments of the cells' functions, pointwise maths over `rows` rows of `n` neighbouring units.
+
+Units in lanes: rows are columns of the batch. Batch in lanes: one row of n_a * m elements. Strides count elements.
+"""
 
 ctypedef struct PointwiseArgs:
-    # What a cell's pointwise function is given: `rows` rows of `n` neighbouring elements, strides in elements.
+    # Forward. Inputs alias no output.
     Py_ssize_t rows, n
-    const real* z            # pre-activations; each row may be read up to a whole vector past n
+    const real* z            # (gates, rows, n), pre-activations; readable up to a whole vector past each row
     Py_ssize_t z_row_stride, z_gate_stride
-    const real* previous     # states before the step, and
-    real* next               # after it; or what the next stage multiplies
-    Py_ssize_t row_stride    # of states and gates
-    Py_ssize_t previous_state_stride, state_stride       # from state to state
-    real* gates              # values kept for the cache, and for the next stage; or NULL
+    const real* previous     # (S, rows, n), states before the step
+    Py_ssize_t previous_state_stride
+    real* next               # (S, rows, n), states after the step, written; of a first stage (rows, n), its output
+    Py_ssize_t state_stride
+    real* gates              # (G', rows, n), stored gates, written and read by a second stage; NULL if not wanted
     Py_ssize_t gate_stride
+    Py_ssize_t row_stride    # of states and gates
 
 ctypedef struct PointwiseBackwardArgs:
-    # What a cell's derivative is given: `rows` rows of `n` neighbouring elements, strides in elements.
+    # Backward. The gradient of a stage's output is d_next, of a last stage d_next + da (and the skip gradient of a).
     Py_ssize_t rows, n
-    const real* d_next       # gradient of `next` through the products; rows readable as z of PointwiseArgs
+    const real* d_next       # (rows, n), gradient through the products of the stage after; readable as z above
     Py_ssize_t d_next_row_stride
-    const real* da           # the caller's gradient of `next`, to be added where `next` is a_next
+    const real* da           # (rows, n), the caller's gradient of a_next; read by a last stage
     Py_ssize_t da_row_stride
-    const real* previous     # states before the step, and
-    const real* next         # after it
-    const real* gates        # values kept by the cache
-    Py_ssize_t row_stride    # of states, gates, `inner` and `skip_gradient`
+    const real* previous     # (S, rows, n), states before the step
+    const real* next         # (S, rows, n), states after the step
+    const real* gates        # (G', rows, n), stored gates
     Py_ssize_t previous_state_stride, next_state_stride, gate_stride
-    real* inner              # what a first stage hands on, written; or the z that no cache keeps
-    real* skip_gradient      # gradient that does not pass the products: after the stage, then before it
-    real* dz                 # written: gradients of the pre-activations
+    real* inner              # (rows, n), output of a first stage, written; or a recomputed z, read
+    real* skip_gradient      # (rows, n), gradient past the products: of `next`, read; then of `previous`, written
+    real* dz                 # (gates, rows, n), gradients of the pre-activations, written
     Py_ssize_t dz_row_stride, dz_gate_stride
+    Py_ssize_t row_stride    # of states, gates, `inner` and `skip_gradient`

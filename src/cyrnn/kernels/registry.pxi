@@ -37,7 +37,7 @@ cdef inline const Formulas* formulas_of(int cell) noexcept nogil:
 
 
 cdef inline Py_ssize_t gates_of(int cell) noexcept nogil:
-    """Those of all stages: G."""
+    """Gates of all stages: G."""
     cdef Py_ssize_t s, gates = 0
     for s in range(formulas[cell].stages):
         gates += formulas[cell].stage[s].gates

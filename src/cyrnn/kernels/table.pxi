@@ -1,4 +1,4 @@
-"""A module's attributes: the table of functions, as a capsule; and what gives the cells their counts before the first run."""
+"""A module's attributes: its functions as a capsule, and two that give the cells their counts before the first run."""
 
 cdef Table functions
 functions.lanes = LANES

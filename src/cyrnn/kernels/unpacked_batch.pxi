@@ -1,8 +1,8 @@
-"""Straight from the notebook's own arrays, nothing packed: for single cell calls and short runs.
+"""Forward pass on unpacked weights, for single cell calls and short runs: batch in lanes.
 
-Design. Packing pays when the weights are used often. Where they are not, two other ways give the same chains:
+Design. Packing pays when the weights are used often. Otherwise two kernels give the same chains without:
     batch in lanes   the columns of one xt or state are neighbours in memory: lanes run over them, rows are units
-    units in lanes   for one to three columns: squares of W turn in registers on their way to the sums
+    units in lanes   for one to three columns (unpacked_step.pxi): squares of W are transposed in registers
 """
 
 cdef inline void copy_columns(const real* source, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
@@ -51,7 +51,7 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
 
 
 cdef void head_unpacked(const Run* run, const real* a, Py_ssize_t width, real* y) noexcept nogil:
-    """y (n_y, m) = softmax(Wy a + by), a (n_a, width) padded; y has room for a vector behind its end."""
+    """y (n_y, m) = softmax(Wy a + by), a (n_a, width) padded; y is writable up to a vector past its end."""
     cdef Py_ssize_t i = 0
     cdef Product p
     p.first.K = 0
@@ -73,7 +73,7 @@ cdef void head_unpacked(const Run* run, const real* a, Py_ssize_t width, real* y
 
 
 cdef int forward_unpacked(const Run* run) noexcept nogil:
-    """All T steps and the head, batch in lanes. Returns -1 where the work area cannot be had."""
+    """All T steps and the head, batch in lanes. Returns -1 where memory is short."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, m = run.m, t, s, g, y_size = run.n_y * m
     cdef Py_ssize_t width = (m + LANES - 1) // LANES * LANES, z_gate_stride = n * m + width
@@ -94,8 +94,8 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
     if work == NULL:
         return -1
     x = aligned(work)
-    a = x + run.n_x * width                    # (n_a, width): a_prev, and in a second one what a first stage hands on
-    z = a + cell.stages * n * width            # (gates, n_a, m), with room behind each gate
+    a = x + run.n_x * width                    # (n_a, width): a_prev; with two stages a second one, output of the first
+    z = a + cell.stages * n * width            # (gates, n_a, m), a vector of padding behind each gate
     y = z + gates * z_gate_stride                     # (n_y, m), likewise
     between = y + y_size + width               # (1 + kept, n_a, m)
     # lanes behind the last column are computed too; left as malloc had them, they read as subnormal float32:

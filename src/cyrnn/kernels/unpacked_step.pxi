@@ -1,4 +1,4 @@
-"""A step of one to three columns straight from the notebook's own arrays: units in lanes.
+"""A step of one to three columns on unpacked weights: units in lanes.
 
 Squares of W are transposed in registers on their way to the sums. See unpacked_batch.pxi.
 """
@@ -46,7 +46,7 @@ cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const Ga
                                     const PointwiseArgs* at, Py_ssize_t R) noexcept nogil:
     """One stage of one step (T = 1), units in lanes, R = m columns: a (m, n_a), states (S, 1, m, n_a).
 
-    Needs W with unit stride in k. `at`: what the first unit is given.
+    Needs W with unit stride in k. `at`: arguments of the first unit.
     """
     cdef Py_ssize_t gates = stage.gates, n = run.n_a, unit = 0, v, r, g
     cdef Py_ssize_t per = units_per_panel(gates)
@@ -96,7 +96,7 @@ cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const Ga
 
 
 cdef void run_step_unpacked(const Run* run, real* between) noexcept nogil:
-    """One step of at most MAX_UNPACKED_COLUMNS columns; between (1 + kept, m, n_a): room between two stages."""
+    """One step of at most MAX_UNPACKED_COLUMNS columns; between (1 + kept, m, n_a): workspace of a first stage."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t s, g = 0
     cdef const real* a = run.initial
@@ -122,7 +122,7 @@ cdef void run_step_unpacked(const Run* run, real* between) noexcept nogil:
 
 
 cdef int step_unpacked(const Run* run) noexcept nogil:
-    """One step and the head for at most MAX_UNPACKED_COLUMNS columns. Returns -1 where the work area cannot be had."""
+    """One step and the head for at most MAX_UNPACKED_COLUMNS columns. Returns -1 where memory is short."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, m = run.m, y_size = run.n_y * m, width = (m + LANES - 1) // LANES * LANES
     cdef void* work

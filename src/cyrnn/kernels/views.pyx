@@ -2,9 +2,9 @@
 """The kernels' entry points for Python and Cython: typed memoryviews, for both dtypes, through the tables of one ISA.
 
 Compiled once, for any CPU of the platform. All arrays of a call have one dtype, float32 or float64. Outputs come last
-and never overlap an input. Nothing is checked here and no output is allocated: shapes, strides, alignment and sizes
-above zero are the caller's duty. Every kernel releases the GIL, writes to its outputs alone, and allocates nothing but a
-bounded workspace. ISA modules say what the functions of their tables compute: run.h, body.pxi.
+and never overlap an input. Nothing is checked and no output is allocated: shapes, strides, alignment and sizes above
+zero are the caller's duty. Every kernel releases the GIL, writes to its outputs alone, and allocates nothing but a
+bounded workspace. See run.h for each buffer, body.pxi for the functions of a table.
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython cimport floating
@@ -49,7 +49,7 @@ cdef class Views:
         """out (n, N) = softmax of every column of z (n, N)."""
         with nogil:
             table_of(self, sizeof(floating)).softmax(<const real*> &z[0, 0], z.shape[0], z.shape[1],
-                                                       <real*> &out[0, 0])
+                                                     <real*> &out[0, 0])
 
     # ---- packing ------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ cdef class Views:
 
     def multiply(self, const floating[:, :] rows, const floating[::1] panels, const floating[::1] b,
                  floating[:, ::1] out):
-        """out (N, units) = rows (N, K), unit stride along K, times a packed matrix (units, K); plus b, packed, or None."""
+        """out (N, units) = rows (N, K), unit stride along K, times packed (units, K), plus b, packed or None."""
         cdef const real* bias = NULL
         if b is not None:
             bias = <const real*> &b[0]

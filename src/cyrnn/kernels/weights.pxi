@@ -6,7 +6,7 @@ cdef inline Py_ssize_t recurrent_inputs(Py_ssize_t stage, Py_ssize_t n_h, Py_ssi
 
 
 cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
-    """How many elements Wx, Wa and b take when packed, and WxT and WaT: sizes (5,)."""
+    """Write the packed sizes of Wx, Wa, b, WxT and WaT, in elements: sizes (5,)."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
     cdef Py_ssize_t s, input = 0
@@ -23,7 +23,7 @@ cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a,
 
 cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, const GateWeights* weights, real* Wx,
                        real* Wa, real* b) noexcept nogil:
-    """Pack all gates' weights, of which there are as many as the cell has gates."""
+    """Pack the weights (G,) of all gates, stage after stage."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
     cdef const GateWeights* W = weights
@@ -45,7 +45,7 @@ cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a,
 
 cdef void pack_transposed_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, const GateWeights* weights,
                                   real* WxT, real* WaT) noexcept nogil:
-    """Pack W_x^T of all gates as one matrix (n_x, gates * n_a), and W_a^T of each stage so."""
+    """Pack W_x^T of all gates as one matrix (n_x, gates * n_a), W_a^T of each stage as one of its own."""
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
     cdef const GateWeights* W = weights
