@@ -10,9 +10,10 @@ from email import message_from_bytes
 from pathlib import Path
 from zipfile import ZipFile
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 800_000
 ISAS = {"x86_64": ("baseline", "avx2", "avx512"), "aarch64": ("baseline", "neon")}
-MODULES = {"_cpu", "_fast", *(f"_isa_{isa}_f{bits}" for isa in ISAS[platform.machine()] for bits in (32, 64))}
+KERNELS = {"_cpu", "views", *(f"_isa_{isa}_f{bits}" for isa in ISAS[platform.machine()] for bits in (32, 64))}
+MODULES = {"cyrnn/calls/_calls.abi3.so", *(f"cyrnn/kernels/{name}.abi3.so" for name in KERNELS)}
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 INFO = f"cyrnn-{PROJECT['version']}.dist-info/"
 #: what auditwheel gives it, the lowest that has NumPy: from memcpy of glibc 2.14 to manylinux2014
@@ -39,7 +40,7 @@ with ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
     ours = {name for name in names if not name.startswith(INFO)}
     assert all(re.fullmatch(r"cyrnn/[\w/]+\.(py|abi3\.so)|cyrnn/py\.typed", name) for name in ours), sorted(ours)
     assert {"cyrnn/py.typed", f"{INFO}licenses/LICENSE"} <= names, sorted(names)
-    assert {name for name in ours if name.endswith(".so")} == {f"cyrnn/kernels/{m}.abi3.so" for m in MODULES}
+    assert {name for name in ours if name.endswith(".so")} == MODULES
 
     metadata = message_from_bytes(archive.read(f"{INFO}METADATA"))
     requirements = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import nn_models
 import numpy as np
 import pytest
-from backward import arriving, from_caches
+from backward import from_caches, incoming
 from layouts import Plain
 from problems import assert_same_bits, each_cell, isa_in_use, make, run_cell, run_sequence
 
@@ -88,7 +88,7 @@ def test_cache_entry_that_stands_twice_is_asked_for_once(cell):
     caches = run_sequence(problem)[-1]
     odd = {id(entry): Asked(entry) for step in caches[0] for entry in step[:-1]}
     steps = [(*(odd[id(entry)] for entry in step[:-1]), step[-1]) for step in caches[0]]
-    d = arriving(problem)
+    d = incoming(problem)
     assert_same_bits(from_caches(cell, (steps, None), d).values(), from_caches(cell, caches, d).values())
     assert {asked.times for asked in odd.values()} == {1}
 

@@ -121,7 +121,7 @@ def run(points, given: Given, parts, *, plain_states: bool = True) -> dict[str, 
     }  # fmt: skip
 
 
-def parts_of(m: int) -> list[tuple[int, int]]:
+def ranges_of(m: int) -> list[tuple[int, int]]:
     return [(0, m // 2), (m // 2, m)] if m > 1 else [(0, m)]
 
 
@@ -145,5 +145,5 @@ def test_projection_in_parts_of_the_batch_has_the_same_bits(dtype, isa, sizes):
     """Threads share a batch by columns; batch_sizes that name all columns change nothing."""
     given, points = draw(sizes, dtype), points_of(isa, dtype)
     whole = run(points, given, [(0, -1)])
-    for parts, plain in ((parts_of(sizes[3]), True), ([(0, -1)], False)):
+    for parts, plain in ((ranges_of(sizes[3]), True), ([(0, -1)], False)):
         assert_same_bits(run(points, given, parts, plain_states=plain).values(), whole.values())

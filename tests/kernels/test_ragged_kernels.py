@@ -41,7 +41,7 @@ def inside(lengths, T: int) -> np.ndarray:
     return np.arange(T)[:, None] < np.asarray(lengths)
 
 
-def arriving(problem: Problem) -> tuple:
+def incoming(problem: Problem) -> tuple:
     """da (T, m, n_a), and one (n_a, m) for each state but the first."""
     random, (n_a, m), T = np.random.RandomState(7), problem.initial[0].shape, problem.x.shape[2]
     da = random.standard_normal((T, m, n_a)).astype(problem.x.dtype)
@@ -66,7 +66,7 @@ def test_kernel_columns_have_the_bits_of_each_alone(cell, dtype, isa, lengths):
                 got = [value[:, :length, [j]] for value in (done.states, done.gates.swapaxes(0, 1))]
                 want = run(points, one)
                 assert_same_bits(got, [want.states, want.gates.swapaxes(0, 1)])
-                da, last = arriving(problem)
+                da, last = incoming(problem)
                 back = run_back(points, one, da[:length, [j]].copy(), [value[:, [j]] for value in last], want)
                 assert_same_bits([found.dz[:length, [j]], found.d_initial[:, [j]]], [back.dz, back.d_initial])
         for value in (done.states.swapaxes(0, 1), done.gates):
@@ -87,7 +87,7 @@ def whole(points, problem: Problem, lengths, parts=((0, -1),)) -> tuple:
     for output in (states, gates):
         output.assert_kept()
     done = type(run(points, alone(problem, 0, 1)))(states.array[:, 1:], gates.array, np.zeros(0))
-    da, last = arriving(problem)
+    da, last = incoming(problem)
     found = run_back(points, problem, da, last, done, *((*part, active) for part in parts))
     return done, found, (states, gates)
 

@@ -96,7 +96,7 @@ def run(points, problem: Problem, *, gates: bool = True) -> Result:
     return Result(states.array[:, 1:], stored.array, y.array.reshape(T, m, len(W_y)))
 
 
-class Back(NamedTuple):
+class BackwardResult(NamedTuple):
     dz: np.ndarray  # (T, m, G * n_a)
     d_initial: np.ndarray  # (1 + C, m, n_a)
     inner: np.ndarray  # (T, m, n_a); of no elements where the cell has none
@@ -113,7 +113,7 @@ def run_part(points, problem: Problem, states, gates, *part) -> None:
     points.forward(problem.cell.name, x, *packed_gates(points, problem), states, gates, *part)
 
 
-def run_back(points, problem: Problem, da: np.ndarray, last: tuple, done: Result, *parts) -> Back:
+def run_back(points, problem: Problem, da: np.ndarray, last: tuple, done: Result, *parts) -> BackwardResult:
     """The backward pass of the run that left `done`, for da (T, m, n_a); in parts as (first, last, batch sizes)."""
     cell, p, dtype = problem.cell, problem.parameters, da.dtype
     T, m, n_a = da.shape
@@ -140,4 +140,4 @@ def run_back(points, problem: Problem, da: np.ndarray, last: tuple, done: Result
         points.backward(cell.name, da, WaT, previous, following, gates, workspace, dz.array, d_initial.array, *part)
     for output in (dz, d_initial, *(() if inner is None else (inner,))):
         output.assert_kept()
-    return Back(dz.array, d_initial.array, np.zeros(0, dtype) if inner is None else inner.array)
+    return BackwardResult(dz.array, d_initial.array, np.zeros(0, dtype) if inner is None else inner.array)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 from any_layer import there_and_back
-from guard_cases import LAYOUTS, check, draw, falling, packed, sweep, taking_part, with_panels
+from guard_cases import LAYOUTS, batch_sizes, check, draw, falling, packed, sweep, with_panels
 from kernel_panels import EntryPoints
 from problems import CELLS, DTYPES, EVERY_CELL, Problem, function_of, isa_in_use, make, run_cell, run_sequence
 
@@ -94,7 +94,7 @@ def back_points(points, cell, first, active, da, W, previous, following, gates=N
     start = np.zeros((1 + len(cell.carried), m, n), da.dtype)
     inner = np.full(da.shape, 0.5, da.dtype) if cell.again or len(cell.stages) > 1 else None
     states = previous, following, gates
-    points.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, taking_part(active))
+    points.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, batch_sizes(active))
     return [dz, start] if inner is None else [dz, start, inner]
 
 

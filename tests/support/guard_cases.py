@@ -146,7 +146,7 @@ def falling(m: int, T: int, seed: int) -> list[int]:
     return sorted(np.random.RandomState(seed).randint(0, m + 1, T).tolist(), reverse=True)
 
 
-def taking_part(active: list[int] | None) -> np.ndarray | None:
+def batch_sizes(active: list[int] | None) -> np.ndarray | None:
     return None if active is None else np.array(active, np.intp)
 
 
@@ -158,7 +158,7 @@ def run_points(points, problem: Problem, first: int, gates: int, active: list[in
     states[:, 0] = [value.T for value in problem.initial]
     kept = np.zeros((x.shape[2], len(cell.stored_gates), m, n_a), x.dtype) if gates and cell.stored_gates else None
     weights = packed_stages(points, problem)
-    points.forward(cell.name, x.transpose(2, 1, 0), *weights, states, kept, first, -1, taking_part(active))
+    points.forward(cell.name, x.transpose(2, 1, 0), *weights, states, kept, first, -1, batch_sizes(active))
     return [states] if kept is None else [states, kept]
 
 
@@ -188,7 +188,7 @@ def head(points, dtype) -> None:
 
 
 def cell_calls(points, dtype) -> None:
-    """One step: the direct ways from a dict, the packed way, and the step of a stream."""
+    """One step: the unpacked paths from a dict, the packed way, and the step of a stream."""
     for cell in CELLS:
         for i, sizes in sweep("n_x", "n_a", "n_y", "m"):
             problem = make(cell, dtype, **sizes, T_x=1)

@@ -55,7 +55,7 @@ cdef int forward_in_blocks(Sublayer layer, LayerRun* w) except -1:
     return parallel_for(blocks_range, w, run.m, fmas)
 
 
-cdef struct Block:
+cdef struct StepsMemory:
     # the memory of some steps of some columns
     char* c_initial          # (m, n_a): the second state, whose every step overwrites the one before
     char* h_initial          # (m, n_h), before the block
@@ -65,7 +65,7 @@ cdef struct Block:
     Py_ssize_t steps
 
 
-cdef void* allocate_block(const LayerRun* w, Py_ssize_t m, Py_ssize_t longest, Block* block) noexcept nogil:
+cdef void* allocate_block(const LayerRun* w, Py_ssize_t m, Py_ssize_t longest, StepsMemory* block) noexcept nogil:
     """Memory for as many steps as the cache holds; NULL where there is none."""
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t item = w.context.item, n_a = run.n_a * item, n_h = run.n_h * item, n_x = run.n_x * item
@@ -111,7 +111,7 @@ cdef void scatter_block(const LayerRun* w, Py_ssize_t first, Py_ssize_t m, Py_ss
                 memcpy(w.last[0] + k * size, row, size)
 
 
-cdef void begin_block(const LayerRun* w, Py_ssize_t first, Py_ssize_t m, const Block* block) noexcept nogil:
+cdef void fill_steps(const LayerRun* w, Py_ssize_t first, Py_ssize_t m, const StepsMemory* block) noexcept nogil:
     """The initial states of the columns; zeros in the output past the ends of their sequences."""
     cdef Py_ssize_t j, k, t, n_h = w.sizes[0] * w.context.item, n_a = w.sizes[1] * w.context.item
     for j in range(m):
@@ -133,12 +133,12 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last) noex
     cdef Py_ssize_t x_stride_t = -run.x_stride_t if w.rows.reverse else run.x_stride_t
     cdef const real* x = advance(run.x, first * run.x_stride_m + (run.T - 1 if w.rows.reverse else 0) * run.x_stride_t,
                                  item)
-    cdef Block block
+    cdef StepsMemory block
     cdef void* memory
     memory = allocate_block(w, m, longest, &block)
     if memory == NULL:
         return -1
-    begin_block(w, first, m, &block)
+    fill_steps(w, first, m, &block)
     run.m = run.batch = m
     run.batch_offset, run.gates, run.state_stride_t = first, NULL, 0
     if in_place:

@@ -1,5 +1,8 @@
 """The state of one call, and the slots of a cache tuple."""
 
+cdef class CellCalls                     # cell_calls.pxi
+
+
 cdef enum SlotKind:
     NEXT                     # a state after the step
     PREVIOUS                 # a state before the step

@@ -84,9 +84,9 @@ cdef int columns_back_range(const void* given, Py_ssize_t first, Py_ssize_t last
 cdef int dx_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     """dx of some rows."""
     cdef const Backward* w = <const Backward*> given
-    cdef Py_ssize_t dz_row = w.context.gates * w.back.n_a, n_x = w.context.run.n_x, item = w.context.item
-    w.context.table.multiply(advance(w.dz, first * dz_row + w.skipped, item), dz_row, last - first,
-                             dz_row - w.skipped, <const real*> w.WxT, NULL, n_x,
+    cdef Py_ssize_t dz_row_stride = w.context.gates * w.back.n_a, n_x = w.context.run.n_x, item = w.context.item
+    w.context.table.multiply(advance(w.dz, first * dz_row_stride + w.skipped, item), dz_row_stride, last - first,
+                             dz_row_stride - w.skipped, <const real*> w.WxT, NULL, n_x,
                              <real*> (w.dx + first * n_x * item))
     return 0
 

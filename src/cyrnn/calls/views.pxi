@@ -21,21 +21,21 @@ cdef inline const real* advance(const void* p, Py_ssize_t elements, Py_ssize_t i
     return <const real*> (<const char*> p + elements * item)
 
 
-cdef void copy(char* out, Py_ssize_t out_row, Py_ssize_t out_col, const char* source, Py_ssize_t row, Py_ssize_t col,
-               Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t item) noexcept nogil:
+cdef void copy(char* out, Py_ssize_t out_stride_i, Py_ssize_t out_stride_j, const char* source, Py_ssize_t stride_i,
+               Py_ssize_t stride_j, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t item) noexcept nogil:
     """out[i, j] = source[i, j]; strides in bytes, item 4 or 8."""
     cdef Py_ssize_t i, j
-    if out_col == item and col == item:
-        for i in range(rows):
-            memcpy(out + i * out_row, source + i * row, cols * item)
-        return
     for i in range(rows):
-        if item == 8:
+        if out_stride_j == item and stride_j == item:
+            memcpy(out, source, cols * item)
+        elif item == 8:
             for j in range(cols):
-                (<double*> (out + i * out_row + j * out_col))[0] = (<const double*> (source + i * row + j * col))[0]
+                (<double*> (out + j * out_stride_j))[0] = (<const double*> (source + j * stride_j))[0]
         else:
             for j in range(cols):
-                (<float*> (out + i * out_row + j * out_col))[0] = (<const float*> (source + i * row + j * col))[0]
+                (<float*> (out + j * out_stride_j))[0] = (<const float*> (source + j * stride_j))[0]
+        out += out_stride_i
+        source += stride_i
 
 
 cdef inline cnp.ndarray view(cnp.ndarray base, Py_ssize_t offset, int nd, const cnp.npy_intp* dims,

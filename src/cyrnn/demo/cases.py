@@ -1,6 +1,6 @@
 """The notebook's four seeded cases: how it draws the input, and every value that it printed.
 
-Source: the notebook, code cells 3, 6, 8 and 11, as printed. `tests/test_demo.py` compares the copy with
+Source: the notebook, code cells 3, 6, 8 and 11, as printed. `tests/demo/test_demo.py` compares the copy with
 the stored notebook.
 """
 

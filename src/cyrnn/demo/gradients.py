@@ -1,7 +1,7 @@
 """The seeded cases of the backward functions, as longer notebooks on the same exercise printed them.
 
 Source: "Building a Recurrent Neural Network - Step by Step" in Kulbear/deep-learning-coursera (v2) and in
-amanchadha/coursera-deep-learning-specialization (v3a, v4); some printed 12 digits, some all. `tests/test_demo.py`
+amanchadha/coursera-deep-learning-specialization (v3a, v4); some printed 12 digits, some all. `tests/demo/test_demo.py`
 compares the copy with tests/data/goldens.json, which has every source.
 """
 

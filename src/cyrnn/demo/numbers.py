@@ -21,7 +21,7 @@ def show(page: Page) -> None:
     page.heading("The notebook's numbers", "np.random.seed(1) before each case")
     for case in CASES:
         show_case(page, case)
-    page.heading("The way back: gradients", "np.random.seed(1) before each case")
+    page.heading("The backward pass: gradients", "np.random.seed(1) before each case")
     page.line("As longer notebooks on the same exercise printed them. Sums that they took in")
     page.line("another order differ in the last digits.")
     for case in GRADIENTS:

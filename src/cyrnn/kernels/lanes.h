@@ -12,7 +12,7 @@
  * a formula written with them gives the same bits whichever ISA runs it. The one exception is CYRNN_BASELINE,
  * whose `fma` rounds twice because SSE2 has no fused multiply-add. Pointers are to `real` and need no alignment.
  * Where vector extensions are missing (MSVC), LANES is 1: CYRNN_BASELINE then rounds as it does elsewhere, and
- * CYRNN_ONE_LANE, whose `fma` is C's, gives the bits of the other ISAs, slowly: tests/test_one_lane.py.
+ * CYRNN_ONE_LANE, whose `fma` is C's, gives the bits of the other ISAs, slowly: tests/kernels/test_one_lane.py.
  */
 #ifndef CYRNN_LANES_H
 #define CYRNN_LANES_H

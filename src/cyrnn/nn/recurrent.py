@@ -94,7 +94,7 @@ class Recurrent(Module):
         state : ndarray, or a pair of them for an LSTM, optional
             What the last step returned; as `hx` of a call. Zeros if left out.
         reset : bool array of shape (N,), or a bool where there is no batch, optional
-            Which streams begin anew: their state is zero before this step.
+            Which streams start from zeros: their state is zero before this step.
 
         Returns
         -------

@@ -143,7 +143,7 @@ def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
-    this: its gradient arrives in da_next, and dWya and dby are the caller's.
+    this: its gradient comes in by da_next, and dWya and dby are the caller's.
 
     References
     ----------
@@ -187,9 +187,9 @@ def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. Beside its results it asks for
-    memory for T m (4 n_a + n_x) elements and the turned weights, of which it touches T m (n_a to 2 n_a + n_x) where
+    memory for T m (4 n_a + n_x) elements and the transposed weights, of which it touches T m (n_a to 2 n_a + n_x) where
     `rnn_forward` made the caches; none of it is kept. The gradients are sums over steps and batch in a fixed order:
-    the same bits for any number of threads. The head, y_pred, has no part in this: its gradient arrives in da, and
+    the same bits for any number of threads. The head, y_pred, has no part in this: its gradient comes in by da, and
     dWya and dby are the caller's. The weights are those in the caches: update them after this call, not between
     forward and backward.
 

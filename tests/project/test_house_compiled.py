@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from paths import SRC
 
-SRC = Path(__file__).parents[1] / "src" / "cyrnn"
-#: to be rewritten in calls/, whose index is not excused
-EXCUSED = {"_fast.pyx"}
 INCLUDE = re.compile(r'^include\s+"([^"]+)"', re.MULTILINE)
 INDEXES = [
     path
     for path in sorted([*SRC.rglob("*.pyx"), *SRC.rglob("*.pxi")])
     if INCLUDE.search(path.read_text(encoding="utf-8"))
     and not path.name.startswith("_isa_")
-    and path.name not in EXCUSED
 ]
 each_index = pytest.mark.parametrize("index", INDEXES, ids=lambda path: path.name)
 
