@@ -296,7 +296,7 @@ def test_test_module_is_imported_by_none(path):
 
 def test_tests_that_a_text_names_are_there():
     texts = [path for top in ("src", "tests", "ci", "docs", ".github") for path in (ROOT / top).rglob("*.*")]
-    texts = [path for path in texts if path.suffix in {*SOURCE_ENDINGS, ".md", ".yml"}]
+    texts = [path for path in texts if path.suffix in {*SOURCE_ENDINGS, ".md", ".yml", ".json"}]
     named = re.compile(r"(?<![\w/])tests/[\w./]+\.(?:py|json|npz)\b")
     missing = [
         f"{path.relative_to(ROOT).as_posix()} names {name}"
