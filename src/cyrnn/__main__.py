@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m cyrnn",
-        description="Run the notebook's own job and its backward pass, check every number that was printed, and measure "
-        "the speed-up over plain NumPy. Exits with 1 if a number is wrong.",
+        description="Run the notebook's own job and its backward pass, check every number that was printed, and "
+        "measure the speed-up over plain NumPy. Exits with 1 if a number is wrong.",
     )
     top.add_argument("--version", action="version", version=f"cyrnn {cyrnn.__version__}")
     top.add_argument("--quick", action="store_true", help="measure for a moment only: rough speed-ups")

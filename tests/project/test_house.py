@@ -54,6 +54,8 @@ def tree_of(name: str) -> ast.Module:
 def family_of(name: str) -> str | None:
     if floor_of(name) == FLOORS["cyrnn"]:
         return "cyrnn"
+    if name in ("cyrnn._check", "cyrnn._convert"):
+        return "cyrnn._check"
     return next((family for family in FAMILIES if name == family or name.startswith(family + ".")), None)
 
 

@@ -84,7 +84,9 @@ def units_of(index: Path) -> list[Unit]:
 def uses_of(index: Path) -> list[tuple[int, int, str, str]]:
     """Every use of something of another unit: (rank of the user, rank of the owner, a sentence, the owner's name)."""
     units = units_of(index)
-    owner = {name: rank for rank, unit in enumerate(units) for name in unit.defined()}
+    owner: dict[str, int] = {}
+    for rank, unit in enumerate(units):  # a class is owned by its forward declaration, if it has one
+        owner = dict.fromkeys(unit.defined(), rank) | owner
     return [
         (rank, owner[name], f"{unit.name} uses {name} of {units[owner[name]].name}", units[owner[name]].name)
         for rank, unit in enumerate(units)

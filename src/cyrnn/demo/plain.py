@@ -1,4 +1,4 @@
-"""The notebook's job and its backward pass in plain NumPy, as a reader writes them from the equations: the demo's rival.
+"""The notebook's job and its backward pass in plain NumPy, as a reader writes them from equations: the demo's rival.
 
 Not for use: no checks, and softmax and sigmoid are the short forms. Names and results are those of `cyrnn`.
 """
