@@ -127,10 +127,10 @@ def run_back(points, problem: Problem, da: np.ndarray, last: tuple, done: Result
     states[:, 0], states[:, 1:] = [value.T for value in problem.initial], done.states
     previous, following = states[:, :-1], states[:, 1:]
     inner = None
-    if cell.again or len(cell.stages) > 1:
+    if cell.recomputed or len(cell.stages) > 1:
         inner = Guarded(da.shape, dtype)
         inner.array[...] = 0
-    for gate in cell.again:
+    for gate in cell.recomputed:
         _, W_a = split_weights(cell, gate, p, n_a)
         hidden = np.ascontiguousarray(previous[0]).reshape(T * m, n_a)
         points.multiply(hidden, pack(points, [W_a]), pack(points, [p[gate.b]]), inner.array.reshape(T * m, n_a))

@@ -92,7 +92,7 @@ def back_points(points, cell, first, active, da, W, previous, following, gates=N
     WaT = np.concatenate([packed_transposed(points, *[W] * count) for count in hidden])
     dz = np.zeros((T, m, len(cell.gates) * n), da.dtype)
     start = np.zeros((1 + len(cell.carried), m, n), da.dtype)
-    inner = np.full(da.shape, 0.5, da.dtype) if cell.again or len(cell.stages) > 1 else None
+    inner = np.full(da.shape, 0.5, da.dtype) if cell.recomputed or len(cell.stages) > 1 else None
     states = previous, following, gates
     points.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, taking_part(active))
     return [dz, start] if inner is None else [dz, start, inner]

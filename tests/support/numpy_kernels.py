@@ -137,7 +137,7 @@ def backward(
             part = _columns(first, last, m, active, t)
             stored = () if gates is None else tuple(gates[t, :, part])
             before, after = tuple(previous[:, t, part]), tuple(next[:, t, part])
-            if inner is not None and spec.again:
+            if inner is not None and spec.recomputed:
                 stored += (inner[t, part],)
             d_next, end = given[part] + da[t, part], dz.shape[2]
             for stage, W_aT in reversed(list(zip(spec.stages, transposed, strict=True))):

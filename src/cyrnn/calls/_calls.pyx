@@ -124,7 +124,7 @@ cdef class CellCalls:
         self.gradient_keys = tuple(tuple("d" + key for key in keys) for keys in self.keys)
         self.gradients = tuple(("d" + key, shape[1]) for key, shape in cell.shapes.items()
                                if key not in (cell.W_y, cell.b_y))
-        self.stages, self.recomputed = len(cell.stages), len(cell.again)
+        self.stages, self.recomputed = len(cell.stages), len(cell.recomputed)
         self.skip_gradients = len(cell.carried)
         for i, gate in enumerate(cell.gates):
             self.has_x[i], self.has_a[i] = gate.W_x is not None, gate.W_a is not None

@@ -47,7 +47,7 @@ class PointwiseBackwardArgs(NamedTuple):
     skip_gradients: Arrays
     previous: Arrays  # each state before the step, in the order of `Cell.states`
     next: Arrays  # each state after the step
-    gates: Arrays  # each of `Cell.stored_gates`, then z of each gate of `Cell.again`
+    gates: Arrays  # each of `Cell.stored_gates`, then z of each gate of `Cell.recomputed`
 
 
 class PointwiseGradients(NamedTuple):
@@ -118,6 +118,6 @@ class Cell(_Fields):
         return tuple(gate.name for gate in self.gates if gate.name in kept)
 
     @cached_property
-    def again(self) -> tuple[Gate, ...]:
+    def recomputed(self) -> tuple[Gate, ...]:
         """Gates without an input half: no cache keeps their z = W_a a_prev + b, which the backward pass recomputes."""
         return tuple(gate for gate in self.gates if gate.W_x is None)
