@@ -119,7 +119,7 @@ def run_back(points, problem: Problem, da: np.ndarray, last: tuple, done: Result
     T, m, n_a = da.shape
     _, WaT = packed_transposed(points, cell, p)
     dz = Guarded((T, m, len(cell.gates) * n_a), dtype)
-    d_initial = Guarded((1 + len(cell.carried), m, n_a), dtype)
+    d_initial = Guarded((1 + len(cell.skip_gradients), m, n_a), dtype)
     dz.array[...], d_initial.array[...] = 0, 0
     for row, value in zip(d_initial.array[1:], last, strict=False):
         row[...] = value.T

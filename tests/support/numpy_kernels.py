@@ -154,7 +154,7 @@ def backward(
             given[part] = d_next
     part = slice(first, m if last < 0 else last)
     d_initial[0, part] = given[part]
-    if "a" in spec.carried:
+    if "a" in spec.skip_gradients:
         d_initial[0, part] += d_initial[1, part]
 
 

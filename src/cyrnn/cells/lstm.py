@@ -75,7 +75,7 @@ LSTM = Cell(
         ),
     ),
     states=("a", "c"),
-    carried=("c",),
+    skip_gradients=("c",),
     W_y="Wy",
     b_y="by",
     cache=("a_next", "c_next", "a_prev", "c_prev", "ft", "it", "cct", "ot", "xt", "parameters"),

@@ -55,7 +55,7 @@ RNN = Cell(
     },
     stages=(Stage(GATES, pointwise, derivative),),
     states=("a",),
-    carried=(),
+    skip_gradients=(),
     W_y="Wya",
     b_y="by",
     cache=("a_next", "a_prev", "xt", "parameters"),

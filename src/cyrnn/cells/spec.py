@@ -42,7 +42,7 @@ class PointwiseBackwardArgs(NamedTuple):
 
     #: gradient of the array that the next product reads: of a_next; for a first stage of two, of what it hands on
     d_next: Array
-    #: for each of `Cell.carried` the gradient that comes past the products: from the step after this one, or
+    #: for each of `Cell.skip_gradients` the gradient that comes past the products: from the step after this one, or
     #: for a first stage of two from the second
     skip_gradients: Arrays
     previous: Arrays  # each state before the step, in the order of `Cell.states`
@@ -54,7 +54,7 @@ class PointwiseGradients(NamedTuple):
     """The results of a stage's derivative, at one step. All arrays have the shape of the arguments."""
 
     dz: Arrays  # gradient of each pre-activation of the stage, in the order of `Stage.gates`
-    #: for each of `Cell.carried` the gradient that goes past the products: to the step before this one, or from
+    #: for each of `Cell.skip_gradients` the gradient that goes past the products: to the step before this one, or from
     #: a second stage to the first
     skip_gradients: Arrays
 
@@ -87,7 +87,7 @@ class _Fields(NamedTuple):
     #: arrays that go from step to step; the first is the hidden state
     states: tuple[str, ...]
     #: states with a skip gradient: a part of their gradient that reaches the step before past the matrix products
-    carried: tuple[str, ...]
+    skip_gradients: tuple[str, ...]
     #: the head: y = softmax(W_y a_next + b_y)
     W_y: str
     b_y: str
