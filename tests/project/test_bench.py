@@ -15,6 +15,8 @@ from paths import ROOT
 sys.path.insert(0, str(ROOT))
 
 # E402: ci/ is found by the line above
+from bench_rows import HEAD, made_row, many_rows
+
 from ci.bench import clock, contestant, judge, readme, rows, run, table, targets, truth, work
 from ci.bench.contestant import Variant
 from ci.bench.rivals import best_numpy, notebook_numpy, ours
@@ -185,15 +187,6 @@ def test_targets_name_work_that_a_run_does():
         assert target.dtype in work.DTYPES
 
 
-def made_row(rival: str, us: float, **more: object) -> rows.Row:
-    row = {"kind": "stream", "cell": "lstm", "dtype": "f32", "shape": [64, 64, 1, 1], "rival": rival}
-    return (
-        row
-        | {"threads": 1, "busy": False, "min_us": us, "median_us": us, "variant": "", "error": 0.0, "share": 1.0}
-        | more
-    )
-
-
 def verdict_of(found: list[rows.Row], **wanted: object) -> list[judge.Verdict]:
     (target,) = (
         target for target in targets.TARGETS if all(getattr(target, key) == wanted[key] for key in wanted)
@@ -236,34 +229,6 @@ def test_geometric_mean_needs_every_shape():
     assert all(verdict.shape is not None for verdict in part)
 
 
-HEAD = {
-    "machine": {
-        "cpu": "a CPU with a name of some length, 3.2 GHz",
-        "cores": 2,
-        "pinned": 1,
-        "system": "Linux",
-        "python": "3.11.7",
-        "numpy": "2.4.6",
-        "blas": "openblas 0.3.31 SkylakeX",
-        "load": 0.25,
-        "commit": "0123456789+",
-    },
-    "contestants": dict.fromkeys(contestant.MODULES, "2026.4.1+cpu"),
-    "missing": {"jax": "No module named 'jax'"},
-    "isa": "avx512",
-}
-
-
-def many_rows() -> list[rows.Row]:
-    found = []
-    for case in work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), None):
-        common = {"kind": case.kind, "cell": case.cell, "dtype": case.dtype, "shape": list(case.shape)}
-        peers = [name for name in contestant.MODULES if name not in ("notebook", "forward", "torch_cell")]
-        for rival in ["cyrnn", "notebook"] if case.kind in ("cell", "forward", "backward") else peers:
-            found.append(made_row(rival, 99999.0, **common))
-    return found
-
-
 def test_table_of_everything_fits_the_page():
     text = table.render(HEAD, many_rows())
     assert max(map(len, text.splitlines())) <= table.WIDTH
@@ -292,53 +257,6 @@ def test_read_takes_a_case_whole_from_the_last_file_that_has_it(tmp_path):
     head, found = rows.read([old, new])
     assert found == [made_row("cyrnn", 5.0), other]
     assert head["machine"] == HEAD["machine"]
-
-
-def test_page_is_written_between_its_markers_and_nowhere_else(tmp_path):
-    page = tmp_path / "performance.md"
-    page.write_text(f"before\n{readme.START}\nold\n{readme.END}\nafter\n")
-    readme.write(page, HEAD, many_rows())
-    once = page.read_text()
-    assert once.startswith(f"before\n{readme.START}\n")
-    assert once.endswith(f"{readme.END}\nafter\n")
-    assert "| (64,64,1,100) |" in once
-    assert "GRU, float32" in once
-    assert "| LSTM, 2 layers, both directions (64,64,1,100) |" in once
-    assert "old" not in once
-    readme.write(page, HEAD, many_rows())
-    assert page.read_text() == once
-
-
-def test_readme_has_ten_rows_between_markers_of_its_own(tmp_path):
-    page = tmp_path / "README.md"
-    page.write_text(f"before\n{readme.TEN_START}\nold\n{readme.TEN_END}\nafter\n")
-    readme.write(page, HEAD, many_rows())
-    once = page.read_text()
-    assert once.startswith(f"before\n{readme.TEN_START}\n")
-    assert once.endswith(f"{readme.TEN_END}\nafter\n")
-    assert once.count("1.00x |") == len(readme.TEN) == 10
-    assert "old" not in once
-    with pytest.raises(ValueError, match=r"hidden gru f32 \(64,64,1,100\).*: not measured"):
-        readme.write(page, HEAD, [row for row in many_rows() if row["cell"] != "gru"])
-    assert page.read_text() == once
-
-
-def test_ten_rows_are_work_that_a_run_does():
-    for _, kind, cell, dtype, shape in readme.TEN:
-        assert shape in work.SHAPES[kind]
-        assert cell in work.CELLS
-        assert dtype in work.DTYPES
-
-
-@pytest.mark.parametrize(
-    "text", ["", readme.TEN_START, readme.START, f"{readme.END} {readme.START}", f"{readme.START}{readme.END}" * 2]
-)
-def test_readme_without_its_markers_is_an_error_and_stays(tmp_path, text):
-    page = tmp_path / "README.md"
-    page.write_text(text)
-    with pytest.raises(ValueError, match="once each"):
-        readme.write(page, HEAD, [])
-    assert page.read_text() == text
 
 
 def bench(*words: str, **environment: str) -> CompletedProcess[str]:

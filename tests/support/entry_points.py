@@ -119,7 +119,7 @@ def run_back(points, problem: Problem, da: np.ndarray, last: tuple, done: Result
     T, m, n_a = da.shape
     _, WaT = packed_transposed(points, cell, p)
     dz = Guarded((T, m, len(cell.gates) * n_a), dtype)
-    d_initial = Guarded((1 + len(cell.carried), m, n_a), dtype)
+    d_initial = Guarded((1 + len(cell.skip_gradients), m, n_a), dtype)
     dz.array[...], d_initial.array[...] = 0, 0
     for row, value in zip(d_initial.array[1:], last, strict=False):
         row[...] = value.T
@@ -127,10 +127,10 @@ def run_back(points, problem: Problem, da: np.ndarray, last: tuple, done: Result
     states[:, 0], states[:, 1:] = [value.T for value in problem.initial], done.states
     previous, following = states[:, :-1], states[:, 1:]
     inner = None
-    if cell.again or len(cell.stages) > 1:
+    if cell.recomputed or len(cell.stages) > 1:
         inner = Guarded(da.shape, dtype)
         inner.array[...] = 0
-    for gate in cell.again:
+    for gate in cell.recomputed:
         _, W_a = split_weights(cell, gate, p, n_a)
         hidden = np.ascontiguousarray(previous[0]).reshape(T * m, n_a)
         points.multiply(hidden, pack(points, [W_a]), pack(points, [p[gate.b]]), inner.array.reshape(T * m, n_a))

@@ -91,8 +91,8 @@ def back_points(points, cell, first, active, da, W, previous, following, gates=N
     hidden = [sum(gate.W_a is not None for gate in stage.gates) for stage in cell.stages]
     WaT = np.concatenate([packed_transposed(points, *[W] * count) for count in hidden])
     dz = np.zeros((T, m, len(cell.gates) * n), da.dtype)
-    start = np.zeros((1 + len(cell.carried), m, n), da.dtype)
-    inner = np.full(da.shape, 0.5, da.dtype) if cell.again or len(cell.stages) > 1 else None
+    start = np.zeros((1 + len(cell.skip_gradients), m, n), da.dtype)
+    inner = np.full(da.shape, 0.5, da.dtype) if cell.recomputed or len(cell.stages) > 1 else None
     states = previous, following, gates
     points.backward(cell.name, da, WaT, *states, inner, dz, start, first, -1, batch_sizes(active))
     return [dz, start] if inner is None else [dz, start, inner]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cyrnn.cells import CELLS, Cell, activations
-from cyrnn.cells.spec import Array, Arrays
+from cyrnn.cells.spec import Array, Arrays, PointwiseBackwardArgs
 
 Active = NDArray[np.intp] | None
 
@@ -137,23 +137,24 @@ def backward(
             part = _columns(first, last, m, active, t)
             stored = () if gates is None else tuple(gates[t, :, part])
             before, after = tuple(previous[:, t, part]), tuple(next[:, t, part])
-            if inner is not None and spec.again:
+            if inner is not None and spec.recomputed:
                 stored += (inner[t, part],)
-            arriving, end = given[part] + da[t, part], dz.shape[2]
+            d_next, end = given[part] + da[t, part], dz.shape[2]
             for stage, W_aT in reversed(list(zip(spec.stages, transposed, strict=True))):
                 if inner is not None and stage.hands_on is not None:
                     inner[t, part] = stage.hands_on(before, stored)
-                d_gates, carried = stage.derivative((arriving, *d_initial[1:, part]), before, after, stored)
-                begin = end - len(d_gates) * n_a
-                dz[t, part, begin:end] = np.concatenate(d_gates, axis=1)
-                for row, value in zip(d_initial[1:], carried, strict=True):
+                args = PointwiseBackwardArgs(d_next, tuple(d_initial[1:, part]), before, after, stored)
+                found = stage.derivative(args)
+                begin = end - len(found.dz) * n_a
+                dz[t, part, begin:end] = np.concatenate(found.dz, axis=1)
+                for row, value in zip(d_initial[1:], found.skip_gradients, strict=True):
                     row[part] = value
-                arriving = dz[t, part, begin : begin + W_aT.shape[1]] @ W_aT.T
+                d_next = dz[t, part, begin : begin + W_aT.shape[1]] @ W_aT.T
                 end = begin
-            given[part] = arriving
+            given[part] = d_next
     part = slice(first, m if last < 0 else last)
     d_initial[0, part] = given[part]
-    if "a" in spec.carried:
+    if "a" in spec.skip_gradients:
         d_initial[0, part] += d_initial[1, part]
 
 

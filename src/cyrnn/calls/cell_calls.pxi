@@ -34,8 +34,8 @@ cdef class CellCalls:
         self.gradient_keys = tuple(tuple("d" + key for key in keys) for keys in self.keys)
         self.gradients = tuple(("d" + key, shape[1]) for key, shape in cell.shapes.items()
                                if key not in (cell.W_y, cell.b_y))
-        self.stages, self.recomputed = len(cell.stages), len(cell.again)
-        self.skip_gradients = len(cell.carried)
+        self.stages, self.recomputed = len(cell.stages), len(cell.recomputed)
+        self.skip_gradients = len(cell.skip_gradients)
         for i, gate in enumerate(cell.gates):
             self.has_x[i], self.has_a[i] = gate.W_x is not None, gate.W_a is not None
             self.stage[i] = [gate in stage.gates for stage in cell.stages].index(True)

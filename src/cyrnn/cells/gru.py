@@ -4,12 +4,12 @@
     rt     = sigmoid(Wr [a_prev, xt] + br)        reset
     a_next = zt * a_prev + (1 - zt) * cct
 
-The candidate, Wc_a and Wc_x being the halves of Wc:
+The candidate, Wc_a and Wc_x being the columns of Wc for a_prev and for xt:
 
     before    inner = rt * a_prev                 cct = tanh(Wc_x xt + Wc_a inner + bc)
     after     inner = Wc_a a_prev + bca           cct = tanh(Wc_x xt + bc + rt * inner)
 
-and back, dx standing for the gradient of x, z_g for what gate g is taken of:
+and backward, dx being the gradient of x, and z_g the pre-activation of gate g: zt = sigmoid(z_z):
 
     dz_z    = da_next * (a_prev - cct) * zt * (1 - zt)
     dz_c    = da_next * (1 - zt) * (1 - cct^2)
@@ -19,14 +19,14 @@ and back, dx standing for the gradient of x, z_g for what gate g is taken of:
               da_prev = Wc_a^T dinner + Wz_a^T dz_z + Wr_a^T dz_r + da_next * zt
     dxt     = Wz_x^T dz_z + Wr_x^T dz_r + Wc_x^T dz_c
 
-Before is the paper's; after is cuDNN's and torch's, whose one product of all gates is the faster (ONNX:
-linear_before_reset = 1). Some courses write u for 1 - zt.
+The paper resets before the product; cuDNN and torch reset after (ONNX: linear_before_reset = 1), since one product of
+all gates is faster. Some courses write u for 1 - zt.
 """
 
 from __future__ import annotations
 
 from .activations import sigmoid, tanh
-from .spec import Array, Arrays, Cell, Gate, Stage
+from .spec import Array, Arrays, Cell, Gate, PointwiseBackwardArgs, PointwiseGradients, Stage
 
 
 def blend(zt: Array, a_prev: Array, cct: Array) -> Array:
@@ -52,25 +52,21 @@ def candidate_pointwise(z: Arrays, previous: Arrays, values: Arrays) -> tuple[Ar
     return (cct,), (blend(zt, a_prev, cct),)
 
 
-def candidate_derivative(
-    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
-) -> tuple[Arrays, Arrays]:
-    da, carried = arriving
-    zt, _, cct = gates
-    da = da + carried
+def candidate_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+    (skip,) = args.skip_gradients
+    zt, _, cct = args.gates
+    da = args.d_next + skip
     dz_c = da * (1 - zt) * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
-    return (dz_c,), (da,)
+    return PointwiseGradients(dz=(dz_c,), skip_gradients=(da,))
 
 
-def gates_derivative(
-    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
-) -> tuple[Arrays, Arrays]:
-    d_inner, da = arriving
-    (a_prev,) = previous
-    zt, rt, cct = gates
+def gates_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+    d_inner, (da,) = args.d_next, args.skip_gradients
+    (a_prev,) = args.previous
+    zt, rt, cct = args.gates
     dz_z = da * (a_prev - cct) * zt * (1 - zt)  # zt = sigmoid(z_z)
     dz_r = d_inner * a_prev * rt * (1 - rt)  # rt = sigmoid(z_r)
-    return (dz_z, dz_r), (da * zt + d_inner * rt,)
+    return PointwiseGradients(dz=(dz_z, dz_r), skip_gradients=(da * zt + d_inner * rt,))
 
 
 # ---- reset after the product ---------------------------------------------------------------------
@@ -85,17 +81,14 @@ def after_pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arr
     return (inner, zt, rt, cct), (blend(zt, a_prev, cct),)
 
 
-def after_derivative(
-    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
-) -> tuple[Arrays, Arrays]:
-    da, carried = arriving
-    (a_prev,) = previous
-    zt, rt, cct, inner = gates
-    da = da + carried
+def after_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+    (skip,), (a_prev,) = args.skip_gradients, args.previous
+    zt, rt, cct, inner = args.gates
+    da = args.d_next + skip
     dz_z = da * (a_prev - cct) * zt * (1 - zt)  # zt = sigmoid(z_z)
     dz_c = da * (1 - zt) * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
     dz_r = dz_c * inner * rt * (1 - rt)  # rt = sigmoid(z_r)
-    return (dz_c * rt, dz_z, dz_r, dz_c), (da * zt,)
+    return PointwiseGradients(dz=(dz_c * rt, dz_z, dz_r, dz_c), skip_gradients=(da * zt,))
 
 
 UPDATE = Gate("zt", W_x="Wz", W_a="Wz", b="bz")
@@ -119,7 +112,7 @@ GRU = Cell(
         Stage((Gate("cct", W_x="Wc", W_a="Wc", b="bc"),), candidate_pointwise, candidate_derivative),
     ),
     states=("a",),
-    carried=("a",),
+    skip_gradients=("a",),
     W_y="Wy",
     b_y="by",
     cache=CACHE,
@@ -142,7 +135,7 @@ GRU_AFTER = Cell(
         ),
     ),
     states=("a",),
-    carried=("a",),
+    skip_gradients=("a",),
     W_y="Wy",
     b_y="by",
     cache=CACHE,

@@ -7,7 +7,7 @@
     c_next = ft * c_prev + it * cct
     a_next = ot * tanh(c_next)
 
-and back, dx standing for the gradient of x, z_g for what gate g is taken of:
+and backward, dx being the gradient of x, and z_g the pre-activation of gate g: ft = sigmoid(z_f):
 
     dc      = dc_next + da_next * ot * (1 - tanh(c_next)^2)          dc_prev = dc * ft
     dz_f    = dc * c_prev * ft * (1 - ft)        dz_i = dc * cct * it * (1 - it)
@@ -19,7 +19,7 @@ and back, dx standing for the gradient of x, z_g for what gate g is taken of:
 from __future__ import annotations
 
 from .activations import sigmoid, tanh
-from .spec import Arrays, Cell, Gate, Stage
+from .spec import Arrays, Cell, Gate, PointwiseBackwardArgs, PointwiseGradients, Stage
 
 
 def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
@@ -34,13 +34,10 @@ def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
     return (ft, it, cct, ot), (a_next, c_next)
 
 
-def derivative(
-    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
-) -> tuple[Arrays, Arrays]:
-    da, dc = arriving
-    _, c_prev = previous
-    _, c_next = following
-    ft, it, cct, ot = gates
+def derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+    da, (dc,) = args.d_next, args.skip_gradients
+    c_prev, c_next = args.previous[1], args.next[1]
+    ft, it, cct, ot = args.gates
     tc = tanh(c_next)
     dc = dc + da * ot * (1 - tc) * (1 + tc)  # a_next = ot * tanh(c_next)
     dz_o = da * tc * ot * (1 - ot)  # ot = sigmoid(z_o)
@@ -48,7 +45,7 @@ def derivative(
     dz_f = dc * c_prev * ft * (1 - ft)  # ft = sigmoid(z_f)
     dz_i = dc * cct * it * (1 - it)  # it = sigmoid(z_i)
     dz_c = dc * it * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
-    return (dz_f, dz_i, dz_c, dz_o), (dc_prev,)
+    return PointwiseGradients(dz=(dz_f, dz_i, dz_c, dz_o), skip_gradients=(dc_prev,))
 
 
 LSTM = Cell(
@@ -78,7 +75,7 @@ LSTM = Cell(
         ),
     ),
     states=("a", "c"),
-    carried=("c",),
+    skip_gradients=("c",),
     W_y="Wy",
     b_y="by",
     cache=("a_next", "c_next", "a_prev", "c_prev", "ft", "it", "cct", "ot", "xt", "parameters"),

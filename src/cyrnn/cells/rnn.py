@@ -1,9 +1,9 @@
-"""The plain recurrent cell: Elman 1990; the notebook's rnn_cell_forward. And the same with relu in place of tanh.
+"""The plain recurrent cell: Elman 1990; the notebook's rnn_cell_forward. And a second one with relu in place of tanh.
 
     z      = Wax xt + Waa a_prev + ba
     a_next = tanh(z)                        or  max(z, 0)
 
-and back, dx standing for the gradient of x:
+and backward, dx being the gradient of x:
 
     dz      = da_next * (1 - a_next^2)      or  da_next where a_next > 0, else 0
     da_prev = Waa^T dz      dxt  = Wax^T dz
@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from .activations import tanh
-from .spec import Arrays, Cell, Gate, Stage
+from .spec import Arrays, Cell, Gate, PointwiseBackwardArgs, PointwiseGradients, Stage
 
 
 def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
@@ -24,27 +24,22 @@ def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
     return (a_next,), (a_next,)
 
 
-def derivative(
-    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
-) -> tuple[Arrays, Arrays]:
-    (da,) = arriving
-    (a_next,) = following
+def derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+    da, (a_next,) = args.d_next, args.next
     dz = da * (1 - a_next) * (1 + a_next)  # a_next = tanh(z)
-    return (dz,), ()
+    return PointwiseGradients(dz=(dz,), skip_gradients=())
 
 
 def relu_pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
     (z_a,) = z
-    a_next = np.where(z_a < 0, z_a.dtype.type(0), z_a)  # nan stays
+    a_next = np.where(z_a < 0, z_a.dtype.type(0), z_a)  # nan stays nan
     return (a_next,), (a_next,)
 
 
-def relu_derivative(
-    arriving: Arrays, previous: Arrays, following: Arrays, gates: Arrays
-) -> tuple[Arrays, Arrays]:
-    (da,) = arriving
-    (a_next,) = following
-    return (np.where(a_next > 0, da, da.dtype.type(0)),), ()  # a_next = max(z, 0)
+def relu_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+    da, (a_next,) = args.d_next, args.next
+    dz = np.where(a_next > 0, da, da.dtype.type(0))  # a_next = max(z, 0)
+    return PointwiseGradients(dz=(dz,), skip_gradients=())
 
 
 GATES = (Gate("a_next", W_x="Wax", W_a="Waa", b="ba"),)
@@ -60,7 +55,7 @@ RNN = Cell(
     },
     stages=(Stage(GATES, pointwise, derivative),),
     states=("a",),
-    carried=(),
+    skip_gradients=(),
     W_y="Wya",
     b_y="by",
     cache=("a_next", "a_prev", "xt", "parameters"),

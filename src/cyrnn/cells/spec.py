@@ -1,6 +1,7 @@
 """What a cell is: names, shapes and pointwise formulas. Everything else is shared by all cells.
 
-All of it is named tuples: three dataclasses, with what they import, are a fifth of what importing cyrnn costs.
+A cell is made of named tuples: three dataclasses, with the modules they import, are a fifth of the time that importing
+cyrnn takes.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "NDArray[np.floating]"
 Arrays: TypeAlias = "tuple[Array, ...]"
-Pointwise: TypeAlias = "Callable[[Arrays, Arrays, Arrays], tuple[Arrays, Arrays]]"
-Derivative: TypeAlias = "Callable[[Arrays, Arrays, Arrays, Arrays], tuple[Arrays, Arrays]]"
 
 
 class Gate(NamedTuple):
-    """Where a gate's weights stand in the notebook's parameters.
+    """The name of a gate, and the keys of its weights in the notebook's parameters.
 
-    Its pre-activation is z = W_x xt + W_a h + b, h being a_prev or what the stage before hands on; a half without a
-    key is left out. `W_x` and `W_a` are keys of matrices with n_a rows, or of the notebook's concatenation: first
-    n_a columns of W_a, then W_x.
+    The pre-activation of a gate is z = W_x xt + W_a h + b, h being a_prev in the first stage, and in a second stage the
+    product input that the first one makes (`Stage.hands_on`). A half whose key is None is left out. `W_x` and `W_a` are
+    keys of matrices with n_a rows. Of a cell that is `stacked` both are the key of one matrix (n_a, n_a + n_x): its
+    first n_a columns are W_a, the others W_x.
     """
 
     name: str  # as in the notebook's cache: "ft"
@@ -33,39 +33,67 @@ class Gate(NamedTuple):
     b: str
 
 
+class PointwiseBackwardArgs(NamedTuple):
+    """The arguments of a stage's derivative, at one step. All arrays have one shape, as (n_a, m).
+
+    Example: the LSTM's are d_next = da_next, skip_gradients = (dc_next,), previous = (a_prev, c_prev), next = (a_next,
+    c_next), gates = (ft, it, cct, ot).
+    """
+
+    #: gradient of the array that the next product reads: of a_next; for a first stage of two, of what it hands on
+    d_next: Array
+    #: for each of `Cell.skip_gradients` the gradient that comes past the products: from the step after this one, or
+    #: for a first stage of two from the second
+    skip_gradients: Arrays
+    previous: Arrays  # each state before the step, in the order of `Cell.states`
+    next: Arrays  # each state after the step
+    gates: Arrays  # each of `Cell.stored_gates`, then z of each gate of `Cell.recomputed`
+
+
+class PointwiseGradients(NamedTuple):
+    """The results of a stage's derivative, at one step. All arrays have the shape of the arguments."""
+
+    dz: Arrays  # gradient of each pre-activation of the stage, in the order of `Stage.gates`
+    #: for each of `Cell.skip_gradients` the gradient that goes past the products: to the step before this one, or from
+    #: a second stage to the first
+    skip_gradients: Arrays
+
+
+#: (z of each gate of the stage, each previous state, each gate's value of the stages before) ->
+#: (each gate's value, each next state; of a first stage of two no state). All arrays have one shape.
+Pointwise: TypeAlias = "Callable[[Arrays, Arrays, Arrays], tuple[Arrays, Arrays]]"
+Derivative: TypeAlias = "Callable[[PointwiseBackwardArgs], PointwiseGradients]"
+
+
 class Stage(NamedTuple):
     """A matrix product, then pointwise.
 
-    Of its gates, those without an input half come first and those without a recurrent half last.
+    Of the gates, those without an input half come first and those without a recurrent half last.
     """
 
-    #: in the kernels' order
-    gates: tuple[Gate, ...]
-    #: (z of each gate, each previous state, each value of the stages before) ->
-    #: (each gate's value, each next state, if this is the last stage), all of one shape
+    gates: tuple[Gate, ...]  # in the kernels' order
     pointwise: Pointwise
-    #: (what arrives at a_next, or at what is handed on, and each carried gradient; each previous state; each next
-    #: state; each stored gate, then each z computed `again`) -> (gradient of each z, each carried gradient)
     derivative: Derivative
-    #: (each previous state, each stored gate so far) -> what the product of the next stage multiplies
+    #: (each previous state, each gate's value so far) -> the array that the next stage's W_a are multiplied by; None of
+    #: the last stage
     hands_on: Callable[[Arrays, Arrays], Array] | None = None
 
 
 class _Fields(NamedTuple):
     name: str
-    #: parameter key -> its shape in the sizes n_a, n_x, n_y, in the order in which they are checked
+    #: parameter key -> its shape in the sizes n_a, n_x, n_y; in the order in which parameters are checked
     shapes: dict[str, tuple[str, str]]
     stages: tuple[Stage, ...]
-    #: carried from step to step; the first is the hidden state
+    #: arrays that go from step to step; the first is the hidden state
     states: tuple[str, ...]
-    #: states whose gradients reach the step before past the matrix product, too
-    carried: tuple[str, ...]
+    #: states with a skip gradient: a part of their gradient that reaches the step before past the matrix products
+    skip_gradients: tuple[str, ...]
     #: the head: y = softmax(W_y a_next + b_y)
     W_y: str
     b_y: str
-    #: the notebook's tuple for the backward pass
+    #: names of the entries of the notebook's cache tuple, which the backward pass reads
     cache: tuple[str, ...]
-    #: what its functions in the notebook facade are called, "lstm" of lstm_forward, and the keywords that choose it
+    #: the stem of the cell's functions in the notebook facade, "lstm" of lstm_forward; and the keywords that choose it
     function: str | None = None
     keywords: dict[str, bool] = {}  # noqa: RUF012  # read only
 
@@ -75,21 +103,21 @@ class Cell(_Fields):
 
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
-        """Those of all stages, in the kernels' order."""
+        """The gates of all stages, in the kernels' order."""
         return tuple(gate for stage in self.stages for gate in stage.gates)
 
     @cached_property
     def stacked(self) -> bool:
-        """Whether W_a and W_x stand in one matrix for [a_prev, xt]."""
+        """Whether W_a and W_x are the columns of one matrix, for [a_prev, xt]."""
         return any("+" in size for shape in self.shapes.values() for size in shape)
 
     @cached_property
     def stored_gates(self) -> tuple[str, ...]:
-        """The gates that the cache keeps; a gate that is the next state is kept as that."""
+        """The gates that the cache keeps. A gate that is the next state, as the RNN's, is kept as that."""
         kept = set(self.cache) - {f"{state}_next" for state in self.states}
         return tuple(gate.name for gate in self.gates if gate.name in kept)
 
     @cached_property
-    def again(self) -> tuple[Gate, ...]:
-        """Gates without an input half: no cache keeps their z = W_a a_prev + b, which the way back computes again."""
+    def recomputed(self) -> tuple[Gate, ...]:
+        """Gates without an input half: no cache keeps their z = W_a a_prev + b, which the backward pass recomputes."""
         return tuple(gate for gate in self.gates if gate.W_x is None)

@@ -33,7 +33,7 @@ def define_cells(module: ModuleType) -> None:
     """Tell a module of kernels how many stages and gates each cell has."""
     for cell in CELLS.values():
         number = module.cell_numbers[cell.name]
-        module.define_cell(number, len(cell.stages), len(cell.stored_gates), "a" in cell.carried)
+        module.define_cell(number, len(cell.stages), len(cell.stored_gates), "a" in cell.skip_gradients)
         for i, stage in enumerate(cell.stages):
             W_a, W_x = [gate.W_a for gate in stage.gates], [gate.W_x for gate in stage.gates]
             module.define_stage(number, i, len(W_a), len(W_a) - W_a.count(None), len(W_x) - W_x.count(None))
