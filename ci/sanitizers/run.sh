@@ -76,7 +76,7 @@ done
 not_here='resident_size or bounded_work_area or blocks_traced'
 not_again="$not_here or another_thread or beyond_memory"
 kernels='test_canonical test_pack test_fast test_stream test_activations test_nan test_layouts test_hostile'
-once='test_parity test_face_back test_fast_back test_ragged test_one_lane test_threads test_memory'
+once='test_parity test_face_back test_fast_back test_ragged test_one_lane test_threads test_memory test_projection_kernels'
 once+=' test_nn_calls test_nn_ragged test_nn_stream'
 files() { printf 'tests/%s.py ' "$@"; }
 groups='products time_loop ragged_runs' # and no backward_calls: minutes here, and guard pages see them

@@ -91,8 +91,8 @@ class Face(Protocol):
         pack_transposed. previous, next (S, T, m, n_a): states before and after each step, C-contiguous but for the
         first axis, whose stride they share. gates (T, G', m, n_a), C-contiguous: the stored gates, or None where the
         cell stores none. inner (T, m, n_a), C-contiguous: what the first of two stages hands on is written there; or z
-        of a gate that is computed again; or None. start (1 + C, m, n_a): the gradient of the initial hidden state is written to
-        start[0]; start[1], of the second state, holds what arrives after the last step, of the hidden one zeros.
+        of a gate that is computed again; or None. start (1 + C, m, n_a): the gradient of the initial hidden state is
+        written to start[0]; start[1], of the second state, holds what arrives after the last step, of the hidden one zeros.
         Columns as in `forward`; with `active`, dz holds zeros.
         """
 
