@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 MOST_BYTES = 2_000_000
 ISAS = {"x86_64": ("baseline", "avx2", "avx512"), "aarch64": ("baseline", "neon")}
-MODULES = {"_cpu", "_fast", *(f"_isa_{isa}_f{bits}" for isa in ISAS[platform.machine()] for bits in (32, 64))}
+MODULES = {"_cpu", "views", "_fast", *(f"_isa_{isa}_f{bits}" for isa in ISAS[platform.machine()] for bits in (32, 64))}
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 INFO = f"cyrnn-{PROJECT['version']}.dist-info/"
 #: what auditwheel gives it, the lowest that has NumPy: from memcpy of glibc 2.14 to manylinux2014
