@@ -75,12 +75,13 @@ done
 # alike on every ISA runs on one.
 not_here='resident_size or bounded_work_area or blocks_traced'
 not_again="$not_here or another_thread or beyond_memory"
-each='calls/test_canonical kernels/test_canonical_kernels calls/test_pack calls/test_compiled_calls calls/test_stream'
+each='calls/test_canonical kernels/test_canonical_kernels calls/test_pack calls/test_compiled_calls calls/test_steps'
 each+=' calls/test_layouts kernels/test_activations notebook/test_nan notebook/test_hostile'
-once='calls/test_parity kernels/test_kernel_backward calls/test_compiled_backward calls/test_ragged calls/test_threads'
+once='kernels/test_parity kernels/test_kernel_backward kernels/test_projection_kernels kernels/test_ragged_kernels'
+once+=' calls/test_compiled_backward calls/test_ragged_layers calls/test_threads'
 once+=' calls/test_memory kernels/test_one_lane nn/test_nn_calls nn/test_nn_ragged nn/test_nn_stream'
 files() { printf 'tests/%s.py ' "$@"; }
-groups='products time_loop ragged_runs' # and no backward_calls: minutes here, and guard pages see them
+groups='products time_loop ragged_layers' # and no backward_calls: minutes here, and guard pages see them
 failed=
 for isa in $isas; do
     echo "--- $isa"

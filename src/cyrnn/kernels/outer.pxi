@@ -41,7 +41,7 @@ cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize
 
 
 cdef void pack_panels(const real* right, Py_ssize_t right_row_stride, Py_ssize_t n, Py_ssize_t K,
-                     real* panels) noexcept nogil:
+                      real* panels) noexcept nogil:
     """right (n, K) as panels (n, 4 vectors), zero-padded."""
     cdef Py_ssize_t width = vectors(K, 1), v = 0, Vp, k, i
     while v < width:
