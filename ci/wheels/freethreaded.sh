@@ -48,6 +48,6 @@ say '8 threads in each test'
 "$work/env/bin/python" -m pytest -q -p no:cacheprovider --parallel-threads=8 \
     -o thread_unsafe_functions='cyrnn.set_num_threads cyrnn.get_num_threads interpreter.run_python interpreter.fresh' \
     -k 'not replaced_by_another_thread and not change_the_dict and not beyond_memory' \
-    tests/calls/test_{threads,compiled_calls,pack,stream,canonical,parity}.py \
-    tests/kernels/test_canonical_kernels.py tests/nn/test_nn_{threads,stream,ragged}.py
+    tests/calls/test_{threads,compiled_calls,pack,steps,canonical,ragged_layers}.py \
+    tests/kernels/test_{canonical_kernels,parity}.py tests/nn/test_nn_{threads,stream,ragged}.py
 say 'Done'
