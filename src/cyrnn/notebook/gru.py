@@ -172,7 +172,7 @@ def gru_cell_backward(da_next: Any, cache: Any, *, reset_after: bool = False) ->
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
-    this: its gradient arrives in da_next, and dWy and dby are the caller's.
+    this: its gradient comes in by da_next, and dWy and dby are the caller's.
 
     References
     ----------
@@ -219,8 +219,8 @@ def gru_backward(da: Any, caches: Any, *, reset_after: bool = False) -> dict[str
 
     Notes
     -----
-    The head, y, has no part in this: its gradient arrives in da, and dWy and dby are the caller's. README, "Train",
-    shows how. The weights are those in the caches: update them after this call, not between forward and backward.
+    The head, y, has no part in this: its gradient comes in by da, and dWy and dby are the caller's, as docs/training.md
+    shows. The weights are those in the caches: update them after this call, not between forward and backward.
     Dtypes and bits are as for `rnn_backward`; the memory is for T m (10 n_a + n_x) elements, of which
     T m (4 n_a to 5 n_a + n_x) are touched where `gru_forward` made the caches; of both, n_a more with `reset_after`.
     The caches do not say which form made them: the other one's gradients are those of another cell, and only packed

@@ -129,7 +129,7 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
     Parameters
     ----------
     da_next, dc_next : ndarray of shape (n_a, m)
-        Gradients of the loss with respect to a_next and c_next; zeros where nothing arrives.
+        Gradients of the loss with respect to a_next and c_next; zeros where there is none.
     cache : tuple
         `(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters)`, from `lstm_cell_forward` or put together
         by hand.
@@ -148,7 +148,7 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
-    this: its gradient arrives in da_next, and dWy and dby are the caller's.
+    this: its gradient comes in by da_next, and dWy and dby are the caller's.
 
     References
     ----------
@@ -198,8 +198,8 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
 
     Notes
     -----
-    The head, y, has no part in this: its gradient arrives in da, and dWy and dby are the caller's. README, "Train",
-    shows how. The weights are those in the caches: update them after this call, not between forward and backward.
+    The head, y, has no part in this: its gradient comes in by da, and dWy and dby are the caller's, as docs/training.md
+    shows. The weights are those in the caches: update them after this call, not between forward and backward.
     Dtypes and bits are as for `rnn_backward`; the memory is for T m (13 n_a + n_x) elements, of which
     T m (4 n_a to 5 n_a + n_x) are touched where `lstm_forward` made the caches.
 
