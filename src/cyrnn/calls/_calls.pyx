@@ -1,10 +1,10 @@
 # cython: freethreading_compatible=True, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """One call, from Python's objects to kernels and back.
 
-A call takes any objects. Where all are plain arrays of one dtype and of fitting shapes, the call checks, allocates, packs,
-runs and builds its results here, in compiled code: a cell call on small arrays lasts about a microsecond, and T_x cache
-tuples hold 7 T_x views, so that checks and views in Python would cost more than the arithmetic. For any other argument
-the answer is None: a facade then makes the arguments plain, or says what is wrong with them, and calls again.
+A call takes any objects. Where all are plain arrays of one dtype and of fitting shapes, the call checks, allocates,
+packs, runs and builds its results here, in compiled code: a cell call on small arrays lasts about a microsecond, and
+T_x cache tuples hold 7 T_x views, so that checks and views in Python would cost more than the arithmetic. For any other
+argument the answer is None: a facade then makes the arguments plain, or says what is wrong with them, and calls again.
 
     context.pxi         the state of a call, and the slots of a cache tuple
     parallel.pxi        work shared among threads

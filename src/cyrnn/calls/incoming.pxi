@@ -1,7 +1,7 @@
 """Gradients that come in at a sublayer: at its output, of one direction, and at its states after the last step."""
 
 cdef struct IncomingGradients:
-    # gradients at the output, of this direction, and at the states after the last step; strides in bytes, NULL for zeros
+    # gradients at the output of this direction and at the states after the last step; strides in bytes; NULL: zeros
     const char* output
     Py_ssize_t output_stride_t, output_stride_m, output_stride_k
     const char* states[MAX_STATES]
@@ -15,6 +15,7 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
     cdef Py_ssize_t sizes[MAX_STATES]
     cdef cnp.npy_intp dims[3]
     cdef cnp.ndarray dy
+    cdef tuple states
     cdef int i, axis
     incoming.output = NULL
     if d_output is not None:
@@ -34,10 +35,11 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
         incoming.states[i] = NULL
     if d_state is None:
         return True
-    if not is_states(d_state, layer.calls.states):
+    states = states_of(d_state, layer.calls.states)
+    if states is None:
         return False
     for i in range(layer.calls.states):
-        given = state_of(d_state, i, layer.calls.states)
+        given = states[i]
         if given is not None and not take_state(layer, context, layout, given, sizes[i], &incoming.states[i],
                                                 &incoming.state_stride_m[i], &incoming.state_stride_k[i]):
             return False

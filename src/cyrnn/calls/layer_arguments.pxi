@@ -85,14 +85,16 @@ cdef bint take_state(Sublayer layer, const CallContext* context, const Layout* l
     return True
 
 
-cdef object state_of(object states, int state, int count):
-    """One of the states of a caller: of a cell with one state the object itself."""
-    return states if count == 1 else (<tuple> states)[state] if type(states) is tuple else (<list> states)[state]
+cdef tuple states_of(object given, int count):
+    """The states of a caller, in a tuple that no other thread shortens; of a cell with one state the object itself.
 
-
-cdef inline bint is_states(object given, int count):
-    """Whether an object has as many states."""
-    return count == 1 or ((type(given) is tuple or type(given) is list) and len(given) == count)
+    None where there is another number of them.
+    """
+    if count == 1:
+        return (given,)
+    if type(given) is list:
+        given = tuple(<list> given)
+    return <tuple> given if type(given) is tuple and len(<tuple> given) == count else None
 
 
 cdef const char* reset_flags(object reset, const Run* run, const Layout* layout, char* single) except? NULL:
@@ -110,12 +112,13 @@ cdef const char* reset_flags(object reset, const Run* run, const Layout* layout,
 
 cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, object hx, object reset,
                             void** workspace) except -1:
-    """Let the pass start from the given states in place, if they are contiguous rows; else from a copy in a workspace."""
+    """Let the pass start from the given states in place, if they are contiguous rows; else from a copy."""
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t i, j, stride_m, stride_k, item = w.context.item
     cdef const char* flags = NULL
     cdef const char* rows
     cdef char* copied
+    cdef tuple states
     cdef char single
     for i in range(MAX_STATES):
         w.initial[i] = NULL
@@ -125,11 +128,11 @@ cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, o
             return False
     if hx is None:
         return True
-    if not is_states(hx, layer.calls.states):
+    states = states_of(hx, layer.calls.states)
+    if states is None:
         return False
     for i in range(layer.calls.states):
-        if not take_state(layer, w.context, layout, state_of(hx, i, layer.calls.states), w.sizes[i], &rows, &stride_m,
-                          &stride_k):
+        if not take_state(layer, w.context, layout, states[i], w.sizes[i], &rows, &stride_m, &stride_k):
             return False
         if flags == NULL and (stride_k == item or w.sizes[i] == 1) and (stride_m == w.sizes[i] * item or run.m == 1):
             w.initial[i] = rows
@@ -169,7 +172,7 @@ cdef int point_to_states(Sublayer layer, const CallContext* context, object stat
     """This sublayer's rows in states that `new_states` made."""
     cdef Py_ssize_t i
     for i in range(layer.calls.states):
-        rows[i] = <char*> data(<cnp.ndarray> state_of(states, i, layer.calls.states))
+        rows[i] = <char*> data(<cnp.ndarray> ((<tuple> states)[i] if layer.calls.states > 1 else states))
         rows[i] += layer.index * context.run.m * sizes[i] * context.item
     return 0
 

@@ -58,7 +58,7 @@ cdef char* take_record(Sublayer layer, SavedForward saved, Backward* w, const Ro
 
 
 cdef int compact(Backward* w, const RowOrder* rows, char* memory) except -1:
-    """Let the products of a ragged batch read the rows alone that take part; dz and dh in place, the others in memory."""
+    """Let the products of a ragged batch read only the rows that take part: moved in place, or copied to memory."""
     cdef BackwardRun* back = &w.back
     cdef Py_ssize_t item = w.context.item, n_a = back.n_a * item, n_h = back.n_h * item
     compact_rows(rows, 0, <const char*> back.dz, w.context.gates * n_a, <char*> back.dz)

@@ -114,7 +114,8 @@ cdef inline Py_ssize_t batch_size(const RowOrder* rows, Py_ssize_t t) noexcept n
     return rows.m if rows.batch_sizes == NULL else rows.batch_sizes[t]
 
 
-cdef inline void copy_row(char* out, const char* source, Py_ssize_t stride, Py_ssize_t n, Py_ssize_t item) noexcept nogil:
+cdef inline void copy_row(char* out, const char* source, Py_ssize_t stride, Py_ssize_t n,
+                          Py_ssize_t item) noexcept nogil:
     """out (n,) = source (n,), whose elements are `stride` bytes apart."""
     if stride == item or n == 1:
         memcpy(out, source, n * item)
@@ -129,8 +130,8 @@ cdef void gather_rows(const RowOrder* rows, const char* source, Py_ssize_t strid
     for t in range(rows.T):
         for j in range(batch_size(rows, t)):
             k = sequence_of(rows, j)
-            copy_row(out + (t * rows.m + j) * n * item, source + time_of(rows, k, t) * stride_t + k * stride_m, stride_k,
-                     n, item)
+            copy_row(out + (t * rows.m + j) * n * item, source + time_of(rows, k, t) * stride_t + k * stride_m,
+                     stride_k, n, item)
 
 
 cdef void scatter_rows(const RowOrder* rows, const char* source, Py_ssize_t source_stride_t, Py_ssize_t size, char* out,
@@ -149,7 +150,7 @@ cdef void scatter_rows(const RowOrder* rows, const char* source, Py_ssize_t sour
             if j < count:
                 memcpy(out + time_of(rows, k, t) * stride_t + k * stride_m, row, size)
                 row += size
-            else:                                            # no step t: the zeros stand where they are in any direction
+            else:                    # past the end, which is the same time in both directions
                 memset(out + t * stride_t + k * stride_m, 0, size)
 
 

@@ -44,7 +44,7 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
 
 
 cdef class Sublayer:
-    """One layer in one direction, called as torch.nn calls it; None where the arguments are not plain arrays that fit."""
+    """One layer in one direction; its calls give None where the arguments are not plain arrays that fit."""
 
     cdef CellCalls calls
     cdef Panels panels
