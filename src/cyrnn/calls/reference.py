@@ -1,0 +1,256 @@
+"""The calls in NumPy, from cells/*.py: ISA "reference", to read, and to test the compiled calls against.
+
+The interface is that of `_calls.pyx`: a call takes any objects, and answers None unless all are plain arrays of one
+dtype that fit. A sequence is a loop over its steps; nothing is packed, laid out or shared among threads.
+
+    reference_step.py   one step of a cell, forward and backward: all the arithmetic
+    reference_batch.py  batches of nn: their axes, lengths of their own
+    reference_nn.py     a layer of nn: its directions, ragged batches, a projection
+    reference.py        the calls of the notebook's functions: steps, sequences, and their caches
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..cells import Cell, activations
+from ..cells.spec import Array, Arrays
+from .reference_batch import lengths
+from .reference_nn import Sublayer
+from .reference_step import Step, gate_weights, head, is_array, is_plain, step_backward, step_forward
+
+__all__ = ["CellCalls", "Elements", "Panels", "lengths", "share_above"]
+
+
+class Panels(NamedTuple):
+    """Parameters that are packed: here the notebook's arrays, found to fit."""
+
+    cell: Cell
+    dtype: np.dtype[Any]
+    n_x: int
+    n_a: int
+    n_y: int
+    arrays: dict[str, Array]  # by the keys of the cell, of that dtype
+
+
+class SequenceGradients(NamedTuple):
+    x: Array  # (n_x, m, T)
+    initial: Arrays  # (n_a, m) each, in the order of cell.states
+    parameters: dict[str, Array]  # by the keys of the gates' parameters
+
+
+class CellCalls:
+    """The calls of one cell. `packed` is the class of parameters that are packed; tables of kernels are not read."""
+
+    def __init__(self, cell: Cell, number: int, f32: Any, f64: Any, packed: type) -> None:
+        self._cell = cell
+        self._packed: Any = packed
+
+    # ---- forward -----------------------------------------------------------------------------------------------------
+
+    @np.errstate(all="ignore")
+    def step(self, xt: Any, initial: tuple[Any, ...], parameters: Any, return_caches: Any, given: Any = None) -> Any:
+        """Return (*next states, y, cache) for xt (n_x, m) and initial states (n_a, m); or None.
+
+        `given`: (xt, initial, parameters, ...) as a caller has them, which stand in the cache.
+        """
+        if not is_array(xt) or xt.ndim != 2:
+            return None
+        arrays = self._arrays(parameters, xt.dtype, n_x=len(xt))
+        if arrays is None or not all(self._is_state(state, arrays, xt) for state in initial):
+            return None
+        cell, W_y = self._cell, arrays[self._cell.W_y]
+        step = step_forward(cell, gate_weights(cell, arrays, W_y.shape[1]), xt, initial)
+        y = head(W_y, arrays[cell.b_y], step.next[0])
+        given_xt, before, given_parameters, *_ = given or (xt, initial, parameters)
+        cache = self._cache(step, given_xt, before, given_parameters) if return_caches else None
+        return *step.next, y, cache
+
+    @np.errstate(all="ignore")
+    def sequence(self, x: Any, initial: tuple[Any, ...], parameters: Any, return_caches: Any, given: Any = None) -> Any:
+        """Return (a, y, *other states, caches) for x (n_x, m, T) and initial states (n_a, m); or None.
+
+        An initial state but the first may be None, for zeros. `given`: (x, initial, parameters, x as an array of any
+        class and dtype, whose steps stand in the caches) as a caller has them.
+        """
+        if not is_array(x) or x.ndim != 3:
+            return None
+        (n_x, m, T), cell = x.shape, self._cell
+        arrays = self._arrays(parameters, x.dtype, n_x)
+        required = [state for i, state in enumerate(initial) if i == 0 or state is not None]
+        if arrays is None or not all(self._is_state(state, arrays, x) for state in required):
+            return None
+        W_y, b_y = arrays[cell.W_y], arrays[cell.b_y]
+        n_y, n_a = W_y.shape
+        weights = gate_weights(cell, arrays, n_a)
+        states = [np.empty((T, n_a, m), x.dtype).transpose(1, 2, 0) for _ in cell.states]  # each step contiguous
+        y = np.empty((n_y, m, T), x.dtype)
+        given_x, given_initial, given_parameters, array = given or (x, initial, parameters, x)
+        previous = tuple(np.zeros((n_a, m), x.dtype) if state is None else state for state in initial)
+        before = tuple(zeros if state is None else state for zeros, state in zip(previous, given_initial, strict=True))
+        caches = []
+        for t in range(T if m or return_caches else 0):  # an empty batch may have endless steps
+            step = step_forward(cell, weights, x[:, :, t], previous)
+            after = tuple([every[:, :, t] for every in states])
+            for state, value in zip(after, step.next, strict=True):
+                state[...] = value
+            y[:, :, t] = head(W_y, b_y, step.next[0])
+            if return_caches:
+                caches.append(self._cache(step._replace(next=after), array[:, :, t], before, given_parameters))
+            previous = before = after
+        a, *others = states
+        return a, y, *others, (caches, given_x) if return_caches else None
+
+    def _is_state(self, state: Any, arrays: dict[str, Array], x: Array) -> bool:
+        """Whether a state is (n_a, m)."""
+        return is_plain(state, x.dtype, arrays[self._cell.W_y].shape[1], x.shape[1])
+
+    def _cache(self, step: Step, xt: Any, previous: tuple[Any, ...], parameters: Any) -> tuple[Any, ...]:
+        """Return the notebook's tuple for one step: xt, the states before it and the parameters as the caller's own."""
+        cell = self._cell
+        values = {"xt": xt, "parameters": parameters} | dict(zip(cell.stored_gates, step.gates, strict=True))
+        for state, before, after in zip(cell.states, previous, step.next, strict=True):
+            values |= {f"{state}_prev": before, f"{state}_next": after}
+        return tuple([values[name] for name in cell.cache])
+
+    # ---- backward ----------------------------------------------------------------------------------------------------
+
+    def backward(self, da: Any, caches: Any, dc: Any = None) -> dict[str, Array] | None:
+        """Return the gradients for da (n_a, m, T), the caches of a sequence, and dc (n_a, m) or None; or None.
+
+        Of the caches the first T are used.
+        """
+        if type(caches) is not tuple or len(caches) != 2 or type(caches[0]) is not list:
+            return None
+        if not is_array(da) or da.ndim != 3:
+            return None
+        found = self._gradients(da, tuple(caches[0]), dc)
+        if found is None:
+            return None
+        asked = self._cell.states if dc is not None else self._cell.states[:1]
+        states = {f"d{state}0": value for state, value in zip(asked, found.initial, strict=False)}
+        return {"dx": found.x} | states | {f"d{key}": value for key, value in found.parameters.items()}
+
+    def backward_step(self, da_next: Any, cache: Any, dc_next: Any = None) -> dict[str, Array] | None:
+        """Return the gradients for da_next (n_a, m), the cache of a step, and dc_next (n_a, m) or None; or None."""
+        if not is_array(da_next) or da_next.ndim != 2 or (dc_next is None) != (len(self._cell.states) == 1):
+            return None
+        found = self._gradients(da_next[:, :, None], (cache,), dc_next)
+        if found is None:
+            return None
+        states = {f"d{state}_prev": value for state, value in zip(self._cell.states, found.initial, strict=True)}
+        return {"dxt": found.x[:, :, 0]} | states | {f"d{key}": value for key, value in found.parameters.items()}
+
+    @np.errstate(all="ignore")
+    def _gradients(self, da: Array, caches: tuple[Any, ...], dc: Any) -> SequenceGradients | None:
+        """Go back from da (n_a, m, T) and from dc (n_a, m) after step T, None for zeros."""
+        (n_a, m, T), cell, dtype = da.shape, self._cell, da.dtype
+        read = self._read(caches, dtype, n_a, m)
+        if read is None or len(caches) < T or not (dc is None or is_plain(dc, dtype, n_a, m)):
+            return None
+        steps, arrays = read
+        weights, n_x = gate_weights(cell, arrays, n_a), len(steps[0].xt)
+        d_parameters = {key: np.zeros_like(arrays[key]) for key in cell.shapes if key not in (cell.W_y, cell.b_y)}
+        d_weights = gate_weights(cell, d_parameters, n_a)
+        dx = np.zeros((n_x, m, T), dtype)
+        # gradients of the states after step t: at first no step comes after it
+        d_hidden, *d_others = (np.zeros((n_a, m), dtype) for _ in cell.states)
+        if dc is not None:
+            d_others = [dc.copy()]
+        for t in reversed(range(T)):
+            d_next = (da[:, :, t] + d_hidden, *d_others)
+            dx[:, :, t], (d_hidden, *d_others) = step_backward(cell, weights, steps[t], d_next, d_weights)
+        return SequenceGradients(dx, (d_hidden, *d_others), d_parameters)
+
+    def _read(
+        self, caches: tuple[Any, ...], dtype: np.dtype[Any], n_a: int, m: int
+    ) -> tuple[list[Step], dict[str, Array]] | None:
+        """Return the steps that caches tell of, and their parameters; None where not all is plain and fits."""
+        cell = self._cell
+        if not caches or not all(type(cache) is tuple and len(cache) == len(cell.cache) for cache in caches):
+            return None
+        entries = [dict(zip(cell.cache, cache, strict=True)) for cache in caches]
+        xt, parameters = entries[0]["xt"], entries[0]["parameters"]
+        if not is_array(xt) or xt.ndim != 2:
+            return None
+        arrays = self._arrays(parameters, dtype, n_x=len(xt))
+        if arrays is None or arrays[cell.W_y].shape[1] != n_a:
+            return None
+        for entry in entries:
+            if entry.pop("parameters") is not parameters:
+                return None
+            if not all(is_plain(value, dtype, len(xt) if name == "xt" else n_a, m) for name, value in entry.items()):
+                return None
+
+        def named(entry: dict[str, Any], names: list[str]) -> Arrays:
+            return tuple([entry[name] for name in names])
+
+        before, after = [f"{state}_prev" for state in cell.states], [f"{state}_next" for state in cell.states]
+        gates = list(cell.stored_gates)
+        return [Step(e["xt"], named(e, before), named(e, after), named(e, gates)) for e in entries], arrays
+
+    # ---- parameters --------------------------------------------------------------------------------------------------
+
+    def _arrays(self, parameters: Any, dtype: np.dtype[Any], n_x: int) -> dict[str, Array] | None:
+        """Return the arrays of parameters by the keys of the cell; None where they are not plain and fit."""
+        cell = self._cell
+        if type(parameters) is self._packed:
+            panels: Panels = parameters.panels
+            return panels.arrays if (panels.cell, panels.dtype, panels.n_x) == (cell, dtype, n_x) else None
+        if type(parameters) is not dict:
+            return None
+        arrays: dict[str, Any] = {key: parameters.get(key) for key in cell.shapes}
+        W_y = arrays[cell.W_y]
+        if not is_array(W_y) or W_y.ndim != 2:
+            return None
+        sizes = {"n_x": n_x, "n_a": W_y.shape[1], "n_y": W_y.shape[0], "1": 1}
+        for key, names in cell.shapes.items():
+            shape = [sum(sizes[term] for term in name.split(" + ")) for name in names]
+            if not is_plain(arrays[key], dtype, *shape):
+                return None
+        return arrays
+
+    def pack(self, arrays: dict[str, Any]) -> Panels | None:
+        """Return the notebook's `arrays`, plain and of one dtype, for many calls; or None."""
+        cell = self._cell
+        W_x, W_y = (arrays.get(key) for key in (next(gate.W_x for gate in cell.gates if gate.W_x), cell.W_y))
+        if not (is_array(W_x) and is_array(W_y) and W_x.ndim == W_y.ndim == 2):
+            return None
+        n_y, n_a = W_y.shape
+        n_x = W_x.shape[1] - n_a if cell.stacked else W_x.shape[1]
+        found = self._arrays(arrays, W_x.dtype, n_x)
+        return None if found is None else Panels(cell, W_x.dtype, n_x, n_a, n_y, found)
+
+    def sublayer(
+        self,
+        W_x: Array,
+        W_a: Array,
+        b: Array,
+        W_hr: Array | None,
+        blocks: tuple[int, ...],
+        index: int,
+        count: int,
+        directions: int,
+        single_step: bool,
+    ) -> Sublayer:
+        """Return one layer of nn in one direction, or nn's cell: see reference_nn.py."""
+        return Sublayer(self._cell, (W_x, W_a, b, W_hr), blocks, index, count, directions, single_step)
+
+
+class Elements:
+    """sigmoid, tanh or softmax of a plain array with one axis at least; None for anything else."""
+
+    def __init__(self, name: str, *_: Any) -> None:
+        self._function = getattr(activations, name)
+
+    @np.errstate(all="ignore")
+    def __call__(self, given: Any) -> Any:
+        if not is_array(given) or given.ndim == 0:
+            return None
+        return self._function(given) if given.size else given.copy()  # a column of nothing has no maximum
+
+
+def share_above(work: int, split: Any) -> None:
+    """Let threads share calls of so many multiply-adds: here none does."""

@@ -1,0 +1,87 @@
+"""Batches of nn in NumPy: lengths of their own, and the axes of their caller.
+
+All is computed on rows (T, m, n), time first; a view puts the axes as a caller has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cells.spec import Array
+
+
+class Lengths(NamedTuple):
+    """The lengths of the sequences of a batch, each from 0 to T: a copy."""
+
+    T: int
+    lengths: NDArray[np.int64]  # (m,)
+
+
+def lengths(given: Any, T: int, m: int) -> Lengths | None:
+    """Return m lengths from 0 to T; None where `given` is neither whole numbers in a list nor a plain array of such."""
+    if type(given) in (list, tuple):
+        plain = all(type(length) is int for length in given)
+    else:
+        plain = type(given) is np.ndarray and given.dtype.kind in "iu"
+    try:
+        found = np.array(given, np.int64) if plain else None
+    except OverflowError:
+        return None
+    if found is None or found.shape != (m,) or ((found < 0) | (found > T)).any():
+        return None
+    return Lengths(T, found)
+
+
+class Axes(NamedTuple):
+    """The axes of a call's arrays, as its caller has them."""
+
+    single_step: bool  # x and the output have no time, states no first axis for the sublayers
+    batched: bool
+    batch_first: bool
+
+    def rows(self, x: Array) -> Array:
+        """Return sequences as a view (T, m, n)."""
+        if not self.batched:
+            x = x[..., None, :]
+        if self.single_step:
+            return x[None]
+        return x.swapaxes(0, 1) if self.batch_first else x
+
+    def given(self, rows: Array) -> Array:
+        """Return sequences (T, m, n) as the caller has x."""
+        if self.single_step:
+            rows = rows[0]
+        elif self.batch_first:
+            rows = rows.swapaxes(0, 1)
+        return rows if self.batched else rows[..., 0, :]
+
+    def state_shape(self, count: int, m: int, n: int) -> tuple[int, ...]:
+        """Return the shape of a state of `count` sublayers, as the caller has it."""
+        return (() if self.single_step else (count,)) + ((m,) if self.batched else ()) + (n,)
+
+    def columns(self, states: Array, index: int) -> Array:
+        """Return one sublayer's state as a view (n, m)."""
+        state = states if self.single_step else states[index]
+        return state.T if self.batched else state[:, None]
+
+
+class StepOfBatch(NamedTuple):
+    """The sequences of a batch that take part in a step, and at which time each of them is."""
+
+    sequences: NDArray[np.intp]  # (k,), k of m
+    times: NDArray[np.int64]  # (k,)
+
+
+def steps_of(ends: NDArray[np.int64], reverse: bool) -> Iterator[StepOfBatch]:
+    """Yield the steps of a batch whose sequences have these lengths, a reverse one from the end of each sequence.
+
+    Example: of lengths (1, 0, 2), reverse, the sequences (0, 2) at the times (0, 1), then the sequence (2,) at (0,).
+    """
+    for t in range(int(ends.max(initial=0))):
+        sequences = np.flatnonzero(t < ends)
+        times = ends[sequences] - 1 - t if reverse else np.full(len(sequences), t)
+        yield StepOfBatch(sequences, times)

@@ -1,0 +1,145 @@
+"""One step of any cell in NumPy, forward and backward, from the formulas in cells/*.py: the arithmetic of all calls.
+
+Forward, for each gate g of a stage:
+
+    z_g = W_x xt + W_a h + b                    h = a_prev; in a second stage what the first one hands on
+
+then the stage's pointwise formulas. Backward, from the gradients dz_g that its derivative makes of these:
+
+    dxt = sum over g of W_x^T dz_g              dW_x = dz_g xt^T
+    dh  = sum over g of W_a^T dz_g              dW_a = dz_g h^T         db = dz_g, summed over the batch
+
+Arrays are the notebook's: a column for each of the m sequences of a batch. Sums are in the order of NumPy's matmul; the
+canonical order is the promise of the compiled kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeGuard
+
+import numpy as np
+
+from ..cells import Cell, Gate, Stage, activations
+from ..cells.spec import Array, Arrays, PointwiseBackwardArgs
+
+
+class GateWeights(NamedTuple):
+    """The weights of one gate, or their gradients; a half that the gate has not is None."""
+
+    W_x: Array | None  # (n_a, n_x)
+    W_a: Array | None  # (n_a, n_h); n_h = n_a but for a projected hidden state
+    b: Array  # (n_a, 1)
+
+
+class Step(NamedTuple):
+    """One step forward: what the backward pass reads of it."""
+
+    xt: Array  # (n_x, m)
+    #: each state before the step, (n_a, m); of an LSTM with a projection h (n_h, m) in the place of a
+    previous: Arrays
+    next: Arrays  # each state after the step, (n_a, m)
+    gates: Arrays  # each of cell.stored_gates, (n_a, m)
+
+
+class StepGradients(NamedTuple):
+    xt: Array  # (n_x, m)
+    previous: Arrays  # of the shapes of Step.previous
+
+
+def gate_weights(cell: Cell, arrays: Mapping[str, Array], n_a: int) -> list[GateWeights]:
+    """Return views of the notebook's parameters, or of their gradients, for each gate in the order of cell.gates."""
+
+    def of_gate(gate: Gate) -> GateWeights:
+        W_x = None if gate.W_x is None else arrays[gate.W_x]
+        W_a = None if gate.W_a is None else arrays[gate.W_a]
+        if cell.stacked:  # columns of one matrix, for [a_prev, xt]
+            W_x, W_a = (None if W_x is None else W_x[:, n_a:]), (None if W_a is None else W_a[:, :n_a])
+        return GateWeights(W_x, W_a, arrays[gate.b])
+
+    return [of_gate(gate) for gate in cell.gates]
+
+
+def pre_activation(weights: GateWeights, xt: Array, h: Array) -> Array:
+    """z = W_x xt + W_a h + b. A half that is None adds nothing, be xt or h infinite."""
+    z = weights.b
+    if weights.W_x is not None:
+        z = z + weights.W_x @ xt
+    if weights.W_a is not None:
+        z = z + weights.W_a @ h
+    return z
+
+
+def stages_of(cell: Cell) -> Iterator[tuple[Stage, slice]]:
+    """Yield each stage, and where its gates are among those of the cell."""
+    first = 0
+    for stage in cell.stages:
+        yield stage, slice(first, first + len(stage.gates))
+        first += len(stage.gates)
+
+
+def step_forward(cell: Cell, weights: Sequence[GateWeights], xt: Array, previous: Arrays) -> Step:
+    """Run one step from the states `previous`."""
+    values: Arrays = ()
+    following: Arrays = ()
+    h = previous[0]
+    for stage, part in stages_of(cell):
+        z = tuple(pre_activation(gate, xt, h) for gate in weights[part])
+        found, following = stage.pointwise(z, previous, values)
+        values += found
+        if stage.hands_on is not None:
+            h = stage.hands_on(previous, values)
+    stored = [value for gate, value in zip(cell.gates, values, strict=True) if gate.name in cell.stored_gates]
+    return Step(xt, previous, following, tuple(stored))
+
+
+def step_backward(
+    cell: Cell, weights: Sequence[GateWeights], step: Step, d_next: Arrays, d_weights: Sequence[GateWeights]
+) -> StepGradients:
+    """Return the gradients of xt and of the states before a step, from those of the states after it, (n_a, m) each.
+
+    The gradients of the weights are added to `d_weights`.
+    """
+    hidden, (xt, previous, following, gates) = cell.states[0], step
+    h_of_stage = [previous[0]]
+    for stage in cell.stages:
+        if stage.hands_on is not None:
+            h_of_stage.append(stage.hands_on(previous, gates))
+    recomputed = [pre_activation(gate, xt, previous[0]) for gate in weights if gate.W_x is None]
+    dxt, dh, d_state = np.zeros_like(xt), d_next[0], dict(zip(cell.states, d_next, strict=True))
+    # the whole gradient of a_next goes through the last stage: nothing has gone past it yet
+    skip = tuple(np.zeros_like(dh) if state == hidden else d_state[state] for state in cell.skip_gradients)
+    for (stage, part), h in zip(reversed(list(stages_of(cell))), reversed(h_of_stage), strict=True):
+        args = PointwiseBackwardArgs(dh, skip, previous, following, (*gates, *recomputed))
+        dz, skip = stage.derivative(args)
+        dh = np.zeros_like(h)
+        for dz_g, gate, d_gate in zip(dz, weights[part], d_weights[part], strict=True):
+            if gate.W_x is not None and d_gate.W_x is not None:
+                dxt += gate.W_x.T @ dz_g
+                d_gate.W_x[...] += dz_g @ xt.T
+            if gate.W_a is not None and d_gate.W_a is not None:
+                dh += gate.W_a.T @ dz_g
+                d_gate.W_a[...] += dz_g @ h.T
+            d_gate.b[...] += dz_g.sum(axis=1, keepdims=True)
+    past = dict(zip(cell.skip_gradients, skip, strict=True))
+    d_hidden = dh + past[hidden] if hidden in past else dh
+    return StepGradients(dxt, (d_hidden, *(past[state] for state in cell.states[1:])))
+
+
+def head(W_y: Array, b_y: Array, a: Array) -> Array:
+    """y = softmax(W_y a + b_y), for a (n_a, m)."""
+    z = W_y @ a + b_y  # (n_y, m)
+    return activations.softmax(z) if z.size else z  # an empty column has no maximum
+
+
+# ---- plain arrays ------------------------------------------------------------------------------------------------
+
+
+def is_array(given: Any) -> TypeGuard[Array]:
+    """Whether an object is an array that calls take: no subclass, float32 or float64, aligned, in native byte order."""
+    return type(given) is np.ndarray and given.dtype in (np.float32, np.float64) and bool(given.flags.aligned)
+
+
+def is_plain(given: Any, dtype: np.dtype[Any], *shape: int) -> bool:
+    """Whether an object is such an array, of that dtype and shape."""
+    return is_array(given) and given.dtype == dtype and given.shape == shape
