@@ -20,15 +20,15 @@ __all__ = ["Packed", "elements", "lengths", "of", "threads"]
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
 
-_calls: dict[str, Any] = {}
+_of_cells: dict[str, Any] = {}
 
 
 def of(cell: Cell) -> Any:
     """Return the calls of a cell: `step`, `sequence`, `backward`, `backward_step`, `pack`, `sublayer`."""
-    if cell.name not in _calls:
+    if cell.name not in _of_cells:
         number = dispatch.kernels.cell_numbers[cell.name]
-        _calls[cell.name] = implementation.CellCalls(cell, number, *dispatch.kernels.tables, Packed)
-    return _calls[cell.name]
+        _of_cells[cell.name] = implementation.CellCalls(cell, number, *dispatch.kernels.tables, Packed)
+    return _of_cells[cell.name]
 
 
 def elements(name: str) -> Any:
