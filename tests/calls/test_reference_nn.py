@@ -123,10 +123,10 @@ def test_reference_ragged_batch_follows_the_equations_of_each_sequence(cell, dty
 def test_reference_reverse_direction_reads_each_sequence_from_its_end(cell, lengths):
     problem, da, last = problem_of(cell, np.float64)
     ends = lengths or [T] * len(LENGTHS)
-    turned, d_turned = problem.x.copy(), da.copy()
+    mirrored, d_mirrored = problem.x.copy(), da.copy()
     for j, end in enumerate(ends):
-        turned[:, j, :end], d_turned[:end, j] = problem.x[:, j, :end][:, ::-1], da[:end, j][::-1]
-    want = there_and_back(replace(problem, x=turned), ends, d_turned, last)
+        mirrored[:, j, :end], d_mirrored[:end, j] = problem.x[:, j, :end][:, ::-1], da[:end, j][::-1]
+    want = there_and_back(replace(problem, x=mirrored), ends, d_mirrored, last)
     layer, n, records = layer_of(problem, direction=1), 5, []
     hx, d_state = (tuple(np.stack([0 * v.T, v.T]) for v in values) for values in (problem.initial, last))
     hx, d_state = (value if len(value) > 1 else value[0] for value in (hx, d_state))

@@ -21,7 +21,7 @@ from backward import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import CELLS, ODD_SIZES, each_cell, each_dtype, make, run_sequence
+from problems import CELLS, ODD_SIZES, each_cell, each_dtype, isa_in_use, make, run_sequence
 from tolerances import assert_gradients_close
 
 import cyrnn
@@ -114,7 +114,10 @@ def test_sequence_odd_sizes_follows_equations(cell, dtype, n_a):
     for i, m in enumerate(ODD_SIZES):
         problem = make(cell, dtype, seed=i, n_a=n_a, m=m, n_x=ODD_SIZES[at - 2 * i % 9], n_y=1, T_x=1 + i % 4)
         d = incoming(problem)
-        assert_gradients_close(run_backward(problem, d), gradients.chain(problem, *d), "gradient against equations")
+        # NumPy's order of sums is the reference's: the sums of one unit may cancel to a sixtieth of their terms
+        few = n_a == 1 and isa_in_use() == "reference"
+        row = "gradient of few units against equations" if few else "gradient against equations"
+        assert_gradients_close(run_backward(problem, d), gradients.chain(problem, *d), row)
 
 
 @pytest.mark.parametrize("m", ODD_SIZES)
