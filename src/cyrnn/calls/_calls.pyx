@@ -1,4 +1,5 @@
 # cython: freethreading_compatible=True, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: binding=False
 """One call, from Python's objects to kernels and back.
 
 A call takes any objects. Where all are plain arrays of one dtype and of fitting shapes, the call checks, allocates,

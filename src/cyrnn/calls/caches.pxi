@@ -92,8 +92,10 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
     cdef cnp.ndarray values, y
     cdef PyObject* previous[MAX_STATES]
     cdef PyObject* following[MAX_STATES]
-    cdef tuple results, before = given[1]
-    cdef object owned = own(parameters)
+    cdef tuple results, before = initial
+    cdef object owned = own(parameters), kept_xt = xt, kept_parameters = parameters
+    if given is not None:
+        kept_xt, before, kept_parameters = given[0], given[1], given[2]
     try:
         if (not take_input(calls, &context, xt, 2) or not take_parameters(calls, &context, owned)
                 or not take_initial(calls, &context, initial, False)):
@@ -121,7 +123,7 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
             set_item(results, i, state)
         set_item(results, calls.states, y)
         set_item(results, calls.states + 1,
-                 cache_of(calls, &context, values, calls.states * size, given[0], previous, following, given[2])
+                 cache_of(calls, &context, values, calls.states * size, kept_xt, previous, following, kept_parameters)
                  if return_caches else None)
         return results
     finally:
@@ -137,6 +139,8 @@ cdef tuple run_sequence(CellCalls calls, x, tuple initial, parameters, return_ca
     cdef cnp.ndarray y, states, gates = None
     cdef tuple results
     cdef object owned = own(parameters)
+    if given is None:
+        given = (x, initial, parameters, None)
     try:
         if (not take_input(calls, &context, x, 3) or not take_parameters(calls, &context, owned)
                 or not take_initial(calls, &context, initial, True)):

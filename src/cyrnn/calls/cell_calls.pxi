@@ -54,7 +54,7 @@ cdef class CellCalls:
 
         `given`: (xt, initial, parameters) as a caller has them, which stand in the cache.
         """
-        return run_step(self, xt, initial, parameters, return_caches, given or (xt, initial, parameters))
+        return run_step(self, xt, initial, parameters, return_caches, given)
 
     def sequence(self, x, tuple initial, parameters, return_caches, tuple given=None):
         """Return (a, y, *other states, caches) for x (n_x, m, T_x) and initial states (n_a, m); or None.
@@ -62,7 +62,7 @@ cdef class CellCalls:
         An initial state but the first may be None, for zeros. `given`: (x, initial, parameters, x as an array of any
         class and dtype, whose steps stand in the caches) as a caller has them.
         """
-        return run_sequence(self, x, initial, parameters, return_caches, given or (x, initial, parameters, None))
+        return run_sequence(self, x, initial, parameters, return_caches, given)
 
     def backward(self, da, caches, dc=None):
         """Return the gradients for da (n_a, m, T), the caches of a sequence, and dc (n_a, m) or None; or None."""

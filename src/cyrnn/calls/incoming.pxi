@@ -15,7 +15,6 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
     cdef Py_ssize_t sizes[MAX_STATES]
     cdef cnp.npy_intp dims[3]
     cdef cnp.ndarray dy
-    cdef tuple states
     cdef int i, axis
     incoming.output = NULL
     if d_output is not None:
@@ -35,11 +34,10 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
         incoming.states[i] = NULL
     if d_state is None:
         return True
-    states = states_of(d_state, layer.calls.states)
-    if states is None:
+    if not is_states(d_state, layer.calls.states):
         return False
     for i in range(layer.calls.states):
-        given = states[i]
+        given = (<tuple> d_state)[i] if layer.calls.states > 1 else d_state
         if given is not None and not take_state(layer, context, layout, given, sizes[i], &incoming.states[i],
                                                 &incoming.state_stride_m[i], &incoming.state_stride_k[i]):
             return False

@@ -85,16 +85,9 @@ cdef bint take_state(Sublayer layer, const CallContext* context, const Layout* l
     return True
 
 
-cdef tuple states_of(object given, int count):
-    """The states of a caller, in a tuple that no other thread shortens; of a cell with one state the object itself.
-
-    None where there is another number of them.
-    """
-    if count == 1:
-        return (given,)
-    if type(given) is list:
-        given = tuple(<list> given)
-    return <tuple> given if type(given) is tuple and len(<tuple> given) == count else None
+cdef inline bint is_states(object given, int count):
+    """Whether an object has `count` states: it is one itself, or a tuple of them."""
+    return count == 1 or (type(given) is tuple and len(<tuple> given) == count)
 
 
 cdef const char* reset_flags(object reset, const Run* run, const Layout* layout, char* single) except? NULL:
@@ -118,7 +111,6 @@ cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, o
     cdef const char* flags = NULL
     cdef const char* rows
     cdef char* copied
-    cdef tuple states
     cdef char single
     for i in range(MAX_STATES):
         w.initial[i] = NULL
@@ -128,11 +120,11 @@ cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, o
             return False
     if hx is None:
         return True
-    states = states_of(hx, layer.calls.states)
-    if states is None:
+    if not is_states(hx, layer.calls.states):
         return False
     for i in range(layer.calls.states):
-        if not take_state(layer, w.context, layout, states[i], w.sizes[i], &rows, &stride_m, &stride_k):
+        state = (<tuple> hx)[i] if layer.calls.states > 1 else hx
+        if not take_state(layer, w.context, layout, state, w.sizes[i], &rows, &stride_m, &stride_k):
             return False
         if flags == NULL and (stride_k == item or w.sizes[i] == 1) and (stride_m == w.sizes[i] * item or run.m == 1):
             w.initial[i] = rows

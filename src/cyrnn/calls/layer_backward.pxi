@@ -182,6 +182,8 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     cdef tuple found
     if saved.sublayer is not layer:
         return None
+    if type(d_state) is list:
+        d_state = tuple(<list> d_state)              # holds the arrays whose memory is read below
     take_dtype(layer.calls, &context, layer.arrays[0])
     run.m, run.batch, run.T = saved.m, saved.m, saved.T
     run.n_x, run.n_a, run.n_h, run.n_y = layer.panels.n_x, saved.n_a, saved.n_h, 0

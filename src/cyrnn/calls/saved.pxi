@@ -34,7 +34,7 @@ cdef object take_caches(CellCalls calls, CallContext* context, tuple caches):
             if type(first) is calls.packed:
                 if first.panels.cell is not calls.cell:
                     return None
-                owned = first.arrays
+                owned = dict(first.arrays)
             elif PyDict_CheckExact(first):
                 owned = dict(<dict> first)  # whose arrays stay, whatever is done to the user's
             try:

@@ -9,6 +9,8 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
     cdef Layout layout
     cdef void* workspace = NULL
     cdef SavedForward saved
+    if type(hx) is list:
+        hx = tuple(<list> hx)                        # holds the arrays whose memory is read below
     if not take_rows(layer, &context, x, batch_first, &layout):
         return None
     if lengths is not None and (lengths.T != run.T or lengths.m != run.m or layout.batch < 0):

@@ -249,6 +249,8 @@ class Recurrent(Module):
             found = stack.forward(sublayers, directions, input, hx, batch_first, ragged, None, records, noise)
             if found is not None:
                 return found
+        if records:  # of an attempt that a later layer refused
+            records.clear()
         x = arguments.sequences(function, self._plan, input, batch_first)
         sizes = arguments.sizes_of(x, batch_first)
         if lengths is not None:

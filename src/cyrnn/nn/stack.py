@@ -43,6 +43,8 @@ def forward(
     """
     if len(sublayers) == 1:  # no loop: 0.25 us less of 2.7, LSTM (64, 64), one step (Xeon with AVX-512, 2026-11-28)
         return sublayers[0].forward(x, hx, batch_first, lengths, reset, None, None, records)  # type: ignore[no-any-return]
+    if type(hx) is list:  # the same for all layers, whatever another thread does to it
+        hx = tuple(hx)
     found = output = last = None
     for k, sublayer in enumerate(sublayers):
         if k and k % directions == 0:
@@ -66,6 +68,8 @@ def backward(
 
     None where d_output or d_state are not plain arrays that fit.
     """
+    if type(d_state) is list:  # the same for all layers, whatever another thread does to it
+        d_state = tuple(d_state)
     d_initial = dx = None
     weights = []
     for k in reversed(range(len(sublayers))):
