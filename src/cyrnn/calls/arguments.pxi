@@ -13,7 +13,7 @@ cdef inline bint is_matrix(object a, const CallContext* context, Py_ssize_t rows
 
 
 cdef bint take_dtype(CellCalls calls, CallContext* context, object given) except -1:
-    """Whether an input is a plain array of float32 or float64; its dtype is the call's."""
+    """Begin a context: whether an input is a plain array of float32 or float64, whose dtype is the call's."""
     cdef cnp.ndarray x
     context.held_count = 0                                              # this comes first in every call
     context.workspace = NULL
@@ -134,6 +134,7 @@ cdef bint take_parameters(CellCalls calls, CallContext* context, object paramete
 
 
 cdef bint take_head(CellCalls calls, CallContext* context, object parameters) except -1:
+    """Take W_y and b_y."""
     cdef Run* run = &context.run
     cdef Py_ssize_t ignored
     cdef PyObject* W_y = find_array(context, parameters, calls.W_y)

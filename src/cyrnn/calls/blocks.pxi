@@ -2,7 +2,7 @@
 
 A layer of one direction writes its output in place. A ragged batch, a layer of two directions and a projection work on
 blocks of steps: their rows of x are gathered side by side, run, and the hidden states scattered to their places in the
-output, all of it in the cache. So the steps past the ends of sequences cost zeros alone.
+output, all of it in the CPU's cache. So the steps past the ends of sequences cost zeros alone.
 """
 
 cdef int keep_initial(Sublayer layer, const LayerRun* w) except -1:
@@ -22,7 +22,7 @@ cdef inline void copy_state(char* out, const char* state, Py_ssize_t offset, Py_
 
 
 cdef int forward_in_place(Sublayer layer, LayerRun* w) except -1:
-    """Let a layer of one direction, or a cell, write its hidden states to the output, each step beside the other."""
+    """Let a layer of one direction, or a cell, write its hidden states to the output in place."""
     cdef Run* run = &w.context.run
     cdef Py_ssize_t size = run.m * run.n_a * w.context.item
     cdef char* zeros = NULL
@@ -47,6 +47,7 @@ cdef int forward_in_place(Sublayer layer, LayerRun* w) except -1:
 
 
 cdef int forward_in_blocks(Sublayer layer, LayerRun* w) except -1:
+    """Run some steps at a time, the columns shared among threads."""
     cdef Run* run = &w.context.run
     cdef double fmas = <double> w.rows.total * run.n_a * w.context.gates * (<double> run.n_x + run.n_h)
     keep_initial(layer, w)
@@ -66,7 +67,7 @@ cdef struct StepsMemory:
 
 
 cdef void* allocate_block(const LayerRun* w, Py_ssize_t m, Py_ssize_t longest, StepsMemory* block) noexcept nogil:
-    """Memory for as many steps as the cache holds; NULL where there is none."""
+    """Memory for as many steps as the CPU's cache holds; NULL where there is none."""
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t item = w.context.item, n_a = run.n_a * item, n_h = run.n_h * item, n_x = run.n_x * item
     cdef Py_ssize_t projected = n_a if run.Whr != NULL else 0

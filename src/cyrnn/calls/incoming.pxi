@@ -11,6 +11,7 @@ cdef struct IncomingGradients:
 
 cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* context, object d_output, object d_state,
                         IncomingGradients* incoming) except -1:
+    """Find the incoming gradients; NULL stands for zeros."""
     cdef const Layout* layout = &saved.layout
     cdef Py_ssize_t sizes[MAX_STATES]
     cdef cnp.npy_intp dims[3]

@@ -58,7 +58,7 @@ cdef bint take_rows(Sublayer layer, CallContext* context, object given, bint bat
 cdef inline void sizes_of(const Layout* layout, Py_ssize_t leading, Py_ssize_t m, Py_ssize_t n,
                           cnp.npy_intp* dims) noexcept:
     """The sizes of an array with the axes of x in time-major order: (leading, m, n), without those that x has not."""
-    dims[0] = leading                              # where there is a third axis, or the second is not the batch
+    dims[0] = leading            # overwritten below where x has fewer axes
     if layout.batch >= 0:
         dims[layout.nd - 2] = m
     dims[layout.nd - 1] = n

@@ -53,7 +53,7 @@ cdef char* take_record(Sublayer layer, SavedForward saved, Backward* w, const Ro
                 memcpy(memory, <const char*> saved.x_rows + (t * saved.x_stride_t + j * saved.x_stride_m) * item,
                        w.context.run.n_x * item)
                 memory += w.context.run.n_x * item
-        memory = next_line(memory - <size_t> memory % CACHE_LINE_BYTES, CACHE_LINE_BYTES)
+        memory = aligned(memory)
     return memory
 
 

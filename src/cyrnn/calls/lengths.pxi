@@ -17,14 +17,14 @@ cdef class Lengths:
         free(self.lengths)
 
     cdef int sort(self) except -1:
-        """Sort falling, stable, by counting."""
+        """Sort in descending order, stable, by counting."""
         cdef Py_ssize_t j, t, start = 0, length
         cdef Py_ssize_t* starts = <Py_ssize_t*> calloc(self.T + 2, sizeof(Py_ssize_t))
         if starts == NULL:
             raise MemoryError("cyrnn: no memory for the lengths")
         for j in range(self.m):
             starts[self.lengths[j]] += 1
-        for length in range(self.T, -1, -1):             # how many there are -> where the first of them goes
+        for length in range(self.T, -1, -1):             # from how many there are to the column of the first
             j = starts[length]
             starts[length] = start
             start += j

@@ -1,4 +1,4 @@
-"""Packed weights: of a call, which lets them go, and in an object of their own."""
+"""Packed weights: of one call, freed with it, or in an object of their own."""
 
 cdef struct PanelSizes:
     # elements of each packed matrix; W_hr and its transposed of a projection
@@ -7,6 +7,7 @@ cdef struct PanelSizes:
 
 
 cdef void find_sizes(const CallContext* context, bint projected, PanelSizes* sizes) noexcept nogil:
+    """The sizes of all packed matrices of a call."""
     cdef const Run* run = &context.run
     cdef const Table* table = context.table
     table.weight_sizes(run.cell, run.n_x, run.n_h, run.n_a, sizes.weights)

@@ -1,4 +1,4 @@
-"""Work that threads may share: ranges of rows.
+"""Work that threads may share: ranges of rows. A column of the batch is a row (n,) of memory, too.
 
 A range works on memory of the call it belongs to: addresses on its stack, and arrays that go when the call ends. So no
 call ends while one of its ranges runs, and none begins after: not even where an interrupt, or a thread that cannot be

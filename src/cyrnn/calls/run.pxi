@@ -141,8 +141,8 @@ cdef inline void take_columns(Run* run, Py_ssize_t first, Py_ssize_t last, Py_ss
 
 cdef void skip_steps(Run* run, Py_ssize_t steps, Py_ssize_t stored_gates, Py_ssize_t item) noexcept nogil:
     """Let a run whose first steps are done go on from there; T is left to the caller."""
-    cdef Py_ssize_t step = run.batch * run.n_a                 # of the hidden state, of gates; of other states:
-    cdef Py_ssize_t drift = run.state_stride_t - step
+    cdef Py_ssize_t step = run.batch * run.n_a                 # from step to step of the hidden state and of gates
+    cdef Py_ssize_t drift = run.state_stride_t - step          # how much more, or less, it is of other states
     run.initial = advance(run.states, (steps - 1) * step, item)
     run.initial_state_stride = run.state_stride + (steps - 1) * drift
     run.states = <real*> advance(run.states, steps * step, item)

@@ -1,6 +1,6 @@
 """Every check of what nn is given, and its error sentences; their form is that of the house (cyrnn._check).
 
-    LSTM: hx[0] has shape (1, 3, 5), expected (num_layers * D, N, H_out) = (2, 3, 5): N = 3 from input
+    LSTM: hx[0] has shape (1, 3, 5), expected (D * num_layers, N, H_out) = (2, 3, 5): N = 3 from input
 
 Several things may be wrong with the weights of a model at once: `weights` says them all in one error.
 """

@@ -43,7 +43,7 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     -----
     The arrays are copied: later changes of the originals do not reach the result, so pack again after an
     update. Panels are float64 if any array is float64, integer or bool, else float32; the inputs of a forward
-    call must be of that dtype too. Pickling and copying keep the arrays and make the panels anew.
+    call together must come to that dtype. Pickling and copying keep the arrays and make the panels anew.
 
     Examples
     --------
