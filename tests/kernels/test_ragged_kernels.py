@@ -3,42 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
-import pytest
 from entry_points import Guarded, batch_sizes_of, each_compiled_cell, points_of, run, run_back, run_part
-from problems import Problem, assert_same_bits, make
+from problems import Problem, assert_same_bits
+from ragged import FALLING, SIZES, alone, each_falling, inside, problem_of
 from tolerances import assert_close, assert_gradients_close
-
-#: of falling lengths; sizes on both sides of a vector, a tile of rows and a block of steps
-LENGTHS = [
-    [1],
-    [3, 3, 3],
-    [5, 2, 0],
-    [0, 0],
-    [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
-    [7, 7, 7, 7, 7, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0],
-    [60, 20, 20, 3],
-    [4] * 17 + [3] * 15 + [1],
-]
-each_lengths = pytest.mark.parametrize("lengths", LENGTHS, ids=lambda lengths: f"{len(lengths)}-of-{max(lengths)}")
-SIZES = [{"n_x": 3, "n_a": 5}, {"n_x": 17, "n_a": 33}, {"n_x": 0, "n_a": 16}]
-
-
-def problem_of(cell, dtype, lengths, more: int = 0, **sizes) -> Problem:
-    """A batch of these lengths, and steps beyond the longest."""
-    return make(cell, dtype, m=len(lengths), T_x=max(lengths) + more, n_y=1, **sizes)
-
-
-def alone(problem: Problem, j: int, length: int) -> Problem:
-    only = problem.columns([j])
-    return replace(only, x=only.x[:, :, :length])
-
-
-def inside(lengths, T: int) -> np.ndarray:
-    """Which columns take part in which steps, (T, m)."""
-    return np.arange(T)[:, None] < np.asarray(lengths)
 
 
 def incoming(problem: Problem) -> tuple:
@@ -51,7 +21,7 @@ def incoming(problem: Problem) -> tuple:
 # ---- the kernels' entry points ----
 
 
-@each_lengths
+@each_falling
 @each_compiled_cell
 def test_kernel_columns_have_the_bits_of_each_alone(cell, dtype, isa, lengths):
     """Forward and back; and beyond a column's end nothing is written."""
@@ -107,7 +77,7 @@ def test_kernel_any_split_of_the_columns_gives_the_same_bits(cell, dtype, isa):
 
 @each_compiled_cell
 def test_kernel_matches_reference(cell, dtype, isa):
-    for lengths in LENGTHS:
+    for lengths in FALLING:
         problem = problem_of(cell, dtype, lengths, more=1, n_x=9, n_a=19)
         done, found, _ = whole(points_of(isa, dtype), problem, lengths)
         wanted, back, _ = whole(points_of("reference", dtype), problem, lengths)
