@@ -18,7 +18,7 @@ from problems import COMPILED, ISAS, isa_in_use
 FORWARD = dict.fromkeys(
     ("activations", "pack", "forward", "interleaved", "head", "cell_calls", "sequence_calls"), "guard_cases.py"
 )
-BACKWARD = dict.fromkeys(("products", "time_loop", "backward_calls", "ragged_runs"), "guard_backward.py")
+BACKWARD = dict.fromkeys(("products", "time_loop", "backward_calls", "ragged_layers"), "guard_backward.py")
 #: group -> the program that holds it
 GROUPS = FORWARD | BACKWARD | {"layer_calls": "guard_nn.py"}
 FAULTS = {
