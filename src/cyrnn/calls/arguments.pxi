@@ -79,14 +79,14 @@ cdef inline PyObject* find_array(CallContext* context, object parameters, object
     return found
 
 
-cdef inline void release(CallContext* context):
+cdef inline void release(CallContext* context) noexcept:
     while context.held_count > 0:
         context.held_count -= 1
         decref(context.held[context.held_count])
 
 
 cdef inline void take_matrix(const CallContext* context, PyObject* W, const real** memory, Py_ssize_t* row_stride,
-                             Py_ssize_t* col_stride):
+                             Py_ssize_t* col_stride) noexcept:
     memory[0] = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W)
     row_stride[0] = cnp.PyArray_STRIDE(<cnp.ndarray> W, 0) // context.item
     col_stride[0] = cnp.PyArray_STRIDE(<cnp.ndarray> W, 1) // context.item

@@ -82,7 +82,7 @@ cdef bint is_rows_of_steps(const CallContext* context, tuple caches, int slot, P
             and is_rows(context, entry(caches, t0, slot), units))
 
 
-cdef inline void copy_rows(const CallContext* context, cnp.ndarray a, Py_ssize_t units, char* out):
+cdef inline void copy_rows(const CallContext* context, cnp.ndarray a, Py_ssize_t units, char* out) noexcept:
     """Copy a (units, m) to rows (m, units)."""
     copy(out, context.item, units * context.item, data(a), cnp.PyArray_STRIDE(a, 0), cnp.PyArray_STRIDE(a, 1), units,
          context.run.m, context.item)
