@@ -14,7 +14,8 @@ if [ "$1" != --fill ]; then
     shift
     # shellcheck source=/dev/null
     codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" 'Component: main')
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" 'Component: main' \
+        "Architecture: $(dpkg --print-architecture)")
     mmdebstrap --quiet --variant=minbase --include="$packages" \
         --customize-hook="bash '$(realpath "${BASH_SOURCE[0]}")' --fill \"\$1\" $(printf '%q ' "$@")" \
         "$codename" - "$mirror" |
