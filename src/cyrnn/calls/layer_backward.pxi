@@ -151,8 +151,8 @@ cdef cnp.ndarray leave_dx(SavedForward saved, const Backward* w, const RowOrder*
     return in_axes(out, &saved.layout)
 
 
-cdef Py_ssize_t layer_workspace(Sublayer layer, SavedForward saved, const CallContext* context, const RowOrder* rows,
-                                const IncomingGradients* incoming) noexcept:
+cdef Py_ssize_t layer_workspace(Sublayer layer, SavedForward saved, const CallContext* context,
+                                const RowOrder* rows) noexcept:
     """Elements for copies of da, x, the hidden states, and for the gradients of the initial states."""
     cdef const Run* run = &context.run
     cdef Py_ssize_t grid = run.T * run.m, elements = 16 * CACHE_LINE_BYTES + run.n_a + (3 * run.n_a + run.n_h) * run.m
@@ -196,7 +196,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
     size = plan_workspace(layer.calls, &context, &plan) // context.item
-    size += layer_workspace(layer, saved, &context, &rows, &incoming)
+    size += layer_workspace(layer, saved, &context, &rows)
     if run.Whr != NULL:
         size += context.table.packed_size(run.n_a, run.n_h, 1)
     workspace = PyArray_EMPTY(1, &size, context.typenum, 0)

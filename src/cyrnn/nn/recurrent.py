@@ -133,7 +133,8 @@ class Recurrent(Module):
         if reset is not None:
             reset = _check.mask(function, "reset", reset, columns)
             reset = reset if batched else bool(reset)
-        output, following = stack.forward(sublayers, 1, x[None], before, False, None, reset)  # type: ignore[misc]
+        found = stack.forward(sublayers, 1, x[None], before, False, None, reset)
+        output, following = found  # type: ignore[misc]  # plain arrays are taken
         return output[0], following
 
     def forward(
