@@ -29,6 +29,9 @@ SIZES = [
     Sizes(n_x=17, n_a=33, n_y=5, m=16, T_x=9),
     Sizes(n_x=64, n_a=64, n_y=10, m=3, T_x=20),
     Sizes(n_x=40, n_a=100, n_y=70, m=33, T_x=5),
+    # gradients of weights that are sums of several blocks, and of several groups of them
+    Sizes(n_x=13, n_a=19, n_y=2, m=67, T_x=9),
+    Sizes(n_x=1, n_a=2, n_y=1, m=257, T_x=300),
 ]
 POINTWISE = ("sigmoid", "tanh", "softmax")
 

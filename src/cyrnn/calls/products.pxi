@@ -108,14 +108,12 @@ cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last) noe
         if out.dWa != NULL:
             dW = <real*> (out.dWa + first * out.dWa_row_stride)
             if out.stage > 0:
-                failed |= table.add_outer(dz, K, w.inner, n, w.rows, units, n, dW, out.dWa_row_stride // item)
+                failed |= table.add_outer(dz, K, NULL, 0, w.inner, n, w.rows, units, n, dW, out.dWa_row_stride // item)
             else:
-                failed |= table.add_outer(dz, K, w.first_hidden, n_h, w.first_rows, units, n_h, dW,
+                failed |= table.add_outer(dz, K, w.first_hidden, w.first_rows, w.hidden, n_h, w.rows, units, n_h, dW,
                                           out.dWa_row_stride // item)
-                failed |= table.add_outer(advance(dz, w.first_rows * K, item), K, w.hidden, n_h,
-                                          w.rows - w.first_rows, units, n_h, dW, out.dWa_row_stride // item)
         if out.dWx != NULL:
-            failed |= table.add_outer(dz, K, w.x, w.x_row_stride, w.rows, units, n_x,
+            failed |= table.add_outer(dz, K, NULL, 0, w.x, w.x_row_stride, w.rows, units, n_x,
                                       <real*> (out.dWx + first * out.dWx_row_stride), out.dWx_row_stride // item)
         table.add_rows(dz, K, w.rows, units, <real*> (out.db + first * item), 1)
     return failed
@@ -125,7 +123,7 @@ cdef int projection_range(const void* given, Py_ssize_t first, Py_ssize_t last) 
     """The gradients of some rows of W_hr."""
     cdef const Backward* w = <const Backward*> given
     cdef Py_ssize_t n = w.back.n_a, n_h = w.back.n_h, item = w.context.item
-    return w.context.table.add_outer(advance(w.dh, first, item), n_h, w.a, n, w.rows, last - first, n,
+    return w.context.table.add_outer(advance(w.dh, first, item), n_h, NULL, 0, w.a, n, w.rows, last - first, n,
                                      <real*> (w.dWhr + first * n * item), n)
 
 

@@ -19,7 +19,7 @@ from ..cells import Cell, activations
 from ..cells.spec import Array, Arrays
 from .reference_batch import lengths
 from .reference_nn import Sublayer
-from .reference_step import Step, gate_weights, head, is_array, is_plain, step_backward, step_forward
+from .reference_step import Step, gate_weights, head, is_array, is_plain, step_backward, step_forward, sum_weights
 
 __all__ = ["CellCalls", "Elements", "Panels", "lengths", "share_above"]
 
@@ -159,9 +159,13 @@ class CellCalls:
         d_hidden, *d_others = (np.zeros((n_a, m), dtype) for _ in cell.states)
         if dc is not None:
             d_others = [dc.copy()]
+        d_z: list[Arrays] = []
         for t in reversed(range(T)):
             d_next = (da[:, :, t] + d_hidden, *d_others)
-            dx[:, :, t], (d_hidden, *d_others) = step_backward(cell, weights, steps[t], d_next, d_weights)
+            dx[:, :, t], (d_hidden, *d_others), dz = step_backward(cell, weights, steps[t], d_next)
+            d_z.append(dz)
+        if T > 0:
+            sum_weights(cell, steps[:T], d_z[::-1], d_weights)
         return SequenceGradients(dx, (d_hidden, *d_others), d_parameters)
 
     def _read(

@@ -18,7 +18,17 @@ import numpy as np
 from ..cells import Cell
 from ..cells.spec import Array, Arrays
 from .reference_batch import Axes, Lengths, StepOfBatch, steps_of
-from .reference_step import GateWeights, Step, is_array, is_plain, step_backward, step_forward
+from .reference_step import (
+    GateWeights,
+    Step,
+    is_array,
+    is_plain,
+    rows_of,
+    step_backward,
+    step_forward,
+    sum_outer,
+    sum_weights,
+)
 
 
 class SavedForward:
@@ -149,21 +159,26 @@ class Sublayer:
         d_hidden = None if d_output is None else axes.rows(d_output)[:, :, self._own_columns()]  # (T, m, n_h)
         dx = np.zeros((T, m, self.n_x), self.dtype)
         dW_x, dW_a = (np.zeros_like(array) for array in self.arrays[:2])
-        dW_hr = None if self._W_hr is None else np.zeros_like(self._W_hr)
         db = [np.zeros_like(gate.b) for gate in self._weights]
-        d_weights = self._of_gates(dW_x, dW_a, db)
+        d_h: list[Array] = []
+        d_z: list[Arrays] = []
         for (sequences, times), step in reversed(saved.steps):
             dh_next, *others = (d[:, sequences] for d in d_states)  # (n_h, k), then (n_a, k)
             if d_hidden is not None:
                 dh_next = dh_next + d_hidden[times, sequences].T
-            da_next = dh_next
-            if self._W_hr is not None and dW_hr is not None:
-                da_next = self._W_hr.T @ dh_next
-                dW_hr += dh_next @ step.next[0].T
-            d_xt, d_previous = step_backward(self.cell, self._weights, step, (da_next, *others), d_weights)
+            da_next = dh_next if self._W_hr is None else self._W_hr.T @ dh_next
+            d_xt, d_previous, dz = step_backward(self.cell, self._weights, step, (da_next, *others))
+            d_h.append(dh_next)
+            d_z.append(dz)
             dx[times, sequences] = d_xt.T
             for d, value in zip(d_states, d_previous, strict=True):
                 d[:, sequences] = value
+        steps = [step for _, step in saved.steps]
+        dW_hr = None if self._W_hr is None else np.zeros_like(self._W_hr)
+        if steps:
+            sum_weights(self.cell, steps, d_z[::-1], self._of_gates(dW_x, dW_a, db))
+        if steps and dW_hr is not None:
+            dW_hr += sum_outer(rows_of(d_h[::-1]), rows_of([step.next[0] for step in steps]))
         biases = self._biases(db)
         gradients = (dW_x, dW_a, *biases) if dW_hr is None else (dW_x, dW_a, *biases, dW_hr)
         return axes.given(dx), self._with_states(d_states, axes, m, d_initial), gradients

@@ -6,11 +6,14 @@ Forward, for each gate g of a stage:
 
 then the stage's pointwise formulas. Backward, from the gradients dz_g that its derivative makes of these:
 
-    dxt = sum over g of W_x^T dz_g              dW_x = dz_g xt^T
-    dh  = sum over g of W_a^T dz_g              dW_a = dz_g h^T         db = dz_g, summed over the batch
+    dxt = sum over g of W_x^T dz_g              dh = sum over g of W_a^T dz_g
+
+and, summed over all steps and sequences (`sum_weights`),
+
+    dW_x = dz_g xt^T            dW_a = dz_g h^T            db = dz_g
 
 Arrays are the notebook's: a column for each of the m sequences of a batch. Sums are in the order of NumPy's matmul; the
-canonical order is the promise of the compiled kernels.
+canonical order is the promise of the compiled kernels. Sums over rows go by the same blocks as theirs.
 """
 
 from __future__ import annotations
@@ -22,6 +25,9 @@ import numpy as np
 
 from ..cells import Cell, Gate, Stage, activations
 from ..cells.spec import Array, Arrays, PointwiseBackwardArgs
+
+#: gradients of weights are sums over rows, a step of one sequence each: of so many at a time, and of so many in a group
+BLOCK_ROWS, GROUP_ROWS = 256, 65536
 
 
 class GateWeights(NamedTuple):
@@ -45,6 +51,7 @@ class Step(NamedTuple):
 class StepGradients(NamedTuple):
     xt: Array  # (n_x, m)
     previous: Arrays  # of the shapes of Step.previous
+    z: Arrays  # of each gate of the cell, (n_a, m)
 
 
 def gate_weights(cell: Cell, arrays: Mapping[str, Array], n_a: int) -> list[GateWeights]:
@@ -93,37 +100,64 @@ def step_forward(cell: Cell, weights: Sequence[GateWeights], xt: Array, previous
     return Step(xt, previous, following, tuple(stored))
 
 
-def step_backward(
-    cell: Cell, weights: Sequence[GateWeights], step: Step, d_next: Arrays, d_weights: Sequence[GateWeights]
-) -> StepGradients:
-    """Return the gradients of xt and of the states before a step, from those of the states after it, (n_a, m) each.
+def h_of_stages(cell: Cell, step: Step) -> list[Array]:
+    """Return h of each stage: what W_a of its gates was multiplied by."""
+    handed = [stage.hands_on(step.previous, step.gates) for stage in cell.stages if stage.hands_on is not None]
+    return [step.previous[0], *handed]
 
-    The gradients of the weights are added to `d_weights`.
-    """
+
+def step_backward(cell: Cell, weights: Sequence[GateWeights], step: Step, d_next: Arrays) -> StepGradients:
+    """Return the gradients of one step, from those of the states after it, (n_a, m) each."""
     hidden, (xt, previous, following, gates) = cell.states[0], step
-    h_of_stage = [previous[0]]
-    for stage in cell.stages:
-        if stage.hands_on is not None:
-            h_of_stage.append(stage.hands_on(previous, gates))
     recomputed = [pre_activation(gate, xt, previous[0]) for gate in weights if gate.W_x is None]
     dxt, dh, d_state = np.zeros_like(xt), d_next[0], dict(zip(cell.states, d_next, strict=True))
+    d_z: Arrays = ()
     # the whole gradient of a_next goes through the last stage: nothing has gone past it yet
     skip = tuple(np.zeros_like(dh) if state == hidden else d_state[state] for state in cell.skip_gradients)
-    for (stage, part), h in zip(reversed(list(stages_of(cell))), reversed(h_of_stage), strict=True):
+    for (stage, part), h in zip(reversed(list(stages_of(cell))), reversed(h_of_stages(cell, step)), strict=True):
         args = PointwiseBackwardArgs(dh, skip, previous, following, (*gates, *recomputed))
         dz, skip = stage.derivative(args)
         dh = np.zeros_like(h)
-        for dz_g, gate, d_gate in zip(dz, weights[part], d_weights[part], strict=True):
-            if gate.W_x is not None and d_gate.W_x is not None:
+        for dz_g, gate in zip(dz, weights[part], strict=True):
+            if gate.W_x is not None:
                 dxt += gate.W_x.T @ dz_g
-                d_gate.W_x[...] += dz_g @ xt.T
-            if gate.W_a is not None and d_gate.W_a is not None:
+            if gate.W_a is not None:
                 dh += gate.W_a.T @ dz_g
-                d_gate.W_a[...] += dz_g @ h.T
-            d_gate.b[...] += dz_g.sum(axis=1, keepdims=True)
+        d_z = (*dz, *d_z)
     past = dict(zip(cell.skip_gradients, skip, strict=True))
     d_hidden = dh + past[hidden] if hidden in past else dh
-    return StepGradients(dxt, (d_hidden, *(past[state] for state in cell.states[1:])))
+    return StepGradients(dxt, (d_hidden, *(past[state] for state in cell.states[1:])), d_z)
+
+
+def sum_weights(cell: Cell, steps: Sequence[Step], d_z: Sequence[Arrays], d_weights: Sequence[GateWeights]) -> None:
+    """Add the gradients of the weights to `d_weights`, from dz of each gate in every step."""
+    x = rows_of([step.xt for step in steps])
+    h_of_stage = [rows_of(list(h)) for h in zip(*[h_of_stages(cell, step) for step in steps], strict=True)]
+    of_gate = [rows_of(list(dz)) for dz in zip(*d_z, strict=True)]
+    for (_, part), h in zip(stages_of(cell), h_of_stage, strict=True):
+        for dz, d_gate in zip(of_gate[part], d_weights[part], strict=True):
+            if d_gate.W_x is not None:
+                d_gate.W_x[...] += sum_outer(dz, x)
+            if d_gate.W_a is not None:
+                d_gate.W_a[...] += sum_outer(dz, h)
+            d_gate.b[...] += sum_outer(dz, np.ones((len(dz), 1), dz.dtype))
+
+
+def rows_of(steps: Sequence[Array]) -> Array:
+    """Return (N, n): a row for each column of each step, (n, m), steps and columns ascending."""
+    return np.concatenate([step.T for step in steps])
+
+
+def sum_outer(left: Array, right: Array) -> Array:
+    """Return left^T right for left (N, n) and right (N, k): rows in blocks, blocks in groups, all in their order."""
+    N, total = len(left), np.zeros((left.shape[1], right.shape[1]), left.dtype)
+    for first in range(0, N, GROUP_ROWS):
+        group = np.zeros_like(total)
+        for row in range(first, min(first + GROUP_ROWS, N), BLOCK_ROWS):
+            block = slice(row, min(row + BLOCK_ROWS, N))  # a group is whole blocks
+            group += left[block].T @ right[block]
+        total += group
+    return total
 
 
 def head(W_y: Array, b_y: Array, a: Array) -> Array:

@@ -118,8 +118,9 @@ typedef struct {
     void (*backward)(const BackwardRun *run);
     void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels,
                      const real *b, ptrdiff_t units, real *out);
-    int (*add_outer)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride,
-                     ptrdiff_t N, ptrdiff_t units, ptrdiff_t K, real *out, ptrdiff_t out_row_stride);
+    int (*add_outer)(const real *left, ptrdiff_t left_row_stride, const real *first, ptrdiff_t first_rows,
+                     const real *right, ptrdiff_t right_row_stride, ptrdiff_t N, ptrdiff_t units, ptrdiff_t K,
+                     real *out, ptrdiff_t out_row_stride);
     void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out,
                      ptrdiff_t out_stride);
     void (*exp)(const real *x, ptrdiff_t N, real *out);

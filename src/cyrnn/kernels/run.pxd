@@ -99,9 +99,9 @@ cdef extern from "run.h" nogil:
         void (*backward)(const BackwardRun* run) noexcept nogil
         void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil
-        int (*add_outer)(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride,
-                         Py_ssize_t N, Py_ssize_t units, Py_ssize_t K, real* out,
-                         Py_ssize_t out_row_stride) noexcept nogil
+        int (*add_outer)(const real* left, Py_ssize_t left_row_stride, const real* first, Py_ssize_t first_rows,
+                         const real* right, Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, Py_ssize_t K,
+                         real* out, Py_ssize_t out_row_stride) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                          Py_ssize_t out_stride) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil

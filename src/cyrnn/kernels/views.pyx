@@ -196,7 +196,8 @@ cdef class Views:
         cdef int failed
         with nogil:
             failed = table_of(self, sizeof(floating)).add_outer(
-                <const real*> &left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(floating), <const real*> &right[0, 0],
+                <const real*> &left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(floating), NULL, 0,
+                <const real*> &right[0, 0],
                 right.strides[0] // <Py_ssize_t> sizeof(floating), left.shape[0], left.shape[1], right.shape[1],
                 <real*> &out[0, 0], out.strides[0] // <Py_ssize_t> sizeof(floating))
         if failed:
