@@ -97,7 +97,7 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
     if given is not None:
         kept_xt, before, kept_parameters = given[0], given[1], given[2]
     try:
-        if (not take_input(calls, &context, xt, 2) or not take_parameters(calls, &context, owned)
+        if (not take_input(calls, &context, xt, 2) or not take_parameters(calls, &context, owned, False)
                 or not take_initial(calls, &context, initial, False)):
             return None
         require_sizes(calls, &context)
@@ -112,7 +112,7 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         run.states = <real*> data(values)
         run.state_stride = size
         run.gates = <real*> advance(run.states, calls.states * size, context.item) if stored else NULL
-        run.y = <real*> data(y)
+        run.y = <real*> data(y) if run.n_y > 0 else NULL
         _copy = initial_of_step(calls, &context, initial)       # lives until the step is done
         execute(&context, owned)
         results = PyTuple_New(calls.states + 2)
@@ -142,7 +142,7 @@ cdef tuple run_sequence(CellCalls calls, x, tuple initial, parameters, return_ca
     if given is None:
         given = (x, initial, parameters, None)
     try:
-        if (not take_input(calls, &context, x, 3) or not take_parameters(calls, &context, owned)
+        if (not take_input(calls, &context, x, 3) or not take_parameters(calls, &context, owned, False)
                 or not take_initial(calls, &context, initial, True)):
             return None
         require_sizes(calls, &context)
@@ -150,7 +150,7 @@ cdef tuple run_sequence(CellCalls calls, x, tuple initial, parameters, return_ca
         states = states_of_sequence(calls, &context, initial)
         dims[0], dims[1], dims[2], dims[3] = run.T, run.n_y, run.m, run.n_a
         y = PyArray_EMPTY(3, dims, context.typenum, 0)
-        run.y = <real*> data(y)
+        run.y = <real*> data(y) if run.n_y > 0 else NULL
         if stored:
             dims[1] = stored
             gates = PyArray_EMPTY(4, dims, context.typenum, 0)

@@ -29,7 +29,7 @@ class GateWeights(NamedTuple):
 
     W_x: Array | None  # (n_a, n_x)
     W_a: Array | None  # (n_a, n_h); n_h = n_a but for a projected hidden state
-    b: Array  # (n_a, 1)
+    b: Array | None  # (n_a, 1); None where the backward pass does not read it
 
 
 class Step(NamedTuple):
@@ -55,14 +55,15 @@ def gate_weights(cell: Cell, arrays: Mapping[str, Array], n_a: int) -> list[Gate
         W_a = None if gate.W_a is None else arrays[gate.W_a]
         if cell.stacked:  # columns of one matrix, for [a_prev, xt]
             W_x, W_a = (None if W_x is None else W_x[:, n_a:]), (None if W_a is None else W_a[:, :n_a])
-        return GateWeights(W_x, W_a, arrays[gate.b])
+        return GateWeights(W_x, W_a, arrays.get(gate.b))
 
     return [of_gate(gate) for gate in cell.gates]
 
 
 def pre_activation(weights: GateWeights, xt: Array, h: Array) -> Array:
     """z = W_x xt + W_a h + b. A half that is None adds nothing, be xt or h infinite."""
-    z = weights.b
+    z: Array | None = weights.b
+    assert z is not None  # read forward, and of the gates that are recomputed
     if weights.W_x is not None:
         z = z + weights.W_x @ xt
     if weights.W_a is not None:
@@ -120,14 +121,17 @@ def step_backward(
             if gate.W_a is not None and d_gate.W_a is not None:
                 dh += gate.W_a.T @ dz_g
                 d_gate.W_a[...] += dz_g @ h.T
-            d_gate.b[...] += dz_g.sum(axis=1, keepdims=True)
+            if d_gate.b is not None:
+                d_gate.b[...] += dz_g.sum(axis=1, keepdims=True)
     past = dict(zip(cell.skip_gradients, skip, strict=True))
     d_hidden = dh + past[hidden] if hidden in past else dh
     return StepGradients(dxt, (d_hidden, *(past[state] for state in cell.states[1:])))
 
 
-def head(W_y: Array, b_y: Array, a: Array) -> Array:
-    """y = softmax(W_y a + b_y), for a (n_a, m)."""
+def head(W_y: Array | None, b_y: Array | None, a: Array) -> Array:
+    """y = softmax(W_y a + b_y), for a (n_a, m); (0, m) without a head."""
+    if W_y is None or b_y is None:
+        return np.empty((0, a.shape[1]), a.dtype)
     z = W_y @ a + b_y  # (n_y, m)
     return activations.softmax(z) if z.size else z  # an empty column has no maximum
 
