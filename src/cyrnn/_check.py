@@ -12,27 +12,26 @@ from __future__ import annotations
 
 import numbers
 import operator
-from collections.abc import Iterable, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ._convert import COMPUTED_IN, computed_in, promoted
+from ._keys import MissingKeys as MissingKeys
+from ._keys import mapping as mapping
+from ._keys import mutable_mapping as mutable_mapping
+from ._keys import recognise as recognise
+from ._keys import require_keys as require_keys
+from ._keys import string_keys as string_keys
+from ._keys import type_of, values_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: the name of the size of every axis, as in ("n_a", "n_a + n_x"); a size that is always 1 is called "1"
 Names = tuple[str, ...]
-
-_KEYS_SHOWN = 20
-
-
-class MissingKeys(KeyError):
-    """A KeyError that shows its sentence as it is, without the quotes that KeyError puts around it."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 # ---- arrays --------------------------------------------------------------------------------------
@@ -45,17 +44,36 @@ def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
     where = f"{function}: {argument}"
     if value is None:
         raise TypeError(f"{where} is None, expected an array of numbers")
+    refuse_mask(where, value)
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of torch that requires grad
         kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(f"{where} is {_kind(value)}, expected an array of numbers: {error}") from error
+        raise kind(f"{where} is {type_of(value)}, expected an array of numbers: {error}") from error
     if array.dtype.char not in COMPUTED_IN:
         if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
-            raise TypeError(f"{where} is {_kind(value)}, expected an array of numbers")
+            raise TypeError(f"{where} is {type_of(value)}, expected an array of numbers")
         wanted = "float32 or float64 (float16, integers and bools are converted)"
         raise TypeError(f"{where} has dtype {array.dtype}, expected {wanted}")
     return array
+
+
+def is_number(value: object) -> bool:
+    """Whether value is a number of Python's, which takes part in no promotion: 0 for a state of zeros."""
+    return type(value) in (bool, int, float)
+
+
+def refuse_mask(where: str, value: object) -> None:
+    """Refuse a masked array in which elements are masked, and a list with one: NumPy would drop the mask."""
+    if "numpy.ma" not in sys.modules:  # there are no masked arrays then, and the import of it takes milliseconds
+        return
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    masked = sum(np.count_nonzero(np.ma.getmaskarray(v)) for v in values if isinstance(v, np.ma.MaskedArray))
+    if masked:
+        raise ValueError(
+            f"{where} is a masked array with {masked} of its elements masked, expected an array without a mask: "
+            "x.filled(0) puts numbers in their place; for sequences of several lengths there is lengths= in cyrnn.nn"
+        )
 
 
 def same_shape(function: str, argument: str, array: NDArray[Any], other: str, like: NDArray[Any]) -> None:
@@ -83,16 +101,28 @@ class Call:
         array = self.arrays[argument] = as_array(self.function, argument, value)
         return array
 
-    def arrays_of(self, parameters: object, shapes: Mapping[str, Names]) -> dict[str, NDArray[Any]]:
-        """Return the arrays of parameters under the keys of `shapes`; it may hold other keys too."""
-        given = mapping(self.function, "parameters", parameters)
-        require_keys(self.function, "parameters", given, shapes)
-        return {key: self.array(f'parameters["{key}"]', given[key]) for key in shapes}
+    def state(self, argument: str, value: object) -> NDArray[Any]:
+        """Return a state, or the gradient at one, as an array; a number of Python's has no part in the dtype."""
+        if is_number(value):
+            return as_array(self.function, argument, value)
+        return self.array(argument, value)
+
+    def arrays_of(
+        self, parameters: object, shapes: Mapping[str, Names], head: tuple[str, ...] = ()
+    ) -> dict[str, NDArray[Any]]:
+        """Return the arrays of parameters under the keys of `shapes`, without a head if it has none of that."""
+        given = values_of(self.function, "parameters", parameters, shapes, head)
+        return {key: self.array(f'parameters["{key}"]', value) for key, value in given.items()}
 
     def match_parameters(self, arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, Names]) -> None:
         """Match the shape of every parameter."""
         for key, array in arrays.items():
             self.match(f'parameters["{key}"]', array.shape, shapes[key])
+
+    def match_state(self, argument: str, shape: tuple[int, ...]) -> None:
+        """Match the shape of a state: (n_a, m), or what goes for every column of the batch: (n_a, 1), or a number."""
+        if shape not in ((), (self.sizes.get("n_a"), 1)):
+            self.match(argument, shape, ("n_a", "m"))
 
     def match(self, argument: str, shape: tuple[int, ...], names: Names) -> None:
         """Learn the sizes that are new, and refuse a shape in which one is not as known."""
@@ -163,12 +193,12 @@ def caches(function: str, value: object) -> dict[str, object]:
     """Return the caches of the steps of a sequence, by what they are called in sentences."""
     if not isinstance(value, (tuple, list)):
         wanted = "the pair (list of T_x caches, x)" + ": return_caches=False keeps none" * (value is None)
-        raise TypeError(f"{function}: caches is {_kind(value)}, expected {wanted}")
+        raise TypeError(f"{function}: caches is {type_of(value)}, expected {wanted}")
     if len(value) != 2:
         raise ValueError(f"{function}: caches has {len(value)} entries, expected 2: (list of T_x caches, x)")
     steps = value[0]
     if not isinstance(steps, (tuple, list)):
-        raise TypeError(f"{function}: caches[0] is {_kind(steps)}, expected a list of T_x caches")
+        raise TypeError(f"{function}: caches[0] is {type_of(steps)}, expected a list of T_x caches")
     if not steps:
         raise ValueError(f"{function}: caches[0] is empty, expected the cache of at least one step")
     return {f"caches[0][{t}]": step for t, step in enumerate(steps)}
@@ -177,77 +207,29 @@ def caches(function: str, value: object) -> dict[str, object]:
 def entries(function: str, argument: str, cache: object, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the entries of one cache by their names."""
     if not isinstance(cache, (tuple, list)):
-        raise TypeError(f"{function}: {argument} is {_kind(cache)}, expected the tuple ({', '.join(names)})")
+        raise TypeError(f"{function}: {argument} is {type_of(cache)}, expected the tuple ({', '.join(names)})")
     if len(cache) != len(names):
         wanted = f"{len(names)}: ({', '.join(names)})"
         raise ValueError(f"{function}: {argument} has {len(cache)} entries, expected {wanted}")
     return dict(zip(names, cache, strict=True))
 
 
-def no_longer(function: str, argument: str, array: NDArray[Any], steps: int) -> None:
+def no_longer(function: str, argument: str, shape: tuple[int, ...], steps: int) -> None:
     """Refuse gradients (n_a, m, T) of more steps than there are caches."""
-    if array.shape[2] > steps:
+    if shape[2] > steps:
         raise ValueError(
-            f"{function}: {argument} has shape {array.shape}, expected (n_a, m, T) with T <= {steps}: "
+            f"{function}: {argument} has shape {shape}, expected (n_a, m, T) with T <= {steps}: "
             f"caches[0] has {steps} entries"
         )
 
 
 def same_weights(function: str, step: str, value: object, weights: Mapping[str, NDArray[Any]]) -> None:
     """Refuse the parameters of one step where they are not those of the first."""
-    given = mapping(function, f"parameters of {step}", value)
-    require_keys(function, f"parameters of {step}", given, weights)
+    given = values_of(function, f"parameters of {step}", value, weights)
     for key, array in weights.items():
         argument = f'parameters["{key}"] of {step}'
         if not np.array_equal(as_array(function, argument, given[key]), array, equal_nan=True):
             raise ValueError(f"{function}: {argument} differs from the first step's, expected the same in every step")
-
-
-# ---- mappings ------------------------------------------------------------------------------------
-
-
-def mapping(function: str, argument: str, value: object) -> Mapping[str, object]:
-    """Return value if it is a dict or another mapping."""
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{function}: {argument} is {_kind(value)}, expected a dict or another mapping")
-    return value
-
-
-def mutable_mapping(function: str, argument: str, value: object) -> MutableMapping[str, Any]:
-    """Return value if it is a dict or another mapping that can be written to."""
-    mapping(function, argument, value)
-    if not isinstance(value, MutableMapping):
-        kind = f"{_kind(value)}, which is read-only"
-        raise TypeError(f"{function}: {argument} is {kind}, expected a dict: it is updated in place")
-    return value
-
-
-def require_keys(function: str, argument: str, given: Mapping[str, object], wanted: Iterable[str]) -> None:
-    """Raise KeyError naming the keys that are missing and those that are given."""
-    missing = [key for key in wanted if key not in given]
-    if missing:
-        raise MissingKeys(f"{function}: {argument} lacks {_listed(missing)}; it has {_listed(given)}")
-
-
-def string_keys(function: str, argument: str, given: Mapping[str, object]) -> None:
-    """Refuse keys that are not strings."""
-    for key in cast("Iterable[object]", given):
-        if not isinstance(key, str):
-            raise TypeError(f"{function}: {argument} has the key {key!r}, expected strings")
-
-
-def recognise(function: str, parameters: object, cells: Mapping[str, Mapping[str, Names]]) -> str:
-    """Return the name of the one cell all of whose keys parameters has; of two, the one whose keys are all and more."""
-    given = mapping(function, "parameters", parameters)
-    missing = {name: [key for key in shapes if key not in given] for name, shapes in cells.items()}
-    found = [name for name, keys in missing.items() if not keys]
-    if not found:
-        lacks = "; ".join(f"{_listed(keys)} for {name}" for name, keys in missing.items())
-        raise MissingKeys(f"{function}: parameters lacks {lacks}; it has {_listed(given)}")
-    found = [name for name in found if not any(set(cells[name]) < set(cells[other]) for other in found)]
-    if len(found) > 1:
-        raise ValueError(f"{function}: parameters has the keys of {' and of '.join(found)}, expected those of one cell")
-    return found[0]
 
 
 # ---- numbers -------------------------------------------------------------------------------------
@@ -260,7 +242,7 @@ def number(
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if not isinstance(value, numbers.Real):
-        raise TypeError(f"{function}: {argument} is {_kind(value)}, expected a number")
+        raise TypeError(f"{function}: {argument} is {type_of(value)}, expected a number")
     try:
         result = float(value)
     except OverflowError:  # an int beyond all floats
@@ -281,14 +263,3 @@ def whole_number(function: str, argument: str, value: object, *, least: int) -> 
     if result < least or isinstance(value, (bool, np.bool)):
         raise ValueError(f"{function}: {argument} is {value!r}, expected a whole number of at least {least}")
     return result
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"of type {type(value).__name__}"
-
-
-def _listed(keys: Iterable[object]) -> str:
-    shown = [f'"{key}"' if isinstance(key, str) else repr(key) for key in keys]
-    if len(shown) > _KEYS_SHOWN:
-        shown[_KEYS_SHOWN:] = [f"and {len(shown) - _KEYS_SHOWN} more"]
-    return ", ".join(shown) or "no keys"

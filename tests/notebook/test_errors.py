@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from backward_sentences import BACKWARD_SENTENCES
+from habit_sentences import HABIT_SENTENCES
 from problems import cell_function, each_cell, make, run_cell, run_sequence, wrong_shapes
 from sentences import RNN
 from sentences import SENTENCES as FORWARD_SENTENCES
 from valid import VALID
 
 import cyrnn
-from cyrnn import _check
+from cyrnn import _check, _keys
 from cyrnn.kernels import dispatch
 
-SENTENCES = FORWARD_SENTENCES + BACKWARD_SENTENCES
+SENTENCES = FORWARD_SENTENCES + BACKWARD_SENTENCES + HABIT_SENTENCES
 each_sentence = pytest.mark.parametrize(
     ("sentence", "changes", "error"), SENTENCES, ids=[row[0][:60] for row in SENTENCES]
 )
@@ -122,8 +123,9 @@ def test_every_public_function_has_sentences():
     assert {name for name in cyrnn.__all__ if inspect.signature(getattr(cyrnn, name)).parameters} <= with_sentence
 
 
-def test_every_raise_in_check_is_reached_by_a_sentence():
-    path = Path(_check.__file__)
+@pytest.mark.parametrize("module", [_check, _keys])
+def test_every_raise_in_check_is_reached_by_a_sentence(module):
+    path = Path(module.__file__)
     raises = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
     reached = set()
 
@@ -146,4 +148,4 @@ def test_every_raise_in_check_is_reached_by_a_sentence():
     finally:
         sys.settrace(before)
     missed = [node.lineno for node in raises if not reached & set(range(node.lineno, node.end_lineno + 1))]
-    assert not missed, f"_check.py raises at lines {missed}, and no sentence here shows it"
+    assert not missed, f"{path.name} raises at lines {missed}, and no sentence here shows it"

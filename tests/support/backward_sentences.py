@@ -152,9 +152,9 @@ BACKWARD_SENTENCES = [
         ValueError,
     ),
     (
-        "lstm_cell_backward: dc_next has shape (5, 1), expected (n_a, m) = (5, 10): "
+        "lstm_cell_backward: dc_next has shape (1, 10), expected (n_a, m) = (5, 10): "
         'n_a = 5 from parameters["Wf"], m = 10 from a_next of cache',
-        {"dc_next": of((5, 1))},
+        {"dc_next": of((1, 10))},
         ValueError,
     ),
     (

@@ -13,6 +13,7 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     panels.pxi          packed weights
     arguments.pxi       arrays and dicts of a call, checked and taken
     run.pxi             the kernels' calls, forward, and the memory that they work in
+    results.pxi         the states and predictions of a sequence, as users have them
     caches.pxi          the notebook's cache tuples, built
     saved.pxi           the notebook's cache tuples, read for the backward pass
     products.pxi        backward pass: the products that follow the time loop
@@ -57,6 +58,7 @@ cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_EMPTY(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     cnp.ndarray PyArray_ZEROS(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     PyArray_Descr* PyArray_DESCR(cnp.ndarray arr)
+    PyArray_Descr* PyArray_DescrFromType(int typenum)
     bint PyArray_CheckExact(object a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
     bint PyArray_ISINTEGER(cnp.ndarray a)
@@ -78,6 +80,7 @@ cdef enum:
     MAX_STATES = 2
     MAX_HELD = 3 * MAX_GATES + 2
     PACK_COST_FMAS = 20                  # packing a vector costs about as much as these multiply-adds of vectors
+    COPY_COST_FMAS = 4                   # copying an element costs about as much
     RELEASE_GIL_FMAS = 100_000           # from here on, some 5 us, releasing the GIL is worth its price
     RELEASE_GIL_ELEMENTS = 10_000        # the same for functions of elements
     CACHE_LINE_BYTES = 64
@@ -93,6 +96,7 @@ include "views.pxi"
 include "panels.pxi"
 include "arguments.pxi"
 include "run.pxi"
+include "results.pxi"
 include "caches.pxi"
 include "saved.pxi"
 include "products.pxi"

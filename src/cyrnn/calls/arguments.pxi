@@ -92,8 +92,8 @@ cdef inline void take_matrix(const CallContext* context, PyObject* W, const real
     col_stride[0] = cnp.PyArray_STRIDE(<cnp.ndarray> W, 1) // context.item
 
 
-cdef bint take_parameters(CellCalls calls, CallContext* context, object parameters) except -1:
-    """Take the weights of every gate and of the head, for n_x as it is known."""
+cdef bint take_parameters(CellCalls calls, CallContext* context, object parameters, bint backward) except -1:
+    """Take the weights of every gate and of the head, for n_x as it is known; `backward`: what that pass reads."""
     cdef Run* run = &context.run
     cdef GateWeights* gate
     cdef Py_ssize_t g, n_a = -1, n_x = run.n_x, ignored
@@ -111,8 +111,7 @@ cdef bint take_parameters(CellCalls calls, CallContext* context, object paramete
         gate = &context.weights[g]
         W_x = find_array(context, parameters, keys[0])
         W_a = find_array(context, parameters, keys[1])
-        b = find_array(context, parameters, keys[2])
-        if W_x == NULL or W_a == NULL or b == NULL or not is_plain(<object> W_x, context.typenum, 2):
+        if W_x == NULL or W_a == NULL or not is_plain(<object> W_x, context.typenum, 2):
             return False
         if n_a < 0:
             n_a = cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
@@ -121,24 +120,31 @@ cdef bint take_parameters(CellCalls calls, CallContext* context, object paramete
                 return False
         elif not is_matrix(<object> W_x, context, n_a, n_x) or not is_matrix(<object> W_a, context, n_a, n_a):
             return False
-        if not is_matrix(<object> b, context, n_a, 1):
-            return False
         take_matrix(context, W_a, &gate.Wa, &gate.Wa_row_stride, &gate.Wa_col_stride)
         take_matrix(context, W_x, &gate.Wx, &gate.Wx_row_stride, &gate.Wx_col_stride)
         if calls.stacked:
             gate.Wx = advance(gate.Wx, n_a * gate.Wx_col_stride, context.item)
+        gate.b, gate.b_stride = NULL, 0
+        if backward and calls.has_x[g]:                                # b is part of no gradient
+            continue
+        b = find_array(context, parameters, keys[2])
+        if b == NULL or not is_matrix(<object> b, context, n_a, 1):
+            return False
         take_matrix(context, b, &gate.b, &gate.b_stride, &ignored)
     run.weights = context.weights
     run.n_a = run.n_h = n_a
-    return take_head(calls, context, parameters)
+    run.n_y = 0
+    return backward or take_head(calls, context, parameters)
 
 
 cdef bint take_head(CellCalls calls, CallContext* context, object parameters) except -1:
-    """Take W_y and b_y."""
+    """Take W_y and b_y, if there is one of them."""
     cdef Run* run = &context.run
     cdef Py_ssize_t ignored
     cdef PyObject* W_y = find_array(context, parameters, calls.W_y)
     cdef PyObject* b_y = find_array(context, parameters, calls.b_y)
+    if W_y == NULL and b_y == NULL:
+        return True
     if W_y == NULL or b_y == NULL or not is_plain(<object> W_y, context.typenum, 2):
         return False
     run.n_y = cnp.PyArray_DIM(<cnp.ndarray> W_y, 0)
@@ -183,7 +189,7 @@ cdef Panels pack_parameters(CellCalls calls, dict arrays):
     if calls.stacked:
         context.run.n_x -= cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
     try:
-        if context.run.n_x < 0 or not take_parameters(calls, &context, arrays):
+        if context.run.n_x < 0 or not take_parameters(calls, &context, arrays, False):
             return None
         require_sizes(calls, &context)
         panels = Panels()

@@ -1,4 +1,4 @@
-"""The results of the notebook's functions as users see them: views of the blocks, and cache tuples."""
+"""The notebook's functions: results and cache tuples, whose arrays are views of a call's blocks."""
 
 cdef cnp.ndarray state_at(const CallContext* context, cnp.ndarray base, Py_ssize_t first):
     """One state or gate of one step, (n_a, m), from that element of base on."""
@@ -7,28 +7,6 @@ cdef cnp.ndarray state_at(const CallContext* context, cnp.ndarray base, Py_ssize
     dims[0], dims[1] = context.run.n_a, context.run.m
     strides[0], strides[1] = context.unit_stride, context.column_stride
     return view(base, first * context.item, 2, dims, strides)
-
-
-cdef cnp.ndarray every_state(const CallContext* context, cnp.ndarray states, Py_ssize_t state):
-    """One state of every step, (n_a, m, T), of states (S, T + 1, ...)."""
-    cdef const Run* run = &context.run
-    cdef cnp.npy_intp dims[3]
-    cdef cnp.npy_intp strides[3]
-    dims[0], dims[1], dims[2] = run.n_a, run.m, run.T
-    strides[0], strides[1] = context.unit_stride, context.column_stride
-    strides[2] = run.m * run.n_a * context.item
-    return view(states, (state * (run.T + 1) + 1) * run.m * run.n_a * context.item, 3, dims, strides)
-
-
-cdef cnp.ndarray every_y(const CallContext* context, cnp.ndarray y):
-    """The predictions (n_y, m, T)."""
-    cdef const Run* run = &context.run
-    cdef cnp.npy_intp dims[3]
-    cdef cnp.npy_intp strides[3]
-    dims[0], dims[1], dims[2] = run.n_y, run.m, run.T
-    strides[0], strides[1] = context.y_unit_stride, context.y_column_stride
-    strides[2] = run.m * run.n_y * context.item
-    return view(y, 0, 3, dims, strides)
 
 
 cdef tuple cache_of(CellCalls calls, const CallContext* context, cnp.ndarray gates, Py_ssize_t first, object xt,
@@ -97,7 +75,7 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
     if given is not None:
         kept_xt, before, kept_parameters = given[0], given[1], given[2]
     try:
-        if (not take_input(calls, &context, xt, 2) or not take_parameters(calls, &context, owned)
+        if (not take_input(calls, &context, xt, 2) or not take_parameters(calls, &context, owned, False)
                 or not take_initial(calls, &context, initial, False)):
             return None
         require_sizes(calls, &context)
@@ -112,7 +90,7 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         run.states = <real*> data(values)
         run.state_stride = size
         run.gates = <real*> advance(run.states, calls.states * size, context.item) if stored else NULL
-        run.y = <real*> data(y)
+        run.y = <real*> data(y) if run.n_y > 0 else NULL
         _copy = initial_of_step(calls, &context, initial)       # lives until the step is done
         execute(&context, owned)
         results = PyTuple_New(calls.states + 2)
@@ -134,35 +112,36 @@ cdef tuple run_sequence(CellCalls calls, x, tuple initial, parameters, return_ca
     """CellCalls.sequence."""
     cdef CallContext context
     cdef Run* run = &context.run
-    cdef Py_ssize_t i, stored = calls.stored_gates if return_caches else 0
+    cdef bint keep = return_caches
     cdef cnp.npy_intp dims[4]
-    cdef cnp.ndarray y, states, gates = None
-    cdef tuple results
-    cdef object owned = own(parameters)
+    cdef cnp.ndarray y, hidden, other = None, states, gates = None
+    cdef object caches = None, owned = own(parameters)
     if given is None:
         given = (x, initial, parameters, None)
     try:
-        if (not take_input(calls, &context, x, 3) or not take_parameters(calls, &context, owned)
+        if (not take_input(calls, &context, x, 3) or not take_parameters(calls, &context, owned, False)
                 or not take_initial(calls, &context, initial, True)):
             return None
         require_sizes(calls, &context)
         choose_path(calls, &context)
-        states = states_of_sequence(calls, &context, initial)
-        dims[0], dims[1], dims[2], dims[3] = run.T, run.n_y, run.m, run.n_a
-        y = PyArray_EMPTY(3, dims, context.typenum, 0)
-        run.y = <real*> data(y)
-        if stored:
-            dims[1] = stored
+        hidden, y = state_result(&context), y_result(&context)
+        if calls.states > 1:
+            other = state_result(&context)
+        if keep:
+            states = states_of_sequence(calls, &context, initial)
+        else:
+            states = write_to_results(calls, &context, initial, hidden, other)
+        run.y = <real*> data(y) if run.n_y > 0 else NULL
+        if keep and calls.stored_gates:
+            dims[0], dims[1], dims[2], dims[3] = run.T, calls.stored_gates, run.m, run.n_a
             gates = PyArray_EMPTY(4, dims, context.typenum, 0)
             run.gates = <real*> data(gates)
         execute(&context, owned)
-        results = PyTuple_New(calls.states + 2)
-        set_item(results, 0, every_state(&context, states, 0))
-        set_item(results, 1, every_y(&context, y))
-        for i in range(1, calls.states):
-            set_item(results, i + 1, every_state(&context, states, i))
-        set_item(results, calls.states + 1,
-                 (caches_of(calls, &context, states, gates, x, given), given[0]) if return_caches else None)
-        return results
+        if keep:
+            copy_to_result(&context, 0, hidden)
+            if calls.states > 1:
+                copy_to_result(&context, 1, other)
+            caches = caches_of(calls, &context, states, gates, x, given), given[0]
+        return (hidden, y, other, caches) if calls.states > 1 else (hidden, y, caches)
     finally:
         release(&context)

@@ -41,6 +41,16 @@ class SequenceGradients(NamedTuple):
     parameters: dict[str, Array]  # by the keys of the gates' parameters
 
 
+def units(arrays: dict[str, Array]) -> int:
+    """Return n_a: the rows of the first of a cell's parameters, which multiplies the input."""
+    return len(next(iter(arrays.values())))
+
+
+def shape_of(names: tuple[str, str], sizes: dict[str, int]) -> tuple[int, ...]:
+    """Return the shape of a parameter."""
+    return tuple(sum(sizes[term] for term in name.split(" + ")) for name in names)
+
+
 class CellCalls:
     """The calls of one cell. `packed` is the class of parameters that are packed; tables of kernels are not read."""
 
@@ -61,9 +71,9 @@ class CellCalls:
         arrays = self._arrays(parameters, xt.dtype, n_x=len(xt))
         if arrays is None or not all(self._is_state(state, arrays, xt) for state in initial):
             return None
-        cell, W_y = self._cell, arrays[self._cell.W_y]
-        step = step_forward(cell, gate_weights(cell, arrays, W_y.shape[1]), xt, initial)
-        y = head(W_y, arrays[cell.b_y], step.next[0])
+        cell = self._cell
+        step = step_forward(cell, gate_weights(cell, arrays, units(arrays)), xt, initial)
+        y = head(arrays.get(cell.W_y), arrays.get(cell.b_y), step.next[0])
         given_xt, before, given_parameters, *_ = given or (xt, initial, parameters)
         cache = self._cache(step, given_xt, before, given_parameters) if return_caches else None
         return *step.next, y, cache
@@ -82,8 +92,8 @@ class CellCalls:
         required = [state for i, state in enumerate(initial) if i == 0 or state is not None]
         if arrays is None or not all(self._is_state(state, arrays, x) for state in required):
             return None
-        W_y, b_y = arrays[cell.W_y], arrays[cell.b_y]
-        n_y, n_a = W_y.shape
+        W_y, b_y = arrays.get(cell.W_y), arrays.get(cell.b_y)
+        n_y, n_a = 0 if W_y is None else len(W_y), units(arrays)
         weights = gate_weights(cell, arrays, n_a)
         states = [np.empty((T, n_a, m), x.dtype).transpose(1, 2, 0) for _ in cell.states]  # each step contiguous
         y = np.empty((n_y, m, T), x.dtype)
@@ -100,12 +110,13 @@ class CellCalls:
             if return_caches:
                 caches.append(self._cache(step._replace(next=after), array[:, :, t], before, given_parameters))
             previous = before = after
-        a, *others = states
+        # those in the caches stay, whatever is done to the results
+        a, *others = (np.array(every, order="C") for every in states)
         return a, y, *others, (caches, given_x) if return_caches else None
 
     def _is_state(self, state: Any, arrays: dict[str, Array], x: Array) -> bool:
         """Whether a state is (n_a, m)."""
-        return is_plain(state, x.dtype, arrays[self._cell.W_y].shape[1], x.shape[1])
+        return is_plain(state, x.dtype, units(arrays), x.shape[1])
 
     def _cache(self, step: Step, xt: Any, previous: tuple[Any, ...], parameters: Any) -> tuple[Any, ...]:
         """Return the notebook's tuple for one step: xt, the states before it and the parameters as the caller's own."""
@@ -152,7 +163,12 @@ class CellCalls:
             return None
         steps, arrays = read
         weights, n_x = gate_weights(cell, arrays, n_a), len(steps[0].xt)
-        d_parameters = {key: np.zeros_like(arrays[key]) for key in cell.shapes if key not in (cell.W_y, cell.b_y)}
+        sizes = {"n_a": n_a, "n_x": n_x, "1": 1}
+        d_parameters = {
+            key: np.zeros(shape_of(names, sizes), dtype)
+            for key, names in cell.shapes.items()
+            if key not in cell.head
+        }
         d_weights = gate_weights(cell, d_parameters, n_a)
         dx = np.zeros((n_x, m, T), dtype)
         # gradients of the states after step t: at first no step comes after it
@@ -179,8 +195,8 @@ class CellCalls:
         xt, parameters = entries[0]["xt"], entries[0]["parameters"]
         if not is_array(xt) or xt.ndim != 2:
             return None
-        arrays = self._arrays(parameters, dtype, n_x=len(xt))
-        if arrays is None or arrays[cell.W_y].shape[1] != n_a:
+        arrays = self._arrays(parameters, dtype, n_x=len(xt), backward=True)
+        if arrays is None or units(arrays) != n_a:
             return None
         for entry in entries:
             if entry.pop("parameters") is not parameters:
@@ -197,35 +213,42 @@ class CellCalls:
 
     # ---- parameters --------------------------------------------------------------------------------------------------
 
-    def _arrays(self, parameters: Any, dtype: np.dtype[Any], n_x: int) -> dict[str, Array] | None:
-        """Return the arrays of parameters by the keys of the cell; None where they are not plain and fit."""
+    def _arrays(
+        self, parameters: Any, dtype: np.dtype[Any], n_x: int, *, backward: bool = False
+    ) -> dict[str, Array] | None:
+        """Return the arrays of parameters by the keys of the cell; None where they are not plain and fit.
+
+        Without a head, if parameters has none; `backward`: those that the backward pass reads.
+        """
         cell = self._cell
         if type(parameters) is self._packed:
             panels: Panels = parameters.panels
             return panels.arrays if (panels.cell, panels.dtype, panels.n_x) == (cell, dtype, n_x) else None
         if type(parameters) is not dict:
             return None
-        arrays: dict[str, Any] = {key: parameters.get(key) for key in cell.shapes}
-        W_y = arrays[cell.W_y]
-        if not is_array(W_y) or W_y.ndim != 2:
+        shapes = cell.read_backward if backward else cell.shapes
+        if not any(key in parameters for key in cell.head):
+            shapes = {key: names for key, names in shapes.items() if key not in cell.head}
+        arrays: dict[str, Any] = {key: parameters.get(key) for key in shapes}
+        if not all(is_array(array) and array.ndim == 2 for array in arrays.values()):
             return None
-        sizes = {"n_x": n_x, "n_a": W_y.shape[1], "n_y": W_y.shape[0], "1": 1}
-        for key, names in cell.shapes.items():
-            shape = [sum(sizes[term] for term in name.split(" + ")) for name in names]
-            if not is_plain(arrays[key], dtype, *shape):
-                return None
+        sizes = {"n_x": n_x, "n_a": units(arrays), "n_y": len(arrays.get(cell.W_y, ())), "1": 1}
+        if not all(is_plain(arrays[key], dtype, *shape_of(names, sizes)) for key, names in shapes.items()):
+            return None
         return arrays
 
     def pack(self, arrays: dict[str, Any]) -> Panels | None:
         """Return the notebook's `arrays`, plain and of one dtype, for many calls; or None."""
         cell = self._cell
-        W_x, W_y = (arrays.get(key) for key in (next(gate.W_x for gate in cell.gates if gate.W_x), cell.W_y))
-        if not (is_array(W_x) and is_array(W_y) and W_x.ndim == W_y.ndim == 2):
+        W_x = arrays.get(next(iter(cell.shapes)))
+        if not is_array(W_x) or W_x.ndim != 2:
             return None
-        n_y, n_a = W_y.shape
-        n_x = W_x.shape[1] - n_a if cell.stacked else W_x.shape[1]
+        n_a, columns = W_x.shape
+        n_x = columns - n_a if cell.stacked else columns
         found = self._arrays(arrays, W_x.dtype, n_x)
-        return None if found is None else Panels(cell, W_x.dtype, n_x, n_a, n_y, found)
+        if found is None:
+            return None
+        return Panels(cell, W_x.dtype, n_x, n_a, len(found.get(cell.W_y, ())), found)
 
     def sublayer(
         self,

@@ -35,7 +35,7 @@ class GateWeights(NamedTuple):
 
     W_x: Array | None  # (n_a, n_x)
     W_a: Array | None  # (n_a, n_h); n_h = n_a but for a projected hidden state
-    b: Array  # (n_a, 1)
+    b: Array | None  # (n_a, 1); None where the backward pass does not read it
 
 
 class Step(NamedTuple):
@@ -62,14 +62,15 @@ def gate_weights(cell: Cell, arrays: Mapping[str, Array], n_a: int) -> list[Gate
         W_a = None if gate.W_a is None else arrays[gate.W_a]
         if cell.stacked:  # columns of one matrix, for [a_prev, xt]
             W_x, W_a = (None if W_x is None else W_x[:, n_a:]), (None if W_a is None else W_a[:, :n_a])
-        return GateWeights(W_x, W_a, arrays[gate.b])
+        return GateWeights(W_x, W_a, arrays.get(gate.b))
 
     return [of_gate(gate) for gate in cell.gates]
 
 
 def pre_activation(weights: GateWeights, xt: Array, h: Array) -> Array:
     """z = W_x xt + W_a h + b. A half that is None adds nothing, be xt or h infinite."""
-    z = weights.b
+    z: Array | None = weights.b
+    assert z is not None  # read forward, and of the gates that are recomputed
     if weights.W_x is not None:
         z = z + weights.W_x @ xt
     if weights.W_a is not None:
@@ -140,7 +141,8 @@ def sum_weights(cell: Cell, steps: Sequence[Step], d_z: Sequence[Arrays], d_weig
                 d_gate.W_x[...] += sum_outer(dz, x)
             if d_gate.W_a is not None:
                 d_gate.W_a[...] += sum_outer(dz, h)
-            d_gate.b[...] += sum_outer(dz, np.ones((len(dz), 1), dz.dtype))
+            if d_gate.b is not None:
+                d_gate.b[...] += sum_outer(dz, np.ones((len(dz), 1), dz.dtype))
 
 
 def rows_of(steps: Sequence[Array]) -> Array:
@@ -160,8 +162,10 @@ def sum_outer(left: Array, right: Array) -> Array:
     return total
 
 
-def head(W_y: Array, b_y: Array, a: Array) -> Array:
-    """y = softmax(W_y a + b_y), for a (n_a, m)."""
+def head(W_y: Array | None, b_y: Array | None, a: Array) -> Array:
+    """y = softmax(W_y a + b_y), for a (n_a, m); (0, m) without a head."""
+    if W_y is None or b_y is None:
+        return np.empty((0, a.shape[1]), a.dtype)
     z = W_y @ a + b_y  # (n_y, m)
     return activations.softmax(z) if z.size else z  # an empty column has no maximum
 

@@ -13,7 +13,7 @@ cdef void choose_path(CellCalls calls, CallContext* context) noexcept nogil:
     cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
     cdef Py_ssize_t g
     context.path = PACKED
-    if not context.packed and run.m > 0 and run.n_a > 0 and run.n_y > 0 and not is_shared(run.m, fmas_of(context)):
+    if not context.packed and run.m > 0 and run.n_a > 0 and not is_shared(run.m, fmas_of(context)):
         # multiply-adds of vectors, per gate and k; packing counts as PACK_COST_FMAS of them for every vector of W, and
         # a quarter is added where lanes are columns: fewer sums at once, and W is read with long strides
         if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + PACK_COST_FMAS):

@@ -38,7 +38,7 @@ cdef object take_caches(CellCalls calls, CallContext* context, tuple caches):
             elif PyDict_CheckExact(first):
                 owned = dict(<dict> first)  # whose arrays stay, whatever is done to the user's
             try:
-                if not take_parameters(calls, context, owned):
+                if not take_parameters(calls, context, owned, True):
                     return None
             finally:
                 release(context)

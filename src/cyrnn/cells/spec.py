@@ -88,7 +88,7 @@ class _Fields(NamedTuple):
     states: tuple[str, ...]
     #: states with a skip gradient: a part of their gradient that reaches the step before past the matrix products
     skip_gradients: tuple[str, ...]
-    #: the head: y = softmax(W_y a_next + b_y)
+    #: the head: y = softmax(W_y a_next + b_y); parameters may lack both, and y is (0, m) then
     W_y: str
     b_y: str
     #: names of the entries of the notebook's cache tuple, which the backward pass reads
@@ -105,6 +105,18 @@ class Cell(_Fields):
     def gates(self) -> tuple[Gate, ...]:
         """The gates of all stages, in the kernels' order."""
         return tuple(gate for stage in self.stages for gate in stage.gates)
+
+    @property
+    def head(self) -> tuple[str, str]:
+        """The keys of the head's parameters."""
+        return self.W_y, self.b_y
+
+    @cached_property
+    def read_backward(self) -> dict[str, tuple[str, str]]:
+        """The parameters that the backward pass reads, with their shapes: neither the head's nor most biases."""
+        weights = {key for gate in self.gates for key in (gate.W_x, gate.W_a)}
+        biases = {gate.b for gate in self.recomputed}
+        return {key: shape for key, shape in self.shapes.items() if key in weights | biases}
 
     @cached_property
     def stacked(self) -> bool:

@@ -54,14 +54,15 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     """
     if isinstance(parameters, Packed):
         return parameters
-    cells = {name: cell.shapes for name, cell in CELLS.items() if cell.function}
-    name = _check.recognise("pack", parameters, cells)
-    cell = CELLS[name]
+    cells = {name: cell for name, cell in CELLS.items() if cell.function}
+    heads = {name: cell.head for name, cell in cells.items()}
+    cell = cells[_check.recognise("pack", parameters, {name: cell.shapes for name, cell in cells.items()}, heads)]
     call = _check.Call("pack")
-    given = call.arrays_of(parameters, cell.shapes)
+    given = call.arrays_of(parameters, cell.shapes, cell.head)
     call.match_parameters(given, cell.shapes)
     copies = {key: _frozen(array) for key, array in given.items()}
-    values = {key: copies[key] if key in copies else _frozen(value) for key, value in parameters.items()}
+    keys = parameters.keys() if hasattr(parameters, "keys") else copies
+    values = {key: copies[key] if key in copies else _frozen(parameters[key]) for key in keys} | copies
     arrays = {key: native(array, call.dtype()) for key, array in copies.items()}
     return Packed(values, arrays, calls.of(cell).pack(arrays), pack)
 
