@@ -197,7 +197,9 @@ class CellCalls:
         """Return the arrays of parameters by the keys of the cell; None where they are not plain and fit."""
         cell = self._cell
         if type(parameters) is self._packed:
-            panels: Panels = parameters.panels
+            panels = getattr(parameters, "panels", None)
+            if not isinstance(panels, Panels):  # somebody has tampered with them
+                return None
             return panels.arrays if (panels.cell, panels.dtype, panels.n_x) == (cell, dtype, n_x) else None
         if type(parameters) is not dict:
             return None

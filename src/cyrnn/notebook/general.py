@@ -53,14 +53,16 @@ def _forward(
         return found  # type: ignore[no-any-return]  # compiled
     call.match(name, array.shape, ("n_x", "m", "T_x") if whole else ("n_x", "m"))
     if packed:
-        call.require_cell(parameters.panels.cell.name, cell.name)
+        call.require_cell(parameters.cell, cell.name)
         weights = dict(list(parameters.arrays.items())[: 1 if cell.stacked else 2])  # the others agree with these
     call.match_parameters(weights, cell.shapes)
     for state, value in states.items():
         if value is not None:
             call.match(state, value.shape, ("n_a", "m"))
-    call.require_dtype(parameters.panels.dtype)  # all others than packed parameters fit now
-    raise AssertionError(f"{function}: the arguments fit, and the compiled call does not take them")
+    if packed:  # all others fit now
+        call.require_dtype(parameters.panels.dtype)
+        call.require_cell(None, cell.name)  # its panels have other sizes than its arrays
+    call.changed("an argument", "no other thread may change its shape while the call runs")
 
 
 def cell_backward(cell: Cell, gradients: dict[str, Any], cache: Any) -> dict[str, Array]:
@@ -130,7 +132,7 @@ class PlainCaches:
         parameters = first["parameters"]
         packed = isinstance(parameters, Packed)
         if packed:
-            self._call.require_cell(parameters.panels.cell.name, self._cell.name)
+            self._call.require_cell(parameters.cell, self._cell.name)
         given = self._call.arrays_of(parameters.arrays if packed else parameters, self._cell.shapes)
         self._call.match_parameters(given, self._cell.shapes)
         for step, entries in others:
