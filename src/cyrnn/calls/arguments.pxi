@@ -81,7 +81,7 @@ cdef bint take_input(CellCalls calls, CallContext* context, object given, int nd
     cdef PlainArray* x = &context.input
     if not take_dtype(calls, context, given) or not read_plain(<PyObject*> given, context.typenum, nd, x):
         return False
-    run.x = <const real*> x.data
+    run.x = <const real*> x.memory
     run.n_x = x.shape[0]
     run.m = run.batch = x.shape[1]
     run.T = x.shape[2] if nd == 3 else 1
@@ -127,10 +127,10 @@ cdef bint take_parameters(CellCalls calls, CallContext* context) except -1:
             if W_x.shape[1] != n_a + n_x:
                 return False
             W_a = W_x
-            W_x.data += n_a * W_x.strides[1]
+            W_x.memory += n_a * W_x.strides[1]
         elif W_x.shape[1] != n_x or not read_matrix(found[1], context.typenum, n_a, n_a, &W_a):
             return False
-        gate.Wa, gate.Wx, gate.b = <const real*> W_a.data, <const real*> W_x.data, <const real*> b.data
+        gate.Wa, gate.Wx, gate.b = <const real*> W_a.memory, <const real*> W_x.memory, <const real*> b.memory
         gate.Wa_row_stride, gate.Wa_col_stride = W_a.strides[0] // context.item, W_a.strides[1] // context.item
         gate.Wx_row_stride, gate.Wx_col_stride = W_x.strides[0] // context.item, W_x.strides[1] // context.item
         gate.b_stride = b.strides[0] // context.item
@@ -148,7 +148,7 @@ cdef bint take_head(CallContext* context, PyObject* W_y, PyObject* b_y) except -
             or not read_matrix(b_y, context.typenum, W.shape[0], 1, &b)):
         return False
     run.n_y = W.shape[0]
-    run.head.Wa, run.head.b = <const real*> W.data, <const real*> b.data
+    run.head.Wa, run.head.b = <const real*> W.memory, <const real*> b.memory
     run.head.Wa_row_stride, run.head.Wa_col_stride = W.strides[0] // context.item, W.strides[1] // context.item
     run.head.b_stride = b.strides[0] // context.item
     return True
@@ -159,7 +159,7 @@ cdef bint take_initial(CellCalls calls, CallContext* context, tuple initial, bin
     cdef Py_ssize_t i
     for i in range(calls.states):
         if initial[i] is None and i > 0 and optional:
-            context.initial[i].data = NULL
+            context.initial[i].memory = NULL
         elif not read_matrix(<PyObject*> (<object> initial[i]), context.typenum, context.run.n_a, context.run.m,
                              &context.initial[i]):
             return False

@@ -40,7 +40,7 @@ cdef bint take_gradients(CellCalls calls, CallContext* context, object da, tuple
         return False
     if not take_caches(calls, context, caches) or incoming.shape[0] != run.n_a:
         return False
-    context.initial[1].data = NULL
+    context.initial[1].memory = NULL
     if dc is not None and not read_matrix(<PyObject*> dc, context.typenum, run.n_a, run.m, &context.initial[1]):
         return False
     require_sizes(calls, context)
@@ -57,15 +57,15 @@ cdef char* take_da_and_x(CellCalls calls, Backward* w, char* memory) noexcept:
     cdef Py_ssize_t stride_t = da.strides[2] // item, stride_m = da.strides[1] // item
     cdef int slot = slot_for(calls, INPUT, 0)
     if da.strides[0] == item or n == 1:
-        back.da, back.da_stride_m, back.da_stride_t = <const real*> da.data, stride_m, stride_t
+        back.da, back.da_stride_m, back.da_stride_t = <const real*> da.memory, stride_m, stride_t
     else:
         back.da, back.da_stride_m, back.da_stride_t = <const real*> memory, n, m * n
-        context.table.transpose_steps(<const real*> da.data, da.strides[0] // item, stride_m, stride_t, n, m, run.T,
+        context.table.transpose_steps(<const real*> da.memory, da.strides[0] // item, stride_m, stride_t, n, m, run.T,
                                       <real*> memory)
         memory += run.T * m * n * item
     w.x_row_stride = run.n_x
     if is_rows_of_steps(context, slot, 0, run.n_x, m * run.n_x * item):
-        w.x = <const real*> entry(context, 0, slot).data
+        w.x = <const real*> entry(context, 0, slot).memory
     else:
         w.x = <const real*> memory
         gather_entry(context, slot, run.n_x, m * run.n_x * item, memory)
@@ -84,8 +84,8 @@ cdef int gradient_results(CellCalls calls, CallContext* context, Backward* w, bi
     dims[0], dims[1], dims[2] = 1 + calls.skip_gradients, m, n
     d_initial = PyArray_ZEROS(3, dims, context.typenum, 0)
     w.back.d_initial = <real*> data(d_initial)
-    if dc.data != NULL:
-        copy(<char*> data(d_initial) + m * n * item, item, n * item, dc.data, dc.strides[0], dc.strides[1], n, m, item)
+    if dc.memory != NULL:
+        copy(<char*> data(d_initial) + m * n * item, item, n * item, dc.memory, dc.strides[0], dc.strides[1], n, m, item)
     dims[0], dims[1], dims[2] = run.T, m, run.n_x
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
@@ -97,7 +97,7 @@ cdef int gradient_results(CellCalls calls, CallContext* context, Backward* w, bi
         memset(w.dx, 0, run.T * m * run.n_x * context.item)
     context.unit_stride, context.column_stride = context.item, n * context.item
     keys = calls.previous_keys if one else calls.initial_keys
-    for i in range(calls.states if one or dc.data != NULL else 1):
+    for i in range(calls.states if one or dc.memory != NULL else 1):
         out[keys[i]] = state_at(context, d_initial, i * m * n)
     weight_gradients(calls, context, w.out, out)
     return 0

@@ -18,7 +18,7 @@ cdef enum Path:
 
 cdef struct SavedArray:
     # an array of a cache tuple, (units, m), as it was when it was checked; strides in bytes
-    const char* data
+    const char* memory
     Py_ssize_t unit_stride, column_stride
 
 
@@ -38,7 +38,7 @@ cdef struct CallContext:
     Py_ssize_t unit_stride, column_stride       # of states and gates
     Py_ssize_t y_unit_stride, y_column_stride
     PlainArray input         # of the notebook's functions: x, or da;
-    PlainArray initial[MAX_STATES]   # and the initial states, or [1]: dc; data is NULL where there is none
+    PlainArray initial[MAX_STATES]   # and the initial states, or [1]: dc; memory is NULL where there is none
     SavedArray* saved        # (T, slots): the arrays in cache tuples, or NULL; until `release`
     int slots                # of the cell's cache
     PyObject* held[MAX_HELD]  # the parameters' arrays, or their Panels, until `release`

@@ -27,7 +27,7 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
         incoming.output_stride_k = dy.strides[layout.nd - 1]
         incoming.output_stride_t = dy.strides[layout.time]
         incoming.output_stride_m = dy.strides[layout.batch] if layout.batch >= 0 else 0
-        incoming.output = dy.data + layer.index % layer.directions * saved.n_h * incoming.output_stride_k
+        incoming.output = dy.memory + layer.index % layer.directions * saved.n_h * incoming.output_stride_k
     sizes[0], sizes[1] = saved.n_h, saved.n_a
     for i in range(MAX_STATES):
         incoming.states[i] = NULL

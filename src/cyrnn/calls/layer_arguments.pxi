@@ -44,7 +44,7 @@ cdef bint take_rows(Sublayer layer, CallContext* context, object given, bint bat
         return False
     if not read_plain(<PyObject*> given, context.typenum, nd, x):
         return False
-    run.x = <const real*> x.data
+    run.x = <const real*> x.memory
     run.T, run.x_stride_t, run.m, run.x_stride_m = 1, 0, 1, 0
     if layout.time >= 0:
         run.T, run.x_stride_t = x.shape[layout.time], x.strides[layout.time] // context.item
@@ -85,7 +85,7 @@ cdef bint take_state(Sublayer layer, const CallContext* context, const Layout* l
     cdef PlainArray state
     if not read_sizes(given, context, layout, layer.count, n, &state):
         return False
-    rows[0] = state.data
+    rows[0] = state.memory
     if not layer.single_step:
         rows[0] += layer.index * state.strides[0]
     stride_m[0] = state.strides[layout.nd - 2] if layout.batch >= 0 else 0
@@ -109,7 +109,7 @@ cdef const char* reset_flags(object reset, const Run* run, const Layout* layout,
     if (not read_plain(<PyObject*> reset, cnp.NPY_BOOL, 1, &mask) or mask.shape[0] != run.m
             or (mask.strides[0] != 1 and run.m > 1)):
         return NULL
-    return mask.data
+    return mask.memory
 
 
 cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, object hx, object reset,
@@ -185,7 +185,7 @@ cdef int point_to_states(Sublayer layer, const CallContext* context, const Layou
         if (not read_sizes(<PyObject*> state, context, layout, layer.count, sizes[i], &read)
                 or not read.flags & cnp.NPY_ARRAY_WRITEABLE or not read.flags & cnp.NPY_ARRAY_C_CONTIGUOUS):
             raise changed_result()
-        rows[i] = <char*> read.data + layer.index * context.run.m * sizes[i] * context.item
+        rows[i] = <char*> read.memory + layer.index * context.run.m * sizes[i] * context.item
     return 0
 
 
@@ -205,7 +205,7 @@ cdef cnp.ndarray take_output(Sublayer layer, LayerRun* w, const Layout* layout, 
             or read.shape[layout.nd - 1] != layer.directions * n
             or (read.strides[layout.nd - 1] != w.context.item and run.T * run.m * n > 0)):
         raise changed_result()
-    w.output = <char*> read.data + layer.index % layer.directions * n * w.context.item
+    w.output = <char*> read.memory + layer.index % layer.directions * n * w.context.item
     w.output_stride_t = read.strides[layout.time]
     w.output_stride_m = read.strides[layout.batch] if layout.batch >= 0 else 0
     return output

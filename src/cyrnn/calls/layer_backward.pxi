@@ -242,7 +242,7 @@ cdef char* seed_initial(Sublayer layer, Backward* w, const IncomingGradients* in
         memory = next_line(memory, run.m * run.n_h * item)
         back.WhrT = <const real*> memory
         w.context.table.pack_transposed_gate(
-            <const real*> layer.W_hr.data, layer.W_hr.strides[0] // item, layer.W_hr.strides[1] // item, run.n_h,
+            <const real*> layer.W_hr.memory, layer.W_hr.strides[0] // item, layer.W_hr.strides[1] // item, run.n_h,
             run.n_a, 0, 1, <real*> memory)
         memory = next_line(memory, w.context.table.packed_size(run.n_a, run.n_h, 1) * item)
     return memory

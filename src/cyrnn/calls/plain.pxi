@@ -11,7 +11,7 @@ cdef enum:
 
 cdef struct PlainArray:
     # what an array said of itself when it was read; strides in bytes
-    const char* data
+    const char* memory
     cnp.npy_intp shape[MAX_AXES]
     cnp.npy_intp strides[MAX_AXES]
     int flags
@@ -27,7 +27,7 @@ cdef inline bint read_plain(PyObject* given, int typenum, int axes, PlainArray* 
             or cnp.PyArray_TYPE(<cnp.ndarray> given) != typenum or cnp.PyArray_NDIM(<cnp.ndarray> given) != axes
             or not PyArray_ISBEHAVED_RO(<cnp.ndarray> given)):
         return False
-    out.data = <const char*> cnp.PyArray_DATA(<cnp.ndarray> given)
+    out.memory = <const char*> cnp.PyArray_DATA(<cnp.ndarray> given)
     out.flags = cnp.PyArray_FLAGS(<cnp.ndarray> given)
     for i in range(axes):
         out.shape[i] = cnp.PyArray_DIM(<cnp.ndarray> given, i)

@@ -40,10 +40,10 @@ cdef void fill_initial(CellCalls calls, const CallContext* context, char* out, P
     cdef Py_ssize_t i
     for i in range(calls.states):
         state = &context.initial[i]
-        if state.data == NULL:
+        if state.memory == NULL:
             memset(out, 0, run.m * run.n_a * context.item)
         else:
-            copy(out, context.unit_stride, context.column_stride, state.data, state.strides[0], state.strides[1],
+            copy(out, context.unit_stride, context.column_stride, state.memory, state.strides[0], state.strides[1],
                  run.n_a, run.m, context.item)
         out += state_stride * context.item
 
@@ -56,13 +56,13 @@ cdef object initial_of_step(CellCalls calls, CallContext* context):
     cdef Run* run = &context.run
     cdef cnp.ndarray copied
     cdef const PlainArray* state
-    cdef const char* first = context.initial[0].data
+    cdef const char* first = context.initial[0].memory
     cdef cnp.npy_intp size = calls.states * run.m * run.n_a
     cdef Py_ssize_t i, distance = 0
     cdef bint in_place = True
     for i in range(calls.states):
         state = &context.initial[i]
-        distance = state.data - first
+        distance = state.memory - first
         in_place = (in_place and distance % context.item == 0
                     and (run.n_a == 1 or state.strides[0] == context.unit_stride)
                     and (run.m == 1 or state.strides[1] == context.column_stride))

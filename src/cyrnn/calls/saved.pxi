@@ -63,7 +63,7 @@ cdef bint take_caches(CellCalls calls, CallContext* context, tuple caches) excep
                                run.n_x if calls.kind[i] == INPUT else run.n_a, run.m, &read):
                 return False
             if t < run.T:
-                saved[i].data, saved[i].unit_stride, saved[i].column_stride = read.data, read.strides[0], read.strides[1]
+                saved[i].memory, saved[i].unit_stride, saved[i].column_stride = read.memory, read.strides[0], read.strides[1]
         saved += calls.slots
     return True
 
@@ -74,10 +74,10 @@ cdef bint has_even_steps(const CallContext* context, int slot, Py_ssize_t t0,
     cdef const SavedArray* a
     cdef const SavedArray* first = entry(context, min(t0, context.run.T - 1), slot)
     cdef Py_ssize_t t
-    stride_t[0] = entry(context, t0 + 1, slot).data - first.data if t0 + 1 < context.run.T else 0
+    stride_t[0] = entry(context, t0 + 1, slot).memory - first.memory if t0 + 1 < context.run.T else 0
     for t in range(t0 + 1, context.run.T):
         a = entry(context, t, slot)
-        if (a.data != first.data + (t - t0) * stride_t[0] or a.unit_stride != first.unit_stride
+        if (a.memory != first.memory + (t - t0) * stride_t[0] or a.unit_stride != first.unit_stride
                 or a.column_stride != first.column_stride):
             return False
     return True
@@ -102,7 +102,7 @@ cdef bint is_rows_of_steps(const CallContext* context, int slot, Py_ssize_t t0, 
 cdef inline void copy_rows(const CallContext* context, const SavedArray* a, Py_ssize_t units,
                            char* out) noexcept nogil:
     """Copy a (units, m) to rows (m, units)."""
-    copy(out, context.item, units * context.item, a.data, a.unit_stride, a.column_stride, units, context.run.m,
+    copy(out, context.item, units * context.item, a.memory, a.unit_stride, a.column_stride, units, context.run.m,
          context.item)
 
 
@@ -113,7 +113,7 @@ cdef void gather_entry(const CallContext* context, int slot, Py_ssize_t units, P
     cdef Py_ssize_t t, found, item = context.item, T = context.run.T
     if (has_even_steps(context, slot, 0, &found) and found % item == 0
             and stride_t == context.run.m * units * item):
-        context.table.transpose_steps(<const real*> a.data, a.unit_stride // item, a.column_stride // item,
+        context.table.transpose_steps(<const real*> a.memory, a.unit_stride // item, a.column_stride // item,
                                       found // item, units, context.run.m, T, <real*> out)
         return
     for t in range(T):
@@ -126,22 +126,22 @@ cdef char* take_saved_states(CellCalls calls, const CallContext* context, Backwa
     cdef Py_ssize_t i, distance = 0
     cdef int after, before, last = calls.states - 1
     cdef bint in_place = True, initial_in_place = True
-    cdef const char* a_next = entry(context, 0, slot_for(calls, NEXT, 0)).data
-    cdef const char* a_prev = entry(context, 0, slot_for(calls, PREVIOUS, 0)).data
+    cdef const char* a_next = entry(context, 0, slot_for(calls, NEXT, 0)).memory
+    cdef const char* a_prev = entry(context, 0, slot_for(calls, PREVIOUS, 0)).memory
     for i in range(calls.states):
         after, before = slot_for(calls, NEXT, i), slot_for(calls, PREVIOUS, i)
         in_place = (in_place and is_rows_of_steps(context, after, 0, n, size)
                     and is_rows_of_steps(context, before, 1, n, size))
     if in_place:
-        distance = entry(context, 0, slot_for(calls, NEXT, last)).data - a_next
+        distance = entry(context, 0, slot_for(calls, NEXT, last)).memory - a_next
         in_place = distance % context.item == 0 and (T == 1 or distance == (
-            entry(context, 1, slot_for(calls, PREVIOUS, last)).data
-            - entry(context, 1, slot_for(calls, PREVIOUS, 0)).data))
+            entry(context, 1, slot_for(calls, PREVIOUS, last)).memory
+            - entry(context, 1, slot_for(calls, PREVIOUS, 0)).memory))
     if in_place:
         back.next, back.state_stride = <const real*> a_next, distance // context.item
         back.previous = NULL
         if T > 1:
-            back.previous = <const real*> entry(context, 1, slot_for(calls, PREVIOUS, 0)).data
+            back.previous = <const real*> entry(context, 1, slot_for(calls, PREVIOUS, 0)).memory
     else:
         back.next, back.state_stride = <const real*> memory, block // context.item
         back.previous = <const real*> (memory + calls.states * block + size)
@@ -149,7 +149,7 @@ cdef char* take_saved_states(CellCalls calls, const CallContext* context, Backwa
             gather_entry(context, slot_for(calls, NEXT, i), n, size, memory + i * block)
             gather_entry(context, slot_for(calls, PREVIOUS, i), n, size, memory + (calls.states + i) * block)
         memory += 2 * calls.states * block
-    distance = entry(context, 0, slot_for(calls, PREVIOUS, last)).data - a_prev
+    distance = entry(context, 0, slot_for(calls, PREVIOUS, last)).memory - a_prev
     for i in range(calls.states):
         initial_in_place = initial_in_place and is_rows(context, entry(context, 0, slot_for(calls, PREVIOUS, i)), n)
     if initial_in_place and distance % context.item == 0:
@@ -172,9 +172,9 @@ cdef char* take_saved_gates(CellCalls calls, const CallContext* context, Backwar
     back.gate_stride_t = stride_t // context.item
     if calls.stored_gates == 0:
         return memory
-    first = entry(context, 0, slot_for(calls, GATE, 0)).data
+    first = entry(context, 0, slot_for(calls, GATE, 0)).memory
     for i in range(calls.stored_gates):
-        in_place = (in_place and entry(context, 0, slot_for(calls, GATE, i)).data == first + i * size
+        in_place = (in_place and entry(context, 0, slot_for(calls, GATE, i)).memory == first + i * size
                     and is_rows_of_steps(context, slot_for(calls, GATE, i), 0, n, stride_t))
     if in_place:
         back.gates = <const real*> first

@@ -66,7 +66,7 @@ cdef bint take_weights(Sublayer layer, CallContext* context, tuple blocks) excep
             return False
     if W_x.shape[0] != layer.block_count * run.n_a or W_a.shape[0] != layer.block_count * run.n_a:
         return False
-    layer.W_hr.data = NULL
+    layer.W_hr.memory = NULL
     if layer.arrays[3] is None:
         if run.n_h != run.n_a:
             return False
@@ -77,9 +77,9 @@ cdef bint take_weights(Sublayer layer, CallContext* context, tuple blocks) excep
         gate.Wx_row_stride, gate.Wx_col_stride = W_x.strides[0] // context.item, W_x.strides[1] // context.item
         gate.Wa_row_stride, gate.Wa_col_stride = W_a.strides[0] // context.item, W_a.strides[1] // context.item
         gate.b_stride = b.strides[1] // context.item
-        gate.Wx = <const real*> (W_x.data + layer.blocks[g] * run.n_a * W_x.strides[0])
-        gate.Wa = <const real*> (W_a.data + layer.blocks[g] * run.n_a * W_a.strides[0])
-        gate.b = <const real*> (b.data + g * b.strides[0])
+        gate.Wx = <const real*> (W_x.memory + layer.blocks[g] * run.n_a * W_x.strides[0])
+        gate.Wa = <const real*> (W_a.memory + layer.blocks[g] * run.n_a * W_a.strides[0])
+        gate.b = <const real*> (b.memory + g * b.strides[0])
     run.weights = layer.weights
     return True
 
@@ -110,7 +110,7 @@ cdef class Sublayer:
         require_sizes(calls, &context)
         self.reverse = index % directions > 0
         self.panels = Panels()
-        self.panels.fill(&context, calls, <const real*> self.W_hr.data, self.W_hr.strides[0] // context.item,
+        self.panels.fill(&context, calls, <const real*> self.W_hr.memory, self.W_hr.strides[0] // context.item,
                          self.W_hr.strides[1] // context.item)
 
     def forward(self, x, hx=None, bint batch_first=False, Lengths lengths=None, reset=None, last=None, output=None,

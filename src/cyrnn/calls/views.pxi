@@ -61,7 +61,7 @@ cdef inline cnp.ndarray view(cnp.ndarray base, Py_ssize_t offset, int nd, const 
 cdef inline cnp.ndarray view_of_plain(cnp.ndarray base, const PlainArray* read, int typenum, Py_ssize_t offset, int nd,
                                       const cnp.npy_intp* dims, const cnp.npy_intp* strides):
     """A view of the memory of a caller's array as it was when it was read, whatever has become of the array since."""
-    return view_at(base, read.data + offset, PyArray_DescrFromType(typenum), read.flags, nd, dims, strides)
+    return view_at(base, read.memory + offset, PyArray_DescrFromType(typenum), read.flags, nd, dims, strides)
 
 
 cdef inline int set_item(tuple out, Py_ssize_t i, object item) except -1:
