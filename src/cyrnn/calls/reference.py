@@ -124,7 +124,7 @@ class CellCalls:
         """
         if type(caches) is not tuple or len(caches) != 2 or type(caches[0]) is not list:
             return None
-        if not is_array(da) or da.ndim != 3:
+        if not is_array(da) or da.ndim != 3 or (dc is not None and len(self._cell.states) == 1):
             return None
         found = self._gradients(da, tuple(caches[0]), dc)
         if found is None:

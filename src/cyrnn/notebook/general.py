@@ -46,7 +46,10 @@ def _forward(
     rows = native(array, dtype)
     plain = tuple([None if state is None else native(state, dtype) for state in states.values()])
     arrays = parameters if packed else {key: native(weight, dtype) for key, weight in weights.items()}
-    given = (x, tuple(initial.values()), parameters, x if isinstance(x, np.ndarray) else array)
+    steps = x if isinstance(x, np.ndarray) else array
+    if type(steps) is np.ndarray:
+        steps = steps.view()  # whose shape nobody else can change while the call runs
+    given = (x, tuple(initial.values()), parameters, steps)
     run = calls.of(cell).sequence if whole else calls.of(cell).step
     found = run(rows, plain, arrays, keep, given)
     if found is not None:
