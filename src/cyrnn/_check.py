@@ -167,10 +167,16 @@ class Call:
         """Return the dtype that this call is computed in."""
         return promoted(self.arrays.values())
 
-    def require_cell(self, packed: str, wanted: str) -> None:
-        """Refuse parameters that are packed for another cell."""
-        if packed != wanted:
-            said = f"parameters is packed for the cell {packed}, expected one packed for {wanted}"
+    def changed(self, what: str, cure: str) -> NoReturn:
+        """Refuse what somebody changed behind our back."""
+        raise RuntimeError(f"{self.function}: {what} was changed, expected it as it was: {cure}")
+
+    def require_cell(self, packed: Any, wanted: str) -> None:
+        """Refuse parameters that are packed for another cell, or are not as `pack` made them: their cell is None."""
+        if packed is None:
+            self.changed("parameters, which pack made,", "pack again")
+        if packed.name != wanted:
+            said = f"parameters is packed for the cell {packed.name}, expected one packed for {wanted}"
             raise MissingKeys(f"{self.function}: {said}")
 
     def require_dtype(self, packed: np.dtype[Any]) -> None:

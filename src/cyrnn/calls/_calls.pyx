@@ -7,6 +7,7 @@ packs, runs and builds its results here, in compiled code: a cell call on small 
 T_x cache tuples hold 7 T_x views, so that checks and views in Python would cost more than the arithmetic. For any other
 argument the answer is None: a facade then makes the arguments plain, or says what is wrong with them, and calls again.
 
+    plain.pxi           a caller's array, read once; containers out of the collector's sight
     context.pxi         the state of a call, and the slots of a cache tuple
     parallel.pxi        work shared among threads
     views.pxi           views of memory, tuples
@@ -48,6 +49,9 @@ cdef extern from "Python.h":
     int PyList_SetItem(list t, Py_ssize_t i, object item) except -1       # steals a reference
     void incref "Py_INCREF" (PyObject* o)
     void decref "Py_DECREF" (PyObject* o)
+    void PyObject_GC_UnTrack(PyObject* o)
+    void PyObject_GC_Track(PyObject* o)
+    bint PyObject_GC_IsTracked(PyObject* o)
     void Py_IncRef(PyObject* o)              # a function of CPython, which leaves the count of immortal objects alone
 
 cdef extern from "numpy/arrayobject.h":
@@ -58,10 +62,12 @@ cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_EMPTY(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     cnp.ndarray PyArray_ZEROS(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     PyArray_Descr* PyArray_DESCR(cnp.ndarray arr)
-    PyArray_Descr* PyArray_DescrFromType(int typenum)
+    PyArray_Descr* PyArray_DescrFromType(int typenum)                   # a new reference
     bint PyArray_CheckExact(object a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
     bint PyArray_ISINTEGER(cnp.ndarray a)
+    enum:
+        NPY_MAXDIMS                      # axes of any array
 
 cdef extern from *:
     """
@@ -90,6 +96,7 @@ cdef enum:
 
 cdef double MAX_ELEMENTS = 2.0 ** 58     # of an array: counts of bytes stay within 64 bits
 
+include "plain.pxi"
 include "context.pxi"
 include "parallel.pxi"
 include "views.pxi"

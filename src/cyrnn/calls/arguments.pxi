@@ -1,26 +1,66 @@
 """Arguments of a call: each function says whether all is as expected, and fills in the context."""
 
-cdef inline bint is_plain(object a, int typenum, int nd):
-    """Whether a is an aligned native ndarray, no subclass, of that dtype and number of axes."""
-    return (PyArray_CheckExact(a) and cnp.PyArray_NDIM(<cnp.ndarray> a) == nd
-            and cnp.PyArray_TYPE(<cnp.ndarray> a) == typenum and PyArray_ISBEHAVED_RO(<cnp.ndarray> a))
+cdef inline void begin(CallContext* context) noexcept:
+    """Begin a context: nothing is held. This comes first in every call; `release` ends it."""
+    context.held_count = 0
+    context.workspace = NULL
+    context.saved = NULL
 
 
-cdef inline bint is_matrix(object a, const CallContext* context, Py_ssize_t rows, Py_ssize_t cols):
-    """Whether a is a plain array of the call's dtype and of that shape."""
-    return (is_plain(a, context.typenum, 2) and cnp.PyArray_DIM(<cnp.ndarray> a, 0) == rows
-            and cnp.PyArray_DIM(<cnp.ndarray> a, 1) == cols)
+cdef inline void release(CallContext* context) noexcept:
+    """Give up what a call held."""
+    free(context.saved)
+    context.saved = NULL
+    while context.held_count > 0:
+        context.held_count -= 1
+        if context.held[context.held_count] != NULL:
+            decref(context.held[context.held_count])
+
+
+cdef inline int keep(CallContext* context, PyObject* found) except -1:
+    """Keep an object, or NULL, until `release`."""
+    if found != NULL:
+        incref(found)
+    context.held[context.held_count] = found
+    context.held_count += 1
+    return 0
+
+
+cdef bint find_parameters(CellCalls calls, CallContext* context, object parameters) except -1:
+    """Look up and hold what `take_parameters` reads: three arrays for each gate and two of the head, or the Panels.
+
+    This comes before any array of the call is read: the __eq__ of a strange key may do anything to any of them. Nor
+    could the dict hold its arrays: such a key may replace them, and another thread while the GIL is released.
+    """
+    cdef Py_ssize_t g
+    cdef int i
+    cdef tuple keys
+    context.packed = type(parameters) is calls.packed
+    if context.packed:
+        panels = getattr(parameters, "panels", None)
+        keep(context, <PyObject*> panels)
+        return True
+    if not PyDict_CheckExact(parameters):
+        return False
+    for g in range(calls.gates):
+        keys = <tuple> calls.keys[g]
+        for i in range(3):
+            keep(context, PyDict_GetItemWithError(parameters, keys[i]))
+    keep(context, PyDict_GetItemWithError(parameters, calls.W_y))
+    keep(context, PyDict_GetItemWithError(parameters, calls.b_y))
+    return True
 
 
 cdef bint take_dtype(CellCalls calls, CallContext* context, object given) except -1:
-    """Begin a context: whether an input is a plain array of float32 or float64, whose dtype is the call's."""
-    cdef cnp.ndarray x
-    context.held_count = 0                                              # this comes first in every call
-    context.workspace = NULL
+    """Whether an input is an array of float32 or float64, whose dtype is the call's."""
     if not PyArray_CheckExact(given):
         return False
-    x = given
-    context.typenum = cnp.PyArray_TYPE(x)
+    context.typenum = cnp.PyArray_TYPE(<cnp.ndarray> given)
+    return take_typenum(calls, context)
+
+
+cdef inline bint take_typenum(CellCalls calls, CallContext* context) noexcept:
+    """Settle all that follows from the cell and the dtype."""
     if context.typenum == cnp.NPY_DOUBLE:
         context.table, context.item = calls.f64, 8
     elif context.typenum == cnp.NPY_FLOAT:
@@ -31,33 +71,34 @@ cdef bint take_dtype(CellCalls calls, CallContext* context, object given) except
     context.run.batch_offset = 0
     context.run.batch_sizes = NULL
     context.run.Whr = NULL
-    context.gates, context.stored_gates = calls.gates, calls.stored_gates
-    return PyArray_ISBEHAVED_RO(x)
+    context.gates, context.stored_gates, context.slots = calls.gates, calls.stored_gates, calls.slots
+    return True
 
 
 cdef bint take_input(CellCalls calls, CallContext* context, object given, int nd) except -1:
     """Take xt (n_x, m), or x (n_x, m, T)."""
-    cdef cnp.ndarray x
     cdef Run* run = &context.run
-    if not take_dtype(calls, context, given):
+    cdef PlainArray* x = &context.input
+    if not take_dtype(calls, context, given) or not read_plain(<PyObject*> given, context.typenum, nd, x):
         return False
-    x = given
-    if cnp.PyArray_NDIM(x) != nd:
-        return False
-    run.x = <const real*> cnp.PyArray_DATA(x)
-    run.n_x = cnp.PyArray_DIM(x, 0)
-    run.m = run.batch = cnp.PyArray_DIM(x, 1)
-    run.T = cnp.PyArray_DIM(x, 2) if nd == 3 else 1
-    run.x_stride_k = cnp.PyArray_STRIDE(x, 0) // context.item
-    run.x_stride_m = cnp.PyArray_STRIDE(x, 1) // context.item
-    run.x_stride_t = cnp.PyArray_STRIDE(x, 2) // context.item if nd == 3 else 0
+    run.x = <const real*> x.memory
+    run.n_x = x.shape[0]
+    run.m = run.batch = x.shape[1]
+    run.T = x.shape[2] if nd == 3 else 1
+    run.x_stride_k = x.strides[0] // context.item
+    run.x_stride_m = x.strides[1] // context.item
+    run.x_stride_t = x.strides[2] // context.item if nd == 3 else 0
     return True
 
 
-cdef bint take_panels(CellCalls calls, CallContext* context, Panels panels) except -1:
+cdef bint take_panels(CellCalls calls, CallContext* context, object given) except -1:
     """Take packed weights, which have to be of the call's cell, dtype and n_x."""
     cdef Run* run = &context.run
-    if panels is None or panels.calls is not calls or panels.typenum != context.typenum or panels.n_x != run.n_x:
+    cdef Panels panels
+    if type(given) is not Panels:                     # of a Packed that somebody has tampered with
+        return False
+    panels = <Panels> given
+    if panels.calls is not calls or panels.typenum != context.typenum or panels.n_x != run.n_x:
         return False
     run.n_a, run.n_h, run.n_y = panels.n_a, panels.n_h, panels.n_y
     run.Wx, run.Wa, run.b, run.Whr = panels.Wx, panels.Wa, panels.b, panels.Whr
@@ -65,103 +106,71 @@ cdef bint take_panels(CellCalls calls, CallContext* context, Panels panels) exce
     return True
 
 
-cdef inline PyObject* find_array(CallContext* context, object parameters, object key) except? NULL:
-    """The value under that key of the dict, held until `release`; NULL where there is none.
+cdef bint take_parameters(CellCalls calls, CallContext* context, bint backward) except -1:
+    """Take the weights of every gate and of the head, which `find_parameters` found, for n_x as it is known.
 
-    The caller alone cannot hold it: while another is looked up the __eq__ of a strange key may replace it, and while
-    the GIL is released another thread.
+    `backward`: of what that pass reads; the biases of gates with an input half, and the head, are part of no gradient.
     """
-    cdef PyObject* found = PyDict_GetItemWithError(parameters, key)
-    if found != NULL:
-        incref(found)
-        context.held[context.held_count] = found
-        context.held_count += 1
-    return found
-
-
-cdef inline void release(CallContext* context) noexcept:
-    while context.held_count > 0:
-        context.held_count -= 1
-        decref(context.held[context.held_count])
-
-
-cdef inline void take_matrix(const CallContext* context, PyObject* W, const real** memory, Py_ssize_t* row_stride,
-                             Py_ssize_t* col_stride) noexcept:
-    memory[0] = <const real*> cnp.PyArray_DATA(<cnp.ndarray> W)
-    row_stride[0] = cnp.PyArray_STRIDE(<cnp.ndarray> W, 0) // context.item
-    col_stride[0] = cnp.PyArray_STRIDE(<cnp.ndarray> W, 1) // context.item
-
-
-cdef bint take_parameters(CellCalls calls, CallContext* context, object parameters, bint backward) except -1:
-    """Take the weights of every gate and of the head, for n_x as it is known; `backward`: what that pass reads."""
     cdef Run* run = &context.run
     cdef GateWeights* gate
-    cdef Py_ssize_t g, n_a = -1, n_x = run.n_x, ignored
-    cdef PyObject* W_x
-    cdef PyObject* W_a
-    cdef PyObject* b
-    cdef tuple keys
-    context.packed = type(parameters) is calls.packed
+    cdef Py_ssize_t g, n_a = -1, n_x = run.n_x
+    cdef PyObject** found = context.held
+    cdef PlainArray W_x, W_a, b
+    cdef bint needs_b
     if context.packed:
-        return take_panels(calls, context, parameters.panels)
-    if not PyDict_CheckExact(parameters):
-        return False
+        return take_panels(calls, context, <object> found[0])
     for g in range(calls.gates):
-        keys = <tuple> calls.keys[g]
         gate = &context.weights[g]
-        W_x = find_array(context, parameters, keys[0])
-        W_a = find_array(context, parameters, keys[1])
-        if W_x == NULL or W_a == NULL or not is_plain(<object> W_x, context.typenum, 2):
+        if not read_plain(found[0], context.typenum, 2, &W_x):
             return False
         if n_a < 0:
-            n_a = cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
+            n_a = W_x.shape[0]
+        needs_b = not (backward and calls.has_x[g])
+        b.memory, b.strides[0] = NULL, 0
+        if W_x.shape[0] != n_a or (needs_b and not read_matrix(found[2], context.typenum, n_a, 1, &b)):
+            return False
         if calls.stacked:                                              # one matrix for [a_prev, xt]
-            if not is_matrix(<object> W_x, context, n_a, n_a + n_x):
+            if W_x.shape[1] != n_a + n_x:
                 return False
-        elif not is_matrix(<object> W_x, context, n_a, n_x) or not is_matrix(<object> W_a, context, n_a, n_a):
+            W_a = W_x
+            W_x.memory += n_a * W_x.strides[1]
+        elif W_x.shape[1] != n_x or not read_matrix(found[1], context.typenum, n_a, n_a, &W_a):
             return False
-        take_matrix(context, W_a, &gate.Wa, &gate.Wa_row_stride, &gate.Wa_col_stride)
-        take_matrix(context, W_x, &gate.Wx, &gate.Wx_row_stride, &gate.Wx_col_stride)
-        if calls.stacked:
-            gate.Wx = advance(gate.Wx, n_a * gate.Wx_col_stride, context.item)
-        gate.b, gate.b_stride = NULL, 0
-        if backward and calls.has_x[g]:                                # b is part of no gradient
-            continue
-        b = find_array(context, parameters, keys[2])
-        if b == NULL or not is_matrix(<object> b, context, n_a, 1):
-            return False
-        take_matrix(context, b, &gate.b, &gate.b_stride, &ignored)
+        gate.Wa, gate.Wx = <const real*> W_a.memory, <const real*> W_x.memory
+        gate.Wa_row_stride, gate.Wa_col_stride = W_a.strides[0] // context.item, W_a.strides[1] // context.item
+        gate.Wx_row_stride, gate.Wx_col_stride = W_x.strides[0] // context.item, W_x.strides[1] // context.item
+        gate.b, gate.b_stride = <const real*> b.memory, b.strides[0] // context.item
+        found += 3
     run.weights = context.weights
     run.n_a = run.n_h = n_a
     run.n_y = 0
-    return backward or take_head(calls, context, parameters)
+    return backward or take_head(context, found[0], found[1])
 
 
-cdef bint take_head(CellCalls calls, CallContext* context, object parameters) except -1:
+cdef bint take_head(CallContext* context, PyObject* W_y, PyObject* b_y) except -1:
     """Take W_y and b_y, if there is one of them."""
     cdef Run* run = &context.run
-    cdef Py_ssize_t ignored
-    cdef PyObject* W_y = find_array(context, parameters, calls.W_y)
-    cdef PyObject* b_y = find_array(context, parameters, calls.b_y)
+    cdef PlainArray W, b
     if W_y == NULL and b_y == NULL:
         return True
-    if W_y == NULL or b_y == NULL or not is_plain(<object> W_y, context.typenum, 2):
+    if (not read_plain(W_y, context.typenum, 2, &W) or W.shape[1] != run.n_a
+            or not read_matrix(b_y, context.typenum, W.shape[0], 1, &b)):
         return False
-    run.n_y = cnp.PyArray_DIM(<cnp.ndarray> W_y, 0)
-    if not is_matrix(<object> W_y, context, run.n_y, run.n_a) or not is_matrix(<object> b_y, context, run.n_y, 1):
-        return False
-    take_matrix(context, W_y, &run.head.Wa, &run.head.Wa_row_stride, &run.head.Wa_col_stride)
-    take_matrix(context, b_y, &run.head.b, &run.head.b_stride, &ignored)
+    run.n_y = W.shape[0]
+    run.head.Wa, run.head.b = <const real*> W.memory, <const real*> b.memory
+    run.head.Wa_row_stride, run.head.Wa_col_stride = W.strides[0] // context.item, W.strides[1] // context.item
+    run.head.b_stride = b.strides[0] // context.item
     return True
 
 
 cdef bint take_initial(CellCalls calls, CallContext* context, tuple initial, bint optional) except -1:
-    """Whether the initial states (n_a, m) fit; all but the first may be None where they are `optional`."""
+    """Take the initial states (n_a, m); all but the first may be None where they are `optional`."""
     cdef Py_ssize_t i
     for i in range(calls.states):
         if initial[i] is None and i > 0 and optional:
-            continue
-        if not is_matrix(initial[i], context, context.run.n_a, context.run.m):
+            context.initial[i].memory = NULL
+        elif not read_matrix(<PyObject*> (<object> initial[i]), context.typenum, context.run.n_a, context.run.m,
+                             &context.initial[i]):
             return False
     return True
 
@@ -180,20 +189,22 @@ cdef int require_sizes(CellCalls calls, const CallContext* context) except -1:
 cdef Panels pack_parameters(CellCalls calls, dict arrays):
     """Pack the notebook's parameters; None where they are not plain arrays of one dtype that fit."""
     cdef CallContext context
+    cdef PlainArray W_x
     cdef Panels panels
-    W_x = arrays.get(calls.keys[0][0])
-    if not take_dtype(calls, &context, W_x) or cnp.PyArray_NDIM(<cnp.ndarray> W_x) != 2:
-        return None
-    context.run.m = context.run.T = 1
-    context.run.n_x = cnp.PyArray_DIM(<cnp.ndarray> W_x, 1)
-    if calls.stacked:
-        context.run.n_x -= cnp.PyArray_DIM(<cnp.ndarray> W_x, 0)
+    begin(&context)
     try:
-        if context.run.n_x < 0 or not take_parameters(calls, &context, arrays, False):
+        if (not find_parameters(calls, &context, arrays) or context.held[0] == NULL
+                or not take_dtype(calls, &context, <object> context.held[0])
+                or not read_plain(context.held[0], context.typenum, 2, &W_x)):
+            return None
+        context.run.m = context.run.T = 1
+        context.run.n_x = W_x.shape[1] - W_x.shape[0] if calls.stacked else W_x.shape[1]
+        if context.run.n_x < 0 or not take_parameters(calls, &context, False):
             return None
         require_sizes(calls, &context)
         panels = Panels()
         panels.fill(&context, calls, NULL, 0, 0)
+        panels.arrays = arrays
         return panels
     finally:
         release(&context)

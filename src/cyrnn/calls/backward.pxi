@@ -1,10 +1,9 @@
 """Backward pass of the notebook's functions: arrays in, a dict of gradients out."""
 
-cdef dict weight_gradients(CellCalls calls, const CallContext* context, GateGradients* out):
+cdef int weight_gradients(CellCalls calls, const CallContext* context, GateGradients* out, dict found) except -1:
     """Allocate the gradients of all weights, zeros, and note where those of each gate go."""
     cdef Py_ssize_t g, n = context.run.n_a, n_x = context.run.n_x, item = context.item
     cdef cnp.npy_intp dims[2]
-    cdef dict found = {}
     dims[0] = n
     for key, columns in calls.gradients:
         dims[1] = 1 if columns == "1" else n if columns == "n_a" else n_x if columns == "n_x" else n + n_x
@@ -22,68 +21,71 @@ cdef dict weight_gradients(CellCalls calls, const CallContext* context, GateGrad
             out[g].dWx = NULL
         if not calls.has_a[g]:
             out[g].dWa = NULL
-    return found
+    return 0
 
 
-cdef object take_gradients(CellCalls calls, CallContext* context, object da, tuple caches, object dc, bint one):
-    """Take all arguments of a backward call; return what owns the parameters, or None where not all is as expected."""
+cdef bint take_gradients(CellCalls calls, CallContext* context, object da, tuple caches, object dc,
+                         bint one) except -1:
+    """Take all arguments of a backward call; False where not all is as expected."""
     cdef Run* run = &context.run
-    cdef cnp.ndarray incoming
-    if not take_dtype(calls, context, da) or cnp.PyArray_NDIM(<cnp.ndarray> da) != (2 if one else 3):
-        return None
-    incoming = da
-    run.m = run.batch = cnp.PyArray_DIM(incoming, 1)
-    run.T = 1 if one else cnp.PyArray_DIM(incoming, 2)
-    if run.T > len(caches) or len(caches) == 0:
-        return None
-    owned = take_caches(calls, context, caches)
-    if owned is None or cnp.PyArray_DIM(incoming, 0) != run.n_a or (one and dc is None and calls.states > 1):
-        return None
-    if dc is not None and not is_matrix(dc, context, run.n_a, run.m):
-        return None
+    cdef PlainArray* incoming = &context.input
+    if (not find_saved_parameters(calls, context, caches) or not take_dtype(calls, context, da)
+            or not read_plain(<PyObject*> da, context.typenum, 2 if one else 3, incoming)):
+        return False
+    run.m = run.batch = incoming.shape[1]
+    run.T = 1 if one else incoming.shape[2]
+    if one:
+        incoming.strides[2] = 0
+    if run.T > len(caches) or (dc is not None if calls.states == 1 else one and dc is None):
+        return False
+    if not take_caches(calls, context, caches) or incoming.shape[0] != run.n_a:
+        return False
+    context.initial[1].memory = NULL
+    if dc is not None and not read_matrix(<PyObject*> dc, context.typenum, run.n_a, run.m, &context.initial[1]):
+        return False
     require_sizes(calls, context)
-    return owned
+    return True
 
 
-cdef char* take_da_and_x(CellCalls calls, Backward* w, tuple caches, cnp.ndarray da, bint one, char* memory):
+cdef char* take_da_and_x(CellCalls calls, Backward* w, char* memory) noexcept:
     """Find da and x in place, or copy them to memory; return where memory goes on."""
     cdef const CallContext* context = w.context
     cdef const Run* run = &context.run
+    cdef const PlainArray* da = &context.input
     cdef BackwardRun* back = &w.back
     cdef Py_ssize_t n = run.n_a, m = run.m, item = context.item
-    cdef Py_ssize_t stride_t = 0 if one else cnp.PyArray_STRIDE(da, 2) // item
-    cdef Py_ssize_t stride_m = cnp.PyArray_STRIDE(da, 1) // item
+    cdef Py_ssize_t stride_t = da.strides[2] // item, stride_m = da.strides[1] // item
     cdef int slot = slot_for(calls, INPUT, 0)
-    if cnp.PyArray_STRIDE(da, 0) == item or n == 1:
-        back.da, back.da_stride_m, back.da_stride_t = <const real*> data(da), stride_m, stride_t
+    if da.strides[0] == item or n == 1:
+        back.da, back.da_stride_m, back.da_stride_t = <const real*> da.memory, stride_m, stride_t
     else:
         back.da, back.da_stride_m, back.da_stride_t = <const real*> memory, n, m * n
-        context.table.transpose_steps(<const real*> data(da), cnp.PyArray_STRIDE(da, 0) // item, stride_m, stride_t, n,
-                                      m, run.T, <real*> memory)
+        context.table.transpose_steps(<const real*> da.memory, da.strides[0] // item, stride_m, stride_t, n, m, run.T,
+                                      <real*> memory)
         memory += run.T * m * n * item
     w.x_row_stride = run.n_x
-    if is_rows_of_steps(context, caches, slot, 0, run.n_x, m * run.n_x * item):
-        w.x = <const real*> data(entry(caches, 0, slot))
+    if is_rows_of_steps(context, slot, 0, run.n_x, m * run.n_x * item):
+        w.x = <const real*> entry(context, 0, slot).memory
     else:
         w.x = <const real*> memory
-        gather_entry(context, caches, slot, run.n_x, m * run.n_x * item, memory)
+        gather_entry(context, slot, run.n_x, m * run.n_x * item, memory)
         memory += run.T * m * run.n_x * item
     return memory
 
 
-cdef dict gradient_results(CellCalls calls, CallContext* context, Backward* w, object dc, bint one):
+cdef int gradient_results(CellCalls calls, CallContext* context, Backward* w, bint one, dict out) except -1:
     """Allocate the gradients, by their names; those of the initial states hold what comes in after the last step."""
     cdef const Run* run = &context.run
-    cdef Py_ssize_t n = run.n_a, m = run.m, i
+    cdef const PlainArray* dc = &context.initial[1]
+    cdef Py_ssize_t n = run.n_a, m = run.m, item = context.item, i
     cdef cnp.ndarray d_initial, dx
     cdef cnp.npy_intp dims[3]
     cdef cnp.npy_intp strides[3]
-    cdef dict out = {}
     dims[0], dims[1], dims[2] = 1 + calls.skip_gradients, m, n
     d_initial = PyArray_ZEROS(3, dims, context.typenum, 0)
     w.back.d_initial = <real*> data(d_initial)
-    if dc is not None:
-        copy_rows(context, dc, n, <char*> data(d_initial) + m * n * context.item)
+    if dc.memory != NULL:
+        copy(<char*> data(d_initial) + m * n * item, item, n * item, dc.memory, dc.strides[0], dc.strides[1], n, m, item)
     dims[0], dims[1], dims[2] = run.T, m, run.n_x
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
@@ -95,34 +97,41 @@ cdef dict gradient_results(CellCalls calls, CallContext* context, Backward* w, o
         memset(w.dx, 0, run.T * m * run.n_x * context.item)
     context.unit_stride, context.column_stride = context.item, n * context.item
     keys = calls.previous_keys if one else calls.initial_keys
-    for i in range(calls.states if one or dc is not None else 1):
+    for i in range(calls.states if one or dc.memory != NULL else 1):
         out[keys[i]] = state_at(context, d_initial, i * m * n)
-    out |= weight_gradients(calls, context, w.out)
-    return out
+    weight_gradients(calls, context, w.out, out)
+    return 0
 
 
 cdef dict gradients(CellCalls calls, object da, tuple caches, object dc, bint one):
     """The gradients of a sequence, or with `one` of a single step, by the notebook's names; or None."""
     cdef CallContext context
+    cdef dict out = hide({})                            # before any array is read: the collector may run here
+    begin(&context)
+    try:
+        if not take_gradients(calls, &context, da, caches, dc, one):
+            return None
+        go_back(calls, &context, one, out)
+        return show(out)
+    finally:
+        release(&context)
+
+
+cdef int go_back(CellCalls calls, CallContext* context, bint one, dict out) except -1:
+    """Go back through the steps, and fill in the gradients."""
     cdef Backward w
     cdef BackwardRun* back = &w.back
-    cdef Run* run = &context.run
+    cdef const Run* run = &context.run
     cdef Workspace plan
-    cdef Py_ssize_t rows
+    cdef Py_ssize_t rows = run.T * run.m
     cdef cnp.npy_intp size
     cdef cnp.ndarray workspace
     cdef char* memory
-    cdef dict out
-    # while others may run, the context's arrays must not go: the caches are held, and the parameters by `owned`
-    owned = take_gradients(calls, &context, da, caches, dc, one)
-    if owned is None:
-        return None
-    rows = run.T * run.m
-    w.context = &context
-    out = gradient_results(calls, &context, &w, dc, one)
+    w.context = context
+    gradient_results(calls, context, &w, one, out)
     if rows * run.n_a == 0:
-        return out
-    size = plan_workspace(calls, &context, &plan) // context.item
+        return 0
+    size = plan_workspace(calls, context, &plan) // context.item
     # and copies of states, gates, da and x, where their layout is not the kernels'
     size += rows * ((2 * calls.states + calls.stored_gates + 1) * run.n_a + run.n_x) + calls.states * run.m * run.n_a
     size += 2 * CACHE_LINE_BYTES
@@ -131,11 +140,11 @@ cdef dict gradients(CellCalls calls, object da, tuple caches, object dc, bint on
     back.batch_offset, back.batch_sizes = 0, NULL
     back.WhrT, back.dh, back.dh_initial = NULL, NULL, NULL
     memory = divide_workspace(calls, &w, &plan, <char*> data(workspace))
-    memory = take_saved_states(calls, &context, back, caches, memory)
-    memory = take_saved_gates(calls, &context, back, caches, memory)
-    take_da_and_x(calls, &w, caches, da, one, memory)
+    memory = take_saved_states(calls, context, back, memory)
+    memory = take_saved_gates(calls, context, back, memory)
+    take_da_and_x(calls, &w, memory)
     w.rows, w.dz, w.inner, w.dWhr = rows, back.dz, back.inner, NULL
     w.first_rows, w.first_hidden, w.hidden = run.m, back.initial, back.previous
     run_steps_back(calls, &w)
     run_products(calls, &w)
-    return out
+    return 0

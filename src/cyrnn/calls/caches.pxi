@@ -13,7 +13,7 @@ cdef tuple cache_of(CellCalls calls, const CallContext* context, cnp.ndarray gat
                     PyObject** previous, PyObject** following, object parameters):
     """The notebook's tuple for one step, whose gates begin at that element of `gates`."""
     cdef Py_ssize_t i, size = context.run.m * context.run.n_a
-    cdef tuple out = PyTuple_New(calls.slots)
+    cdef tuple out = hide(PyTuple_New(calls.slots))
     for i in range(calls.slots):
         if calls.kind[i] == GATE:
             set_item(out, i, state_at(context, gates, first + calls.index[i] * size))
@@ -25,7 +25,7 @@ cdef tuple cache_of(CellCalls calls, const CallContext* context, cnp.ndarray gat
             set_item(out, i, xt)
         else:
             set_item(out, i, parameters)
-    return out
+    return show(out)
 
 
 cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray states, cnp.ndarray gates, cnp.ndarray x,
@@ -38,11 +38,11 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
     cdef PyObject* following[MAX_STATES]
     cdef tuple initial = given[1]
     cdef list steps = [[] for i in range(calls.states)]                # owns the states of the pointers
-    cdef list out = PyList_New(run.T)
+    cdef list out = hide(PyList_New(run.T))
     cdef Py_ssize_t t, i, size = run.m * run.n_a
     cdef object state, parameters = given[2], array = given[3]
     dims[0], dims[1] = run.n_x, run.m
-    strides[0], strides[1] = cnp.PyArray_STRIDE(x, 0), cnp.PyArray_STRIDE(x, 1)
+    strides[0], strides[1] = context.input.strides[0], context.input.strides[1]
     for i in range(calls.states):
         state = state_at(context, states, i * run.state_stride) if initial[i] is None else initial[i]
         (<list> steps[i]).append(state)
@@ -52,13 +52,16 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
             state = state_at(context, states, i * run.state_stride + (t + 1) * size)
             (<list> steps[i]).append(state)
             following[i] = <PyObject*> state
-        xt = view(x, t * cnp.PyArray_STRIDE(x, 2), 2, dims, strides) if array is None else array[:, :, t]
+        if array is None:
+            xt = view_of_plain(x, &context.input, context.typenum, t * context.input.strides[2], 2, dims, strides)
+        else:
+            xt = array[:, :, t]
         state = cache_of(calls, context, gates, t * calls.stored_gates * size, xt, previous, following, parameters)
         Py_INCREF(state)
         PyList_SetItem(out, t, state)
         for i in range(calls.states):
             previous[i] = following[i]
-    return out
+    return show(out)
 
 
 cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_caches, tuple given):
@@ -74,9 +77,10 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
     cdef object owned = own(parameters), kept_xt = xt, kept_parameters = parameters
     if given is not None:
         kept_xt, before, kept_parameters = given[0], given[1], given[2]
+    begin(&context)
     try:
-        if (not take_input(calls, &context, xt, 2) or not take_parameters(calls, &context, owned, False)
-                or not take_initial(calls, &context, initial, False)):
+        if (not find_parameters(calls, &context, owned) or not take_input(calls, &context, xt, 2)
+                or not take_parameters(calls, &context, False) or not take_initial(calls, &context, initial, False)):
             return None
         require_sizes(calls, &context)
         choose_path(calls, &context)
@@ -91,9 +95,9 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         run.state_stride = size
         run.gates = <real*> advance(run.states, calls.states * size, context.item) if stored else NULL
         run.y = <real*> data(y) if run.n_y > 0 else NULL
-        _copy = initial_of_step(calls, &context, initial)       # lives until the step is done
-        execute(&context, owned)
-        results = PyTuple_New(calls.states + 2)
+        _copy = initial_of_step(calls, &context)                # lives until the step is done
+        execute(&context)
+        results = hide(PyTuple_New(calls.states + 2))
         for i in range(calls.states):
             state = values if calls.states + stored == 1 else state_at(&context, values, i * size)
             following[i] = <PyObject*> state
@@ -103,7 +107,7 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         set_item(results, calls.states + 1,
                  cache_of(calls, &context, values, calls.states * size, kept_xt, previous, following, kept_parameters)
                  if return_caches else None)
-        return results
+        return show(results)
     finally:
         release(&context)
 
@@ -112,32 +116,33 @@ cdef tuple run_sequence(CellCalls calls, x, tuple initial, parameters, return_ca
     """CellCalls.sequence."""
     cdef CallContext context
     cdef Run* run = &context.run
-    cdef bint keep = return_caches
+    cdef bint with_caches = return_caches
     cdef cnp.npy_intp dims[4]
     cdef cnp.ndarray y, hidden, other = None, states, gates = None
     cdef object caches = None, owned = own(parameters)
     if given is None:
         given = (x, initial, parameters, None)
+    begin(&context)
     try:
-        if (not take_input(calls, &context, x, 3) or not take_parameters(calls, &context, owned, False)
-                or not take_initial(calls, &context, initial, True)):
+        if (not find_parameters(calls, &context, owned) or not take_input(calls, &context, x, 3)
+                or not take_parameters(calls, &context, False) or not take_initial(calls, &context, initial, True)):
             return None
         require_sizes(calls, &context)
         choose_path(calls, &context)
         hidden, y = state_result(&context), y_result(&context)
         if calls.states > 1:
             other = state_result(&context)
-        if keep:
-            states = states_of_sequence(calls, &context, initial)
+        if with_caches:
+            states = states_of_sequence(calls, &context)
         else:
-            states = write_to_results(calls, &context, initial, hidden, other)
+            states = write_to_results(calls, &context, hidden, other)
         run.y = <real*> data(y) if run.n_y > 0 else NULL
-        if keep and calls.stored_gates:
+        if with_caches and calls.stored_gates:
             dims[0], dims[1], dims[2], dims[3] = run.T, calls.stored_gates, run.m, run.n_a
             gates = PyArray_EMPTY(4, dims, context.typenum, 0)
             run.gates = <real*> data(gates)
-        execute(&context, owned)
-        if keep:
+        execute(&context)
+        if with_caches:
             copy_to_result(&context, 0, hidden)
             if calls.states > 1:
                 copy_to_result(&context, 1, other)

@@ -21,7 +21,7 @@ cdef class CellCalls:
     cdef const Table* f32
     cdef const Table* f64
 
-    def __init__(self, cell, int number, f32, f64, packed):
+    def __cinit__(self, cell, int number, f32, f64, packed):
         self.cell = cell
         self.packed = packed
         self.number = number

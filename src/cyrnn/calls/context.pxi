@@ -16,6 +16,12 @@ cdef enum Path:
     UNPACKED_STEP            # one step of few columns, units in lanes
 
 
+cdef struct SavedArray:
+    # an array of a cache tuple, (units, m), as it was when it was checked; strides in bytes
+    const char* memory
+    Py_ssize_t unit_stride, column_stride
+
+
 cdef struct CallContext:
     # Strides of results are in bytes, strides of `run` in elements.
     Run run
@@ -31,7 +37,11 @@ cdef struct CallContext:
     Path path
     Py_ssize_t unit_stride, column_stride       # of states and gates
     Py_ssize_t y_unit_stride, y_column_stride
-    PyObject* held[MAX_HELD]  # the parameters' arrays, until `release`: their dict may change during a call
+    PlainArray input         # of the notebook's functions: x, or da;
+    PlainArray initial[MAX_STATES]   # and the initial states, or [1]: dc; memory is NULL where there is none
+    SavedArray* saved        # (T, slots): the arrays in cache tuples, or NULL; until `release`
+    int slots                # of the cell's cache
+    PyObject* held[MAX_HELD]  # the parameters' arrays, or their Panels, until `release`
     int held_count
 
 

@@ -26,36 +26,40 @@ cdef class Elements:
     cdef const Table* f32
     cdef const Table* f64
 
-    def __init__(self, str name, f32, f64):
+    def __cinit__(self, str name not None, f32, f64):
         self.which = functions[name]
         self.f32 = <const Table*> PyCapsule_GetPointer(f32, "cyrnn.kernels.table")
         self.f64 = <const Table*> PyCapsule_GetPointer(f64, "cyrnn.kernels.table")
 
     def __call__(self, given):
         cdef const Table* table = self.f64
-        cdef cnp.ndarray x, out
+        cdef cnp.ndarray out
         cdef const real* source
         cdef real* target
         cdef Py_ssize_t n, N
-        cdef bint by_rows
+        cdef int typenum, axes, axis, flags
+        cdef cnp.npy_intp shape[NPY_MAXDIMS]
         if not PyArray_CheckExact(given):
             return None
-        x = given
-        if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT:
+        # read once, with nothing in between: plain.pxi
+        typenum, axes = cnp.PyArray_TYPE(<cnp.ndarray> given), cnp.PyArray_NDIM(<cnp.ndarray> given)
+        flags, source = cnp.PyArray_FLAGS(<cnp.ndarray> given), <const real*> cnp.PyArray_DATA(<cnp.ndarray> given)
+        if typenum == cnp.NPY_FLOAT:
             table = self.f32
-        elif cnp.PyArray_TYPE(x) != cnp.NPY_DOUBLE:
+        elif typenum != cnp.NPY_DOUBLE:
             return None
-        by_rows = cnp.PyArray_IS_C_CONTIGUOUS(x)
-        if cnp.PyArray_NDIM(x) == 0 or not PyArray_ISBEHAVED_RO(x):
+        if axes == 0 or axes > NPY_MAXDIMS or not PyArray_ISBEHAVED_RO(<cnp.ndarray> given):
             return None
-        if not by_rows and (self.which == SOFTMAX or not cnp.PyArray_IS_F_CONTIGUOUS(x)):
+        if not flags & cnp.NPY_ARRAY_C_CONTIGUOUS and (self.which == SOFTMAX or not flags & cnp.NPY_ARRAY_F_CONTIGUOUS):
             return None
-        out = PyArray_EMPTY(cnp.PyArray_NDIM(x), cnp.PyArray_DIMS(x), cnp.PyArray_TYPE(x), not by_rows)
-        if cnp.PyArray_SIZE(x) == 0:
+        for axis in range(axes):
+            shape[axis] = cnp.PyArray_DIM(<cnp.ndarray> given, axis)
+        out = PyArray_EMPTY(axes, shape, typenum, not flags & cnp.NPY_ARRAY_C_CONTIGUOUS)
+        if cnp.PyArray_SIZE(out) == 0:
             return out
-        source, target = <const real*> cnp.PyArray_DATA(x), <real*> cnp.PyArray_DATA(out)
-        n = cnp.PyArray_DIM(x, 0)
-        N = cnp.PyArray_SIZE(x) // n
+        target = <real*> cnp.PyArray_DATA(out)
+        n = shape[0]
+        N = cnp.PyArray_SIZE(out) // n
         if n * N < RELEASE_GIL_ELEMENTS:
             apply(self.which, table, source, n, N, target)
         else:

@@ -14,22 +14,20 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
     """Find the incoming gradients; NULL stands for zeros."""
     cdef const Layout* layout = &saved.layout
     cdef Py_ssize_t sizes[MAX_STATES]
-    cdef cnp.npy_intp dims[3]
-    cdef cnp.ndarray dy
-    cdef int i, axis
+    cdef PlainArray dy
+    cdef int i
     incoming.output = NULL
+    incoming.output_stride_t = incoming.output_stride_m = incoming.output_stride_k = 0
     if d_output is not None:
-        if not is_plain(d_output, context.typenum, layout.nd):
+        if (not read_plain(<PyObject*> d_output, context.typenum, layout.nd, &dy)
+                or dy.shape[layout.time] != saved.T
+                or (layout.batch >= 0 and dy.shape[layout.batch] != saved.m)
+                or dy.shape[layout.nd - 1] != layer.directions * saved.n_h):
             return False
-        dy = d_output
-        if (cnp.PyArray_DIM(dy, layout.time) != saved.T
-                or (layout.batch >= 0 and cnp.PyArray_DIM(dy, layout.batch) != saved.m)
-                or cnp.PyArray_DIM(dy, layout.nd - 1) != layer.directions * saved.n_h):
-            return False
-        incoming.output_stride_k = cnp.PyArray_STRIDE(dy, layout.nd - 1)
-        incoming.output_stride_t = cnp.PyArray_STRIDE(dy, layout.time)
-        incoming.output_stride_m = cnp.PyArray_STRIDE(dy, layout.batch) if layout.batch >= 0 else 0
-        incoming.output = data(dy) + layer.index % layer.directions * saved.n_h * incoming.output_stride_k
+        incoming.output_stride_k = dy.strides[layout.nd - 1]
+        incoming.output_stride_t = dy.strides[layout.time]
+        incoming.output_stride_m = dy.strides[layout.batch] if layout.batch >= 0 else 0
+        incoming.output = dy.memory + layer.index % layer.directions * saved.n_h * incoming.output_stride_k
     sizes[0], sizes[1] = saved.n_h, saved.n_a
     for i in range(MAX_STATES):
         incoming.states[i] = NULL
@@ -39,7 +37,7 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
         return False
     for i in range(layer.calls.states):
         given = (<tuple> d_state)[i] if layer.calls.states > 1 else d_state
-        if given is not None and not take_state(layer, context, layout, given, sizes[i], &incoming.states[i],
+        if given is not None and not take_state(layer, context, layout, <PyObject*> given, sizes[i], &incoming.states[i],
                                                 &incoming.state_stride_m[i], &incoming.state_stride_k[i]):
             return False
     return True

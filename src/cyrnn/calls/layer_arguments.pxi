@@ -27,12 +27,11 @@ cdef struct LayerRun:
 cdef bint take_rows(Sublayer layer, CallContext* context, object given, bint batch_first, Layout* layout) except -1:
     """Take x."""
     cdef Run* run = &context.run
-    cdef cnp.ndarray x
+    cdef PlainArray* x = &context.input
     cdef int nd
     if not take_dtype(layer.calls, context, given):
         return False
-    x = given
-    nd = layout.nd = cnp.PyArray_NDIM(x)
+    nd = layout.nd = cnp.PyArray_NDIM(<cnp.ndarray> given)
     if layer.single_step:
         if nd != 1 and nd != 2:
             return False
@@ -43,13 +42,15 @@ cdef bint take_rows(Sublayer layer, CallContext* context, object given, bint bat
         layout.time, layout.batch = 0, -1
     else:
         return False
-    run.x = <const real*> data(x)
+    if not read_plain(<PyObject*> given, context.typenum, nd, x):
+        return False
+    run.x = <const real*> x.memory
     run.T, run.x_stride_t, run.m, run.x_stride_m = 1, 0, 1, 0
     if layout.time >= 0:
-        run.T, run.x_stride_t = cnp.PyArray_DIM(x, layout.time), cnp.PyArray_STRIDE(x, layout.time) // context.item
+        run.T, run.x_stride_t = x.shape[layout.time], x.strides[layout.time] // context.item
     if layout.batch >= 0:
-        run.m, run.x_stride_m = cnp.PyArray_DIM(x, layout.batch), cnp.PyArray_STRIDE(x, layout.batch) // context.item
-    run.n_x, run.x_stride_k = cnp.PyArray_DIM(x, nd - 1), cnp.PyArray_STRIDE(x, nd - 1) // context.item
+        run.m, run.x_stride_m = x.shape[layout.batch], x.strides[layout.batch] // context.item
+    run.n_x, run.x_stride_k = x.shape[nd - 1], x.strides[nd - 1] // context.item
     run.batch, run.gates, run.state_stride, run.state_stride_t = run.m, NULL, 0, 0
     context.packed = True
     return take_panels(layer.calls, context, layer.panels)
@@ -64,24 +65,31 @@ cdef inline void sizes_of(const Layout* layout, Py_ssize_t leading, Py_ssize_t m
     dims[layout.nd - 1] = n
 
 
-cdef bint take_state(Sublayer layer, const CallContext* context, const Layout* layout, object given, Py_ssize_t n,
-                     const char** rows, Py_ssize_t* stride_m, Py_ssize_t* stride_k) except -1:
-    """Find this sublayer's rows (m, n) in states of a model; strides in bytes."""
+cdef bint read_sizes(PyObject* given, const CallContext* context, const Layout* layout, Py_ssize_t leading,
+                     Py_ssize_t n, PlainArray* out) noexcept:
+    """Read an array, and say whether it is plain and of the sizes that `sizes_of` gives for (leading, m, n)."""
     cdef cnp.npy_intp dims[3]
-    cdef cnp.ndarray state
     cdef int axis
-    if not is_plain(given, context.typenum, layout.nd):
+    if not read_plain(given, context.typenum, layout.nd, out):
         return False
-    state = given
-    sizes_of(layout, layer.count, context.run.m, n, dims)
+    sizes_of(layout, leading, context.run.m, n, dims)
     for axis in range(layout.nd):
-        if cnp.PyArray_DIM(state, axis) != dims[axis]:
+        if out.shape[axis] != dims[axis]:
             return False
-    rows[0] = data(state)
+    return True
+
+
+cdef bint take_state(Sublayer layer, const CallContext* context, const Layout* layout, PyObject* given, Py_ssize_t n,
+                     const char** rows, Py_ssize_t* stride_m, Py_ssize_t* stride_k) noexcept:
+    """Find this sublayer's rows (m, n) in states of a model; strides in bytes."""
+    cdef PlainArray state
+    if not read_sizes(given, context, layout, layer.count, n, &state):
+        return False
+    rows[0] = state.memory
     if not layer.single_step:
-        rows[0] += layer.index * cnp.PyArray_STRIDE(state, 0)
-    stride_m[0] = cnp.PyArray_STRIDE(state, layout.nd - 2) if layout.batch >= 0 else 0
-    stride_k[0] = cnp.PyArray_STRIDE(state, layout.nd - 1)
+        rows[0] += layer.index * state.strides[0]
+    stride_m[0] = state.strides[layout.nd - 2] if layout.batch >= 0 else 0
+    stride_k[0] = state.strides[layout.nd - 1]
     return True
 
 
@@ -92,15 +100,16 @@ cdef inline bint is_states(object given, int count):
 
 cdef const char* reset_flags(object reset, const Run* run, const Layout* layout, char* single) except? NULL:
     """The flags (m,) of a mask; NULL where it does not fit."""
+    cdef PlainArray mask
     if layout.batch < 0:
         if type(reset) is not bool:
             return NULL
         single[0] = reset is True
         return single
-    if (not is_plain(reset, cnp.NPY_BOOL, 1) or cnp.PyArray_DIM(<cnp.ndarray> reset, 0) != run.m
-            or (cnp.PyArray_STRIDE(<cnp.ndarray> reset, 0) != 1 and run.m > 1)):
+    if (not read_plain(<PyObject*> reset, cnp.NPY_BOOL, 1, &mask) or mask.shape[0] != run.m
+            or (mask.strides[0] != 1 and run.m > 1)):
         return NULL
-    return data(reset)
+    return mask.memory
 
 
 cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, object hx, object reset,
@@ -124,7 +133,7 @@ cdef bint take_initial_rows(Sublayer layer, LayerRun* w, const Layout* layout, o
         return False
     for i in range(layer.calls.states):
         state = (<tuple> hx)[i] if layer.calls.states > 1 else hx
-        if not take_state(layer, w.context, layout, state, w.sizes[i], &rows, &stride_m, &stride_k):
+        if not take_state(layer, w.context, layout, <PyObject*> state, w.sizes[i], &rows, &stride_m, &stride_k):
             return False
         if flags == NULL and (stride_k == item or w.sizes[i] == 1) and (stride_m == w.sizes[i] * item or run.m == 1):
             w.initial[i] = rows
@@ -151,7 +160,7 @@ cdef cnp.ndarray in_axes(cnp.ndarray rows, const Layout* layout):
 cdef object new_states(Sublayer layer, const CallContext* context, const Layout* layout, const Py_ssize_t* sizes):
     """Allocate states of all sublayers, as torch returns them: an array, or a tuple of two."""
     cdef cnp.npy_intp dims[3]
-    cdef tuple states = PyTuple_New(layer.calls.states)
+    cdef tuple states = hide(PyTuple_New(layer.calls.states))          # for good: arrays have no part in circles
     cdef Py_ssize_t i
     for i in range(layer.calls.states):
         sizes_of(layout, layer.count, context.run.m, sizes[i], dims)
@@ -159,27 +168,44 @@ cdef object new_states(Sublayer layer, const CallContext* context, const Layout*
     return states if layer.calls.states > 1 else states[0]
 
 
-cdef int point_to_states(Sublayer layer, const CallContext* context, object states, const Py_ssize_t* sizes,
-                         char** rows) except -1:
-    """This sublayer's rows in states that `new_states` made."""
+cdef object changed_result():
+    """The error where another sublayer's results, beside which this one's are written, are not as its call made them."""
+    return ValueError("cyrnn: a result of another sublayer of the model was changed while the model ran")
+
+
+cdef int point_to_states(Sublayer layer, const CallContext* context, const Layout* layout, object states,
+                         const Py_ssize_t* sizes, char** rows) except -1:
+    """This sublayer's rows in states that `new_states` made: now, or for another sublayer."""
     cdef Py_ssize_t i
+    cdef PlainArray read
+    if not is_states(states, layer.calls.states):
+        raise changed_result()
     for i in range(layer.calls.states):
-        rows[i] = <char*> data(<cnp.ndarray> ((<tuple> states)[i] if layer.calls.states > 1 else states))
-        rows[i] += layer.index * context.run.m * sizes[i] * context.item
+        state = (<tuple> states)[i] if layer.calls.states > 1 else states
+        if (not read_sizes(<PyObject*> state, context, layout, layer.count, sizes[i], &read)
+                or not read.flags & cnp.NPY_ARRAY_WRITEABLE or not read.flags & cnp.NPY_ARRAY_C_CONTIGUOUS):
+            raise changed_result()
+        rows[i] = <char*> read.memory + layer.index * context.run.m * sizes[i] * context.item
     return 0
 
 
 cdef cnp.ndarray take_output(Sublayer layer, LayerRun* w, const Layout* layout, object given):
     """The output of a layer, with the axes of x: new, or what the other direction returned."""
+    cdef const Run* run = &w.context.run
     cdef cnp.npy_intp dims[3]
-    cdef cnp.ndarray output
+    cdef PlainArray read
+    cdef object output = given
     cdef Py_ssize_t n = w.sizes[0]
     if given is None:
-        sizes_of(layout, w.context.run.T, w.context.run.m, layer.directions * n, dims)
+        sizes_of(layout, run.T, run.m, layer.directions * n, dims)
         output = in_axes(PyArray_EMPTY(layout.nd, dims, w.context.typenum, 0), layout)
-    else:
-        output = given
-    w.output = <char*> data(output) + layer.index % layer.directions * n * w.context.item
-    w.output_stride_t = cnp.PyArray_STRIDE(output, layout.time)
-    w.output_stride_m = cnp.PyArray_STRIDE(output, layout.batch) if layout.batch >= 0 else 0
+    if (not read_plain(<PyObject*> output, w.context.typenum, layout.nd, &read)
+            or not read.flags & cnp.NPY_ARRAY_WRITEABLE or read.shape[layout.time] != run.T
+            or (layout.batch >= 0 and read.shape[layout.batch] != run.m)
+            or read.shape[layout.nd - 1] != layer.directions * n
+            or (read.strides[layout.nd - 1] != w.context.item and run.T * run.m * n > 0)):
+        raise changed_result()
+    w.output = <char*> read.memory + layer.index % layer.directions * n * w.context.item
+    w.output_stride_t = read.strides[layout.time]
+    w.output_stride_m = read.strides[layout.batch] if layout.batch >= 0 else 0
     return output

@@ -72,8 +72,8 @@ cdef int compact(Backward* w, const RowOrder* rows, char* memory) except -1:
     return 0
 
 
-cdef tuple layer_gradients(Sublayer layer, Backward* w):
-    """Allocate the gradients of the weights, zeros, and note where those of each gate go."""
+cdef tuple layer_gradients(Sublayer layer, Backward* w, char** hidden_biases):
+    """Allocate the gradients of the weights, zeros, and note where those of each gate go, and db_a."""
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t item = w.context.item, g, row
     cdef cnp.npy_intp dims[2]
@@ -83,7 +83,7 @@ cdef tuple layer_gradients(Sublayer layer, Backward* w):
     dims[1] = run.n_h
     dW_a = PyArray_ZEROS(2, dims, w.context.typenum, 0)
     db_x, db_a = (PyArray_ZEROS(1, dims, w.context.typenum, 0) for _ in range(2))
-    w.dWhr = NULL
+    w.dWhr, hidden_biases[0] = NULL, <char*> data(db_a)
     if run.Whr != NULL:
         dims[0], dims[1] = run.n_h, run.n_a
         dW_hr = PyArray_ZEROS(2, dims, w.context.typenum, 0)
@@ -98,13 +98,12 @@ cdef tuple layer_gradients(Sublayer layer, Backward* w):
     return (dW_x, dW_a, db_x, db_a) if dW_hr is None else (dW_x, dW_a, db_x, db_a, dW_hr)
 
 
-cdef int share_biases(Sublayer layer, const Backward* w, tuple found) except -1:
+cdef void share_biases(Sublayer layer, const Backward* w, char* db_a) noexcept:
     """Two biases that are added have the same gradient: of gates with both halves."""
     cdef Py_ssize_t size = w.context.run.n_a * w.context.item, g
     for g in range(layer.calls.gates):
         if layer.calls.has_x[g] and layer.calls.has_a[g]:
-            memcpy(<char*> data(found[3]) + layer.blocks[g] * size, w.out[g].db, size)
-    return 0
+            memcpy(db_a + layer.blocks[g] * size, w.out[g].db, size)
 
 
 cdef object leave_states(Sublayer layer, SavedForward saved, const Backward* w, const IncomingGradients* incoming,
@@ -117,7 +116,7 @@ cdef object leave_states(Sublayer layer, SavedForward saved, const Backward* w, 
     sizes[0], sizes[1] = saved.n_h, saved.n_a
     if d_initial is None:
         d_initial = new_states(layer, w.context, &saved.layout, sizes)
-    point_to_states(layer, w.context, d_initial, sizes, out)
+    point_to_states(layer, w.context, &saved.layout, d_initial, sizes, out)
     for i in range(layer.calls.states):
         size = sizes[i] * item
         for j in range(saved.m):
@@ -179,19 +178,21 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     cdef cnp.npy_intp size
     cdef cnp.ndarray workspace, dx
     cdef char* memory
+    cdef char* db_a = NULL
     cdef tuple found
     if saved.sublayer is not layer:
         return None
     if type(d_state) is list:
         d_state = tuple(<list> d_state)              # holds the arrays whose memory is read below
-    take_dtype(layer.calls, &context, layer.arrays[0])
+    context.typenum = layer.panels.typenum
+    take_typenum(layer.calls, &context)
     run.m, run.batch, run.T = saved.m, saved.m, saved.T
     run.n_x, run.n_a, run.n_h, run.n_y = layer.panels.n_x, saved.n_a, saved.n_h, 0
     run.Whr, run.weights = layer.panels.Whr, layer.weights
     if not take_incoming(layer, saved, &context, d_output, d_state, &incoming):
         return None
     w.context, w.rows = &context, rows.total
-    found = layer_gradients(layer, &w)
+    found = layer_gradients(layer, &w, &db_a)
     dims[0], dims[1], dims[2] = 1, rows.total, run.n_x
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
@@ -214,7 +215,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
         if rows.order != NULL:
             compact(&w, &rows, memory)
         run_products(layer.calls, &w)
-        share_biases(layer, &w, found)
+        share_biases(layer, &w, db_a)
     return leave_dx(saved, &w, &rows, dx), leave_states(layer, saved, &w, &incoming, &rows, d_initial), found
 
 
@@ -226,7 +227,6 @@ cdef char* seed_initial(Sublayer layer, Backward* w, const IncomingGradients* in
     cdef BackwardRun* back = &w.back
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t i, j, k, item = w.context.item, size = run.n_a * item, block = run.m * size
-    cdef cnp.ndarray W_hr
     back.d_initial = <real*> memory
     memset(memory, 0, (1 + layer.calls.skip_gradients) * block)
     for i in range(1, layer.calls.states):
@@ -238,12 +238,11 @@ cdef char* seed_initial(Sublayer layer, Backward* w, const IncomingGradients* in
     memory = next_line(memory, (1 + layer.calls.skip_gradients) * block)
     back.WhrT, back.dh, back.dh_initial = NULL, NULL, NULL
     if run.Whr != NULL:
-        W_hr = layer.arrays[3]
         back.dh_initial = <real*> memory
         memory = next_line(memory, run.m * run.n_h * item)
         back.WhrT = <const real*> memory
         w.context.table.pack_transposed_gate(
-            <const real*> data(W_hr), cnp.PyArray_STRIDE(W_hr, 0) // item, cnp.PyArray_STRIDE(W_hr, 1) // item, run.n_h,
+            <const real*> layer.W_hr.memory, layer.W_hr.strides[0] // item, layer.W_hr.strides[1] // item, run.n_h,
             run.n_a, 0, 1, <real*> memory)
         memory = next_line(memory, w.context.table.packed_size(run.n_a, run.n_h, 1) * item)
     return memory

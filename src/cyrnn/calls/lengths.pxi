@@ -44,6 +44,7 @@ def lengths(given, Py_ssize_t T, Py_ssize_t m):
     cdef cnp.ndarray array
     cdef Py_ssize_t j, length
     if type(given) is list or type(given) is tuple:
+        given = tuple(given)                             # the same from here on, whatever another thread does to a list
         for item in given:
             if type(item) is not int:
                 return None
@@ -60,10 +61,10 @@ def lengths(given, Py_ssize_t T, Py_ssize_t m):
     if cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_SIZE(array) != m:
         return None
     out = Lengths()
-    out.T, out.m = T, m
     out.lengths = <Py_ssize_t*> malloc((2 * m + T + 1) * sizeof(Py_ssize_t))
     if out.lengths == NULL:
         raise MemoryError("cyrnn: no memory for the lengths")
+    out.T, out.m = T, m
     out.order = out.lengths + m
     out.batch_sizes = out.order + m
     memcpy(out.lengths, data(array), m * sizeof(Py_ssize_t))

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NoReturn, Self
+
+from .implementation import implementation
 
 
 class Packed(Mapping[str, Any]):
     """Parameters made ready for the kernels: a read-only mapping with the keys and values that `pack` was given.
 
-    Its arrays are copies and cannot be written to, so that the panels beside them never go stale.
+    Its arrays are copies and cannot be written to, so that the panels beside them never go stale. Whoever gets round
+    that, as by `object.__setattr__`, gets an error: the calls trust `panels` alone, and only if it is what `pack` made.
     """
 
     __slots__ = ("_remake", "_values", "arrays", "panels")
 
-    def __init__(
-        self, values: dict[str, Any], arrays: dict[str, Any], panels: Any, remake: Callable[[dict[str, Any]], Packed]
-    ) -> None:
-        self._values = values
-        self._remake = remake
-        self.arrays = arrays  # of the cell's keys only, in the order of its spec and the dtype of the panels
-        self.panels = panels
+    _remake: Callable[[dict[str, Any]], Packed]
+    _values: Mapping[str, Any]
+    arrays: Mapping[str, Any]  # of the cell's keys only, in the order of its spec and the dtype of the panels
+    panels: Any
+
+    def __new__(
+        cls, values: dict[str, Any], arrays: Mapping[str, Any], panels: Any, remake: Callable[[dict[str, Any]], Packed]
+    ) -> Self:
+        self = super().__new__(cls)
+        object.__setattr__(self, "_values", MappingProxyType(values))
+        object.__setattr__(self, "_remake", remake)
+        object.__setattr__(self, "arrays", MappingProxyType(dict(arrays)))
+        object.__setattr__(self, "panels", panels)
+        return self
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"cyrnn: packed parameters are read-only: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"cyrnn: packed parameters are read-only: {name} cannot be deleted")
+
+    @property
+    def cell(self) -> Any:
+        """The cell that the panels are for; None where they are not what `pack` made."""
+        panels = getattr(self, "panels", None)
+        return panels.cell if isinstance(panels, implementation.Panels) else None
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -40,4 +63,4 @@ class Packed(Mapping[str, Any]):
         return f"<cyrnn parameters packed for {p.cell.name}: {p.dtype}, {sizes}>"
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Packed], tuple[dict[str, Any]]]:
-        return self._remake, (self._values,)  # panels belong to one ISA: they are made anew, where they are loaded
+        return self._remake, (dict(self._values),)  # panels belong to one ISA: they are made anew, where they are loaded

@@ -64,6 +64,7 @@ cdef class Panels:
     cdef CellCalls calls
     cdef int typenum
     cdef cnp.ndarray memory              # of all panels
+    cdef dict arrays                     # the notebook's, which the backward pass packs anew; nobody else has them
     cdef readonly Py_ssize_t n_x, n_a, n_h, n_y
     cdef const real* Wx
     cdef const real* Wa
@@ -74,11 +75,12 @@ cdef class Panels:
 
     @property
     def cell(self):
-        return self.calls.cell
+        """The cell; None of panels that were made by hand, which no call takes."""
+        return None if self.calls is None else self.calls.cell
 
     @property
     def dtype(self):
-        return self.memory.dtype
+        return None if self.memory is None else self.memory.dtype
 
     cdef int fill(self, CallContext* context, CellCalls calls, const real* Whr, Py_ssize_t row_stride,
                   Py_ssize_t col_stride) except -1:

@@ -12,7 +12,7 @@ cdef class SavedForward:
     cdef Lengths lengths
     cdef bint reverse
     cdef int typenum
-    cdef Py_ssize_t item, T, m, n_a, n_h
+    cdef Py_ssize_t item, T, m, n_a, n_h, count, stored_gates  # count: of states
     cdef cnp.ndarray x                   # (T, m, n_x): the caller's, or rows gathered from it; and its first row:
     cdef const real* x_rows              # strides in elements, unit stride along n_x
     cdef Py_ssize_t x_stride_t, x_stride_m
@@ -40,14 +40,14 @@ cdef class SavedForward:
     def every_gate(self):
         """Return each stored gate of every step: (T, m, n_a), with the axes of x."""
         cdef Py_ssize_t size = self.m * self.n_a, g
-        if self.gates is None:
-            return ()
-        count = cnp.PyArray_DIM(self.gates, 1)
-        return tuple([self.steps(self.gates, g * size, count * size * self.item) for g in range(count)])
+        return tuple([self.steps(self.gates, g * size, self.stored_gates * size * self.item)
+                      for g in range(self.stored_gates)])
 
     def every_cell_state(self):
         """Return the last of the states after every step: (T, m, n_a), with the axes of x."""
-        cdef Py_ssize_t size = self.m * self.n_a, state = cnp.PyArray_DIM(self.states, 0) - 1
+        cdef Py_ssize_t size = self.m * self.n_a, state = self.count - 1
+        if self.states is None:                          # made by hand: it is the record of nothing
+            raise ValueError("cyrnn: no forward pass has left this record")
         return self.steps(self.states, (state * (self.T + 1) + 1) * size, size * self.item)
 
 
@@ -62,6 +62,7 @@ cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.
     saved.sublayer, saved.layout, saved.lengths, saved.reverse = layer, layout[0], lengths, layer.reverse
     saved.typenum, saved.item = context.typenum, context.item
     saved.T, saved.m, saved.n_a, saved.n_h = run.T, run.m, run.n_a, run.n_h
+    saved.count, saved.stored_gates = layer.calls.states, context.stored_gates
     record_x(saved, w, x)
     dims[0], dims[1], dims[2], dims[3] = layer.calls.states, run.T + 1, run.m, run.n_a
     if lengths is None:

@@ -135,7 +135,7 @@ class CellCalls:
         """
         if type(caches) is not tuple or len(caches) != 2 or type(caches[0]) is not list:
             return None
-        if not is_array(da) or da.ndim != 3:
+        if not is_array(da) or da.ndim != 3 or (dc is not None and len(self._cell.states) == 1):
             return None
         found = self._gradients(da, tuple(caches[0]), dc)
         if found is None:
@@ -222,7 +222,9 @@ class CellCalls:
         """
         cell = self._cell
         if type(parameters) is self._packed:
-            panels: Panels = parameters.panels
+            panels = getattr(parameters, "panels", None)
+            if not isinstance(panels, Panels):  # somebody has tampered with them
+                return None
             return panels.arrays if (panels.cell, panels.dtype, panels.n_x) == (cell, dtype, n_x) else None
         if type(parameters) is not dict:
             return None

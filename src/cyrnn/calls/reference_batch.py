@@ -24,6 +24,7 @@ class Lengths(NamedTuple):
 def lengths(given: Any, T: int, m: int) -> Lengths | None:
     """Return m lengths from 0 to T; None where `given` is neither whole numbers in a list nor a plain array of such."""
     if type(given) in (list, tuple):
+        given = tuple(given)  # the same from here on, whatever another thread does to a list
         plain = all(type(length) is int for length in given)
     else:
         plain = type(given) is np.ndarray and given.dtype.kind in "iu"

@@ -49,8 +49,7 @@ cdef int copy_to_result(const CallContext* context, Py_ssize_t state, cnp.ndarra
     return 0
 
 
-cdef cnp.ndarray write_to_results(CellCalls calls, CallContext* context, tuple initial, cnp.ndarray hidden,
-                                  cnp.ndarray other):
+cdef cnp.ndarray write_to_results(CellCalls calls, CallContext* context, cnp.ndarray hidden, cnp.ndarray other):
     """Let the time loop write its states to results in place, `other` that of the second state, if there is one.
 
     Returns a copy of the initial states, which must live as long as the loop.
@@ -60,7 +59,7 @@ cdef cnp.ndarray write_to_results(CellCalls calls, CallContext* context, tuple i
     cdef cnp.ndarray before = PyArray_EMPTY(1, &size, context.typenum, 0)
     run.gates = NULL
     run.initial, run.initial_state_stride = <const real*> data(before), run.m * run.n_a
-    fill_initial(calls, context, <char*> data(before), run.initial_state_stride, initial)
+    fill_initial(calls, context, <char*> data(before), run.initial_state_stride)
     run.states, run.state_stride_t = <real*> data(hidden), run.m * run.n_a
     run.state_stride = (data(other) - data(hidden)) // context.item if calls.states > 1 else 0
     return before

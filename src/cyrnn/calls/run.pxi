@@ -33,47 +33,49 @@ cdef void choose_path(CellCalls calls, CallContext* context) noexcept nogil:
         context.y_unit_stride, context.y_column_stride = run.m * context.item, context.item
 
 
-cdef void fill_initial(CellCalls calls, const CallContext* context, char* out, Py_ssize_t state_stride, tuple initial):
-    """Write the initial states, `state_stride` elements apart, in the layout of the results; None stands for zeros."""
+cdef void fill_initial(CellCalls calls, const CallContext* context, char* out, Py_ssize_t state_stride) noexcept:
+    """Write the initial states, `state_stride` elements apart, in the layout of the results; NULL stands for zeros."""
     cdef const Run* run = &context.run
-    cdef cnp.ndarray state
+    cdef const PlainArray* state
     cdef Py_ssize_t i
     for i in range(calls.states):
-        if initial[i] is None:
+        state = &context.initial[i]
+        if state.memory == NULL:
             memset(out, 0, run.m * run.n_a * context.item)
         else:
-            state = initial[i]
-            copy(out, context.unit_stride, context.column_stride, data(state), cnp.PyArray_STRIDE(state, 0),
-                 cnp.PyArray_STRIDE(state, 1), run.n_a, run.m, context.item)
+            copy(out, context.unit_stride, context.column_stride, state.memory, state.strides[0], state.strides[1],
+                 run.n_a, run.m, context.item)
         out += state_stride * context.item
 
 
-cdef object initial_of_step(CellCalls calls, CallContext* context, tuple initial):
+cdef object initial_of_step(CellCalls calls, CallContext* context):
     """Let a step start from the given states in place, if their layout is the kernels'; else from a copy.
 
     Returns the copy, which must live as long as the step, or None.
     """
     cdef Run* run = &context.run
-    cdef cnp.ndarray state, first = initial[0]
+    cdef cnp.ndarray copied
+    cdef const PlainArray* state
+    cdef const char* first = context.initial[0].memory
     cdef cnp.npy_intp size = calls.states * run.m * run.n_a
     cdef Py_ssize_t i, distance = 0
     cdef bint in_place = True
     for i in range(calls.states):
-        state = initial[i]
-        distance = data(state) - data(first)
+        state = &context.initial[i]
+        distance = state.memory - first
         in_place = (in_place and distance % context.item == 0
-                    and (run.n_a == 1 or cnp.PyArray_STRIDE(state, 0) == context.unit_stride)
-                    and (run.m == 1 or cnp.PyArray_STRIDE(state, 1) == context.column_stride))
+                    and (run.n_a == 1 or state.strides[0] == context.unit_stride)
+                    and (run.m == 1 or state.strides[1] == context.column_stride))
     if in_place:
-        run.initial, run.initial_state_stride = <const real*> data(first), distance // context.item
+        run.initial, run.initial_state_stride = <const real*> first, distance // context.item
         return None
-    state = PyArray_EMPTY(1, &size, context.typenum, 0)
-    run.initial, run.initial_state_stride = <const real*> data(state), run.m * run.n_a
-    fill_initial(calls, context, <char*> run.initial, run.initial_state_stride, initial)
-    return state
+    copied = PyArray_EMPTY(1, &size, context.typenum, 0)
+    run.initial, run.initial_state_stride = <const real*> data(copied), run.m * run.n_a
+    fill_initial(calls, context, <char*> run.initial, run.initial_state_stride)
+    return copied
 
 
-cdef cnp.ndarray states_of_sequence(CellCalls calls, CallContext* context, tuple initial):
+cdef cnp.ndarray states_of_sequence(CellCalls calls, CallContext* context):
     """Allocate the states of every step, (S, T + 1, ...), and fill in the initial ones."""
     cdef Run* run = &context.run
     cdef cnp.npy_intp dims[4]
@@ -85,16 +87,15 @@ cdef cnp.ndarray states_of_sequence(CellCalls calls, CallContext* context, tuple
     run.states = <real*> advance(run.initial, run.m * run.n_a, context.item)
     run.state_stride = run.initial_state_stride = (run.T + 1) * run.m * run.n_a
     run.state_stride_t = run.m * run.n_a
-    fill_initial(calls, context, <char*> data(states), run.state_stride, initial)
+    fill_initial(calls, context, <char*> data(states), run.state_stride)
     return states
 
 
-cdef int execute(CallContext* context, object parameters) except -1:
+cdef int execute(CallContext* context) except -1:
     """Run the time loop and the head."""
     cdef const Run* run = &context.run
     cdef Py_ssize_t rows = run.T * run.m
     cdef double fmas = fmas_of(context)
-    _held = parameters.panels if context.packed else None     # while others may run; `held` has a dict's arrays
     if rows == 0:
         return 0
     if context.path != PACKED:

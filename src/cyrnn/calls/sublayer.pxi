@@ -26,7 +26,7 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
             return None
         if last is None:
             last = new_states(layer, &context, &layout, w.sizes)
-        point_to_states(layer, &context, last, w.sizes, w.last)
+        point_to_states(layer, &context, &layout, last, w.sizes, w.last)
         if records is not None:
             saved = record(layer, &w, &layout, x, lengths)
             records.append(saved)
@@ -45,57 +45,73 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
     return output, last
 
 
+cdef bint take_weights(Sublayer layer, CallContext* context, tuple blocks) except -1:
+    """Read the arrays of a sublayer once, for its panels and for the backward pass; False where they do not fit."""
+    cdef Run* run = &context.run
+    cdef PlainArray W_x, W_a, b
+    cdef GateWeights* gate
+    cdef Py_ssize_t g
+    if (not read_plain(<PyObject*> (<object> layer.arrays[0]), context.typenum, 2, &W_x)
+            or not read_plain(<PyObject*> (<object> layer.arrays[1]), context.typenum, 2, &W_a)
+            or not read_plain(<PyObject*> (<object> layer.arrays[2]), context.typenum, 2, &b)
+            or b.shape[0] != layer.calls.gates or len(blocks) != layer.calls.gates):
+        return False
+    run.m = run.T = 1
+    run.n_y = 0
+    run.n_x, run.n_h, run.n_a = W_x.shape[1], W_a.shape[1], b.shape[1]
+    for g in range(layer.calls.gates):
+        layer.blocks[g] = blocks[g]
+        layer.block_count = max(layer.block_count, layer.blocks[g] + 1)
+        if layer.blocks[g] < 0 or layer.blocks[g] >= MAX_GATES:
+            return False
+    if W_x.shape[0] != layer.block_count * run.n_a or W_a.shape[0] != layer.block_count * run.n_a:
+        return False
+    layer.W_hr.memory = NULL
+    if layer.arrays[3] is None:
+        if run.n_h != run.n_a:
+            return False
+    elif not read_matrix(<PyObject*> (<object> layer.arrays[3]), context.typenum, run.n_h, run.n_a, &layer.W_hr):
+        return False
+    for g in range(layer.calls.gates):
+        gate = &layer.weights[g]
+        gate.Wx_row_stride, gate.Wx_col_stride = W_x.strides[0] // context.item, W_x.strides[1] // context.item
+        gate.Wa_row_stride, gate.Wa_col_stride = W_a.strides[0] // context.item, W_a.strides[1] // context.item
+        gate.b_stride = b.strides[1] // context.item
+        gate.Wx = <const real*> (W_x.memory + layer.blocks[g] * run.n_a * W_x.strides[0])
+        gate.Wa = <const real*> (W_a.memory + layer.blocks[g] * run.n_a * W_a.strides[0])
+        gate.b = <const real*> (b.memory + g * b.strides[0])
+    run.weights = layer.weights
+    return True
+
+
 cdef class Sublayer:
     """One layer in one direction; its calls give None where the arguments are not plain arrays that fit."""
 
     cdef CellCalls calls
     cdef Panels panels
-    cdef readonly tuple arrays           # W_x, W_a, b, W_hr: see CellCalls.sublayer
-    cdef GateWeights weights[MAX_GATES]  # in these arrays
+    cdef tuple arrays                    # W_x, W_a, b, W_hr: see CellCalls.sublayer
+    cdef GateWeights weights[MAX_GATES]  # in these arrays, as they were when they were read
+    cdef PlainArray W_hr                 # likewise, if there is a projection
     cdef int blocks[MAX_GATES]           # which block of rows of W_x and W_a each gate has
     cdef Py_ssize_t block_count
     cdef Py_ssize_t index, count, directions
     cdef bint single_step, reverse
 
-    def __init__(self, CellCalls calls, tuple arrays, tuple blocks, Py_ssize_t index, Py_ssize_t count,
-                 Py_ssize_t directions, bint single_step):
+    def __cinit__(self, CellCalls calls not None, tuple arrays not None, tuple blocks not None, Py_ssize_t index,
+                  Py_ssize_t count, Py_ssize_t directions, bint single_step):
         cdef CallContext context
-        cdef Run* run = &context.run
-        cdef cnp.ndarray W_x = arrays[0], W_a = arrays[1], b = arrays[2], W_hr = arrays[3]
-        cdef Py_ssize_t g, ignored
+        begin(&context)
         self.calls, self.arrays, self.single_step = calls, arrays, single_step
-        self.index, self.count, self.directions, self.reverse = index, count, directions, index % directions > 0
-        if not take_dtype(calls, &context, W_x):
+        self.index, self.count, self.directions = index, count, directions
+        if not take_dtype(calls, &context, arrays[0]):
             raise TypeError("cyrnn: the weights of a layer are no plain arrays of float32 or float64")
-        run.m = run.T = 1
-        run.n_y = 0
-        run.n_x, run.n_h, run.n_a = cnp.PyArray_DIM(W_x, 1), cnp.PyArray_DIM(W_a, 1), cnp.PyArray_DIM(b, 1)
-        self.block_count = max(blocks) + 1
-        if (not is_matrix(W_x, &context, self.block_count * run.n_a, run.n_x)
-                or not is_matrix(W_a, &context, self.block_count * run.n_a, run.n_h)
-                or not is_matrix(b, &context, calls.gates, run.n_a)
-                or not (W_hr is None and run.n_h == run.n_a or is_matrix(W_hr, &context, run.n_h, run.n_a))):
+        if directions < 1 or not 0 <= index < count or not take_weights(self, &context, blocks):
             raise ValueError("cyrnn: the weights of a layer do not fit each other")
         require_sizes(calls, &context)
-        for g in range(calls.gates):
-            self.blocks[g] = blocks[g]
-            take_matrix(&context, <PyObject*> W_x, &self.weights[g].Wx, &self.weights[g].Wx_row_stride,
-                        &self.weights[g].Wx_col_stride)
-            take_matrix(&context, <PyObject*> W_a, &self.weights[g].Wa, &self.weights[g].Wa_row_stride,
-                        &self.weights[g].Wa_col_stride)
-            take_matrix(&context, <PyObject*> b, &self.weights[g].b, &ignored, &self.weights[g].b_stride)
-            self.weights[g].b = advance(self.weights[g].b, g * ignored, context.item)
-            self.weights[g].Wx = advance(self.weights[g].Wx, self.blocks[g] * run.n_a * self.weights[g].Wx_row_stride,
-                                         context.item)
-            self.weights[g].Wa = advance(self.weights[g].Wa, self.blocks[g] * run.n_a * self.weights[g].Wa_row_stride,
-                                         context.item)
-        run.weights = self.weights
+        self.reverse = index % directions > 0
         self.panels = Panels()
-        if W_hr is None:
-            self.panels.fill(&context, calls, NULL, 0, 0)
-        else:
-            self.panels.fill(&context, calls, <const real*> data(W_hr), cnp.PyArray_STRIDE(W_hr, 0) // context.item,
-                             cnp.PyArray_STRIDE(W_hr, 1) // context.item)
+        self.panels.fill(&context, calls, <const real*> self.W_hr.memory, self.W_hr.strides[0] // context.item,
+                         self.W_hr.strides[1] // context.item)
 
     def forward(self, x, hx=None, bint batch_first=False, Lengths lengths=None, reset=None, last=None, output=None,
                 list records=None):
@@ -109,7 +125,7 @@ cdef class Sublayer:
         """
         return forward_sublayer(self, x, hx, batch_first, lengths, reset, last, output, records)
 
-    def backward(self, SavedForward saved, d_output, d_state, d_initial=None):
+    def backward(self, SavedForward saved not None, d_output, d_state, d_initial=None):
         """Return (dx, gradients of the initial states, of the weights), from what `forward` kept; or None.
 
         Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.

@@ -38,20 +38,30 @@ cdef void copy(char* out, Py_ssize_t out_stride_i, Py_ssize_t out_stride_j, cons
         source += stride_i
 
 
-cdef inline cnp.ndarray view(cnp.ndarray base, Py_ssize_t offset, int nd, const cnp.npy_intp* dims,
-                             const cnp.npy_intp* strides):
-    """A view of base's memory, offset and strides in bytes."""
-    cdef PyArray_Descr* descr = PyArray_DESCR(base)
-    cdef cnp.ndarray out
-    # NewFromDescr steals a reference, and NumPy never returns it where dtypes are immortal (CPython 3.15): Py_INCREF of
-    # the Limited API would count on, view after view, until after 2**30 of them the dtype was mortal
-    Py_IncRef(<PyObject*> descr)
-    out = PyArray_NewFromDescr(<PyTypeObject*> cnp.ndarray, descr, nd, dims, strides,
-                               <char*> cnp.PyArray_DATA(base) + offset,
-                               cnp.PyArray_FLAGS(base) & cnp.NPY_ARRAY_WRITEABLE, NULL)
+cdef inline cnp.ndarray view_at(cnp.ndarray base, const char* memory, PyArray_Descr* descr, int flags, int nd,
+                                const cnp.npy_intp* dims, const cnp.npy_intp* strides):
+    """A view of memory that base owns; steals the reference to the dtype."""
+    cdef cnp.ndarray out = PyArray_NewFromDescr(<PyTypeObject*> cnp.ndarray, descr, nd, dims, strides, <void*> memory,
+                                                flags & cnp.NPY_ARRAY_WRITEABLE, NULL)
     Py_INCREF(base)
     PyArray_SetBaseObject(out, base)
     return out
+
+
+cdef inline cnp.ndarray view(cnp.ndarray base, Py_ssize_t offset, int nd, const cnp.npy_intp* dims,
+                             const cnp.npy_intp* strides):
+    """A view of the memory of an array of our own, which nobody else has seen yet; offset and strides in bytes."""
+    cdef PyArray_Descr* descr = PyArray_DESCR(base)
+    # NewFromDescr steals a reference, and NumPy never returns it where dtypes are immortal (CPython 3.15): Py_INCREF of
+    # the Limited API would count on, view after view, until after 2**30 of them the dtype was mortal
+    Py_IncRef(<PyObject*> descr)
+    return view_at(base, data(base) + offset, descr, cnp.PyArray_FLAGS(base), nd, dims, strides)
+
+
+cdef inline cnp.ndarray view_of_plain(cnp.ndarray base, const PlainArray* read, int typenum, Py_ssize_t offset, int nd,
+                                      const cnp.npy_intp* dims, const cnp.npy_intp* strides):
+    """A view of the memory of a caller's array as it was when it was read, whatever has become of the array since."""
+    return view_at(base, read.memory + offset, PyArray_DescrFromType(typenum), read.flags, nd, dims, strides)
 
 
 cdef inline int set_item(tuple out, Py_ssize_t i, object item) except -1:

@@ -236,13 +236,18 @@ def lengths(function: str, value: Any, steps: int, columns: int, *, batched: boo
     """Return the lengths of the sequences of a batch, (N,), each from 0 to `steps`."""
     if not batched:
         raise ValueError(f"{function}: lengths is given, expected None: input has no axis of a batch")
-    found = as_array(function, "lengths", value)
+    try:
+        found = as_array(function, "lengths", value).view()  # whose shape nobody else can change
+    except TypeError as error:  # its sentence asks for float32
+        got = f"has dtype {value.dtype}" if hasattr(value, "dtype") else f"is {_shown(value)}"
+        raise TypeError(f"{function}: lengths {got}, expected N = {columns} whole numbers") from error
     if found.shape != (columns,):
         raise ValueError(
             f"{function}: lengths has shape {found.shape}, expected (N,) = ({columns},): N = {columns} from input"
         )
     if found.dtype.kind not in "iu" and found.size:
         raise TypeError(f"{function}: lengths has dtype {found.dtype}, expected whole numbers")
+    found = found.copy()  # before it is checked: another thread or process may write to the caller's
     outside = np.flatnonzero((found < 0) | (found > steps))
     if outside.size:
         got = f"lengths[{outside[0]}] is {found[outside[0]]}"

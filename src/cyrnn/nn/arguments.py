@@ -14,9 +14,10 @@ from .weights import Plan
 
 def sizes_of(x: Any, batch_first: bool) -> tuple[int, int] | None:
     """Return the numbers of steps and of sequences of a batch; None where x is none."""
-    if type(x) is not np.ndarray or x.ndim != 3:
+    shape = x.shape if type(x) is np.ndarray else ()  # read once: another thread may change it
+    if len(shape) != 3:
         return None
-    return (x.shape[1], x.shape[0]) if batch_first else x.shape[:2]
+    return (shape[1], shape[0]) if batch_first else shape[:2]
 
 
 def sequences(function: str, plan: Plan, input: Any, batch_first: bool) -> Array:

@@ -48,21 +48,26 @@ def _forward(
     full = units + array.shape[1:2]
     plain = tuple([None if state is None else spread(native(state, dtype), full) for state in states.values()])
     arrays = parameters if packed else {key: native(weight, dtype) for key, weight in weights.items()}
-    given = (x, tuple(initial.values()), parameters, x if isinstance(x, np.ndarray) else array)
+    steps = x if isinstance(x, np.ndarray) else array
+    if type(steps) is np.ndarray:
+        steps = steps.view()  # whose shape nobody else can change while the call runs
+    given = (x, tuple(initial.values()), parameters, steps)
     run = calls.of(cell).sequence if whole else calls.of(cell).step
     found = run(rows, plain, arrays, keep, given)
     if found is not None:
         return found  # type: ignore[no-any-return]  # compiled
     call.match(name, array.shape, ("n_x", "m", "T_x") if whole else ("n_x", "m"))
     if packed:
-        call.require_cell(parameters.panels.cell.name, cell.name)
+        call.require_cell(parameters.cell, cell.name)
         weights = dict(list(parameters.arrays.items())[: 1 if cell.stacked else 2])  # the others agree with these
     call.match_parameters(weights, cell.shapes)
     for state, value in states.items():
         if value is not None:
             call.match_state(state, value.shape)
-    call.require_dtype(parameters.panels.dtype)  # all others than packed parameters fit now
-    raise AssertionError(f"{function}: the arguments fit, and the compiled call does not take them")
+    if packed:  # all others fit now
+        call.require_dtype(parameters.panels.dtype)
+        call.require_cell(None, cell.name)  # its panels have other sizes than its arrays
+    call.changed("an argument", "no other thread may change its shape while the call runs")
 
 
 def spread(state: Array, full: tuple[int, ...]) -> Array:
@@ -151,7 +156,7 @@ class PlainCaches:
         parameters = first["parameters"]
         packed = isinstance(parameters, Packed)
         if packed:
-            self._call.require_cell(parameters.panels.cell.name, self._cell.name)
+            self._call.require_cell(parameters.cell, self._cell.name)
         given = self._call.arrays_of(parameters.arrays if packed else parameters, self._cell.read_backward)
         self._call.match_parameters(given, self._cell.shapes)
         for step, entries in others:

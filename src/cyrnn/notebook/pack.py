@@ -63,14 +63,23 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     copies = {key: _frozen(array) for key, array in given.items()}
     keys = parameters.keys() if hasattr(parameters, "keys") else copies
     values = {key: copies[key] if key in copies else _frozen(parameters[key]) for key in keys} | copies
-    arrays = {key: native(array, call.dtype()) for key, array in copies.items()}
-    return Packed(values, arrays, calls.of(cell).pack(arrays), pack)
+    arrays = {key: _frozen(native(array, call.dtype()), array) for key, array in copies.items()}
+    own = {key: _array_of(array.base, array) for key, array in arrays.items()}  # which nobody else has, to reshape them
+    return Packed(values, arrays, calls.of(cell).pack(own), pack)
 
 
-def _frozen(value: Any) -> Any:
-    """Return a copy of an array that cannot be made writeable again; anything else as it is."""
-    if not isinstance(value, np.ndarray):
+def _frozen(value: Any, same: Any = None) -> Any:
+    """Return a copy of an array in a bytes object, which nobody can make writeable; anything else, and `same`, as it is."""
+    if not isinstance(value, np.ndarray) or value is same:
         return value
-    copy = np.array(value)
-    copy.flags.writeable = False
-    return copy.view()
+    if value.dtype.hasobject:  # beside the cell's keys
+        copy = np.array(value)
+        copy.flags.writeable = False
+        return copy.view()
+    array = np.asarray(value)
+    return _array_of(array.tobytes("F" if array.flags.fnc else "C"), array)
+
+
+def _array_of(memory: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return an array in that memory, of the shape, dtype and order of another."""
+    return np.ndarray(like.shape, like.dtype, memory, order="F" if like.flags.fnc else "C")
