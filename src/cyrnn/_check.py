@@ -157,7 +157,7 @@ class Call:
         known = [term for term in terms if term in self._sources]
         why = ", ".join(f"{term} = {self.sizes[term]} from {self._sources[term]}" for term in known)
         if all(term in self.sizes for term in terms):
-            wanted = tuple(sum(self.sizes[term] for term in name.split(" + ")) for name in names)
+            wanted = tuple([sum(self.sizes[term] for term in name.split(" + ")) for name in names])
             expected += f" = {wanted}"
         elif len(shape) != len(names):
             why = f"{len(names)} dimensions, not {len(shape)}"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from backward import by_hand, from_caches, incoming
 from interpreter import isolated
-from meddler import at_lines_of, c_order, flat, reshape, while_others_run, with_key
+from meddler import at_lines_of, c_order, flat, reshape, unless_refused, while_others_run, with_key
 from problems import (
     assert_same_bits,
     assert_same_values,
@@ -147,11 +147,8 @@ def test_shape_of_da_changed_by_a_key_is_refused_or_right(cell):
     da = np.array(d.da, order="C")
     parameters = with_key(problem.parameters, lambda: reshape(da, (n_a, T, m)))
     steps = [(*step[:-1], parameters) for step in steps]
-    try:
-        got = from_caches(cell, (steps, x), d._replace(da=da))
-    except ValueError as error:
-        assert "has shape" in str(error)
-    else:
+    got = unless_refused(lambda: from_caches(cell, (steps, x), d._replace(da=da)), "has shape")
+    if got is not None:
         assert_same_bits(got.values(), want.values())
 
 
@@ -211,12 +208,9 @@ def test_lengths_changed_between_check_and_use_are_refused_or_right(k):
             lengths[:] = [8, 10**9, -1, 10**6]
 
     with at_lines_of(_check.lengths, change):
-        try:
-            got = lstm(x, lengths=lengths)[0]
-        except ValueError as error:
-            assert "lengths[0] is 8, expected 0 <= length <= L = 7" in str(error)
-        else:
-            np.testing.assert_array_equal(got, want)
+        got = unless_refused(lambda: lstm(x, lengths=lengths)[0], "lengths[0] is 8, expected 0 <= length <= L = 7")
+    if got is not None:
+        np.testing.assert_array_equal(got, want)
 
 
 RESULTS = """

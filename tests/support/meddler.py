@@ -17,6 +17,16 @@ def c_order(array):
     return np.array(array, order="C")
 
 
+def unless_refused(call, sentence):
+    """What a call returns, or None where it raises a ValueError that says so."""
+    try:
+        return call()
+    except ValueError as error:
+        said = str(error)
+    assert sentence in said
+    return None
+
+
 def reshape(array, shape) -> None:
     """Set the shape in place; NumPy would rather that nobody did."""
     with warnings.catch_warnings():

@@ -85,7 +85,8 @@ cdef int gradient_results(CellCalls calls, CallContext* context, Backward* w, bi
     d_initial = PyArray_ZEROS(3, dims, context.typenum, 0)
     w.back.d_initial = <real*> data(d_initial)
     if dc.memory != NULL:
-        copy(<char*> data(d_initial) + m * n * item, item, n * item, dc.memory, dc.strides[0], dc.strides[1], n, m, item)
+        copy(<char*> data(d_initial) + m * n * item, item, n * item, dc.memory, dc.strides[0], dc.strides[1], n, m,
+             item)
     dims[0], dims[1], dims[2] = run.T, m, run.n_x
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)

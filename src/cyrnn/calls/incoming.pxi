@@ -37,8 +37,9 @@ cdef bint take_incoming(Sublayer layer, SavedForward saved, const CallContext* c
         return False
     for i in range(layer.calls.states):
         given = (<tuple> d_state)[i] if layer.calls.states > 1 else d_state
-        if given is not None and not take_state(layer, context, layout, <PyObject*> given, sizes[i], &incoming.states[i],
-                                                &incoming.state_stride_m[i], &incoming.state_stride_k[i]):
+        if given is not None and not take_state(layer, context, layout, <PyObject*> given, sizes[i],
+                                                &incoming.states[i], &incoming.state_stride_m[i],
+                                                &incoming.state_stride_k[i]):
             return False
     return True
 

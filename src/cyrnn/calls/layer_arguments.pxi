@@ -169,7 +169,7 @@ cdef object new_states(Sublayer layer, const CallContext* context, const Layout*
 
 
 cdef object changed_result():
-    """The error where another sublayer's results, beside which this one's are written, are not as its call made them."""
+    """The error where another sublayer's results, beside which this one's go, are not as its call made them."""
     return ValueError("cyrnn: a result of another sublayer of the model was changed while the model ran")
 
 

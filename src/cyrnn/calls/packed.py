@@ -63,4 +63,4 @@ class Packed(Mapping[str, Any]):
         return f"<cyrnn parameters packed for {p.cell.name}: {p.dtype}, {sizes}>"
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Packed], tuple[dict[str, Any]]]:
-        return self._remake, (dict(self._values),)  # panels belong to one ISA: they are made anew, where they are loaded
+        return self._remake, (dict(self._values),)  # panels belong to one ISA: they are made anew where they are loaded

@@ -98,8 +98,8 @@ class CellCalls:
         states = [np.empty((T, n_a, m), x.dtype).transpose(1, 2, 0) for _ in cell.states]  # each step contiguous
         y = np.empty((n_y, m, T), x.dtype)
         given_x, given_initial, given_parameters, array = given or (x, initial, parameters, x)
-        previous = tuple(np.zeros((n_a, m), x.dtype) if state is None else state for state in initial)
-        before = tuple(zeros if state is None else state for zeros, state in zip(previous, given_initial, strict=True))
+        previous = tuple([np.zeros((n_a, m), x.dtype) if state is None else state for state in initial])
+        before = tuple([zeros if own is None else own for zeros, own in zip(previous, given_initial, strict=True)])
         caches = []
         for t in range(T if m or return_caches else 0):  # an empty batch may have endless steps
             step = step_forward(cell, weights, x[:, :, t], previous)

@@ -126,7 +126,7 @@ class Sublayer:
         hidden = np.zeros((T, m, self.n_h), self.dtype)
         for part in steps_of(ends, reverse=self.direction > 0):
             sequences, times = part
-            before = tuple(state[:, sequences] for state in states)  # (n_h, k), then (n_a, k)
+            before = tuple([state[:, sequences] for state in states])  # (n_h, k), then (n_a, k)
             step = step_forward(self.cell, self._weights, rows[times, sequences].T, before)
             a_next, *others = step.next
             h_next = a_next if self._W_hr is None else self._W_hr @ a_next
@@ -245,7 +245,7 @@ class Sublayer:
     def _with_states(self, own: list[Array], axes: Axes, m: int, states: Any) -> Any:
         """Return the states of all sublayers with this one's (n, m) written in: an array, or a tuple of two."""
         if states is None:
-            states = tuple(np.empty(axes.state_shape(self.count, m, len(state)), self.dtype) for state in own)
+            states = tuple([np.empty(axes.state_shape(self.count, m, len(state)), self.dtype) for state in own])
             states = states if len(states) > 1 else states[0]
         for whole, state in zip(states if len(own) > 1 else (states,), own, strict=True):
             axes.columns(whole, self.index)[...] = state

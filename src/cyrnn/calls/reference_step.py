@@ -92,7 +92,7 @@ def step_forward(cell: Cell, weights: Sequence[GateWeights], xt: Array, previous
     following: Arrays = ()
     h = previous[0]
     for stage, part in stages_of(cell):
-        z = tuple(pre_activation(gate, xt, h) for gate in weights[part])
+        z = tuple([pre_activation(gate, xt, h) for gate in weights[part]])
         found, following = stage.pointwise(z, previous, values)
         values += found
         if stage.hands_on is not None:
@@ -114,7 +114,7 @@ def step_backward(cell: Cell, weights: Sequence[GateWeights], step: Step, d_next
     dxt, dh, d_state = np.zeros_like(xt), d_next[0], dict(zip(cell.states, d_next, strict=True))
     d_z: Arrays = ()
     # the whole gradient of a_next goes through the last stage: nothing has gone past it yet
-    skip = tuple(np.zeros_like(dh) if state == hidden else d_state[state] for state in cell.skip_gradients)
+    skip = tuple([np.zeros_like(dh) if state == hidden else d_state[state] for state in cell.skip_gradients])
     for (stage, part), h in zip(reversed(list(stages_of(cell))), reversed(h_of_stages(cell, step)), strict=True):
         args = PointwiseBackwardArgs(dh, skip, previous, following, (*gates, *recomputed))
         dz, skip = stage.derivative(args)

@@ -63,7 +63,8 @@ cdef bint take_caches(CellCalls calls, CallContext* context, tuple caches) excep
                                run.n_x if calls.kind[i] == INPUT else run.n_a, run.m, &read):
                 return False
             if t < run.T:
-                saved[i].memory, saved[i].unit_stride, saved[i].column_stride = read.memory, read.strides[0], read.strides[1]
+                saved[i].memory = read.memory
+                saved[i].unit_stride, saved[i].column_stride = read.strides[0], read.strides[1]
         saved += calls.slots
     return True
 

@@ -104,7 +104,7 @@ class Cell(_Fields):
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
         """The gates of all stages, in the kernels' order."""
-        return tuple(gate for stage in self.stages for gate in stage.gates)
+        return tuple([gate for stage in self.stages for gate in stage.gates])
 
     @property
     def head(self) -> tuple[str, str]:
@@ -127,9 +127,9 @@ class Cell(_Fields):
     def stored_gates(self) -> tuple[str, ...]:
         """The gates that the cache keeps. A gate that is the next state, as the RNN's, is kept as that."""
         kept = set(self.cache) - {f"{state}_next" for state in self.states}
-        return tuple(gate.name for gate in self.gates if gate.name in kept)
+        return tuple([gate.name for gate in self.gates if gate.name in kept])
 
     @cached_property
     def recomputed(self) -> tuple[Gate, ...]:
         """Gates without an input half: no cache keeps their z = W_a a_prev + b, which the backward pass recomputes."""
-        return tuple(gate for gate in self.gates if gate.W_x is None)
+        return tuple([gate for gate in self.gates if gate.W_x is None])

@@ -78,7 +78,7 @@ def built(isa: str) -> bool:
 
 def available() -> tuple[str, ...]:
     """Return the ISAs that this installation holds and this CPU can run, the best first."""
-    return tuple(isa for isa in NEEDS if not missing(isa) and built(isa))
+    return tuple([isa for isa in NEEDS if not missing(isa) and built(isa)])
 
 
 def load(isa: str) -> Kernels:

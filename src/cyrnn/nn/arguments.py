@@ -14,10 +14,10 @@ from .weights import Plan
 
 def sizes_of(x: Any, batch_first: bool) -> tuple[int, int] | None:
     """Return the numbers of steps and of sequences of a batch; None where x is none."""
-    shape = x.shape if type(x) is np.ndarray else ()  # read once: another thread may change it
+    shape: tuple[int, ...] = x.shape if type(x) is np.ndarray else ()  # read once: another thread may change it
     if len(shape) != 3:
         return None
-    return (shape[1], shape[0]) if batch_first else shape[:2]
+    return (shape[1], shape[0]) if batch_first else (shape[0], shape[1])
 
 
 def sequences(function: str, plan: Plan, input: Any, batch_first: bool) -> Array:

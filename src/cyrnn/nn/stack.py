@@ -19,10 +19,11 @@ from .weights import Plan, for_call
 def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Any, ...]:
     """Return the sublayers of a model, in torch's order: layers, then directions."""
     of_cell, place = calls.of(plan.cell), (plan.sublayers, plan.directions, not plan.numbered)
-    return tuple(
+    sublayers = [
         of_cell.sublayer(*for_call(plan, weights, suffix), plan.blocks, index, *place)
         for index, suffix in enumerate(plan.suffixes)
-    )
+    ]
+    return tuple(sublayers)  # of a generator it would be seen by the collector before it is full
 
 
 def forward(

@@ -44,7 +44,7 @@ class Plan:
         """Return for each gate of the cell its place in torch's order: which block of rows it has in weights."""
         order = _ORDER[self.name]
         by_key: dict[str | None, int] = {g.W_x: order.index(g.name[0]) for g in self.cell.gates if g.W_x}
-        return tuple(by_key[gate.W_x or gate.W_a] for gate in self.cell.gates)
+        return tuple([by_key[gate.W_x or gate.W_a] for gate in self.cell.gates])
 
     @property
     def sublayers(self) -> int:
@@ -67,7 +67,7 @@ class Plan:
         if not self.numbered:
             return ("",)
         ways = ("", "_reverse")[: self.directions]
-        return tuple(f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways)
+        return tuple([f"_l{layer}{way}" for layer in range(self.num_layers) for way in ways])
 
     def features(self, sublayer: int) -> int:
         """How many features the input of a sublayer has."""

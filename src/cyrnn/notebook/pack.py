@@ -69,7 +69,7 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
 
 
 def _frozen(value: Any, same: Any = None) -> Any:
-    """Return a copy of an array in a bytes object, which nobody can make writeable; anything else, and `same`, as it is."""
+    """Return a copy of an array in a bytes object, which nobody can make writeable; else, and `same`, as it is."""
     if not isinstance(value, np.ndarray) or value is same:
         return value
     if value.dtype.hasobject:  # beside the cell's keys
