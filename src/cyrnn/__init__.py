@@ -71,5 +71,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return what a shell completes `cyrnn.` to: `nn`, too, and nothing that this file only uses."""
-    return sorted({*globals(), "nn"} - {"Any", "TYPE_CHECKING"})
+    """Return what a shell completes `cyrnn.` to: `nn`, too, and nothing of the rooms behind the names."""
+    special = {name for name in globals() if name.startswith("__")}
+    return sorted({*__all__, "get_num_threads", "nn", "set_num_threads"} | special)
