@@ -17,7 +17,7 @@ import numpy as np
 
 from .._check import as_array
 from .._check import whole_number as _whole_number
-from .._convert import FLOAT32, FLOAT64, computed_in, native
+from .._convert import COMPUTED_IN, FLOAT32, FLOAT64, computed_in, native
 from ..cells.spec import Array
 
 # ---- what a model is made from -------------------------------------------------------------------
@@ -109,10 +109,12 @@ def values(tensor: Any) -> Any:
 def widened(value: Any) -> Any:
     """Return a tensor or an array of bfloat16, or of ml_dtypes' other floats, in float32; anything else as it is."""
     dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        if dtype.char not in COMPUTED_IN and dtype.type.__module__ == "ml_dtypes" and "float" in dtype.name:
+            return np.asarray(value).astype(np.float32)
+        return value
     if str(dtype) in ("torch.bfloat16", "torch.float8_e4m3fn", "torch.float8_e5m2"):
         return value.float()
-    if isinstance(dtype, np.dtype) and dtype.type.__module__ == "ml_dtypes" and "float" in dtype.name:
-        return np.asarray(value).astype(np.float32)
     return value
 
 

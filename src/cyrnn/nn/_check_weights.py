@@ -74,18 +74,18 @@ def weights(
 
 
 def state_dict(function: str, argument: str, given: object, prefix: str) -> Mapping[str, Any]:
-    """Return the entries whose names begin with a prefix, without it; refuse what holds no weights of a module's."""
+    """Return the entries whose names begin with a prefix, without it; refuse what is no mapping."""
     if not isinstance(prefix, str):
         raise TypeError(f"{function}: prefix is of type {type(prefix).__name__}, expected a string as 'encoder.lstm.'")
     if not isinstance(given, Mapping):
         raise TypeError(f"{function}: {argument} is {_other_kind(given)}")
-    _refuse_files(function, argument, given)
     if not prefix:
         return given
     found = {
         name.removeprefix(prefix): given[name] for name in given if isinstance(name, str) and name.startswith(prefix)
     }
     if not found:
+        other_contents(function, argument, given)
         known = torch_names.prefixes(given)
         begin = f": those of recurrent weights begin with {_listed(known)}" if any(known) else ""
         _misfit(function, argument, f"no name begins with prefix = {prefix!r}{begin}")
@@ -162,8 +162,8 @@ def options_of(function: str, options: Mapping[str, Any], found: Described, know
             raise TypeError(f"{function}: {name} is no option of {found.name}, expected one of {', '.join(known)}")
 
 
-def _refuse_files(function: str, argument: str, given: Mapping[str, Any]) -> None:
-    """Refuse the members of a file of torch's, and a checkpoint around the weights."""
+def other_contents(function: str, argument: str, given: Mapping[str, Any]) -> None:
+    """Refuse the members of a file of torch's, arrays without names, and a checkpoint around the weights."""
     names = [name for name in given if isinstance(name, str)]
     if any(f"/{name}".endswith("/data.pkl") for name in names):
         script = any("/code/" in f"/{name}" for name in names)
@@ -171,6 +171,9 @@ def _refuse_files(function: str, argument: str, given: Mapping[str, Any]) -> Non
         if script:
             saved, load = "torch.jit.save", "torch.jit.load(path, map_location='cpu').state_dict()"
         _misfit(function, argument, _OF_TORCH_SAVE.format(saved=saved, load=load))
+    if names and all(name.startswith("arr_") and name[4:].isdigit() for name in names):
+        cure = "np.savez(path, **state_dict) writes them, too"
+        _misfit(function, argument, f"its arrays were saved without their names, as {_listed(names)}: {cure}")
     inner = _inner(given, 0) if not torch_names.prefixes(given) else ""
     if inner:
         others = _listed(names)
@@ -182,7 +185,10 @@ def _inner(given: Mapping[str, Any], depth: int) -> str:
     if isinstance(given, np.lib.npyio.NpzFile):
         return ""
     for name in given:
-        value = given[name]
+        try:
+            value = given[name]
+        except (TypeError, ValueError, RuntimeError, LookupError):  # whatever an entry may be
+            continue
         if callable(getattr(value, "state_dict", None)):
             return f"[{name!r}].state_dict()"
         if isinstance(value, Mapping):
@@ -205,6 +211,8 @@ def _other_kind(given: object) -> str:
             f"of type {type(given).__name__}, {wanted}: np.load reads an open .npz file, "
             "safetensors.numpy.load the bytes of a .safetensors file"
         )
+    if callable(getattr(given, "get_tensor", None)):
+        return f"of type {type(given).__name__}, {wanted}: safetensors.numpy.load_file(path) gives one"
     if callable(getattr(given, "state_dict", None)):
         return f"of type {type(given).__name__}, {wanted}: state_dict() of it, or nn.from_torch makes the model"
     if isinstance(given, np.ndarray) and given.dtype == object and given.shape == ():

@@ -140,6 +140,7 @@ class Module(Habits, Generic[F]):
         try:
             self._take(function, "state_dict", given)
         except _check_weights.Misfit:
+            _check_weights.other_contents(function, "state_dict", given)
             _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
             raise
 
@@ -174,13 +175,15 @@ class Module(Habits, Generic[F]):
         self.__dict__.update(state)
         self.pack()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        own = self.__dict__
-        if name[:1] != "_" and name not in own and "_plan" in own and not hasattr(type(self), name):
-            shapes = own["_plan"].shapes
-            if name not in shapes:
-                _check_modules.new_attribute(self, name, shapes)
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # to a type checker any new name is an error
+
+        def __setattr__(self, name, value):
+            own = self.__dict__
+            if name[:1] != "_" and name not in own and "_plan" in own and not hasattr(type(self), name):
+                shapes = own["_plan"].shapes
+                if name not in shapes:
+                    _check_modules.new_attribute(self, name, shapes)
+            object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
         """Return what a shell completes: no names of ours alone, nor what only says that it is not here."""

@@ -180,6 +180,8 @@ def _matched(
             name = f'{argument}["d{key}"]'
             array = _array(function, name, arrays[f"d{key}"])
             _check.same_shape(function, name, array, own, matched[key][0])
-            with np.errstate(all="ignore"):  # what float32 cannot hold is inf in it
-                matched[key].append(array.astype(dtype, copy=False))
+            if array.dtype != dtype:
+                with np.errstate(all="ignore"):  # what float32 cannot hold is inf in it
+                    array = array.astype(dtype)
+            matched[key].append(array)
     return matched
