@@ -32,6 +32,10 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
     TypeError
         If parameters is not a mapping from strings to arrays of real numbers.
 
+    See Also
+    --------
+    update_parameters_with_adam : one step with them.
+
     References
     ----------
     Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
@@ -93,6 +97,10 @@ def update_parameters_with_adam(
         If parameters, v or s cannot be written to (as the result of `pack`), or for a wrong dtype or kind.
     KeyError
         If v or s lacks the key of a gradient, or a gradient stands under the name of its parameter, without the "d".
+
+    See Also
+    --------
+    initialize_adam : the averages v and s to begin with.
 
     Notes
     -----
