@@ -134,6 +134,42 @@ def test_arrays_without_names_say_how_to_write_names():
         assert refused(given).endswith("np.savez(path, **state_dict) writes them, too")
 
 
+def npz() -> io.BytesIO:
+    file = io.BytesIO()
+    np.savez(file, **WEIGHTS)
+    file.seek(0)
+    return file
+
+
+def test_closed_file_says_to_load_while_it_is_open():
+    given = np.load(npz())
+    given.close()
+    said = "its file is closed, expected an open one: load inside of `with np.load(path) as weights:`"
+    assert refused(given).startswith(said)
+    with pytest.raises(ValueError, match="its file is closed"):
+        nn.from_state_dict(given)
+
+
+def test_broken_file_is_one_error_that_names_the_weight():
+    broken = bytearray(npz().getvalue())
+    broken[300] ^= 255
+    with np.load(io.BytesIO(broken)) as given:
+        assert refused(given) == "weight_ih_l0 cannot be read: Bad CRC-32 for file 'weight_ih_l0.npy'"
+        with pytest.raises(ValueError, match="weight_ih_l0 cannot be read: Bad CRC-32"):
+            nn.from_state_dict(given)
+
+
+def test_entries_beside_the_prefix_are_not_read():
+    class Once(dict):
+        def __getitem__(self, name):
+            assert name.startswith("encoder.")
+            return super().__getitem__(name)
+
+    model = nn.LSTM(3, 5)
+    model.load_state_dict(Once(prefixed("encoder.", "decoder.")), prefix="encoder.")
+    assert_same(model.state_dict(), WEIGHTS)
+
+
 # ---- what is the weights of something else -------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ _WRAPPERS = {
     "DataParallel": "module",
     "DistributedDataParallel": "module",
     "FullyShardedDataParallel": "module",
+    "AveragedModel": "module",
 }
 
 
@@ -81,8 +82,12 @@ def dtype_of_weights(given: Mapping[str, Any]) -> np.dtype[Any]:
     """Return float64 where the first of the weights is in it, else float32."""
     first = next((name for name in given if str(name).startswith("weight_ih")), None)
     if first is not None:
-        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # what cannot be read is said where it is loaded
+        try:
             return FLOAT64 if getattr(values(given[first]), "dtype", None) == FLOAT64 else FLOAT32
+        except MemoryError:
+            raise
+        except Exception:  # what cannot be read is said where it is loaded
+            return FLOAT32
     return FLOAT32
 
 

@@ -53,8 +53,10 @@ def weights(
             continue
         try:
             array = as_array(function, name, values(given[name]))
-        except (TypeError, ValueError, RuntimeError) as error:
-            said = str(error)  # by as_array, by the mapping, or by a tensor
+        except MemoryError:
+            raise
+        except Exception as error:  # of as_array, a tensor, a closed file, a broken one: whatever a mapping may raise
+            said = str(error)
             ours = said.startswith(f"{function}: ")
             wrong.append(said.removeprefix(f"{function}: ") if ours else f"{name} cannot be read: {said}")
             continue
@@ -81,9 +83,7 @@ def state_dict(function: str, argument: str, given: object, prefix: str) -> Mapp
         raise TypeError(f"{function}: {argument} is {_other_kind(given)}")
     if not prefix:
         return given
-    found = {
-        name.removeprefix(prefix): given[name] for name in given if isinstance(name, str) and name.startswith(prefix)
-    }
+    found = torch_names.Under(given, prefix)
     if not found:
         other_contents(function, argument, given)
         known = torch_names.prefixes(given)
@@ -137,18 +137,37 @@ def shapes_of(given: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         try:
             value = given[name]
             found[name] = tuple(int(size) for size in getattr(value, "shape", None) or np.shape(value))
-        except (TypeError, ValueError, RuntimeError):  # whatever an entry may be: `weights` says so
+        except MemoryError:
+            raise
+        except Exception:  # whatever an entry may be: `weights` says so
             found[name] = ()
     return found
 
 
 def undescribed(function: str, argument: str, given: Mapping[str, Any]) -> NoReturn:
     """Refuse weights from whose names and shapes no module can be made."""
+    unread = _unread(given)
+    if unread:
+        _misfit(function, argument, unread)
     shapes = shapes_of(given)
     known = [f"{name} {shapes[name]}" for name in given if isinstance(name, str) and torch_names.prefixes([name])]
     got = f"has {_listed(known, str)}" if known else f"has the names {_listed(given)}"
     wanted = "weight_ih_l0 (1, 3 or 4 times hidden_size, input_size), weight_hh_l0, or the names of a cell, weight_ih"
     _misfit(function, argument, f"it {got}, expected those of one of torch.nn's recurrent modules: {wanted}")
+
+
+def _unread(given: Mapping[str, Any]) -> str:
+    """Say what is wrong with the first recurrent weight that cannot be read; "" if there is none."""
+    for name in given:
+        if not isinstance(name, str) or not torch_names.prefixes([name]):
+            continue
+        try:
+            values(given[name])
+        except MemoryError:
+            raise
+        except Exception as error:  # of a closed file, a broken one
+            return f"{name} cannot be read: {error}"
+    return ""
 
 
 def options_of(function: str, options: Mapping[str, Any], found: Described, known: Iterable[str]) -> None:
@@ -174,6 +193,9 @@ def other_contents(function: str, argument: str, given: Mapping[str, Any]) -> No
     if names and all(name.startswith("arr_") and name[4:].isdigit() for name in names):
         cure = "np.savez(path, **state_dict) writes them, too"
         _misfit(function, argument, f"its arrays were saved without their names, as {_listed(names)}: {cure}")
+    if isinstance(given, np.lib.npyio.NpzFile) and given.zip is None:
+        cure = "inside of `with np.load(path) as weights:`, or of dict(weights) made there"
+        _misfit(function, argument, f"its file is closed, expected an open one: load {cure}")
     inner = _inner(given, 0) if not torch_names.prefixes(given) else ""
     if inner:
         others = _listed(names)
@@ -187,9 +209,12 @@ def _inner(given: Mapping[str, Any], depth: int) -> str:
     for name in given:
         try:
             value = given[name]
-        except (TypeError, ValueError, RuntimeError, LookupError):  # whatever an entry may be
+            module = callable(getattr(value, "state_dict", None))
+        except MemoryError:
+            raise
+        except Exception:  # whatever an entry may be
             continue
-        if callable(getattr(value, "state_dict", None)):
+        if module:
             return f"[{name!r}].state_dict()"
         if isinstance(value, Mapping):
             below = "" if torch_names.prefixes(value) or depth == 3 else _inner(value, depth + 1)

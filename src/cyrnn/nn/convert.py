@@ -88,7 +88,7 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     """
     function = "from_state_dict"
     given = _check_weights.state_dict(function, "weights", weights, prefix)
-    _check_weights.other_contents(function, "weights", given)
+    _check_weights.other_contents(function, "weights", weights)
     found = torch_names.prefixes(given)
     if len(found) == 1 and found[0]:
         given = _check_weights.state_dict(function, "weights", given, found[0])

@@ -140,7 +140,7 @@ class Module(Habits, Generic[F]):
         try:
             self._take(function, "state_dict", given)
         except _check_weights.Misfit:
-            _check_weights.other_contents(function, "state_dict", given)
+            _check_weights.other_contents(function, "state_dict", state_dict)
             _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
             raise
 

@@ -8,8 +8,8 @@ is a weight of an LSTM (4 blocks of 5 rows), bidirectional, of two layers at lea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 #: prefix, name, layer, direction; compiled where it is first wanted, for a millisecond less of import
 _NAME = r"(?s:(.*?))((?:weight_(?:ih|hh|hr)|bias_(?:ih|hh))(?:_l([0-9]{1,3})(_reverse)?)?)"
@@ -38,6 +38,27 @@ class Described(NamedTuple):
     def __str__(self) -> str:
         options = [f"{name}={value}" for name, value in self.options.items()]
         return f"{self.name}({', '.join([str(self.input_size), str(self.hidden_size), *options])})"
+
+
+class Under(Mapping[str, Any]):
+    """The entries of a mapping whose names begin with a prefix, without it; each is read where it is asked for."""
+
+    def __init__(self, given: Mapping[str, Any], prefix: str) -> None:
+        self._given = given
+        names = [name for name in given if isinstance(name, str) and name.startswith(prefix)]
+        self._names = {name.removeprefix(prefix): name for name in names}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._given[self._names[name]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def prefixes(names: Iterable[object]) -> list[str]:
