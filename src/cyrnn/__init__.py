@@ -10,7 +10,7 @@ use; a star import leaves out this function and `cyrnn.get_num_threads`. Every e
 >>> from cyrnn import *
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .calls.threads import get_num_threads as get_num_threads
 from .calls.threads import set_num_threads as set_num_threads
@@ -61,15 +61,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import `cyrnn.nn` where it is first asked for."""
-    if name == "nn":
-        import importlib
+if not TYPE_CHECKING:  # to a type checker a misspelt name is an error
 
-        return importlib.import_module(f"{__name__}.nn")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        """Import `cyrnn.nn` where it is first asked for."""
+        if name == "nn":
+            import importlib
+
+            return importlib.import_module(f"{__name__}.nn")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """Return what a shell completes `cyrnn.` to: `nn`, too, and nothing that this file only uses."""
-    return sorted({*globals(), "nn"} - {"Any", "TYPE_CHECKING"})
+    """Return what a shell completes `cyrnn.` to: `nn`, too, and nothing of the rooms behind the names."""
+    special = {name for name in globals() if name.startswith("__")}
+    return sorted({*__all__, "get_num_threads", "nn", "set_num_threads"} | special)

@@ -38,17 +38,18 @@ SENTENCES = {
     "input of float64": (
         lambda: call()(X.astype(np.float64)),
         TypeError,
-        "LSTM: input has dtype float64, expected float32: the weights are float32",
+        "LSTM: input has dtype float64, expected float32: the weights are float32; input.astype(np.float32)",
     ),
     "input of integers": (
         lambda: call()(X.astype(int)),
         TypeError,
-        "LSTM: input has dtype int64 (computed in float64), expected float32: the weights are float32",
+        "LSTM: input has dtype int64 (computed in float64), expected float32: the weights are float32; numbers of "
+        "words: embed first, embedding[input]; features that are whole are input.astype(np.float32)",
     ),
     "input of float32 to float64": (
         lambda: nn.LSTM(3, 5, dtype=np.float64)(X),
         TypeError,
-        "LSTM: input has dtype float32, expected float64: the weights are float64",
+        "LSTM: input has dtype float32, expected float64: the weights are float64; input.astype(np.float64)",
     ),
     "input a tensor that requires grad": (
         lambda: call()(Attached()),
@@ -80,7 +81,7 @@ SENTENCES = {
     "h of float64": (
         lambda: call()(X, (H.astype(np.float64), H)),
         TypeError,
-        "LSTM: hx[0] has dtype float64, expected float32: the weights are float32",
+        "LSTM: hx[0] has dtype float64, expected float32: the weights are float32; hx[0].astype(np.float32)",
     ),
     "c None": (lambda: call()(X, (H, None)), TypeError, "LSTM: hx[1] is None, expected an array of numbers"),
     "lengths negative": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from layouts import LAYOUTS
-from problems import DTYPES, each_dtype
+from problems import each_dtype
 from tolerances import assert_close
 
 from cyrnn import initialize_adam, nn, update_parameters_with_adam
@@ -214,8 +214,51 @@ def test_adam_specials_stay_in_their_element_without_warning(dtype):
         assert differ.sum() == 1
 
 
-def test_adam_float32_parameters_with_float64_gradients_promote():
+@pytest.mark.parametrize("wide", ["learning_rate", "beta1", "beta2", "epsilon", "t", "grads", "clipped", "v", "s"])
+def test_adam_float64_beside_float32_parameters_leaves_all_of_them_float32(wide):
+    """A rate of float64, a gradient clipped by a norm of float64, averages of a checkpoint that was float64."""
+    p, grads = draw(1, np.float32), draw(2, np.float32, "d")
+    v, s = initialize_adam(p)
+    numbers = {"t": 3, "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    want = [dict(d) for d in (p, v, s)]
+    update_parameters_with_adam(want[0], grads, *want[1:], **numbers)
+    if wide in numbers:
+        numbers[wide] = np.float64(numbers[wide])
+    elif wide == "clipped":
+        grads = {key: value * np.float64(1.0) for key, value in grads.items()}
+        assert grads["dWf"].dtype == np.float64
+    else:
+        given = {"grads": grads, "v": v, "s": s}[wide]
+        given |= {key: value.astype(np.float64) for key, value in given.items()}
+    update_parameters_with_adam(p, grads, v, s, **numbers)
+    for got, expected in zip((p, v, s), want, strict=True):
+        for key, value in got.items():
+            assert value.dtype == np.float32
+            np.testing.assert_array_equal(value, expected[key])
+
+
+def test_adam_parameter_of_float64_keeps_it_beside_those_of_float32():
+    p = {"W": np.ones(2, np.float32), "scale": np.ones(2)}
+    v, s = initialize_adam(p)
+    update_parameters_with_adam(p, {"dW": np.ones(2), "dscale": np.ones(2, np.float32)}, v, s, 1)
+    for got in (p, v, s):
+        assert [value.dtype for value in got.values()] == [np.float32, np.float64]
+
+
+@pytest.mark.filterwarnings("error")
+def test_adam_gradient_beyond_float32_is_inf_without_a_warning():
     p = {"W": np.ones(2, np.float32)}
-    update_parameters_with_adam(p, {"dW": np.ones(2, np.float64)}, *initialize_adam(p), 1)
-    assert p["W"].dtype == np.float64
-    assert {np.dtype(np.float32), np.dtype(np.float64)} == set(DTYPES)
+    update_parameters_with_adam(p, {"dW": np.array([1e300, 1.0])}, *initialize_adam(p), 1)
+    assert p["W"].dtype == np.float32
+
+
+def test_adam_with_epsilon_1e_16_takes_torchs_steps_where_the_default_shrinks_them():
+    """Gradients of 1e-5: torch steps by the rate; with epsilon 1e-8 inside of the root a step is a tenth of that."""
+    steps = {}
+    for epsilon in (1e-8, 1e-16):
+        p = {"W": np.zeros(1)}
+        update_parameters_with_adam(p, {"dW": np.full(1, 1e-5)}, *initialize_adam(p), 1, 0.01, epsilon=epsilon)
+        steps[epsilon] = -p["W"][0]
+    torch_step = 0.01 * 1e-5 / (1e-5 + 1e-8)  # epsilon outside of the root
+    assert abs(steps[1e-16] - torch_step) < 1e-3 * torch_step
+    assert 0.09 < steps[1e-8] / torch_step < 0.11

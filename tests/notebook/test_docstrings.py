@@ -77,3 +77,26 @@ def test_docstring_names_every_argument(name):
 def test_docstring_has_an_example_that_runs(name):
     function = getattr(cyrnn, name)
     assert f"{function.__module__}.{function.__name__}" in {test.name for test in EXAMPLES}
+
+
+def see_also(documented) -> list[str]:
+    parts = HEADING.split(inspect.getdoc(documented))
+    section = dict(zip(parts[1::2], parts[2::2], strict=True)).get("See Also", "")
+    return re.findall(r"^([\w.]+) : .+\.$", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name.endswith(("forward", "backward"))])
+def test_see_also_links_forward_and_backward(name):
+    other = name.replace("forward", "backward") if name.endswith("forward") else name.replace("backward", "forward")
+    named = see_also(getattr(cyrnn, name))
+    assert other in named
+    assert all(hasattr(cyrnn, other) for other in named)
+
+
+def test_see_also_of_nn_links_forward_and_backward():
+    links = {"forward": "backward", "backward": "forward", "__call__": "forward", "step": "__call__"}
+    for kind in (cyrnn.nn.RNN, cyrnn.nn.LSTM, cyrnn.nn.GRU):
+        for name, other in links.items():
+            assert other in see_also(getattr(kind, name))
+    assert see_also(cyrnn.nn.from_torch) == ["from_state_dict"]
+    assert see_also(cyrnn.nn.from_state_dict) == ["from_torch"]

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import re
 
-SECTIONS = ["Parameters", "Returns", "Raises", "Notes", "References", "Examples"]
+SECTIONS = ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
 REQUIRED = {"Parameters", "Returns", "Raises", "Examples"}
 HEADING = re.compile(r"^(\w[\w ]*)\n-+$", re.MULTILINE)

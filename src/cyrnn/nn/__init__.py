@@ -1,16 +1,39 @@
 """The classes that people know from torch.nn, on NumPy arrays.
 
 A sequence is (L, N, features), as there, and weights have torch's names, shapes and order of gates, so that a trained
-model is loaded as it is. A call is as in eval mode. Beyond torch, `lengths` says how long each sequence of a batch is,
-`step` follows a stream, and `forward` and `backward` go through a whole model and back, with dropout between layers.
-There is no `eval()`, `train()` or `to()`: leave them out. Every example in a docstring begins with
+model is loaded as it is. A call is as in eval mode; the gradients of a model come from `forward` and `backward`.
+
+    RNN, LSTM, GRU              layers of a recurrent cell
+    RNNCell, LSTMCell, GRUCell  one step of one layer
+    from_torch                  the model of a module in memory
+    from_state_dict             the model that names and shapes of weights describe
+
+    model(x)                    over whole sequences; `lengths=` for those of a ragged batch
+    model.step                  one step of a stream; `reset=` for those that start anew
+    model.forward, backward     the same with a tape, and the gradients, with dropout between layers
+    model.load_state_dict       weights from a mapping of arrays; `prefix=` for those of one part of a model
+    model.state_dict            copies of the weights
+    model.pack                  let weights take effect that were changed in their place
+
+`help(cyrnn.nn.LSTM)` has every argument and shape. `eval()`, `train(False)`, `to("cpu")`, `float()`, `double()`, which
+scripts for torch call, are there; `train()`, `cuda()`, `parameters()` say what to do instead. Every example in a
+docstring begins with
 
 >>> import numpy as np
 >>> import cyrnn.nn
 """
 
-from .cells import GRUCell, LSTMCell, RNNCell
-from .convert import from_torch
-from .layers import GRU, LSTM, RNN
+# Without __all__ `help(cyrnn.nn)` is the page above. With it, each class follows, and all that it inherits: 1,560 lines
+from .cells import GRUCell as GRUCell
+from .cells import LSTMCell as LSTMCell
+from .cells import RNNCell as RNNCell
+from .convert import from_state_dict as from_state_dict
+from .convert import from_torch as from_torch
+from .layers import GRU as GRU
+from .layers import RNN as RNN
+from .lstm import LSTM as LSTM
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell", "from_torch"]
+# Gone from a star import and from a shell: the modules of this room, which `from cyrnn.nn import stack` still finds
+_modules = [name for name, value in globals().items() if getattr(value, "__package__", None) == __name__]
+for _name in [*_modules, "_modules", "_name"]:
+    del globals()[_name]

@@ -2,7 +2,7 @@
 
     LSTM: hx[0] has shape (1, 3, 5), expected (D * num_layers, N, H_out) = (2, 3, 5): N = 3 from input
 
-Several things may be wrong with the weights of a model at once: `weights` says them all in one error.
+The weights of a model have a file of their own, `_check_weights.py`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._check import MissingKeys, as_array, mapping
+from .._check import as_array
 from .._check import whole_number as _whole_number
-from .._convert import FLOAT32, FLOAT64, computed_in, native
+from .._convert import COMPUTED_IN, FLOAT32, FLOAT64, computed_in, native
 from ..cells.spec import Array
-
-
-class Misfit(MissingKeys, ValueError):
-    """Weights that are not those of the model: by their names, their shapes or their kind."""
-
 
 # ---- what a model is made from -------------------------------------------------------------------
 
@@ -99,89 +94,82 @@ def generator(function: str, argument: str, value: Any) -> np.random.Generator:
         raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{function}: {said}") from error
 
 
-def weights(
-    function: str,
-    argument: str,
-    given: Mapping[str, Any],
-    shapes: Mapping[str, tuple[int, ...]],
-    dtype: np.dtype[Any],
-) -> dict[str, Array]:
-    """Return copies of all weights in the dtype of the model, or raise one error that names all that do not fit."""
-    found = mapping(function, argument, given)
-    prefix = _prefix(found, shapes)
-    if prefix:
-        said = f"its names begin with {prefix!r}, expected {next(iter(shapes))} and so on: leave that out"
-        raise Misfit(f"{function}: {argument} does not fit: {said}")
-    wrong = [f"{name} is missing" for name in shapes if name not in found]
-    wrong += [f"{name} is not one of its parameters" for name in found if name not in shapes]
-    copies = {}
-    for name, shape in shapes.items():
-        if name not in found:
-            continue
-        try:
-            array = as_array(function, name, values(found[name]))
-        except (TypeError, ValueError, RuntimeError) as error:
-            said = str(error)  # by as_array, by the mapping, or by a tensor
-            ours = said.startswith(f"{function}: ")
-            wrong.append(said.removeprefix(f"{function}: ") if ours else f"{name} cannot be read: {said}")
-            continue
-        if array.shape != shape:
-            wrong.append(f"{name} has shape {array.shape}, expected {shape}")
-        with np.errstate(all="ignore"):  # what float32 cannot hold is inf in it
-            copies[name] = np.array(array, dtype, order="C")
-    if wrong:
-        raise Misfit(f"{function}: {argument} does not fit: {'; '.join(wrong)}")
-    return copies
-
-
-def _prefix(found: Mapping[str, Any], shapes: Mapping[str, Any]) -> str:
-    """Return what stands before all names of weights, as in the state_dict of a whole model; "" if that is not it."""
-    first = next(iter(shapes))
-    before = [name.removesuffix(first) for name in found if isinstance(name, str) and name.endswith(f".{first}")]
-    return next((prefix for prefix in before if all(prefix + name in found for name in shapes)), "")
+# ---- arrays and tensors --------------------------------------------------------------------------
 
 
 def values(tensor: Any) -> Any:
-    """Return the array of a tensor, and anything else as it is. NumPy has no bfloat16."""
+    """Return the array of a tensor, and anything else as it is; the floats that NumPy has not are float32."""
     if not hasattr(tensor, "detach"):
-        return tensor
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+        return widened(tensor)
+    if getattr(tensor, "is_quantized", False) is True:
+        raise TypeError("its tensor is quantised, expected floats: dequantize() of it gives them")
+    return widened(tensor.detach().cpu()).numpy()
 
 
-def framework_class(function: str, module: object, known: Mapping[str, Any]) -> str:
-    """Return the first name in a module's ancestry that is the name of a class of ours."""
-    for ancestor in type(module).__mro__:
-        if ancestor.__name__ in known:
-            return ancestor.__name__
-    wanted = ", ".join(known)
-    raise TypeError(f"{function}: module is of type {type(module).__name__}, expected one of torch.nn's {wanted}")
-
-
-def attribute(function: str, module: object, name: str) -> Any:
-    """Return an attribute that every module of torch's has; a class of another library may have the same name."""
-    try:
-        return getattr(module, name)
-    except AttributeError as error:
-        said = f"module is of type {type(module).__name__} and has no {name}"
-        raise TypeError(f"{function}: {said}, expected one of torch.nn's") from error
+def widened(value: Any) -> Any:
+    """Return a tensor or an array of bfloat16, or of ml_dtypes' other floats, in float32; anything else as it is."""
+    dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        if dtype.char not in COMPUTED_IN and dtype.type.__module__ == "ml_dtypes" and "float" in dtype.name:
+            return np.asarray(value).astype(np.float32)
+        return value
+    if str(dtype) in ("torch.bfloat16", "torch.float8_e4m3fn", "torch.float8_e5m2"):
+        return value.float()
+    return value
 
 
 # ---- what a model is called with -----------------------------------------------------------------
 
 
-def array(function: str, argument: str, value: object, dtype: np.dtype[Any]) -> Array:
-    """Return value as an aligned array of the model's dtype; float16 is taken for float32, integers for float64."""
+_EMBED = "numbers of words: embed first, embedding[{}]"
+
+
+def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Array:
+    """Return value as an aligned array of the model's dtype; float16 is taken for float32, integers for float64.
+
+    Lists of Python's floats have no dtype of their own, and get that of the model.
+    """
     if type(value) is np.ndarray and value.dtype == dtype and value.flags.aligned:
         return value
-    found = as_array(function, argument, value)
-    if computed_in(found.dtype) != dtype:
-        wide = computed_in(found.dtype)
-        note = "" if found.dtype == wide else f" (computed in {wide})"
-        raise TypeError(
-            f"{function}: {argument} has dtype {found.dtype}{note}, expected {dtype}: the weights are {dtype}"
-        )
-    return native(found, dtype)
+    _refuse_kinds(function, argument, value)
+    found = as_array(function, argument, widened(value))
+    wide = computed_in(found.dtype)
+    if wide == dtype or (found.dtype == FLOAT64 and _of_floats(value)):
+        return native(found, dtype)
+    note = "" if found.dtype == wide else f" (computed in {wide})"
+    cure = f"{argument}.{'float' if dtype == FLOAT32 else 'double'}()" if hasattr(value, "detach") else ""
+    cure = cure or f"{argument if hasattr(value, 'astype') else f'np.asarray({argument})'}.astype(np.{dtype})"
+    if found.dtype.kind in "iu" and argument in ("input", "x_t"):
+        cure = f"{_EMBED.format(argument)}; features that are whole are {cure}"
+    raise TypeError(
+        f"{function}: {argument} has dtype {found.dtype}{note}, expected {dtype}: the weights are {dtype}; {cure}"
+    )
+
+
+def _refuse_kinds(function: str, argument: str, value: Any) -> None:
+    """Refuse what holds arrays and is none, and a table with a column that is not of numbers."""
+    if type(value).__name__ == "PackedSequence":
+        cure = f"{argument}, lengths = pad_packed_sequence({argument}), then lengths=lengths"
+        raise TypeError(f"{function}: {argument} is a PackedSequence, expected an array: {cure}")
+    if not hasattr(value, "columns") or not hasattr(value, "dtypes"):
+        return
+    for name, dtype in zip(value.columns, value.dtypes, strict=False):
+        kind = getattr(dtype, "kind", None)
+        if not (kind in tuple("biuf") if kind is not None else getattr(dtype, "is_numeric", bool)()):
+            cure = f"{argument}.drop(columns=[{name!r}]), or numbers in its place"
+            raise TypeError(f"{function}: {argument} has the column {name!r} of {dtype}, expected numbers: {cure}")
+
+
+def _of_floats(value: Any) -> bool:
+    """Whether nested lists, from which NumPy made an array, hold numbers of Python's alone, and a float among them."""
+    kinds, pending = set(), [value]
+    while pending:
+        found = pending.pop()
+        if type(found) in (list, tuple):
+            pending += found
+        else:
+            kinds.add(type(found))
+    return float in kinds and kinds <= {float, int}
 
 
 def wrong_shape(
@@ -206,15 +194,19 @@ def wrong_state(
     wrong_shape(function, argument, array, (*leading, last), wanted, f"{source} has no axis of a batch")
 
 
-def features(function: str, argument: str, array: Array, axes: str, size: int) -> bool:
-    """Refuse what is not (axes, input_size); return whether there is an axis of the batch, N, which may be left out."""
+def features(function: str, argument: str, array: Array, axes: str, size: int, given: Any) -> bool:
+    """Refuse what is not (axes, input_size); return whether there is an axis of the batch, N, which may be left out.
+
+    `given`: what the array was made from.
+    """
     batch = axes.count(",") + 2
     if array.ndim not in (batch - 1, batch) or array.shape[-1] != size:
         single = ", ".join([axis for axis in axes.split(", ") if axis != "N"] + ["input_size"])
         single += "," * (batch == 2)
+        whole = f": {_EMBED.format(argument)}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
         raise ValueError(
             f"{function}: {argument} has shape {array.shape}, "
-            f"expected ({axes}, input_size) or ({single}) with input_size = {size}"
+            f"expected ({axes}, input_size) or ({single}) with input_size = {size}{whole}"
         )
     return array.ndim == batch
 

@@ -23,7 +23,7 @@ def sizes_of(x: Any, batch_first: bool) -> tuple[int, int] | None:
 def sequences(function: str, plan: Plan, input: Any, batch_first: bool) -> Array:
     """Return the input as a plain array."""
     x = _check.array(function, "input", input, plan.dtype)
-    _check.features(function, "input", x, "N, L" if batch_first else "L, N", plan.input_size)
+    _check.features(function, "input", x, "N, L" if batch_first else "L, N", plan.input_size, input)
     return x
 
 

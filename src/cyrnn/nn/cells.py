@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
 
-from ..cells.spec import Array
 from . import _check
 from .layers import NONLINEARITIES, nonlinearity_of
 from .module import Module
+from .typed import DType, F, One, Pair, S
 from .weights import Plan
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
-class SingleCell(Module):
+
+class SingleCell(Module[F], Generic[F, S]):
     """One layer, one step a call; see Module."""
 
-    def __call__(self, input: Any, hx: Any = None) -> Any:
+    if TYPE_CHECKING:
+        weight_ih: NDArray[F]
+        weight_hh: NDArray[F]
+        bias_ih: NDArray[F]
+        bias_hh: NDArray[F]
+
+    def __call__(self, input: ArrayLike, hx: ArrayLike | None = None) -> S:
         """Run the cell for one step.
 
         Parameters
@@ -44,13 +53,13 @@ class SingleCell(Module):
         found = sublayer.forward(input, hx)
         if found is None:
             found = sublayer.forward(*self._plain(type(self).__name__, input, hx))
-        return found[1]
+        return found[1]  # type: ignore[no-any-return]  # S, as the class says
 
-    def _plain(self, function: str, input: Any, hx: Any) -> tuple[Array, Any]:
+    def _plain(self, function: str, input: Any, hx: Any) -> tuple[NDArray[Any], Any]:
         """Make the arguments of a call plain, or say what is wrong with them."""
         plan = self._plan
         x = _check.array(function, "input", input, plan.dtype)
-        _check.features(function, "input", x, "N", plan.input_size)
+        _check.features(function, "input", x, "N", plan.input_size, input)
         if hx is None:
             return x, None
         wanted = (*x.shape[:-1], plan.hidden_size)
@@ -75,7 +84,7 @@ class SingleCell(Module):
         self._begin(plan, rng)
 
 
-class RNNCell(SingleCell):
+class RNNCell(SingleCell[F, One[F]]):
     """The plain recurrent cell, as torch.nn.RNNCell.
 
     Parameters
@@ -112,8 +121,8 @@ class RNNCell(SingleCell):
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
-        dtype: Any = np.float32,
-        rng: Any = None,
+        dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
+        rng: np.random.Generator | int | None = None,
     ) -> None:
         cell = _check.choice("RNNCell", "nonlinearity", nonlinearity, NONLINEARITIES)
         self._build(cell, input_size, hidden_size, bias, dtype, rng)
@@ -122,8 +131,12 @@ class RNNCell(SingleCell):
     def nonlinearity(self) -> str:
         return nonlinearity_of(self._plan)
 
+    if TYPE_CHECKING:
 
-class LSTMCell(SingleCell):
+        def double(self) -> RNNCell[np.float64]: ...
+
+
+class LSTMCell(SingleCell[F, Pair[F]]):
     """The long short-term memory cell, as torch.nn.LSTMCell.
 
     Parameters
@@ -156,12 +169,22 @@ class LSTMCell(SingleCell):
     _options: ClassVar[dict[str, Any]] = {"bias": True}
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32, rng: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
+        rng: np.random.Generator | int | None = None,
     ) -> None:
         self._build("lstm", input_size, hidden_size, bias, dtype, rng)
 
+    if TYPE_CHECKING:
 
-class GRUCell(SingleCell):
+        def double(self) -> LSTMCell[np.float64]: ...
+
+
+class GRUCell(SingleCell[F, One[F]]):
     """The gated recurrent unit, as torch.nn.GRUCell.
 
     Parameters
@@ -192,6 +215,16 @@ class GRUCell(SingleCell):
     _options: ClassVar[dict[str, Any]] = {"bias": True}
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32, rng: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
+        rng: np.random.Generator | int | None = None,
     ) -> None:
         self._build("gru_after", input_size, hidden_size, bias, dtype, rng)
+
+    if TYPE_CHECKING:
+
+        def double(self) -> GRUCell[np.float64]: ...

@@ -1,37 +1,44 @@
-"""Models of torch.nn as models of cyrnn.nn."""
+"""Models of torch.nn, or their weights, as models of cyrnn.nn."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from . import _check
+from ..weights import torch_names
+from . import _check_modules, _check_weights
 from .cells import GRUCell, LSTMCell, RNNCell
-from .layers import GRU, LSTM, RNN
+from .layers import GRU, RNN
+from .lstm import LSTM
 from .module import Module
 
-_CLASSES: dict[str, type[Module]] = {kind.__name__: kind for kind in (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)}
+_CLASSES: dict[str, type[Module[Any]]] = {kind.__name__: kind for kind in (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)}
 
 
-def from_torch(module: Any, *, dtype: Any = None) -> Module:
+def from_torch(module: Any, *, dtype: Any = None) -> Any:
     """Make a model with the class, the sizes, the options and the weights of one of torch.nn's.
 
     Parameters
     ----------
     module : torch.nn.Module
-        An RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, or of a subclass of one. Only its attributes are asked for:
-        torch is not imported.
+        An RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, or of a subclass of one; or what torch.compile, DataParallel
+        or torch.jit.script made of it. Only its attributes are asked for: torch is not imported.
     dtype : dtype, optional
         float32 or float64; if left out, float64 for weights in float64, else float32.
 
     Returns
     -------
     RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
-        With copies of the weights.
+        With copies of the weights. A type checker cannot know which: `nn.LSTM.from_torch(module)` tells it.
 
     Raises
     ------
     TypeError, ValueError
-        If module is of another class, or its weights do not fit its sizes.
+        If module is of another class, quantised or a trace, on the meta device, or its weights do not fit its sizes.
+
+    See Also
+    --------
+    from_state_dict : the same from weights alone.
 
     Examples
     --------
@@ -41,4 +48,58 @@ def from_torch(module: Any, *, dtype: Any = None) -> Module:
     >>> cyrnn.nn.from_torch(LSTMCell())
     LSTMCell(1, 2, bias=False)
     """
-    return _CLASSES[_check.framework_class("from_torch", module, _CLASSES)].from_torch(module, dtype=dtype)
+    module = _check_modules.module_inside("from_torch", module)
+    return _CLASSES[_check_modules.framework_class("from_torch", module, _CLASSES)].from_torch(module, dtype=dtype)
+
+
+def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any) -> Any:
+    """Make the model that the names and shapes of weights describe.
+
+    Parameters
+    ----------
+    weights : mapping
+        As for `load_state_dict`: what `np.load` makes of a .npz file, `safetensors.numpy.load_file`, or a state_dict.
+    prefix : str
+        What the names begin with, as "encoder.lstm.". It may be left out where all recurrent weights have the same one.
+    **options
+        What weights cannot say, as for the class: `batch_first`, `dropout`, for an RNN or RNNCell `nonlinearity`
+        ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32).
+
+    Returns
+    -------
+    RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+        The class by the blocks of rows and by the names, which are a cell's where they have no `_l0`; sizes, number of
+        layers, directions, bias and projection by names and shapes. A type checker cannot know which class.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the weights are of several modules or of none, some are missing or left over, or an option contradicts them.
+
+    See Also
+    --------
+    from_torch : the same from a module in memory, with all of its options.
+
+    Examples
+    --------
+    >>> weights = {f"encoder.{k}": v for k, v in cyrnn.nn.GRU(3, 5, num_layers=2).state_dict().items()}
+    >>> cyrnn.nn.from_state_dict(weights, prefix="encoder.", batch_first=True)
+    GRU(3, 5, num_layers=2, batch_first=True)
+    """
+    function = "from_state_dict"
+    given = _check_weights.state_dict(function, "weights", weights, prefix)
+    _check_weights.other_contents(function, "weights", weights)
+    found = torch_names.prefixes(given)
+    if len(found) == 1 and found[0]:
+        given = _check_weights.state_dict(function, "weights", given, found[0])
+    else:
+        _check_weights.no_prefix(function, "weights", given, "weight_ih_l0")
+    described = torch_names.described(_check_weights.shapes_of(given))
+    if described is None:
+        _check_weights.undescribed(function, "weights", given)
+    kind = _CLASSES[described.name]
+    _check_weights.options_of(function, options, described, (*kind._options, "dtype", "rng"))
+    options.setdefault("dtype", _check_modules.dtype_of_weights(given))
+    model = kind(described.input_size, described.hidden_size, **{"rng": 0} | described.options | options)
+    model._take(function, "weights", given)
+    return model

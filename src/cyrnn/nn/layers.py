@@ -1,19 +1,21 @@
-"""RNN, LSTM and GRU: layers of a recurrent cell."""
+"""RNN and GRU: layers of a recurrent cell, and how layers begin."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from . import _check, stack
-from .recurrent import Recurrent
+from . import _check
+from .differentiable import Differentiable
+from .typed import DType, F, One
 from .weights import Plan
 
 #: the cells of an RNN, by its nonlinearity
 NONLINEARITIES = {"tanh": "rnn", "relu": "rnn_relu"}
 
-_SHOWN: dict[str, Any] = {
+#: the options of every class of layers, and their defaults
+LAYER_OPTIONS: dict[str, Any] = {
     "num_layers": 1,
     "bias": True,
     "batch_first": False,
@@ -22,7 +24,7 @@ _SHOWN: dict[str, Any] = {
 }
 
 
-class RNN(Recurrent):
+class RNN(Differentiable[F, One[F]]):
     """Layers of the plain recurrent cell, as torch.nn.RNN.
 
         h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or max(., 0) in the place of tanh
@@ -71,7 +73,7 @@ class RNN(Recurrent):
     ((7, 2, 5), (1, 2, 5))
     """
 
-    _options: ClassVar[dict[str, Any]] = {"nonlinearity": "tanh"} | _SHOWN
+    _options: ClassVar[dict[str, Any]] = {"nonlinearity": "tanh"} | LAYER_OPTIONS
 
     def __init__(
         self,
@@ -84,128 +86,23 @@ class RNN(Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        dtype: Any = np.float32,
-        rng: Any = None,
+        dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
+        rng: np.random.Generator | int | None = None,
     ) -> None:
         cell = _check.choice("RNN", "nonlinearity", nonlinearity, NONLINEARITIES)
         sizes = input_size, hidden_size, num_layers
-        _build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+        build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+
+    if TYPE_CHECKING:
+
+        def double(self) -> RNN[np.float64]: ...
 
     @property
     def nonlinearity(self) -> str:
         return nonlinearity_of(self._plan)
 
 
-class LSTM(Recurrent):
-    """Layers of the long short-term memory cell, as torch.nn.LSTM.
-
-        i = sigmoid(W_ii x_t + b_ii + W_hi h_(t-1) + b_hi)      f, o likewise
-        g = tanh   (W_ig x_t + b_ig + W_hg h_(t-1) + b_hg)
-        c_t = f * c_(t-1) + i * g
-        h_t = o * tanh(c_t), or W_hr (o * tanh(c_t)) with proj_size
-
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng
-        As for `RNN`.
-    proj_size : int
-        If not 0, the size H_out of the hidden state, less than hidden_size.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not as above.
-
-    Notes
-    -----
-    Weights as for `RNN`, with 4 * hidden_size rows in the order i, f, g, o, which the notebook calls `it ft cct ot`.
-    With proj_size there is `weight_hr_l0` (proj_size, hidden_size), too; `weight_hh_l0` has proj_size columns, and the
-    input of the layers above D * proj_size features.
-
-    References
-    ----------
-    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Sak, Senior and Beaufays 2014 (the
-    projection); torch.nn.LSTM, PyTorch 2.
-
-    Examples
-    --------
-    >>> lstm = cyrnn.nn.LSTM(3, 5, num_layers=2, bidirectional=True, rng=0)
-    >>> lstm
-    LSTM(3, 5, num_layers=2, bidirectional=True)
-    >>> output, (h_n, c_n) = lstm(np.ones((7, 2, 3), np.float32))
-    >>> output.shape, h_n.shape, c_n.shape
-    ((7, 2, 10), (4, 2, 5), (4, 2, 5))
-    """
-
-    _options: ClassVar[dict[str, Any]] = {"proj_size": 0} | _SHOWN
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        *,
-        dtype: Any = np.float32,
-        rng: Any = None,
-    ) -> None:
-        sizes = input_size, hidden_size, num_layers
-        _build(self, "lstm", *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng)
-
-    def __call__(
-        self,
-        input: Any,
-        hx: Any = None,
-        *,
-        lengths: Any = None,
-        return_gates: bool = False,
-        return_cells: bool = False,
-    ) -> Any:
-        """Run the model over whole sequences.
-
-        Parameters
-        ----------
-        input, hx, lengths, return_gates
-            As for a call of `RNN`.
-        return_cells : bool
-            Whether the cell state c of every step is returned, too.
-
-        Returns
-        -------
-        output, state, gates
-            As from a call of `RNN`.
-        cells : list of ndarrays, with `return_cells`
-            For each layer and direction, in the order of c_n: c after every step, as `output` but
-            (L, N, hidden_size); zero behind the end of a sequence. It is the last of the results.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As a call of `RNN`.
-
-        Examples
-        --------
-        >>> lstm = cyrnn.nn.LSTM(3, 5, rng=0)
-        >>> output, (h_n, c_n), (c,) = lstm(np.ones((7, 2, 3), np.float32), return_cells=True)
-        >>> np.array_equal(c[-1], c_n[0])
-        True
-        """
-        if lengths is None and not return_gates and not return_cells:
-            found = stack.forward(self._sublayers, self._plan.directions, input, hx, self.batch_first)
-            if found is not None:
-                return found
-        return self._call(input, hx, lengths, return_gates, return_cells)
-
-    @property
-    def proj_size(self) -> int:
-        return self._plan.proj_size
-
-
-class GRU(Recurrent):
+class GRU(Differentiable[F, One[F]]):
     """Layers of the gated recurrent unit, as torch.nn.GRU: its reset gate stands behind the hidden product.
 
         r = sigmoid(W_ir x_t + b_ir + W_hr h_(t-1) + b_hr)      z likewise
@@ -238,7 +135,7 @@ class GRU(Recurrent):
     ((2, 7, 5), (1, 2, 5))
     """
 
-    _options: ClassVar[dict[str, Any]] = _SHOWN
+    _options: ClassVar[dict[str, Any]] = LAYER_OPTIONS
 
     def __init__(
         self,
@@ -250,11 +147,15 @@ class GRU(Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
-        dtype: Any = np.float32,
-        rng: Any = None,
+        dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
+        rng: np.random.Generator | int | None = None,
     ) -> None:
         sizes = input_size, hidden_size, num_layers
-        _build(self, "gru_after", *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+        build(self, "gru_after", *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+
+    if TYPE_CHECKING:
+
+        def double(self) -> GRU[np.float64]: ...
 
 
 def nonlinearity_of(plan: Plan) -> str:
@@ -262,8 +163,8 @@ def nonlinearity_of(plan: Plan) -> str:
     return next(name for name, cell in NONLINEARITIES.items() if cell == plan.name)
 
 
-def _build(
-    model: Recurrent,
+def build(
+    model: Differentiable[Any, Any],
     cell: str,
     input_size: Any,
     hidden_size: Any,

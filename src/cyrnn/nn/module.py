@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
 
-from ..cells.spec import Array
-from . import _check, stack, weights
-from .weights import Plan
+from . import _check, _check_modules, _check_weights, stack, weights
+from .habits import Habits
+from .typed import F
+from .weights import Plan, described
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
-class Module:
+class Module(Habits, Generic[F]):
     """A model: its weights are attributes, and what it computes with are packed copies of them.
 
     Weights are plain arrays under the names, in the shapes and with the order of gates of torch.nn. What is changed in
@@ -31,8 +36,6 @@ class Module:
 
         def __init__(self, input_size: Any, hidden_size: Any, **options: Any) -> None: ...
 
-        def __getattr__(self, name: str) -> Array: ...  # weight_ih_l0 and so on
-
     def _begin(self, plan: Plan, rng: Any) -> None:
         self._plan = plan
         generator = _check.generator(type(self).__name__, "rng", rng)
@@ -46,8 +49,8 @@ class Module:
         Parameters
         ----------
         module : torch.nn.Module
-            Of the class of the same name, or of a subclass of it. Only its attributes are asked for: torch is not
-            imported.
+            Of the class of the same name, or of a subclass of it, or wrapped, as `from_torch` says. Only its attributes
+            are asked for: torch is not imported.
         dtype : dtype, optional
             float32 or float64; if left out, float64 for weights in float64, else float32.
 
@@ -59,19 +62,20 @@ class Module:
         Raises
         ------
         TypeError, ValueError
-            If module is of another class, or its weights do not fit its sizes.
+            If module is of another class, quantised, or without numbers, or its weights do not fit its sizes.
         """
         function = f"{cls.__name__}.from_torch"
         kinds = {kind.__name__: kind for kind in cls.__mro__ if "_options" in vars(kind)}  # cls may be a subclass
-        _check.framework_class(function, module, kinds)
+        module = _check_modules.module_inside(function, module)
+        _check_modules.framework_class(function, module, kinds)
 
         def own(name: str) -> Any:
-            return _check.attribute(function, module, name)
+            return _check_modules.attribute(function, module, name)
 
         options = {name: own(name) for name in cls._options}
         if dtype is None:
-            first = own("weight_ih" if hasattr(module, "weight_ih") else "weight_ih_l0")
-            dtype = np.float64 if _check.values(first).dtype == np.float64 else np.float32
+            name = "weight_ih" if hasattr(module, "weight_ih") else "weight_ih_l0"
+            dtype = _check_modules.dtype_of_weights({name: own(name)})
         model = cls(own("input_size"), own("hidden_size"), **options, dtype=dtype, rng=0)
         model._take(function, "module", {name: own(name) for name in model._plan.shapes})
         return model
@@ -92,7 +96,7 @@ class Module:
         """
         self._sublayers = stack.packed(self._plan, self._weights("pack"))
 
-    def state_dict(self) -> dict[str, Array]:
+    def state_dict(self) -> dict[str, NDArray[F]]:
         """Return copies of the weights as they now stand in the attributes, by their names, in torch's order.
 
         Returns
@@ -107,7 +111,7 @@ class Module:
         """
         return self._weights("state_dict")
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any], *, prefix: str = "") -> None:
         """Replace all weights, and pack them.
 
         Parameters
@@ -115,12 +119,15 @@ class Module:
         state_dict : mapping
             Name to array: a dict, what `np.load` returns for a .npz file, what `safetensors.numpy.load_file` returns,
             or the state_dict of a torch module. The arrays are copied, and cast to the dtype of the model.
+        prefix : str
+            What the names begin with, as "encoder.lstm." in the state_dict of a whole model. Others are passed over.
 
         Raises
         ------
         ValueError
-            If names are missing, if there are others, or if arrays have other shapes or are not of numbers: one error,
-            also a KeyError, that lists them all. The model stays as it was.
+            If names are missing, if there are others, or if arrays have other shapes or are not of floats: one error,
+            also a KeyError, that lists them all. Where the weights are those of another module, the error says of
+            which. The model stays as it was.
         TypeError
             If state_dict is not a mapping.
 
@@ -128,7 +135,14 @@ class Module:
         -----
         The attributes are new arrays then: one that was a weight before is none any more.
         """
-        self._take(f"{type(self).__name__}.load_state_dict", "state_dict", state_dict)
+        function = f"{type(self).__name__}.load_state_dict"
+        given = _check_weights.state_dict(function, "state_dict", state_dict, prefix)
+        try:
+            self._take(function, "state_dict", given)
+        except _check_weights.Misfit:
+            _check_weights.other_contents(function, "state_dict", state_dict)
+            _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
+            raise
 
     @property
     def input_size(self) -> int:
@@ -143,7 +157,7 @@ class Module:
         return self._plan.bias
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[F]:
         return self._plan.dtype
 
     def __repr__(self) -> str:
@@ -161,12 +175,34 @@ class Module:
         self.__dict__.update(state)
         self.pack()
 
+    if not TYPE_CHECKING:  # to a type checker any new name is an error
+
+        def __setattr__(self, name, value):
+            own = self.__dict__
+            if name[:1] != "_" and name not in own and "_plan" in own and not hasattr(type(self), name):
+                shapes = own["_plan"].shapes
+                if name not in shapes:
+                    _check_modules.new_attribute(self, name, shapes)
+            object.__setattr__(self, name, value)
+
+    def __dir__(self) -> list[str]:
+        """Return what a shell completes: no names of ours alone, nor what only says that it is not here."""
+        special = {name for name in super().__dir__() if name[:1] != "_" or name[:2] == "__"}
+        return sorted(special - set(_check_modules.REFUSED))
+
+    def _cast(self, dtype: np.dtype[Any]) -> None:
+        if dtype != self.dtype:
+            plan = replace(self._plan, dtype=dtype)
+            taken = {name: array.astype(dtype) for name, array in self._weights("to").items()}
+            packed = stack.packed(plan, {name: array.copy() for name, array in taken.items()})
+            self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed})
+
     def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
-        taken = _check.weights(function, argument, given, self._plan.shapes, self.dtype)
+        taken = _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
         packed = stack.packed(self._plan, {name: array.copy() for name, array in taken.items()})
         self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
 
-    def _weights(self, method: str) -> dict[str, Array]:
+    def _weights(self, method: str) -> dict[str, NDArray[Any]]:
         shapes, own = self._plan.shapes, dict(self.__dict__)  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
-        return _check.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
+        return _check_weights.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)

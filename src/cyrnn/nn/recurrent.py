@@ -1,26 +1,72 @@
-"""The calls of a model of layers: over whole sequences, step by step, and back."""
+"""The calls of a model of layers: over whole sequences, and step by step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 import numpy as np
 
 from .. import calls
-from ..cells.spec import Array
 from . import _check, arguments, stack
 from .module import Module
-from .tape import Gradients, Tape, dropout_noise
-from .weights import named
+from .typed import F, Gates, S
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
-class Recurrent(Module):
+class Recurrent(Module[F], Generic[F, S]):
     """Layers of a recurrent cell, in one direction or in both; see Module."""
 
     batch_first: bool
     dropout: float
 
+    if TYPE_CHECKING:  # by name those of two layers; getattr and state_dict have all
+        weight_ih_l0: NDArray[F]
+        weight_hh_l0: NDArray[F]
+        bias_ih_l0: NDArray[F]
+        bias_hh_l0: NDArray[F]
+        weight_ih_l0_reverse: NDArray[F]
+        weight_hh_l0_reverse: NDArray[F]
+        bias_ih_l0_reverse: NDArray[F]
+        bias_hh_l0_reverse: NDArray[F]
+        weight_ih_l1: NDArray[F]
+        weight_hh_l1: NDArray[F]
+        bias_ih_l1: NDArray[F]
+        bias_hh_l1: NDArray[F]
+        weight_ih_l1_reverse: NDArray[F]
+        weight_hh_l1_reverse: NDArray[F]
+        bias_ih_l1_reverse: NDArray[F]
+        bias_hh_l1_reverse: NDArray[F]
+
+    @overload
+    def __call__(
+        self,
+        input: ArrayLike,
+        hx: ArrayLike | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+        return_gates: Literal[False] = False,
+    ) -> tuple[NDArray[F], S]: ...
+    @overload
+    def __call__(
+        self,
+        input: ArrayLike,
+        hx: ArrayLike | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+        return_gates: Literal[True],
+    ) -> tuple[NDArray[F], S, Gates[F]]: ...
+    @overload
+    def __call__(
+        self,
+        input: ArrayLike,
+        hx: ArrayLike | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+        return_gates: bool,
+    ) -> tuple[Any, ...]: ...
     def __call__(self, input: Any, hx: Any = None, *, lengths: Any = None, return_gates: bool = False) -> Any:
         """Run the model over whole sequences.
 
@@ -51,12 +97,18 @@ class Recurrent(Module):
         ValueError, TypeError
             For wrong shapes and lengths, another dtype or kind; before any work.
 
+        See Also
+        --------
+        forward : the same with a tape, for `backward`.
+        step : one step of a stream.
+
         Notes
         -----
         The bits of a sequence do not depend on the rest of its batch, nor on its place there: with `lengths` they are
         those of the sequence alone. A ragged batch takes time in proportion to the sum of its lengths. Dropout has no
-        part in this. float16 is computed in float32, integers and bools in float64, as everywhere in cyrnn: a float32
-        model refuses float64 and integers.
+        part in this. Lists of Python's floats, which have no dtype of their own, are taken in the model's; float16,
+        bfloat16 and ml_dtypes' floats in float32, integers and bools in float64: a float32 model refuses those and
+        float64.
 
         Examples
         --------
@@ -85,7 +137,9 @@ class Recurrent(Module):
             found.append([record.every_cell_state() for record in records])
         return tuple(found)
 
-    def step(self, x_t: Any, state: Any = None, *, reset: Any = None) -> Any:
+    def step(
+        self, x_t: ArrayLike, state: ArrayLike | None = None, *, reset: ArrayLike | None = None
+    ) -> tuple[NDArray[F], S]:
         """Run the model for one step of a stream.
 
         Parameters
@@ -107,6 +161,10 @@ class Recurrent(Module):
         ValueError, TypeError
             For wrong shapes, another dtype or kind, or if the model is bidirectional; before any work.
 
+        See Also
+        --------
+        __call__ : over whole sequences.
+
         Notes
         -----
         Step after step gives the very bits of a call with the whole sequence.
@@ -127,7 +185,7 @@ class Recurrent(Module):
         function = f"{type(self).__name__}.step"
         _check.one_direction(function, directions)
         x = _check.array(function, "x_t", x_t, self._plan.dtype)
-        batched = _check.features(function, "x_t", x, "N", self._plan.input_size)
+        batched = _check.features(function, "x_t", x, "N", self._plan.input_size, x_t)
         columns = (len(x),) if batched else ()
         before = arguments.states(function, self._plan, "state", state, columns, "x_t")
         if reset is not None:
@@ -136,93 +194,6 @@ class Recurrent(Module):
         found = stack.forward(sublayers, 1, x[None], before, False, None, reset)
         output, following = found  # type: ignore[misc]  # plain arrays are taken
         return output[0], following
-
-    def forward(
-        self, input: Any, hx: Any = None, *, lengths: Any = None, dropout_rng: Any = None
-    ) -> tuple[Array, Any, Tape]:
-        """Run the model over whole sequences, and keep what `backward` needs.
-
-        Parameters
-        ----------
-        input, hx, lengths
-            As for a call. `input` is kept, not copied: leave it as it is until `backward`.
-        dropout_rng : Generator or seed, optional
-            Where the numbers for dropout between layers come from; there is no dropout if left out. Kept values are
-            multiplied by 1 / (1 - dropout).
-
-        Returns
-        -------
-        output, state
-            As from a call: the same bits, where there is no dropout.
-        tape : Tape
-            The pass, with the weights it used: `pack` and `load_state_dict` do not reach it.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As a call does.
-
-        Examples
-        --------
-        >>> lstm = cyrnn.nn.LSTM(3, 5, num_layers=2, dropout=0.1, rng=0)
-        >>> lstm.forward(np.ones((7, 2, 3), np.float32), dropout_rng=np.random.default_rng(1))[2]
-        <tape of a model lstm, 3 -> 5: L = 7, N = 2>
-        """
-        function, plan, sublayers = f"{type(self).__name__}.forward", self._plan, self._sublayers
-        p = _check.probability(function, "dropout", self.dropout)
-        noise: Sequence[Array] = ()
-        if dropout_rng is not None:
-            generator = _check.generator(function, "dropout_rng", dropout_rng)
-            input = arguments.sequences(function, plan, input, self.batch_first)
-            noise = dropout_noise(plan, input, self.batch_first, p, generator) if p else ()
-        records: list[Any] = []
-        output, state = self._run(function, sublayers, input, hx, lengths, records, noise)
-        return output.copy(), state, Tape(plan, sublayers, records, noise, output.shape, self.batch_first)
-
-    def backward(self, tape: Tape, d_output: Any, d_state: Any = None) -> Gradients:
-        """Go back through a pass of `forward`: back-propagation through time, through all layers.
-
-        Parameters
-        ----------
-        tape : Tape
-            The last of what `forward` returned; it can be used again.
-        d_output : ndarray of the shape of output, or None for zeros
-            Gradient of the loss with respect to output. What lies behind the end of a sequence is not read.
-        d_state : ndarray, or a pair of them for an LSTM, optional
-            Gradient with respect to state. Zeros if left out; one of the pair may be None.
-
-        Returns
-        -------
-        Gradients
-            A named tuple: `input`, zero behind the end of a sequence; `hx`, an array or the pair for an LSTM;
-            `weights`, a dict with the names of `state_dict`.
-
-        Raises
-        ------
-        ValueError, TypeError
-            For wrong shapes, another dtype or kind, a tape of another model; before any work.
-
-        Notes
-        -----
-        The gradients of input and hx have the bits of the sequence alone, as results do. Those of the weights are sums
-        over steps and batch in a fixed order, which depends on the order of the batch.
-
-        Examples
-        --------
-        >>> lstm = cyrnn.nn.LSTM(3, 5, rng=0)
-        >>> output, state, tape = lstm.forward(np.ones((7, 2, 3), np.float32))
-        >>> gradients = lstm.backward(tape, np.ones_like(output))
-        >>> gradients.input.shape, gradients.weights["weight_ih_l0"].shape
-        ((7, 2, 3), (20, 3))
-        """
-        function, plan = f"{type(self).__name__}.backward", self._plan
-        _check.kept_by(function, tape, Tape, plan)
-        found = stack.backward(tape.sublayers, plan.directions, tape.records, d_output, d_state, tape.noise)
-        if found is None:
-            d_output, d_state = arguments.gradients(function, tape, d_output, d_state)
-            found = stack.backward(tape.sublayers, plan.directions, tape.records, d_output, d_state, tape.noise)
-        dx, d_initial, weights = found  # type: ignore[misc]  # plain arrays are taken
-        return Gradients(dx, d_initial, named(plan, weights))
 
     @property
     def num_layers(self) -> int:
@@ -240,8 +211,8 @@ class Recurrent(Module):
         hx: Any,
         lengths: Any,
         records: list[Any] | None,
-        noise: Sequence[Array] = (),
-    ) -> tuple[Array, Any]:
+        noise: Sequence[NDArray[Any]] = (),
+    ) -> tuple[NDArray[Any], Any]:
         """Run the model over sequences: with the arguments as they are, or made plain where that is needed."""
         directions, batch_first = self._plan.directions, self.batch_first
         sizes = arguments.sizes_of(input, batch_first)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn
 
 import numpy as np
 
 from ..cells.spec import Array
 from . import _check
+from .typed import F, S
 from .weights import Plan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Tape:
@@ -44,12 +48,12 @@ class Tape:
         _check.tape_stays()
 
 
-class Gradients(NamedTuple):
+class Gradients(NamedTuple, Generic[F, S]):
     """The gradients of a loss with respect to the arguments of `forward`."""
 
-    input: Array
-    hx: Any  # an array, or the pair (d_h_0, d_c_0)
-    weights: dict[str, Array]  # by the names of `state_dict`
+    input: NDArray[F]
+    hx: S  # an array, or the pair (d_h_0, d_c_0)
+    weights: dict[str, NDArray[F]]  # by the names of `state_dict`
 
 
 def dropout_noise(plan: Plan, x: Array, batch_first: bool, p: float, rng: np.random.Generator) -> list[Array]:

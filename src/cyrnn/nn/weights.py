@@ -16,6 +16,7 @@ import numpy as np
 
 from ..cells import CELLS, Cell
 from ..cells.spec import Array
+from ..weights.torch_names import CLASSES, Described
 
 #: cell -> torch's order of its gates, by the first letters of the notebook's names
 _ORDER = {"rnn": "a", "rnn_relu": "a", "lstm": "ifco", "gru_after": "rzc"}
@@ -86,6 +87,29 @@ class Plan:
             if self.proj_size:
                 shapes[f"weight_hr{suffix}"] = (self.proj_size, self.hidden_size)
         return shapes
+
+
+def described(plan: Plan) -> Described:
+    """Return what names and shapes say of a model."""
+    name = CLASSES[len(_ORDER[plan.name])] + "Cell" * (not plan.numbered)
+    sizes = (plan.input_size, plan.hidden_size, plan.num_layers)
+    return Described(name, *sizes, plan.bias, plan.directions == 2, plan.proj_size)
+
+
+def shapes_of(module: Described) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights of a module of torch's."""
+    cell = {"RNN": "rnn", "LSTM": "lstm", "GRU": "gru_after"}[module.name.removesuffix("Cell")]
+    return Plan(
+        cell,
+        module.input_size,
+        module.hidden_size,
+        np.dtype(np.float32),
+        module.bias,
+        module.num_layers,
+        2 if module.bidirectional else 1,
+        module.proj_size,
+        numbered=not module.name.endswith("Cell"),
+    ).shapes
 
 
 def initial(plan: Plan, rng: np.random.Generator) -> dict[str, Array]:

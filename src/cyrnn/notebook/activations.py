@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from .. import _check, calls
 from .._convert import computed_in, contiguous
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+# what is computed in which dtype, for type checkers
+_Narrow: TypeAlias = "np.float32 | np.float16"
+_Wide: TypeAlias = "np.float64 | np.integer[Any] | np.bool"
+_Lists: TypeAlias = "Sequence[float] | Sequence[Sequence[float]]"
 
 # None for anything but a plain array, which the functions at the end then make of it
 _sigmoid, _tanh, _softmax = (calls.elements(name) for name in ("sigmoid", "tanh", "softmax"))
 
 
+@overload
+def sigmoid(x: NDArray[_Narrow]) -> NDArray[np.float32]: ...  # type: ignore[overload-overlap]  # no array is a list
+@overload
+def sigmoid(x: NDArray[_Wide] | _Lists) -> NDArray[np.float64]: ...
+@overload
+def sigmoid(x: _Narrow) -> np.float32: ...  # type: ignore[overload-overlap]  # nor float32 a float
+@overload
+def sigmoid(x: _Wide | float) -> np.float64: ...
+@overload
+def sigmoid(x: ArrayLike) -> Any: ...
 def sigmoid(x: Any) -> Any:
     """Return 1 / (1 + exp(-x)) of every element.
 
@@ -38,6 +59,16 @@ def sigmoid(x: Any) -> Any:
     return _elementwise("sigmoid", _sigmoid, x) if found is None else found
 
 
+@overload
+def tanh(x: NDArray[_Narrow]) -> NDArray[np.float32]: ...  # type: ignore[overload-overlap]  # no array is a list
+@overload
+def tanh(x: NDArray[_Wide] | _Lists) -> NDArray[np.float64]: ...
+@overload
+def tanh(x: _Narrow) -> np.float32: ...  # type: ignore[overload-overlap]  # nor float32 a float
+@overload
+def tanh(x: _Wide | float) -> np.float64: ...
+@overload
+def tanh(x: ArrayLike) -> Any: ...
 def tanh(x: Any) -> Any:
     """Return (exp(x) - exp(-x)) / (exp(x) + exp(-x)) of every element.
 
@@ -65,6 +96,16 @@ def tanh(x: Any) -> Any:
     return _elementwise("tanh", _tanh, x) if found is None else found
 
 
+@overload
+def softmax(x: NDArray[_Narrow]) -> NDArray[np.float32]: ...  # type: ignore[overload-overlap]  # no array is a list
+@overload
+def softmax(x: NDArray[_Wide] | _Lists) -> NDArray[np.float64]: ...
+@overload
+def softmax(x: _Narrow) -> np.float32: ...  # type: ignore[overload-overlap]  # nor float32 a float
+@overload
+def softmax(x: _Wide | float) -> np.float64: ...
+@overload
+def softmax(x: ArrayLike) -> Any: ...
 def softmax(x: Any) -> Any:
     """Return exp(x) / sum(exp(x)), the sum over axis 0: every column adds up to 1.
 

@@ -58,6 +58,11 @@ def gru_cell_forward(
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; before any work.
 
+    See Also
+    --------
+    gru_cell_backward : the gradients, from the cache.
+    gru_forward : all steps of a sequence.
+
     Notes
     -----
     zt keeps the old state, as in Cho et al. and in torch, Keras and ONNX; where a course writes
@@ -114,6 +119,11 @@ def gru_forward(
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; before any work.
 
+    See Also
+    --------
+    gru_backward : the gradients, from the caches.
+    gru_cell_forward : one step.
+
     Notes
     -----
     Memory layout and the objects in the caches are as for `rnn_forward`.
@@ -169,6 +179,11 @@ def gru_cell_backward(da_next: Any, cache: Any, *, reset_after: bool = False) ->
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key, a cache of another cell; before any work.
 
+    See Also
+    --------
+    gru_cell_forward : what makes the cache.
+    gru_backward : back through all steps.
+
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
@@ -216,6 +231,11 @@ def gru_backward(da: Any, caches: Any, *, reset_after: bool = False) -> dict[str
     ------
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; caches of another cell, or too few; before any work.
+
+    See Also
+    --------
+    gru_forward : what makes the caches.
+    update_parameters_with_adam : what makes better parameters of the gradients.
 
     Notes
     -----

@@ -48,6 +48,11 @@ def lstm_cell_forward(
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; before any work.
 
+    See Also
+    --------
+    lstm_cell_backward : the gradients, from the cache.
+    lstm_forward : all steps of a sequence.
+
     References
     ----------
     Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000 (the forget gate); notebook, cell 7.
@@ -94,6 +99,11 @@ def lstm_forward(
     ------
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; before any work.
+
+    See Also
+    --------
+    lstm_backward : the gradients, from the caches.
+    lstm_cell_forward : one step.
 
     Notes
     -----
@@ -145,6 +155,11 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key, a cache of another cell; before any work.
 
+    See Also
+    --------
+    lstm_cell_forward : what makes the cache.
+    lstm_backward : back through all steps.
+
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
@@ -195,6 +210,11 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
     ------
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; caches of another cell, or too few; before any work.
+
+    See Also
+    --------
+    lstm_forward : what makes the caches.
+    update_parameters_with_adam : what makes better parameters of the gradients.
 
     Notes
     -----

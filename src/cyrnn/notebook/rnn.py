@@ -46,6 +46,11 @@ def rnn_cell_forward(
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; before any work.
 
+    See Also
+    --------
+    rnn_cell_backward : the gradients, from the cache.
+    rnn_forward : all steps of a sequence.
+
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. Arrays may have any strides
@@ -95,6 +100,11 @@ def rnn_forward(
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; before any work.
 
+    See Also
+    --------
+    rnn_backward : the gradients, from the caches.
+    rnn_cell_forward : one step.
+
     Notes
     -----
     Results are views of memory in the order (T_x, m, n). In the caches, xt is a view of x, a_next one of a,
@@ -140,6 +150,11 @@ def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key, a cache of another cell; before any work.
 
+    See Also
+    --------
+    rnn_cell_forward : what makes the cache.
+    rnn_backward : back through all steps.
+
     Notes
     -----
     Computed in float64 if any array is float64, integer or bool, else in float32. The head, yt_pred, has no part in
@@ -183,6 +198,11 @@ def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
     ------
     ValueError, TypeError, KeyError
         For a wrong shape, a wrong dtype or kind, a missing key; caches of another cell, or too few; before any work.
+
+    See Also
+    --------
+    rnn_forward : what makes the caches.
+    update_parameters_with_adam : what makes better parameters of the gradients.
 
     Notes
     -----

@@ -32,6 +32,10 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
     TypeError
         If parameters is not a mapping from strings to arrays of real numbers.
 
+    See Also
+    --------
+    update_parameters_with_adam : one step with them.
+
     References
     ----------
     Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
@@ -75,7 +79,9 @@ def update_parameters_with_adam(
         (`dx`, `da0`) are passed over. Those of the head (`dWy` or `dWya`, `dby`) are for the caller to add.
     t : int
         The number of this update, from 1.
-    learning_rate, epsilon : float
+    learning_rate : float
+    epsilon : float
+        1e-16 is torch's 1e-8: see Notes.
     beta1, beta2 : float
         How much of the averages is kept, at least 0 and less than 1.
 
@@ -92,11 +98,22 @@ def update_parameters_with_adam(
     KeyError
         If v or s lacks the key of a gradient, or a gradient stands under the name of its parameter, without the "d".
 
+    See Also
+    --------
+    initialize_adam : the averages v and s to begin with.
+
     Notes
     -----
     The old arrays are never written to. Parameters without a gradient stay as they are, without a word: with
     the keys of grads misspelt, nothing is learned. The gradients of `cyrnn.nn` have the names of the weights and want
-    a "d" before them. float32 stays float32, mixed dtypes promote. Where anything is wrong, nothing is changed.
+    a "d" before them. Where anything is wrong, nothing is changed.
+
+    Each parameter keeps its dtype, and gives it to its averages: those of a float32 parameter are float32, whatever
+    the dtype of its gradient, or of an average from elsewhere. (float16 becomes float32; integers become float64.)
+
+    Inside the square root an epsilon of 1e-8 is what 1e-4 is outside of it, where Kingma and Ba and torch have theirs:
+    steps shrink for gradients below 1e-4, which those of a mean over a batch soon are. A character model came to a loss
+    of 1.646 with the default, of 1.449 with `epsilon=1e-16`, and in torch of 1.497. The default is the notebook's.
 
     References
     ----------
@@ -166,9 +183,13 @@ def _matched(
     for key in keys:
         own = f'parameters["{key}"]'
         matched[key] = [_array(function, own, parameters[key])]
+        dtype = matched[key][0].dtype
         for argument, arrays in (("grads", gradients), ("v", v), ("s", s)):
             name = f'{argument}["d{key}"]'
             array = _array(function, name, arrays[f"d{key}"])
             _check.same_shape(function, name, array, own, matched[key][0])
+            if array.dtype != dtype:
+                with np.errstate(all="ignore"):  # what float32 cannot hold is inf in it
+                    array = array.astype(dtype)
             matched[key].append(array)
     return matched

@@ -1,0 +1,123 @@
+"""The pass of a model of layers that can be gone back through, and the pass back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic
+
+from . import _check, arguments, stack
+from .recurrent import Recurrent
+from .tape import Gradients, Tape, dropout_noise
+from .typed import F, S
+from .weights import named
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+
+class Differentiable(Recurrent[F, S], Generic[F, S]):
+    """Layers of a recurrent cell that know their gradients; see Module."""
+
+    def forward(
+        self,
+        input: ArrayLike,
+        hx: ArrayLike | None = None,
+        *,
+        lengths: ArrayLike | None = None,
+        dropout_rng: np.random.Generator | int | None = None,
+    ) -> tuple[NDArray[F], S, Tape]:
+        """Run the model over whole sequences, and keep what `backward` needs.
+
+        Parameters
+        ----------
+        input, hx, lengths
+            As for a call. `input` is kept, not copied: leave it as it is until `backward`.
+        dropout_rng : Generator or seed, optional
+            Where the numbers for dropout between layers come from; there is no dropout if left out. Kept values are
+            multiplied by 1 / (1 - dropout).
+
+        Returns
+        -------
+        output, state
+            As from a call: the same bits, where there is no dropout.
+        tape : Tape
+            The pass, with the weights it used: `pack` and `load_state_dict` do not reach it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As a call does.
+
+        See Also
+        --------
+        backward : the gradients, from the tape.
+
+        Examples
+        --------
+        >>> lstm = cyrnn.nn.LSTM(3, 5, num_layers=2, dropout=0.1, rng=0)
+        >>> lstm.forward(np.ones((7, 2, 3), np.float32), dropout_rng=np.random.default_rng(1))[2]
+        <tape of a model lstm, 3 -> 5: L = 7, N = 2>
+        """
+        function, plan, sublayers = f"{type(self).__name__}.forward", self._plan, self._sublayers
+        p = _check.probability(function, "dropout", self.dropout)
+        noise: Sequence[NDArray[Any]] = ()
+        if dropout_rng is not None:
+            generator = _check.generator(function, "dropout_rng", dropout_rng)
+            input = arguments.sequences(function, plan, input, self.batch_first)
+            noise = dropout_noise(plan, input, self.batch_first, p, generator) if p else ()
+        records: list[Any] = []
+        output, state = self._run(function, sublayers, input, hx, lengths, records, noise)
+        return output.copy(), state, Tape(plan, sublayers, records, noise, output.shape, self.batch_first)
+
+    def backward(
+        self, tape: Tape, d_output: ArrayLike | None, d_state: ArrayLike | Sequence[ArrayLike | None] | None = None
+    ) -> Gradients[F, S]:
+        """Go back through a pass of `forward`: back-propagation through time, through all layers.
+
+        Parameters
+        ----------
+        tape : Tape
+            The last of what `forward` returned; it can be used again.
+        d_output : ndarray of the shape of output, or None for zeros
+            Gradient of the loss with respect to output. What lies behind the end of a sequence is not read.
+        d_state : ndarray, or a pair of them for an LSTM, optional
+            Gradient with respect to state. Zeros if left out; one of the pair may be None.
+
+        Returns
+        -------
+        Gradients
+            A named tuple: `input`, zero behind the end of a sequence; `hx`, an array or the pair for an LSTM;
+            `weights`, a dict with the names of `state_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For wrong shapes, another dtype or kind, a tape of another model; before any work.
+
+        See Also
+        --------
+        forward : what makes the tape.
+        cyrnn.update_parameters_with_adam : what makes better weights of the gradients.
+
+        Notes
+        -----
+        The gradients of input and hx have the bits of the sequence alone, as results do. Those of the weights are sums
+        over steps and batch in a fixed order, which depends on the order of the batch.
+
+        Examples
+        --------
+        >>> lstm = cyrnn.nn.LSTM(3, 5, rng=0)
+        >>> output, state, tape = lstm.forward(np.ones((7, 2, 3), np.float32))
+        >>> gradients = lstm.backward(tape, np.ones_like(output))
+        >>> gradients.input.shape, gradients.weights["weight_ih_l0"].shape
+        ((7, 2, 3), (20, 3))
+        """
+        function, plan = f"{type(self).__name__}.backward", self._plan
+        _check.kept_by(function, tape, Tape, plan)
+        found = stack.backward(tape.sublayers, plan.directions, tape.records, d_output, d_state, tape.noise)
+        if found is None:
+            d_output, d_state = arguments.gradients(function, tape, d_output, d_state)
+            found = stack.backward(tape.sublayers, plan.directions, tape.records, d_output, d_state, tape.noise)
+        dx, d_initial, weights = found  # type: ignore[misc]  # plain arrays are taken
+        return Gradients(dx, d_initial, named(plan, weights))

@@ -1,0 +1,99 @@
+"""What a type checker knows of calls of cyrnn; read by mypy and pyright, not run: test_types.py does."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import cyrnn
+from cyrnn import nn
+
+x32: NDArray[np.float32] = np.zeros((7, 2, 3), np.float32)
+x64: NDArray[np.float64] = np.zeros((7, 2, 3))
+
+# ---- layers ----
+lstm = nn.LSTM(3, 5, num_layers=2)
+wide = nn.LSTM(3, 5, dtype=np.float64)
+gru = nn.GRU(3, 5)
+rnn = nn.RNN(3, 5, nonlinearity="relu", dtype=np.dtype(np.float64))
+assert_type(lstm, nn.LSTM[np.float32])
+assert_type(wide, nn.LSTM[np.float64])
+assert_type(rnn, nn.RNN[np.float64])
+assert_type(lstm.double(), nn.LSTM[np.float64])
+assert_type(lstm.eval(), nn.LSTM[np.float32])
+assert_type(lstm.to("cpu"), nn.LSTM[np.float32])
+assert_type(lstm.dtype, np.dtype[np.float32])
+assert_type(lstm.hidden_size, int)
+assert_type(lstm.batch_first, bool)
+
+assert_type(lstm(x32), tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]]])
+assert_type(wide(x64), tuple[NDArray[np.float64], tuple[NDArray[np.float64], NDArray[np.float64]]])
+assert_type(gru(x32, lengths=[7, 4]), tuple[NDArray[np.float32], NDArray[np.float32]])
+assert_type(rnn(x64), tuple[NDArray[np.float64], NDArray[np.float64]])
+output, (h_n, c_n) = lstm(x32)
+assert_type(c_n, NDArray[np.float32])
+
+assert_type(
+    gru(x32, return_gates=True),
+    tuple[NDArray[np.float32], NDArray[np.float32], list[dict[str, NDArray[np.float32]]]],
+)
+assert_type(lstm(x32, return_cells=True)[2], list[NDArray[np.float32]])
+output, (h_n, c_n), gates, cells = lstm(x32, return_gates=True, return_cells=True)
+assert_type(cells, list[NDArray[np.float32]])
+assert_type(gates, list[dict[str, NDArray[np.float32]]])
+
+# ---- streams ----
+state = None
+for frame in x32:
+    output, state = lstm.step(frame, state)
+assert_type(output, NDArray[np.float32])
+assert_type(gru.step(x32[0], reset=[True, False]), tuple[NDArray[np.float32], NDArray[np.float32]])
+
+# ---- training ----
+output, state, tape = lstm.forward(x32, dropout_rng=0)
+gradients = lstm.backward(tape, output, (None, c_n))
+assert_type(gradients.input, NDArray[np.float32])
+assert_type(gradients.hx, tuple[NDArray[np.float32], NDArray[np.float32]])
+assert_type(gradients.weights, dict[str, NDArray[np.float32]])
+
+# ---- weights ----
+assert_type(lstm.state_dict(), dict[str, NDArray[np.float32]])
+assert_type(lstm.weight_ih_l0, NDArray[np.float32])
+assert_type(wide.weight_hr_l1_reverse, NDArray[np.float64])
+lstm.weight_ih_l0 *= 2
+lstm.load_state_dict(lstm.state_dict(), prefix="encoder.")
+assert_type(nn.LSTM.from_torch(object()), nn.LSTM[np.float32])
+assert_type(nn.from_torch(object()), Any)
+assert_type(nn.from_state_dict({}, batch_first=True), Any)
+
+# ---- cells ----
+assert_type(nn.LSTMCell(3, 5)(x32[0]), tuple[NDArray[np.float32], NDArray[np.float32]])
+assert_type(nn.GRUCell(3, 5, dtype=np.float64)(x64[0]), NDArray[np.float64])
+assert_type(nn.RNNCell(3, 5).weight_ih, NDArray[np.float32])
+
+# ---- functions ----
+assert_type(cyrnn.sigmoid(x32), NDArray[np.float32])
+assert_type(cyrnn.sigmoid(x64), NDArray[np.float64])
+assert_type(cyrnn.tanh(x32), NDArray[np.float32])
+assert_type(cyrnn.softmax(x64), NDArray[np.float64])
+assert_type(cyrnn.sigmoid(x32.astype(np.float16)), NDArray[np.float32])
+assert_type(cyrnn.sigmoid(np.arange(3)), NDArray[np.float64])
+assert_type(cyrnn.sigmoid(0.5), np.float64)
+assert_type(cyrnn.sigmoid(np.float32(0.5)), np.float32)
+assert_type(cyrnn.tanh([0.5, 1.0]), NDArray[np.float64])
+
+
+def of_the_default_dtype(model: nn.LSTM) -> tuple[NDArray[np.float32], Any]:
+    return model(x32)
+
+
+class Mine(nn.GRU[np.float64]):
+    def twice(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        output, _ = self(x)
+        return output * 2
+
+
+def test_of_a_subclass_in_float64() -> None:
+    assert_type(Mine(3, 5, dtype=np.float64)(x64), tuple[NDArray[np.float64], NDArray[np.float64]])
