@@ -109,6 +109,16 @@ SENTENCES = {
         ValueError,
         "LSTM: lengths has shape (), expected (N,) = (4,): N = 4 from input",
     ),
+    "lengths a word": (
+        lambda: call()(X, lengths="abcd"),
+        TypeError,
+        "LSTM: lengths is 'abcd', expected N = 4 whole numbers",
+    ),
+    "lengths an array of words": (
+        lambda: call()(X, lengths=np.array(["a", "b", "c", "d"])),
+        TypeError,
+        "LSTM: lengths has dtype <U1, expected N = 4 whole numbers",
+    ),
     "lengths not whole": (
         lambda: call()(X, lengths=[1, 2.5, 3, 4]),
         TypeError,

@@ -32,6 +32,13 @@ def gru_with(**changes):
     return {"parameters": {**GRU.parameters, **changes}}
 
 
+def tampered(parameters):
+    """Packed parameters whose panels somebody has taken away, by a way that Python does not forbid."""
+    packed = cyrnn.pack(parameters)
+    object.__setattr__(packed, "panels", None)
+    return {"parameters": packed}
+
+
 def without(parameters, *keys):
     return {"parameters": {key: value for key, value in parameters.items() if key not in keys}}
 
@@ -261,6 +268,11 @@ SENTENCES = [
     ),
     ("pack: parameters is of type tuple, expected a dict or another mapping", {"parameters": ()}, TypeError),
     (f'pack: parameters["Wi"] has dtype complex128, {REAL}', lstm_with(Wi=of((5, 8), complex)), TypeError),
+    (
+        "rnn_forward: parameters, which pack made, was changed, expected it as it was: pack again",
+        tampered(RNN.parameters),
+        RuntimeError,
+    ),
     (
         "lstm_forward: parameters is packed for the cell rnn, expected one packed for lstm",
         {"parameters": cyrnn.pack(RNN.parameters)},

@@ -66,8 +66,6 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_CheckExact(object a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
     bint PyArray_ISINTEGER(cnp.ndarray a)
-    enum:
-        NPY_MAXDIMS                      # axes of any array
 
 cdef extern from *:
     """

@@ -37,28 +37,26 @@ cdef class Elements:
         cdef const real* source
         cdef real* target
         cdef Py_ssize_t n, N
-        cdef int typenum, axes, axis, flags
-        cdef cnp.npy_intp shape[NPY_MAXDIMS]
+        cdef int typenum, flags
         if not PyArray_CheckExact(given):
             return None
-        # read once, with nothing in between: plain.pxi
-        typenum, axes = cnp.PyArray_TYPE(<cnp.ndarray> given), cnp.PyArray_NDIM(<cnp.ndarray> given)
-        flags, source = cnp.PyArray_FLAGS(<cnp.ndarray> given), <const real*> cnp.PyArray_DATA(<cnp.ndarray> given)
+        # all of it is read here, with nothing in between (plain.pxi); the sizes by NumPy, into an array of our own
+        typenum, flags = cnp.PyArray_TYPE(<cnp.ndarray> given), cnp.PyArray_FLAGS(<cnp.ndarray> given)
+        source = <const real*> cnp.PyArray_DATA(<cnp.ndarray> given)
         if typenum == cnp.NPY_FLOAT:
             table = self.f32
         elif typenum != cnp.NPY_DOUBLE:
             return None
-        if axes == 0 or axes > NPY_MAXDIMS or not PyArray_ISBEHAVED_RO(<cnp.ndarray> given):
+        if cnp.PyArray_NDIM(<cnp.ndarray> given) == 0 or not PyArray_ISBEHAVED_RO(<cnp.ndarray> given):
             return None
         if not flags & cnp.NPY_ARRAY_C_CONTIGUOUS and (self.which == SOFTMAX or not flags & cnp.NPY_ARRAY_F_CONTIGUOUS):
             return None
-        for axis in range(axes):
-            shape[axis] = cnp.PyArray_DIM(<cnp.ndarray> given, axis)
-        out = PyArray_EMPTY(axes, shape, typenum, not flags & cnp.NPY_ARRAY_C_CONTIGUOUS)
+        out = PyArray_EMPTY(cnp.PyArray_NDIM(<cnp.ndarray> given), cnp.PyArray_DIMS(<cnp.ndarray> given), typenum,
+                            not flags & cnp.NPY_ARRAY_C_CONTIGUOUS)
         if cnp.PyArray_SIZE(out) == 0:
             return out
         target = <real*> cnp.PyArray_DATA(out)
-        n = shape[0]
+        n = cnp.PyArray_DIM(out, 0)
         N = cnp.PyArray_SIZE(out) // n
         if n * N < RELEASE_GIL_ELEMENTS:
             apply(self.which, table, source, n, N, target)

@@ -137,7 +137,7 @@ class CellCalls:
             return None
         if not is_array(da) or da.ndim != 3 or (dc is not None and len(self._cell.states) == 1):
             return None
-        found = self._gradients(da, tuple(caches[0]), dc)
+        found = self._gradients(da.view(), tuple(caches[0]), dc)  # whose shape nobody else can change
         if found is None:
             return None
         asked = self._cell.states if dc is not None else self._cell.states[:1]
