@@ -35,7 +35,8 @@ cdef tuple cache_of(CellCalls calls, const CallContext* context, cnp.ndarray gat
                     PyObject** previous, PyObject** following, object parameters):
     """The notebook's tuple for one step, whose gates begin at that element of `gates`."""
     cdef Py_ssize_t i, size = context.run.m * context.run.n_a
-    cdef tuple out = hide(PyTuple_New(calls.slots))
+    cdef tuple out = PyTuple_New(calls.slots)
+    hide(out)
     for i in range(calls.slots):
         if calls.kind[i] == GATE:
             set_item(out, i, state_at(context, gates, first + calls.index[i] * size))
@@ -47,7 +48,8 @@ cdef tuple cache_of(CellCalls calls, const CallContext* context, cnp.ndarray gat
             set_item(out, i, xt)
         else:
             set_item(out, i, parameters)
-    return show(out)
+    show(out)
+    return out
 
 
 cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray states, cnp.ndarray gates, cnp.ndarray x,
@@ -60,9 +62,10 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
     cdef PyObject* following[MAX_STATES]
     cdef tuple initial = given[1]
     cdef list steps = [[] for i in range(calls.states)]                # owns the states of the pointers
-    cdef list out = hide(PyList_New(run.T))
+    cdef list out = PyList_New(run.T)
     cdef Py_ssize_t t, i, size = run.m * run.n_a
     cdef object state, parameters = given[2], array = given[3]
+    hide(out)
     dims[0], dims[1] = run.n_x, run.m
     strides[0], strides[1] = context.input.strides[0], context.input.strides[1]
     for i in range(calls.states):
@@ -75,7 +78,7 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
             (<list> steps[i]).append(state)
             following[i] = <PyObject*> state
         if array is None:
-            xt = view_of_plain(x, &context.input, context.typenum, t * context.input.strides[2], 2, dims, strides)
+            xt = view_of_plain(x, &context.input, states, t * context.input.strides[2], 2, dims, strides)
         else:
             xt = array[:, :, t]
         state = cache_of(calls, context, gates, t * calls.stored_gates * size, xt, previous, following, parameters)
@@ -83,7 +86,8 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
         PyList_SetItem(out, t, state)
         for i in range(calls.states):
             previous[i] = following[i]
-    return show(out)
+    show(out)
+    return out
 
 
 cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_caches, tuple given):
@@ -119,7 +123,8 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         run.y = <real*> data(y)
         _copy = initial_of_step(calls, &context)                # lives until the step is done
         execute(&context)
-        results = hide(PyTuple_New(calls.states + 2))
+        results = PyTuple_New(calls.states + 2)
+        hide(results)
         for i in range(calls.states):
             state = values if calls.states + stored == 1 else state_at(&context, values, i * size)
             following[i] = <PyObject*> state
@@ -129,7 +134,8 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         set_item(results, calls.states + 1,
                  cache_of(calls, &context, values, calls.states * size, kept_xt, previous, following, kept_parameters)
                  if return_caches else None)
-        return show(results)
+        show(results)
+        return results
     finally:
         release(&context)
 
@@ -161,13 +167,15 @@ cdef tuple run_sequence(CellCalls calls, x, tuple initial, parameters, return_ca
             gates = PyArray_EMPTY(4, dims, context.typenum, 0)
             run.gates = <real*> data(gates)
         execute(&context)
-        results = hide(PyTuple_New(calls.states + 2))
+        results = PyTuple_New(calls.states + 2)
+        hide(results)
         set_item(results, 0, every_state(&context, states, 0))
         set_item(results, 1, every_y(&context, y))
         for i in range(1, calls.states):
             set_item(results, i + 1, every_state(&context, states, i))
         set_item(results, calls.states + 1,
                  (caches_of(calls, &context, states, gates, x, given), given[0]) if return_caches else None)
-        return show(results)
+        show(results)
+        return results
     finally:
         release(&context)
