@@ -62,7 +62,6 @@ cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_EMPTY(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     cnp.ndarray PyArray_ZEROS(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     PyArray_Descr* PyArray_DESCR(cnp.ndarray arr)
-    PyArray_Descr* PyArray_DescrFromType(int typenum)                   # a new reference
     bint PyArray_CheckExact(object a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
     bint PyArray_ISINTEGER(cnp.ndarray a)

@@ -107,13 +107,16 @@ cdef int gradient_results(CellCalls calls, CallContext* context, Backward* w, bi
 cdef dict gradients(CellCalls calls, object da, tuple caches, object dc, bint one):
     """The gradients of a sequence, or with `one` of a single step, by the notebook's names; or None."""
     cdef CallContext context
-    cdef dict out = hide({})                            # before any array is read: the collector may run here
+    cdef dict out = {}                                  # before any array is read: the collector may run here
+    hide(out)
     begin(&context)
     try:
         if not take_gradients(calls, &context, da, caches, dc, one):
             return None
         go_back(calls, &context, one, out)
-        return show(out)
+        if not PyObject_GC_IsTracked(<PyObject*> out):  # an item may have tracked it
+            show(out)
+        return out
     finally:
         release(&context)
 

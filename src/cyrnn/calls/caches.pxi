@@ -13,7 +13,8 @@ cdef tuple cache_of(CellCalls calls, const CallContext* context, cnp.ndarray gat
                     PyObject** previous, PyObject** following, object parameters):
     """The notebook's tuple for one step, whose gates begin at that element of `gates`."""
     cdef Py_ssize_t i, size = context.run.m * context.run.n_a
-    cdef tuple out = hide(PyTuple_New(calls.slots))
+    cdef tuple out = PyTuple_New(calls.slots)
+    hide(out)
     for i in range(calls.slots):
         if calls.kind[i] == GATE:
             set_item(out, i, state_at(context, gates, first + calls.index[i] * size))
@@ -25,7 +26,8 @@ cdef tuple cache_of(CellCalls calls, const CallContext* context, cnp.ndarray gat
             set_item(out, i, xt)
         else:
             set_item(out, i, parameters)
-    return show(out)
+    show(out)
+    return out
 
 
 cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray states, cnp.ndarray gates, cnp.ndarray x,
@@ -38,9 +40,10 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
     cdef PyObject* following[MAX_STATES]
     cdef tuple initial = given[1]
     cdef list steps = [[] for i in range(calls.states)]                # owns the states of the pointers
-    cdef list out = hide(PyList_New(run.T))
+    cdef list out = PyList_New(run.T)
     cdef Py_ssize_t t, i, size = run.m * run.n_a
     cdef object state, parameters = given[2], array = given[3]
+    hide(out)
     dims[0], dims[1] = run.n_x, run.m
     strides[0], strides[1] = context.input.strides[0], context.input.strides[1]
     for i in range(calls.states):
@@ -53,7 +56,7 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
             (<list> steps[i]).append(state)
             following[i] = <PyObject*> state
         if array is None:
-            xt = view_of_plain(x, &context.input, context.typenum, t * context.input.strides[2], 2, dims, strides)
+            xt = view_of_plain(x, &context.input, states, t * context.input.strides[2], 2, dims, strides)
         else:
             xt = array[:, :, t]
         state = cache_of(calls, context, gates, t * calls.stored_gates * size, xt, previous, following, parameters)
@@ -61,7 +64,8 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
         PyList_SetItem(out, t, state)
         for i in range(calls.states):
             previous[i] = following[i]
-    return show(out)
+    show(out)
+    return out
 
 
 cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_caches, tuple given):
@@ -97,7 +101,8 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         run.y = <real*> data(y) if run.n_y > 0 else NULL
         _copy = initial_of_step(calls, &context)                # lives until the step is done
         execute(&context)
-        results = hide(PyTuple_New(calls.states + 2))
+        results = PyTuple_New(calls.states + 2)
+        hide(results)
         for i in range(calls.states):
             state = values if calls.states + stored == 1 else state_at(&context, values, i * size)
             following[i] = <PyObject*> state
@@ -107,7 +112,8 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         set_item(results, calls.states + 1,
                  cache_of(calls, &context, values, calls.states * size, kept_xt, previous, following, kept_parameters)
                  if return_caches else None)
-        return show(results)
+        show(results)
+        return results
     finally:
         release(&context)
 

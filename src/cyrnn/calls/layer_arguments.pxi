@@ -160,8 +160,9 @@ cdef cnp.ndarray in_axes(cnp.ndarray rows, const Layout* layout):
 cdef object new_states(Sublayer layer, const CallContext* context, const Layout* layout, const Py_ssize_t* sizes):
     """Allocate states of all sublayers, as torch returns them: an array, or a tuple of two."""
     cdef cnp.npy_intp dims[3]
-    cdef tuple states = hide(PyTuple_New(layer.calls.states))          # for good: arrays have no part in circles
+    cdef tuple states = PyTuple_New(layer.calls.states)
     cdef Py_ssize_t i
+    hide(states)                                         # for good: arrays have no part in circles
     for i in range(layer.calls.states):
         sizes_of(layout, layer.count, context.run.m, sizes[i], dims)
         set_item(states, i, PyArray_EMPTY(layout.nd, dims, context.typenum, 0))

@@ -41,14 +41,11 @@ cdef inline bint read_matrix(PyObject* given, int typenum, Py_ssize_t rows, Py_s
     return read_plain(given, typenum, 2, out) and out.shape[0] == rows and out.shape[1] == cols
 
 
-cdef inline object hide(object container):
+cdef inline void hide(object container) noexcept:
     """Let the collector not see a new container: its items are NULL, at which a callback that looks would die."""
     PyObject_GC_UnTrack(<PyObject*> container)
-    return container
 
 
-cdef inline object show(object container):
-    """Let the collector see a container that is full."""
-    if not PyObject_GC_IsTracked(<PyObject*> container):
-        PyObject_GC_Track(<PyObject*> container)
-    return container
+cdef inline void show(object container) noexcept:
+    """Let the collector see a container that was hidden, and is full."""
+    PyObject_GC_Track(<PyObject*> container)

@@ -58,10 +58,15 @@ cdef inline cnp.ndarray view(cnp.ndarray base, Py_ssize_t offset, int nd, const 
     return view_at(base, data(base) + offset, descr, cnp.PyArray_FLAGS(base), nd, dims, strides)
 
 
-cdef inline cnp.ndarray view_of_plain(cnp.ndarray base, const PlainArray* read, int typenum, Py_ssize_t offset, int nd,
-                                      const cnp.npy_intp* dims, const cnp.npy_intp* strides):
-    """A view of the memory of a caller's array as it was when it was read, whatever has become of the array since."""
-    return view_at(base, read.memory + offset, PyArray_DescrFromType(typenum), read.flags, nd, dims, strides)
+cdef inline cnp.ndarray view_of_plain(cnp.ndarray base, const PlainArray* read, cnp.ndarray like, Py_ssize_t offset,
+                                      int nd, const cnp.npy_intp* dims, const cnp.npy_intp* strides):
+    """A view of the memory of a caller's array as it was when it was read, whatever has become of the array since.
+
+    `like`: an array of our own that has the dtype of the call.
+    """
+    cdef PyArray_Descr* descr = PyArray_DESCR(like)
+    Py_IncRef(<PyObject*> descr)
+    return view_at(base, read.memory + offset, descr, read.flags, nd, dims, strides)
 
 
 cdef inline int set_item(tuple out, Py_ssize_t i, object item) except -1:
