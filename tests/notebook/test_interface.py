@@ -56,8 +56,10 @@ DEFAULTS = {
     "c0": None,
     "dc": None,
     "reset_after": False,
+    "axis": 0,
 }
 KEYWORD_ONLY = {
+    "softmax": {"axis"},
     "rnn_cell_forward": {"return_caches"},
     "rnn_forward": {"return_caches"},
     "lstm_cell_forward": {"return_caches"},
