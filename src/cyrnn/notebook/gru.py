@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import calls
+from .._keys import Parameters
 from ..cells import GRU, GRU_AFTER
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
@@ -16,7 +16,7 @@ _GRU, _GRU_AFTER = calls.of(GRU), calls.of(GRU_AFTER)
 def gru_cell_forward(
     xt: Any,
     a_prev: Any,
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     *,
     reset_after: bool = False,
     return_caches: bool = True,
@@ -84,7 +84,7 @@ def gru_cell_forward(
 def gru_forward(
     x: Any,
     a0: Any,
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     *,
     reset_after: bool = False,
     return_caches: bool = True,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import calls
+from .._keys import Parameters
 from ..cells import LSTM
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
@@ -14,7 +14,7 @@ _LSTM = calls.of(LSTM)
 
 
 def lstm_cell_forward(
-    xt: Any, a_prev: Any, c_prev: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+    xt: Any, a_prev: Any, c_prev: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Array, Any]:
     """Run the LSTM cell for one step, [a_prev, xt] being the one stacked on the other.
 
@@ -65,7 +65,7 @@ def lstm_cell_forward(
 
 
 def lstm_forward(
-    x: Any, a0: Any, parameters: Mapping[str, Any], *, c0: Any = None, return_caches: bool = True
+    x: Any, a0: Any, parameters: Parameters, *, c0: Any = None, return_caches: bool = True
 ) -> tuple[Array, Array, Array, Any]:
     """Run the LSTM cell over a sequence: `lstm_cell_forward` for t = 0 .. T_x - 1.
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import _check, calls
 from .._convert import native
+from .._keys import Parameters
 from ..calls import Packed
 from ..cells import CELLS
 
 
-def pack(parameters: Mapping[str, Any]) -> Packed:
+def pack(parameters: Parameters) -> Packed:
     """Prepare the parameters of a cell once, for many calls.
 
     The kernels read weights from panels, in the order in which they need them. Every function that takes

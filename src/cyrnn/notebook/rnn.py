@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import calls
+from .._keys import Parameters
 from ..cells import RNN
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
@@ -14,7 +14,7 @@ _RNN = calls.of(RNN)
 
 
 def rnn_cell_forward(
-    xt: Any, a_prev: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+    xt: Any, a_prev: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Any]:
     """Run the recurrent cell for one step.
 
@@ -67,7 +67,7 @@ def rnn_cell_forward(
 
 
 def rnn_forward(
-    x: Any, a0: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+    x: Any, a0: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Any]:
     """Run the recurrent cell over a sequence: `rnn_cell_forward` for t = 0 .. T_x - 1.
 
