@@ -260,6 +260,18 @@ def number(
     raise ValueError(f"{function}: {argument} is {value}, expected a number {' and '.join(bounds)}")
 
 
+def axis_of(function: str, value: object, array: NDArray[Any]) -> int:
+    """Return which axis of the array x is meant, from 0 on; a scalar has one, as an array of one element."""
+    dimensions = max(array.ndim, 1)
+    if isinstance(value, (bool, np.bool)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{function}: axis is {type_of(value)}, expected a whole number")
+    axis = operator.index(value)
+    if -dimensions <= axis < dimensions:
+        return axis % dimensions
+    wanted = f"from {-dimensions} to {dimensions - 1}: x has shape {array.shape}"
+    raise ValueError(f"{function}: axis is {axis}, expected a whole number {wanted}")
+
+
 def whole_number(function: str, argument: str, value: object, *, least: int) -> int:
     """Return a whole number of at least `least`, given as an integer or as its digits."""
     try:

@@ -6,7 +6,7 @@ A dict of parameters, of weights, of gradients; and whatever else answers `param
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -14,6 +14,12 @@ _KEYS_SHOWN = 20
 
 #: what parameters are called in other editions of the notebook; of a GRU, whose update gate is 1 - zt there, negated
 _OTHER_EDITIONS = {"ba": "b", "Wi": "Wu", "bi": "bu", "Wz": "-Wu", "bz": "-bu", "Wya": "Wy", "Wy": "Wya"}
+
+
+class Parameters(Protocol):
+    """What the notebook's functions ask of `parameters`."""
+
+    def __getitem__(self, key: str, /) -> Any: ...
 
 
 class MissingKeys(KeyError):

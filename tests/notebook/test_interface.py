@@ -56,8 +56,10 @@ DEFAULTS = {
     "c0": None,
     "dc": None,
     "reset_after": False,
+    "axis": 0,
 }
 KEYWORD_ONLY = {
+    "softmax": {"axis"},
     "rnn_cell_forward": {"return_caches"},
     "rnn_forward": {"return_caches"},
     "lstm_cell_forward": {"return_caches"},
@@ -328,3 +330,17 @@ def test_completion_shows_nn_and_every_name_before_nn_is_imported():
     assert imported == "False"
     assert {"nn", "__version__", *cyrnn.__all__, *NOT_STARRED} <= set(names)
     assert not {"Any", "TYPE_CHECKING"} & set(names)
+
+
+def test_the_courses_utilities_are_there_under_their_module_name():
+    """`import cyrnn as rnn_utils`; and a star import before one's own utilities leaves these in force."""
+    namespace: dict = {}
+    exec("import cyrnn as rnn_utils\nfrom cyrnn import *", namespace)
+    for name in ("softmax", "sigmoid", "initialize_adam", "update_parameters_with_adam"):
+        assert getattr(namespace["rnn_utils"], name) is namespace[name]
+    assert not {"nn", "np", "annotations", "TYPE_CHECKING", "Any"} & set(namespace)
+    own = types.ModuleType("own_utils")
+    own.softmax = lambda x: x
+    namespace |= vars(own)
+    assert namespace["softmax"] is own.softmax
+    assert namespace["rnn_forward"] is cyrnn.rnn_forward

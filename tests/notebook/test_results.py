@@ -64,3 +64,28 @@ def test_results_with_and_without_caches_are_the_same(cell, dtype):
         packed = cyrnn.pack(problem.parameters)
         ready = run_sequence(replace(problem, parameters=packed), return_caches=False)
         assert_same_values([*ready.states, ready.y], [*other.states, other.y])
+
+
+@pytest.mark.parametrize("order", ["C", "F", "strided", "int", "f2"])
+@each_dtype
+def test_softmax_over_any_axis_is_that_of_its_columns(dtype, order):
+    """Against the columns one at a time, whose bits are the promise, and against the formula in wide arithmetic."""
+    x = np.random.default_rng(0).standard_normal((3, 4, 6)).astype(dtype)[:, :, ::2] * 3
+    x = {"C": np.ascontiguousarray, "F": np.asfortranarray, "strided": np.asarray}.get(
+        order, lambda a: a.astype(order)
+    )(x)
+    for axis in range(-3, 3):
+        got = cyrnn.softmax(x, axis=axis)
+        assert got.shape == x.shape
+        want = np.apply_along_axis(cyrnn.softmax, axis, np.ascontiguousarray(x))
+        assert got.dtype == want.dtype
+        assert got.tobytes() == np.ascontiguousarray(want).tobytes()
+        e = np.exp(x.astype(np.longdouble))
+        np.testing.assert_allclose(got, e / e.sum(axis, keepdims=True), rtol=1e-6 if got.dtype == np.float32 else 1e-14)
+    assert cyrnn.softmax(x, axis=np.int64(1)).tobytes() == cyrnn.softmax(x, axis=-2).tobytes()
+
+
+def test_softmax_of_scalars_and_of_nothing_has_axes_too():
+    assert cyrnn.softmax(2.0, axis=-1) == cyrnn.softmax(2.0, axis=0) == 1
+    for shape in ((0, 3), (3, 0), (0,)):
+        assert cyrnn.softmax(np.zeros(shape), axis=-1).shape == shape

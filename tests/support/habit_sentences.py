@@ -72,6 +72,21 @@ HABIT_SENTENCES = [
         caches_with(LSTM_CACHES, 0, 9, dict.fromkeys(("Wf", "Wu", "Wc", "Wo"), LSTM.parameters["Wf"])),
         KeyError,
     ),
+    # ---- the axis of softmax
+    ("softmax: axis is None, expected a whole number", {"axis": None}, TypeError),
+    ("softmax: axis is of type tuple, expected a whole number", {"axis": (0, 1)}, TypeError),
+    ("softmax: axis is of type float, expected a whole number", {"axis": 0.0}, TypeError),
+    ("softmax: axis is of type bool, expected a whole number", {"axis": False}, TypeError),
+    (
+        "softmax: axis is 2, expected a whole number from -2 to 1: x has shape (2, 3)",
+        {"x": of((2, 3)), "axis": 2},
+        ValueError,
+    ),
+    (
+        "softmax: axis is -2, expected a whole number from -1 to 0: x has shape ()",
+        {"x": 1.0, "axis": -2},
+        ValueError,
+    ),
     # ---- masks
     *(
         (

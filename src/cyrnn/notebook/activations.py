@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
+import numpy as np
+
 from .. import _check, calls
 from .._convert import computed_in, contiguous
 
@@ -97,17 +99,17 @@ def tanh(x: Any) -> Any:
 
 
 @overload
-def softmax(x: NDArray[_Narrow]) -> NDArray[np.float32]: ...  # type: ignore[overload-overlap]  # no array is a list
+def softmax(x: NDArray[_Narrow], *, axis: int = 0) -> NDArray[np.float32]: ...  # type: ignore[overload-overlap]
 @overload
-def softmax(x: NDArray[_Wide] | _Lists) -> NDArray[np.float64]: ...
+def softmax(x: NDArray[_Wide] | _Lists, *, axis: int = 0) -> NDArray[np.float64]: ...
 @overload
-def softmax(x: _Narrow) -> np.float32: ...  # type: ignore[overload-overlap]  # nor float32 a float
+def softmax(x: _Narrow, *, axis: int = 0) -> np.float32: ...  # type: ignore[overload-overlap]
 @overload
-def softmax(x: _Wide | float) -> np.float64: ...
+def softmax(x: _Wide | float, *, axis: int = 0) -> np.float64: ...
 @overload
-def softmax(x: ArrayLike) -> Any: ...
-def softmax(x: Any) -> Any:
-    """Return exp(x) / sum(exp(x)), the sum over axis 0: every column adds up to 1.
+def softmax(x: ArrayLike, *, axis: int = 0) -> Any: ...
+def softmax(x: Any, *, axis: int = 0) -> Any:
+    """Return exp(x) / sum(exp(x)), the sum over axis 0 as in the notebook: every column adds up to 1.
 
     The maximum of a column is subtracted from it first; it cancels, and no finite x overflows.
 
@@ -115,6 +117,9 @@ def softmax(x: Any) -> Any:
     ----------
     x : array_like of shape (n, ...)
         Real numbers: dtypes as for `sigmoid`. A scalar is a column of one.
+    axis : int
+        The axis that the sum is over: -1 for rows of logits (..., n). Axis 0 is the fast one: for another one x is
+        copied, so that the axis comes first. Several axes, or None for all, are not taken: `x.reshape(-1)` is.
 
     Returns
     -------
@@ -123,16 +128,21 @@ def softmax(x: Any) -> Any:
     Raises
     ------
     TypeError
-        If x is not made of real numbers up to float64.
+        If x is not made of real numbers up to float64, or axis is not a whole number.
+    ValueError
+        If x has no such axis.
 
     Examples
     --------
     >>> softmax([[1, 0], [1, 0]])
     array([[0.5, 0.5],
            [0.5, 0.5]])
+    >>> softmax([[1, 1], [0, 0]], axis=-1)
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
     """
-    found = _softmax(x)
-    return _columnwise(x) if found is None else found
+    found = _softmax(x) if type(axis) is int and axis == 0 else None
+    return _along(x, axis) if found is None else found
 
 
 def _elementwise(function: str, run: Any, x: object) -> Any:
@@ -142,8 +152,11 @@ def _elementwise(function: str, run: Any, x: object) -> Any:
     return run(z.reshape(1) if not z.ndim else z).reshape(z.shape)[()]
 
 
-def _columnwise(x: object) -> Any:
-    """softmax of any array."""
+def _along(x: object, axis: object) -> Any:
+    """softmax of any array, over any of its axes."""
     array = _check.as_array("softmax", "x", x)
-    z = contiguous(array, computed_in(array.dtype), "C")
-    return _softmax(z.reshape(1) if not z.ndim else z).reshape(z.shape)[()]
+    along = _check.axis_of("softmax", axis, array)
+    if not array.ndim:
+        return _softmax(array.astype(computed_in(array.dtype)).reshape(1))[0]
+    found = _softmax(contiguous(np.moveaxis(array, along, 0), computed_in(array.dtype), "C"))
+    return np.ascontiguousarray(np.moveaxis(found, 0, along))

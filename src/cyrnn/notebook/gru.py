@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import calls
+from .._keys import Parameters
 from ..cells import GRU, GRU_AFTER
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
@@ -16,7 +16,7 @@ _GRU, _GRU_AFTER = calls.of(GRU), calls.of(GRU_AFTER)
 def gru_cell_forward(
     xt: Any,
     a_prev: Any,
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     *,
     reset_after: bool = False,
     return_caches: bool = True,
@@ -36,10 +36,11 @@ def gru_cell_forward(
     xt : ndarray of shape (n_x, m)
         Inputs, one column per example; dtypes and strides as for `rnn_cell_forward`.
     a_prev : ndarray of shape (n_a, m)
-        Hidden state before the step.
+        Hidden state before the step; (n_a, 1) or a number, as 0, goes for every example.
     parameters : mapping
         `Wz Wr Wc` (n_a, n_a + n_x), `bz br bc` (n_a, 1), `Wy` (n_y, n_a), `by` (n_y, 1), with `reset_after` also
-        `bca` (n_a, 1); or what `pack` returns.
+        `bca` (n_a, 1); or what `pack` returns; any object with these keys. Without a head, `Wy` and `by`, yt_pred is
+        (0, m).
     reset_after : bool
         Whether the reset gate comes after the product with a_prev.
     return_caches : bool
@@ -66,7 +67,7 @@ def gru_cell_forward(
     Notes
     -----
     zt keeps the old state, as in Cho et al. and in torch, Keras and ONNX; where a course writes
-    `a_next = u * cct + (1 - u) * a_prev`, its u is 1 - zt: negate its W_u and b_u.
+    `a_next = u * cct + (1 - u) * a_prev`, its u is 1 - zt: pass -Wu as `Wz`, -bu as `bz`.
 
     References
     ----------
@@ -88,19 +89,25 @@ def gru_cell_forward(
 def gru_forward(
     x: Any,
     a0: Any,
-    parameters: Mapping[str, Any],
+    parameters: Parameters,
     *,
     reset_after: bool = False,
     return_caches: bool = True,
 ) -> tuple[Array, Array, Any]:
     """Run the GRU cell over a sequence: `gru_cell_forward` for t = 0 .. T_x - 1.
 
+        z_t = sigmoid(Wz [a_(t-1), x_t] + bz)        r_t = sigmoid(Wr [a_(t-1), x_t] + br)
+        cc_t = tanh(Wc [r_t * a_(t-1), x_t] + bc)    a_(-1) = a0; x_t being x[:, :, t], and a, y alike
+        a_t = z_t * a_(t-1) + (1 - z_t) * cc_t       y_t = softmax(Wy a_t + by)
+
+    or, with `reset_after`, cc_t = tanh(Wc_x x_t + bc + r_t * (Wc_a a_(t-1) + bca)).
+
     Parameters
     ----------
     x : ndarray of shape (n_x, m, T_x)
         Inputs of all steps.
     a0 : ndarray of shape (n_a, m)
-        Hidden state before the first step.
+        Hidden state before the first step; (n_a, 1) or a number, as 0, goes for every example.
     parameters, reset_after
         As for `gru_cell_forward`.
     return_caches : bool
@@ -162,7 +169,7 @@ def gru_cell_backward(da_next: Any, cache: Any, *, reset_after: bool = False) ->
     Parameters
     ----------
     da_next : ndarray of shape (n_a, m)
-        Gradient of the loss with respect to a_next.
+        Gradient of the loss with respect to a_next; (n_a, 1) or a number goes for every example.
     cache : tuple
         `(a_next, a_prev, zt, rt, cct, xt, parameters)`, from `gru_cell_forward` or put together by hand.
     reset_after : bool
@@ -208,8 +215,15 @@ def gru_cell_backward(da_next: Any, cache: Any, *, reset_after: bool = False) ->
 def gru_backward(da: Any, caches: Any, *, reset_after: bool = False) -> dict[str, Array]:
     """Return the gradients of a sequence of the GRU cell: back-propagation through time.
 
-    `gru_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] and the da_prev of the step after it; the
-    gradients of the weights are the sums over all steps.
+    `gru_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] plus the da_prev of the step after it; the
+    gradients of the weights are the sums over all steps:
+
+        da_t = da[:, :, t] + da_prev of step t + 1             dz_z = da_t * (a_(t-1) - cc_t) * z_t * (1 - z_t)
+        dz_c = da_t * (1 - z_t) * (1 - cc_t^2)                 dz_r = d * a_(t-1) * r_t * (1 - r_t), d = Wc_a^T dz_c
+        da_prev = Wz_a^T dz_z + Wr_a^T dz_r + da_t * z_t + d * r_t
+        dx_t    = Wz_x^T dz_z + Wr_x^T dz_r + Wc_x^T dz_c      dbz = sum of dz_z, over t and the batch, and so on
+
+    and for `reset_after` the other lines of `gru_cell_backward`.
 
     Parameters
     ----------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import calls
+from .._keys import Parameters
 from ..cells import LSTM
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
@@ -14,7 +14,7 @@ _LSTM = calls.of(LSTM)
 
 
 def lstm_cell_forward(
-    xt: Any, a_prev: Any, c_prev: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+    xt: Any, a_prev: Any, c_prev: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Array, Any]:
     """Run the LSTM cell for one step, [a_prev, xt] being the one stacked on the other.
 
@@ -28,10 +28,10 @@ def lstm_cell_forward(
     xt : ndarray of shape (n_x, m)
         Inputs, one column per example; dtypes and strides as for `rnn_cell_forward`.
     a_prev, c_prev : ndarray of shape (n_a, m)
-        Hidden state and memory before the step.
+        Hidden state and memory before the step; (n_a, 1) or a number, as 0, goes for every example.
     parameters : mapping
         `Wf Wi Wc Wo` (n_a, n_a + n_x), `bf bi bc bo` (n_a, 1), `Wy` (n_y, n_a), `by` (n_y, 1), or what `pack`
-        returns.
+        returns; any object with these keys. Without a head, `Wy` and `by`, yt_pred is (0, m).
     return_caches : bool
         If False, nothing is kept for the backward pass: cache is None.
 
@@ -70,16 +70,22 @@ def lstm_cell_forward(
 
 
 def lstm_forward(
-    x: Any, a0: Any, parameters: Mapping[str, Any], *, c0: Any = None, return_caches: bool = True
+    x: Any, a0: Any, parameters: Parameters, *, c0: Any = None, return_caches: bool = True
 ) -> tuple[Array, Array, Array, Any]:
     """Run the LSTM cell over a sequence: `lstm_cell_forward` for t = 0 .. T_x - 1.
+
+        s_t = [a_(t-1), x_t]                         a_(-1) = a0, c_(-1) = c0; x_t being x[:, :, t], and a, c, y alike
+        f_t = sigmoid(Wf s_t + bf)                   i_t = sigmoid(Wi s_t + bi)
+        o_t = sigmoid(Wo s_t + bo)                   c_t = f_t * c_(t-1) + i_t * tanh(Wc s_t + bc)
+        a_t = o_t * tanh(c_t)                        y_t = softmax(Wy a_t + by)
 
     Parameters
     ----------
     x : ndarray of shape (n_x, m, T_x)
         Inputs of all steps.
     a0, c0 : ndarray of shape (n_a, m)
-        Hidden state and memory before the first step; c0 may be left out, and is zero then.
+        Hidden state and memory before the first step; (n_a, 1) or a number, as 0, goes for every example. c0 may be
+        left out, and is zero then.
     parameters : mapping
         As for `lstm_cell_forward`.
     return_caches : bool
@@ -139,7 +145,8 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
     Parameters
     ----------
     da_next, dc_next : ndarray of shape (n_a, m)
-        Gradients of the loss with respect to a_next and c_next; zeros where there is none.
+        Gradients of the loss with respect to a_next and c_next; (n_a, 1) or a number goes for every example: 0 where
+        there is none.
     cache : tuple
         `(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, parameters)`, from `lstm_cell_forward` or put together
         by hand.
@@ -186,8 +193,14 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
 def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
     """Return the gradients of a sequence of the LSTM cell: back-propagation through time.
 
-    `lstm_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] and the da_prev of the step after it; the
-    gradients of the weights are the sums over all steps.
+    `lstm_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] plus the da_prev of the step after it, its
+    dc_next the dc_prev of that; the gradients of the weights are the sums over all steps:
+
+        da_t = da[:, :, t] + da_prev of step t + 1         dc_t = dc_prev of step t + 1 + da_t * o_t * (1 - tanh(c_t)^2)
+        dz_f = dc_t * c_(t-1) * f_t * (1 - f_t)            dz_i = dc_t * cc_t * i_t * (1 - i_t)
+        dz_c = dc_t * i_t * (1 - cc_t^2)                   dz_o = da_t * tanh(c_t) * o_t * (1 - o_t)
+        [da_prev, dx_t] = Wf^T dz_f + Wi^T dz_i + Wc^T dz_c + Wo^T dz_o         dc_prev = dc_t * f_t
+        dWf = sum of dz_f s_t^T, and so on                 dbf = sum of dz_f, over t and the batch, and so on
 
     Parameters
     ----------

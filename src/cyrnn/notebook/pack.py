@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import _check, calls
 from .._convert import native
+from .._keys import Parameters
 from ..calls import Packed
 from ..cells import CELLS
 
 
-def pack(parameters: Mapping[str, Any]) -> Packed:
+def pack(parameters: Parameters) -> Packed:
     """Prepare the parameters of a cell once, for many calls.
 
     The kernels read weights from panels, in the order in which they need them. Every function that takes
@@ -25,7 +25,7 @@ def pack(parameters: Mapping[str, Any]) -> Packed:
     parameters : mapping
         The dict of an RNN (`Wax Waa Wya ba by`), of an LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), of a GRU
         (`Wz bz Wr br Wc bc Wy by`) or, with `bca` too, of a GRU that resets after the product; told apart by the keys,
-        with arrays of the shapes that the forward functions ask for.
+        with arrays of the shapes that the forward functions ask for. The head, `Wy by` or `Wya by`, may be missing.
 
     Returns
     -------

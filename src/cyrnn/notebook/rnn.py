@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from .. import calls
+from .._keys import Parameters
 from ..cells import RNN
 from ..cells.spec import Array
 from .general import backward, cell_backward, cell_forward, forward
@@ -14,7 +14,7 @@ _RNN = calls.of(RNN)
 
 
 def rnn_cell_forward(
-    xt: Any, a_prev: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+    xt: Any, a_prev: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Any]:
     """Run the recurrent cell for one step.
 
@@ -26,10 +26,10 @@ def rnn_cell_forward(
     xt : ndarray of shape (n_x, m)
         Inputs, one column per example.
     a_prev : ndarray of shape (n_a, m)
-        Hidden state before the step.
+        Hidden state before the step; (n_a, 1) or a number, as 0, goes for every example.
     parameters : mapping
         `Wax` (n_a, n_x), `Waa` (n_a, n_a), `Wya` (n_y, n_a), `ba` (n_a, 1), `by` (n_y, 1), or what `pack`
-        returns.
+        returns; any object with these keys. Without a head, `Wya` and `by`, yt_pred is (0, m).
     return_caches : bool
         If False, nothing is kept for the backward pass: cache is None.
 
@@ -72,16 +72,19 @@ def rnn_cell_forward(
 
 
 def rnn_forward(
-    x: Any, a0: Any, parameters: Mapping[str, Any], *, return_caches: bool = True
+    x: Any, a0: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Any]:
     """Run the recurrent cell over a sequence: `rnn_cell_forward` for t = 0 .. T_x - 1.
+
+        a[:, :, t]      = tanh(Wax x[:, :, t] + Waa a[:, :, t - 1] + ba)        a0 in the place of a[:, :, -1]
+        y_pred[:, :, t] = softmax(Wya a[:, :, t] + by)
 
     Parameters
     ----------
     x : ndarray of shape (n_x, m, T_x)
         Inputs of all steps.
     a0 : ndarray of shape (n_a, m)
-        Hidden state before the first step.
+        Hidden state before the first step; (n_a, 1) or a number, as 0, goes for every example.
     parameters : mapping
         As for `rnn_cell_forward`.
     return_caches : bool
@@ -107,8 +110,9 @@ def rnn_forward(
 
     Notes
     -----
-    Results are views of memory in the order (T_x, m, n). In the caches, xt is a view of x, a_next one of a,
-    and a_prev the very object that was a_next one step before: a0 itself at first.
+    Results own their memory, which is not in C order: `np.ascontiguousarray(a)` for what asks for that, as hashlib. In
+    the caches, xt is a view of x, and a_prev the very object that was a_next one step before: a0 itself at first. What
+    is done to a or y_pred, as `a *= mask`, does not reach them.
 
     References
     ----------
@@ -136,7 +140,7 @@ def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
     Parameters
     ----------
     da_next : ndarray of shape (n_a, m)
-        Gradient of the loss with respect to a_next.
+        Gradient of the loss with respect to a_next; (n_a, 1) or a number goes for every example.
     cache : tuple
         `(a_next, a_prev, xt, parameters)`, from `rnn_cell_forward` or put together by hand.
 
@@ -178,8 +182,11 @@ def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
 def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
     """Return the gradients of a sequence of the recurrent cell: back-propagation through time.
 
-    `rnn_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] and the da_prev of the step after it; the
-    gradients of the weights are the sums over all steps.
+    `rnn_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] plus the da_prev of the step after it; the
+    gradients of the weights are the sums over all steps:
+
+        dz_t = (da[:, :, t] + Waa^T dz_(t+1)) * (1 - a_t^2)           dx[:, :, t] = Wax^T dz_t       da0 = Waa^T dz_0
+        dWaa = sum of dz_t a_(t-1)^T     dWax = sum of dz_t x_t^T     dba = sum of dz_t, over t and the batch
 
     Parameters
     ----------
