@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that a change must pass, in fresh virtual environments: lint, a build whose warnings are shown, the test
-# suite as README.md runs it and once for each other ISA, the demo, sanitizers, wheels. Parts run in two lanes, one for
-# each core: what the second says is shown when both have ended. Every part runs even if one before it failed; the last
-# lines are pytest's own, and the exit status says whether all parts passed.
+# suite as README.md runs it and once for each other ISA, the demo, random cases, sanitizers, wheels. Parts run in two
+# lanes, one for each core: what the second says is shown when both have ended. Every part runs even if one before it
+# failed; the last lines are pytest's own, and the exit status says whether all parts passed.
 set -uo pipefail
 exec </dev/null
 unset CYRNN_ISA PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -120,6 +120,8 @@ part "ISAs of this CPU: $isas" test -n "$isas"
 for isa in ${isas#* }; do
     part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa pytest"
 done
+
+part 'fuzz, one minute' inside tests 'python -m ci.fuzz --seconds 60'
 
 wait "$lane" || echo 'the second lane' >>"$work/failed"
 cat "$work/second.log"

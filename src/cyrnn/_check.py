@@ -47,7 +47,8 @@ def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
         raise TypeError(f"{where} is None, expected an array of numbers")
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: a tensor of torch that requires grad
+    # RuntimeError: a tensor of torch that requires grad; MaskError: a masked number in a list
+    except (ValueError, TypeError, RuntimeError, np.ma.MaskError) as error:
         kind = ValueError if isinstance(error, ValueError) else TypeError
         raise kind(f"{where} is {_kind(value)}, expected an array of numbers: {error}") from error
     if array.dtype.char not in COMPUTED_IN:
@@ -279,7 +280,8 @@ def whole_number(function: str, argument: str, value: object, *, least: int) -> 
     except (TypeError, ValueError):
         result = least - 1
     if result < least or isinstance(value, (bool, np.bool)):
-        raise ValueError(f"{function}: {argument} is {value!r}, expected a whole number of at least {least}")
+        shown = repr(value) if isinstance(value, (str, int, float)) else _kind(value)  # a repr may raise
+        raise ValueError(f"{function}: {argument} is {shown}, expected a whole number of at least {least}")
     return result
 
 
