@@ -44,8 +44,8 @@ class Case:
                 raise verdict.Failure("a call wrote to its arguments")
         return verdict.digest(self.results)
 
-    def same(self, got: Any, want: Any, what: str) -> None:
-        verdict.same(got, want, what, bits=self.bits)
+    def same(self, got: Any, want: Any, what: str, *, computed_in: Any = None) -> None:
+        verdict.same(got, want, what, bits=self.bits, computed_in=computed_in)
 
     def refuses(self, call: Callable[[], Any], what: str) -> None:
         """Fail unless a call refuses."""

@@ -68,7 +68,10 @@ def notebook(case: Case) -> None:
 
 def _as_numpy(bad: Problem) -> Problem | None:
     """Return the problem as the notebook's own NumPy understands it; None where that has no meaning."""
-    if any(type(value) is not np.ndarray for value in bad.arrays):  # None and what NumPy makes no array of numbers of
+    a0, *others = bad.initial
+    zeros = [np.zeros(np.shape(a0)) if state is None else state for state in others]  # `c0=None`
+    bad = replace(bad, initial=(a0, *zeros))
+    if any(type(value) is not np.ndarray for value in bad.arrays):  # what NumPy makes no array of numbers of
         return None
     if any(value.dtype.kind not in "fiub" or value.dtype.char == "g" for value in bad.arrays):
         return None

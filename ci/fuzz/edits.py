@@ -89,7 +89,7 @@ def _wide(case: Case, problem: Problem, made: Any, incoming: Any, want: Any) -> 
     parameters = {key: np.float64(value) for key, value in problem.parameters.items()}
     wide = [(*(np.float64(entry) for entry in step[:-1]), parameters) for step in steps]
     true = back.from_caches(problem.cell, (wide, x), incoming.map(np.float64))
-    case.same(got, true, "one entry in float64")
+    case.same(got, true, "one entry in float64", computed_in=problem.x.dtype)
 
 
 def _spoilt(case: Case, problem: Problem, made: Any, incoming: Any, want: Any) -> None:

@@ -137,6 +137,7 @@ def backward(case: Case) -> None:
         back.from_caches(problem.cell, worn_caches, d),
         back.from_caches(problem.cell, bare_caches, d_bare),
         "dressed gradients",
+        computed_in=bare.x.dtype,
     )
     m = problem.x.shape[1]
     if case.chance(0.5):
