@@ -117,9 +117,18 @@ part 'tests ran on the installed package' installed
 # README's command ran on the best of them
 isas=$(inside tests 'python -c "from cyrnn.kernels import dispatch; print(*dispatch.available())"') || isas=
 part "ISAs of this CPU: $isas" test -n "$isas"
+export COVERAGE_FILE=$work/lines # of Python that one compiled ISA and the reference have run
+second=${isas#* } second=${second%% *}
 for isa in ${isas#* }; do
-    part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa pytest"
+    run=pytest
+    [ "$isa" != "$second" ] && [ "$isa" != reference ] || run='coverage run -m pytest'
+    part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa $run"
 done
+if [ "$second" = reference ]; then
+    echo 'NOT RUN: which lines no test runs, because this CPU has no second compiled ISA'
+else
+    part 'lines that no test runs' inside tests 'coverage combine -q && coverage report'
+fi
 
 part 'fuzz, one minute' inside tests 'python -m ci.fuzz --seconds 60'
 
