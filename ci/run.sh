@@ -109,6 +109,7 @@ if part 'lint tools' lint_tools; then
     part 'ruff' inside lint ruff check .
     part 'cython-lint' inside lint cython-lint src
     part 'mypy' inside lint mypy
+    part 'zizmor' inside lint zizmor --offline --persona=pedantic .github
 fi
 part 'build' build
 part 'README: demo' readme demo 'pip install . && python -m cyrnn'
