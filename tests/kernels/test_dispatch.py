@@ -104,3 +104,7 @@ def test_import_loads_only_the_kernels_in_use():
             assert modules == ["cyrnn.calls.reference"]
         else:
             assert modules == [f"cyrnn.kernels._isa_{isa}_{bits}" for bits in ("f32", "f64")]
+
+
+def test_kernels_say_which_they_are():
+    assert repr(dispatch.kernels) == f"<cyrnn kernels: {dispatch.kernels.isa}>"

@@ -117,6 +117,21 @@ def test_error_of_a_ragged_list_repeats_numpys_reason():
     assert str(ours.value) == f"rnn_forward: x is of type list, expected an array of numbers: {numpys.value}"
 
 
+def test_masked_number_in_a_list_is_refused_in_a_sentence():
+    """NumPy's MaskError is no ValueError, and none of ours: atheris found it."""
+    with pytest.raises(TypeError, match=r"^softmax: x is of type list, expected an array of numbers: .*masked"):
+        cyrnn.softmax([np.ma.array(3, mask=True)])
+
+
+def test_number_of_threads_that_cannot_be_shown_is_named_by_its_type():
+    class Silent:
+        def __repr__(self):
+            raise AssertionError("shown")
+
+    with pytest.raises(ValueError, match=r"^set_num_threads: n is of type Silent, expected a whole number"):
+        cyrnn.set_num_threads(Silent())
+
+
 def test_every_public_function_has_sentences():
     with_sentence = {sentence.partition(":")[0] for sentence, _, _ in SENTENCES}
     assert with_sentence == set(VALID)

@@ -46,5 +46,5 @@ def wants_colour(out: TextIO) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     if sys.platform == "win32" and "WT_SESSION" not in os.environ:  # the old console shows the codes
-        return False
+        return False  # pragma: no cover  # Windows alone
     return out.isatty()

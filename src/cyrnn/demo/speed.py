@@ -132,7 +132,7 @@ def show(page: Page, seconds: float) -> None:
                 continue
             times = f"{row.plain.best:>7.1f} us {row.cyrnn.best:>7.1f} us {row.speed_up:>6.1f} x"
             page.line(f"    {row.function:<24}{row.sizes:<19}{times}")
-    if os.environ.get("OPENBLAS_CORETYPE"):
+    if os.environ.get("OPENBLAS_CORETYPE"):  # pragma: no cover  # as the machine has it
         page.line()
         page.line("  OPENBLAS_CORETYPE is set, which can slow NumPy down and flatter cyrnn.")
 

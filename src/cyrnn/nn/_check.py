@@ -215,8 +215,6 @@ def states(function: str, argument: str, value: object, count: int) -> list[tupl
     """Return each state with its name in sentences: the value itself where a cell has one, else the pair's parts."""
     if count == 1:
         return [(argument, value)]
-    if value is None:
-        return [(argument, None)] * count
     if not isinstance(value, (tuple, list)):
         raise TypeError(f"{function}: {argument} is of type {type(value).__name__}, expected the pair (h, c)")
     if len(value) != count:

@@ -12,7 +12,6 @@ from .._convert import computed_in, contiguous
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 # what is computed in which dtype, for type checkers
