@@ -7,6 +7,7 @@ packs, runs and builds its results here, in compiled code: a cell call on small 
 T_x cache tuples hold 7 T_x views, so that checks and views in Python would cost more than the arithmetic. For any other
 argument the answer is None: a facade then makes the arguments plain, or says what is wrong with them, and calls again.
 
+    environment.pxi     the floating-point environment, for facades
     context.pxi         the state of a call, and the slots of a cache tuple
     parallel.pxi        work shared among threads
     views.pxi           views of memory, tuples
@@ -36,6 +37,7 @@ from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
+from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
 
 cdef extern from "Python.h":
@@ -87,6 +89,7 @@ cdef enum:
 
 cdef double MAX_ELEMENTS = 2.0 ** 58     # of an array: counts of bytes stay within 64 bits
 
+include "environment.pxi"
 include "context.pxi"
 include "parallel.pxi"
 include "views.pxi"

@@ -11,12 +11,14 @@ cdef dict functions = {"sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 cdef void apply(Function which, const Table* table, const real* x, Py_ssize_t n, Py_ssize_t N,
                 real* out) noexcept nogil:
     """out = the function of x, n rows of N elements."""
+    cdef Environment environment = enter_environment()
     if which == SIGMOID:
         table.sigmoid(x, n * N, out)
     elif which == TANH:
         table.tanh(x, n * N, out)
     else:
         table.softmax(x, n, N, out)
+    leave_environment(environment)
 
 
 cdef class Elements:

@@ -38,6 +38,15 @@ def share_above(double fmas, how):
     min_shared_fmas, split = fmas, how
 
 
+cdef inline int run_range(RangeFunction function, const void* context, Py_ssize_t first,
+                          Py_ssize_t last) noexcept nogil:
+    """Do a range in the default floating-point environment, whatever the thread's own is."""
+    cdef Environment environment = enter_environment()
+    cdef int failed = function(context, first, last)
+    leave_environment(environment)
+    return failed
+
+
 cdef class Task:
     """A range function and its context, as Python calls them."""
 
@@ -49,7 +58,7 @@ cdef class Task:
         cdef int failed = 0
         with nogil:
             if atomic_add(&self.running, 1) < ENDED:
-                failed = self.function(self.context, first, last)
+                failed = run_range(self.function, self.context, first, last)
             atomic_add(&self.running, -1)
         if failed:
             raise MemoryError("cyrnn: no memory for the work area")
@@ -90,10 +99,10 @@ cdef int parallel_for(RangeFunction function, const void* context, Py_ssize_t ro
             task.end()
         return 0
     if fmas < RELEASE_GIL_FMAS:
-        failed = function(context, 0, rows)
+        failed = run_range(function, context, 0, rows)
     else:
         with nogil:
-            failed = function(context, 0, rows)
+            failed = run_range(function, context, 0, rows)
     if failed:
         raise MemoryError("cyrnn: no memory for the work area")
     return 0
