@@ -11,6 +11,7 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     context.pxi         the state of a call, and the slots of a cache tuple
     parallel.pxi        work shared among threads
     views.pxi           views of memory, tuples
+    pauses.pxi          kernels' calls that may last, in blocks; between them signals are looked at
     panels.pxi          packed weights
     arguments.pxi       arrays and dicts of a call, checked and taken
     run.pxi             the kernels' calls, forward, and the memory that they work in
@@ -79,6 +80,7 @@ cdef enum:
     MAX_SLOTS = 16                       # entries of a cache tuple
     MAX_STATES = 2
     MAX_HELD = 3 * MAX_GATES + 2
+    MAX_LANES = 16                       # elements of a vector, of any ISA and dtype
     PACK_COST_FMAS = 20                  # packing a vector costs about as much as these multiply-adds of vectors
     RELEASE_GIL_FMAS = 100_000           # from here on, some 5 us, releasing the GIL is worth its price
     RELEASE_GIL_ELEMENTS = 10_000        # the same for functions of elements
@@ -93,6 +95,7 @@ include "environment.pxi"
 include "context.pxi"
 include "parallel.pxi"
 include "views.pxi"
+include "pauses.pxi"
 include "panels.pxi"
 include "arguments.pxi"
 include "run.pxi"

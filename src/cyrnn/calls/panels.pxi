@@ -46,14 +46,14 @@ cdef char* pack_into(CallContext* context, const PanelSizes* sizes, char* memory
     return memory
 
 
-cdef int pack_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int pack_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """Pack the weights of a call into its workspace."""
     cdef CallContext* context = <CallContext*> given
     cdef PanelSizes sizes
     find_sizes(context, False, &sizes)
     context.workspace = malloc(panel_bytes(&sizes, context.item))
     if context.workspace == NULL:
-        return -1
+        return NO_MEMORY
     pack_into(context, &sizes, aligned(<char*> context.workspace))
     return 0
 

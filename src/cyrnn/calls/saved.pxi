@@ -22,6 +22,7 @@ cdef object take_caches(CellCalls calls, CallContext* context, tuple caches):
     cdef int i
     cdef object first = None, owned = None, cache, item
     for t in range(len(caches)):            # of later steps than da's, too: hand-made caches are checked whole
+        pause_between_steps(t)
         cache = caches[t]
         if type(cache) is not tuple or len(<tuple> cache) != calls.slots:
             return None
@@ -58,6 +59,7 @@ cdef bint has_even_steps(const CallContext* context, tuple caches, int slot, Py_
     cdef Py_ssize_t t
     stride_t[0] = data(entry(caches, t0 + 1, slot)) - data(first) if t0 + 1 < context.run.T else 0
     for t in range(t0 + 1, context.run.T):
+        pause_between_steps(t)
         a = entry(caches, t, slot)
         if (data(a) != data(first) + (t - t0) * stride_t[0]
                 or cnp.PyArray_STRIDE(a, 0) != cnp.PyArray_STRIDE(first, 0)
@@ -100,6 +102,7 @@ cdef void gather_entry(const CallContext* context, tuple caches, int slot, Py_ss
                                       <real*> out)
         return
     for t in range(T):
+        pause_between_steps(t)
         copy_rows(context, entry(caches, t, slot), units, out + t * stride_t)
 
 

@@ -66,6 +66,7 @@ typedef struct {
 typedef struct {
     int cell;
     ptrdiff_t n_h, n_a, m, T;
+    ptrdiff_t first_step, last_step;    /* done by this call, first_step <= t < last_step: from T down to 0, in pieces */
     ptrdiff_t batch, batch_offset;
     const ptrdiff_t *batch_sizes;
     const real *da;                     /* (T, m, n_a), with these strides and unit stride along n_a: incoming */
@@ -125,7 +126,7 @@ typedef struct {
     void (*exp)(const real *x, ptrdiff_t N, real *out);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
-    void (*softmax)(const real *z, ptrdiff_t n, ptrdiff_t N, real *y);
+    void (*softmax)(const real *z, ptrdiff_t row_stride, ptrdiff_t n, ptrdiff_t N, real *y);
 } Table;
 
 #endif

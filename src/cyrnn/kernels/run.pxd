@@ -56,6 +56,8 @@ cdef extern from "run.h" nogil:
         Py_ssize_t n_a
         Py_ssize_t m
         Py_ssize_t T
+        Py_ssize_t first_step
+        Py_ssize_t last_step
         Py_ssize_t batch
         Py_ssize_t batch_offset
         const Py_ssize_t* batch_sizes
@@ -107,4 +109,4 @@ cdef extern from "run.h" nogil:
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
-        void (*softmax)(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil
+        void (*softmax)(const real* z, Py_ssize_t row_stride, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil

@@ -60,7 +60,7 @@ cdef class Views:
         cdef Environment environment
         with nogil:
             environment = enter_environment()
-            table_of(self, sizeof(floating)).softmax(<const real*> &z[0, 0], z.shape[0], z.shape[1],
+            table_of(self, sizeof(floating)).softmax(<const real*> &z[0, 0], z.shape[1], z.shape[0], z.shape[1],
                                                      <real*> &out[0, 0])
             leave_environment(environment)
 
@@ -178,6 +178,7 @@ cdef class Views:
         cdef Py_ssize_t item = sizeof(floating)
         run.cell = self.cell_numbers[cell]
         run.T, run.batch, run.n_a = da.shape[0], da.shape[1], da.shape[2]
+        run.first_step, run.last_step = 0, run.T
         run.m, run.batch_offset = (run.batch if last < 0 else last) - first, first
         run.batch_sizes = NULL
         if batch_sizes is not None:
