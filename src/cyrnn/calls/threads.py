@@ -78,7 +78,10 @@ def split(task: Any, rows: int, work: int) -> None:
     ranges = min(_threads, rows // MIN_ROWS, work // MILLISECOND_FMAS)
     if ranges < 2:
         return
-    pool = _workers()
+    try:
+        pool = _workers()
+    except RuntimeError:  # no lock is to be had, for want of memory
+        return
     with contextlib.suppress(RuntimeError):  # no thread is to be had, as while the interpreter ends
         pool.hire()
     task.divide(ranges)
