@@ -280,6 +280,6 @@ def whole_number(function: str, argument: str, value: object, *, least: int) -> 
     except (TypeError, ValueError):
         result = least - 1
     if result < least or isinstance(value, (bool, np.bool)):
-        shown = repr(value) if isinstance(value, (str, int, float)) else _kind(value)  # a repr may raise
+        shown = repr(value) if isinstance(value, (str, int, float)) else type_of(value)  # a repr may raise
         raise ValueError(f"{function}: {argument} is {shown}, expected a whole number of at least {least}")
     return result

@@ -40,7 +40,7 @@ def while_others_run(action):
 
     def how(run, rows, work):
         action()
-        run(0, rows)
+        run()
 
     implementation.share_above(1, how)
     try:

@@ -15,10 +15,13 @@ from . import threads
 from .implementation import implementation
 from .packed import Packed
 
-__all__ = ["Packed", "elements", "lengths", "of", "threads"]
+__all__ = ["DefaultEnvironment", "Packed", "elements", "lengths", "of", "threads"]
 
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
+
+#: a context in which NumPy, too, computes in the default floating-point environment
+DefaultEnvironment = implementation.DefaultEnvironment
 
 _of_cells: dict[str, Any] = {}
 

@@ -8,9 +8,11 @@ T_x cache tuples hold 7 T_x views, so that checks and views in Python would cost
 argument the answer is None: a facade then makes the arguments plain, or says what is wrong with them, and calls again.
 
     plain.pxi           a caller's array, read once; containers out of the collector's sight
+    environment.pxi     the floating-point environment, for facades
     context.pxi         the state of a call, and the slots of a cache tuple
     parallel.pxi        work shared among threads
     views.pxi           views of memory, tuples
+    pauses.pxi          kernels' calls that may last, in blocks; between them signals are looked at
     panels.pxi          packed weights
     arguments.pxi       arrays and dicts of a call, checked and taken
     run.pxi             the kernels' calls, forward, and the memory that they work in
@@ -38,7 +40,10 @@ from cpython.ref cimport Py_INCREF
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
-from cyrnn.kernels.run cimport MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
+from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
+from cyrnn.kernels.run cimport (
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterSum, Run, Table, real,
+)
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -62,6 +67,7 @@ cdef extern from "numpy/arrayobject.h":
     cnp.ndarray PyArray_EMPTY(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     cnp.ndarray PyArray_ZEROS(int nd, const cnp.npy_intp* dims, int typenum, int fortran)
     PyArray_Descr* PyArray_DESCR(cnp.ndarray arr)
+    PyArray_Descr* PyArray_DescrFromType(int typenum)                   # a new reference
     bint PyArray_CheckExact(object a)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray a)
     bint PyArray_ISINTEGER(cnp.ndarray a)
@@ -82,6 +88,7 @@ cdef enum:
     MAX_SLOTS = 16                       # entries of a cache tuple
     MAX_STATES = 2
     MAX_HELD = 3 * MAX_GATES + 2
+    MAX_LANES = 16                       # elements of a vector, of any ISA and dtype
     PACK_COST_FMAS = 20                  # packing a vector costs about as much as these multiply-adds of vectors
     COPY_COST_FMAS = 4                   # copying an element costs about as much
     RELEASE_GIL_FMAS = 100_000           # from here on, some 5 us, releasing the GIL is worth its price
@@ -94,9 +101,11 @@ cdef enum:
 cdef double MAX_ELEMENTS = 2.0 ** 58     # of an array: counts of bytes stay within 64 bits
 
 include "plain.pxi"
+include "environment.pxi"
 include "context.pxi"
 include "parallel.pxi"
 include "views.pxi"
+include "pauses.pxi"
 include "panels.pxi"
 include "arguments.pxi"
 include "run.pxi"

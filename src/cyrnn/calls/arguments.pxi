@@ -109,14 +109,13 @@ cdef bint take_panels(CellCalls calls, CallContext* context, object given) excep
 cdef bint take_parameters(CellCalls calls, CallContext* context, bint backward) except -1:
     """Take the weights of every gate and of the head, which `find_parameters` found, for n_x as it is known.
 
-    `backward`: of what that pass reads; the biases of gates with an input half, and the head, are part of no gradient.
+    `backward`: what that pass reads.
     """
     cdef Run* run = &context.run
     cdef GateWeights* gate
     cdef Py_ssize_t g, n_a = -1, n_x = run.n_x
     cdef PyObject** found = context.held
     cdef PlainArray W_x, W_a, b
-    cdef bint needs_b
     if context.packed:
         return take_panels(calls, context, <object> found[0])
     for g in range(calls.gates):
@@ -125,9 +124,7 @@ cdef bint take_parameters(CellCalls calls, CallContext* context, bint backward) 
             return False
         if n_a < 0:
             n_a = W_x.shape[0]
-        needs_b = not (backward and calls.has_x[g])
-        b.memory, b.strides[0] = NULL, 0
-        if W_x.shape[0] != n_a or (needs_b and not read_matrix(found[2], context.typenum, n_a, 1, &b)):
+        if W_x.shape[0] != n_a:
             return False
         if calls.stacked:                                              # one matrix for [a_prev, xt]
             if W_x.shape[1] != n_a + n_x:
@@ -139,7 +136,11 @@ cdef bint take_parameters(CellCalls calls, CallContext* context, bint backward) 
         gate.Wa, gate.Wx = <const real*> W_a.memory, <const real*> W_x.memory
         gate.Wa_row_stride, gate.Wa_col_stride = W_a.strides[0] // context.item, W_a.strides[1] // context.item
         gate.Wx_row_stride, gate.Wx_col_stride = W_x.strides[0] // context.item, W_x.strides[1] // context.item
-        gate.b, gate.b_stride = <const real*> b.memory, b.strides[0] // context.item
+        gate.b, gate.b_stride = NULL, 0
+        if not backward or not calls.has_x[g]:                         # else b is part of no gradient
+            if not read_matrix(found[2], context.typenum, n_a, 1, &b):
+                return False
+            gate.b, gate.b_stride = <const real*> b.memory, b.strides[0] // context.item
         found += 3
     run.weights = context.weights
     run.n_a = run.n_h = n_a

@@ -123,7 +123,7 @@ cdef void fill_steps(const LayerRun* w, Py_ssize_t first, Py_ssize_t m, const St
             memset(w.output + t * w.output_stride_t + k * w.output_stride_m, 0, n_h)
 
 
-cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """Some columns, in the order in which they are run."""
     cdef const LayerRun* w = <const LayerRun*> given
     cdef const CallContext* context = w.context
@@ -134,11 +134,13 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last) noex
     cdef Py_ssize_t x_stride_t = -run.x_stride_t if w.rows.reverse else run.x_stride_t
     cdef const real* x = advance(run.x, first * run.x_stride_m + (run.T - 1 if w.rows.reverse else 0) * run.x_stride_t,
                                  item)
+    cdef double fmas = fmas_of_step(context, m, run.n_a, <double> run.n_x + run.n_h)
+    cdef int outcome = DONE
     cdef StepsMemory block
     cdef void* memory
     memory = allocate_block(w, m, longest, &block)
     if memory == NULL:
-        return -1
+        return NO_MEMORY
     fill_steps(w, first, m, &block)
     run.m = run.batch = m
     run.batch_offset, run.gates, run.state_stride_t = first, NULL, 0
@@ -160,13 +162,16 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last) noex
         else:
             gather_block(w, first, m, t, run.T, block.x)
         if context.table.forward_packed(&run):
-            free(memory)
-            return -1
+            outcome = NO_MEMORY
+        elif worked(context.table, run.T * fmas, progress):
+            outcome = STOPPED
+        if outcome != DONE:
+            break
         scatter_block(w, first, m, t, run.T, block.h)
         memcpy(block.h_initial, block.h + (run.T - 1) * m * run.n_h * item, m * run.n_h * item)
         t += run.T
-    if w.last[1] != NULL:
+    if w.last[1] != NULL and outcome == DONE:
         for j in range(m):
             memcpy(w.last[1] + sequence_of(&w.rows, first + j) * n_a, block.c_initial + j * n_a, n_a)
     free(memory)
-    return 0
+    return outcome

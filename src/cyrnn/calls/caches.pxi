@@ -51,6 +51,7 @@ cdef list caches_of(CellCalls calls, const CallContext* context, cnp.ndarray sta
         (<list> steps[i]).append(state)
         previous[i] = <PyObject*> state
     for t in range(run.T):
+        pause_between_steps(t)
         for i in range(calls.states):
             state = state_at(context, states, i * run.state_stride + (t + 1) * size)
             (<list> steps[i]).append(state)

@@ -8,15 +8,35 @@ cdef enum Function:
 cdef dict functions = {"sigmoid": SIGMOID, "tanh": TANH, "softmax": SOFTMAX}
 
 
-cdef void apply(Function which, const Table* table, const real* x, Py_ssize_t n, Py_ssize_t N,
-                real* out) noexcept nogil:
-    """out = the function of x, n rows of N elements."""
-    if which == SIGMOID:
-        table.sigmoid(x, n * N, out)
-    elif which == TANH:
-        table.tanh(x, n * N, out)
-    else:
-        table.softmax(x, n, N, out)
+cdef struct Application:
+    # a function and its arrays, n rows of N elements; of a function of elements one row
+    Function which
+    const Table* table
+    const real* x
+    real* out
+    Py_ssize_t n, N, item
+
+
+cdef int apply_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
+    """out = the function of x, of the columns first <= i < last."""
+    cdef const Application* w = <const Application*> given
+    cdef Py_ssize_t block = w.table.lanes * BLOCK_ELEMENTS // w.n // MAX_LANES * MAX_LANES + MAX_LANES, count
+    cdef const real* x
+    cdef real* out
+    while True:
+        count = min(block, last - first)
+        x, out = advance(w.x, first, w.item), <real*> advance(w.out, first, w.item)
+        if w.which == SIGMOID:
+            w.table.sigmoid(x, count, out)
+        elif w.which == TANH:
+            w.table.tanh(x, count, out)
+        else:
+            w.table.softmax(x, w.N, w.n, count, out)
+        first += count
+        if first == last:
+            return DONE
+        if pause(progress):
+            return STOPPED
 
 
 cdef class Elements:
@@ -32,19 +52,17 @@ cdef class Elements:
         self.f64 = <const Table*> PyCapsule_GetPointer(f64, "cyrnn.kernels.table")
 
     def __call__(self, given):
-        cdef const Table* table = self.f64
+        cdef Application w
         cdef cnp.ndarray out
-        cdef const real* source
-        cdef real* target
-        cdef Py_ssize_t n, N
         cdef int typenum, flags
         if not PyArray_CheckExact(given):
             return None
         # all of it is read here, with nothing in between (plain.pxi); the sizes by NumPy, into an array of our own
         typenum, flags = cnp.PyArray_TYPE(<cnp.ndarray> given), cnp.PyArray_FLAGS(<cnp.ndarray> given)
-        source = <const real*> cnp.PyArray_DATA(<cnp.ndarray> given)
+        w.x = <const real*> cnp.PyArray_DATA(<cnp.ndarray> given)
+        w.which, w.table, w.item = self.which, self.f64, sizeof(double)
         if typenum == cnp.NPY_FLOAT:
-            table = self.f32
+            w.table, w.item = self.f32, sizeof(float)
         elif typenum != cnp.NPY_DOUBLE:
             return None
         if cnp.PyArray_NDIM(<cnp.ndarray> given) == 0 or not PyArray_ISBEHAVED_RO(<cnp.ndarray> given):
@@ -55,12 +73,10 @@ cdef class Elements:
                             not flags & cnp.NPY_ARRAY_C_CONTIGUOUS)
         if cnp.PyArray_SIZE(out) == 0:
             return out
-        target = <real*> cnp.PyArray_DATA(out)
-        n = cnp.PyArray_DIM(out, 0)
-        N = cnp.PyArray_SIZE(out) // n
-        if n * N < RELEASE_GIL_ELEMENTS:
-            apply(self.which, table, source, n, N, target)
-        else:
-            with nogil:
-                apply(self.which, table, source, n, N, target)
+        w.out = <real*> cnp.PyArray_DATA(out)
+        w.n, w.N = 1, cnp.PyArray_SIZE(out)
+        if self.which == SOFTMAX:
+            w.n = cnp.PyArray_DIM(out, 0)
+            w.N //= w.n
+        run_alone(apply_range, &w, w.N, w.n * w.N >= RELEASE_GIL_ELEMENTS)
         return out

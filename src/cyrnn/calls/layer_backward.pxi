@@ -180,6 +180,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     cdef char* memory
     cdef char* db_a = NULL
     cdef tuple found
+    cdef Environment environment
     if saved.sublayer is not layer:
         return None
     if type(d_state) is list:
@@ -204,8 +205,10 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     back.cell, back.n_a, back.n_h, back.m, back.T, back.batch = run.cell, run.n_a, run.n_h, run.m, run.T, run.m
     back.batch_offset, back.batch_sizes = 0, rows.batch_sizes
     memory = divide_workspace(layer.calls, &w, &plan, <char*> data(workspace))
+    environment = enter_environment()                                  # a projection is packed, gradients are added
     memory = seed_initial(layer, &w, &incoming, &rows, memory)
     memory = take_da(layer, saved, &w, &incoming, &rows, memory)
+    leave_environment(environment)
     memory = take_record(layer, saved, &w, &rows, memory)
     if rows.total > 0:
         if rows.order != NULL:

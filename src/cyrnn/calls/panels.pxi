@@ -46,14 +46,14 @@ cdef char* pack_into(CallContext* context, const PanelSizes* sizes, char* memory
     return memory
 
 
-cdef int pack_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int pack_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """Pack the weights of a call into its workspace."""
     cdef CallContext* context = <CallContext*> given
     cdef PanelSizes sizes
     find_sizes(context, False, &sizes)
     context.workspace = malloc(panel_bytes(&sizes, context.item))
     if context.workspace == NULL:
-        return -1
+        return NO_MEMORY
     pack_into(context, &sizes, aligned(<char*> context.workspace))
     return 0
 
@@ -89,14 +89,17 @@ cdef class Panels:
         cdef PanelSizes sizes
         cdef cnp.npy_intp elements
         cdef char* rest
+        cdef Environment environment
         find_sizes(context, Whr != NULL, &sizes)
         elements = panel_bytes(&sizes, 1) + 16 * CACHE_LINE_BYTES
         self.calls, self.typenum = calls, context.typenum
         self.memory = PyArray_EMPTY(1, &elements, context.typenum, 0)
+        environment = enter_environment()
         rest = pack_into(context, &sizes, aligned(<char*> cnp.PyArray_DATA(self.memory)))
         self.n_x, self.n_a, self.n_h, self.n_y = run.n_x, run.n_a, run.n_h, run.n_y
         self.Wx, self.Wa, self.b, self.Wy, self.by = run.Wx, run.Wa, run.b, context.Wy, context.by
         if Whr != NULL:
             self.Whr = <const real*> rest
             context.table.pack_gate(Whr, row_stride, col_stride, run.n_h, run.n_a, 0, 1, <real*> rest)
+        leave_environment(environment)
         return 0

@@ -34,7 +34,7 @@ cdef struct Backward:
     char* dWhr               # (n_h, n_a)
 
 
-cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     cdef const Backward* w = <const Backward*> given
     cdef const Run* run = &w.context.run
     cdef const Table* table = w.context.table
@@ -46,22 +46,23 @@ cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t l
     return 0
 
 
-cdef int recompute_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int recompute_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """z = W_a a_prev + b of the gate that no cache keeps, for some rows of the grid (T, m)."""
     cdef const Backward* w = <const Backward*> given
     cdef Py_ssize_t n = w.back.n_a, m = w.back.m, middle = min(max(first, m), last), item = w.context.item
+    cdef int outcome = DONE
     if first < middle:
-        w.context.table.multiply(advance(w.back.initial, first * n, item), n, middle - first, n,
-                                 <const real*> w.panels, <const real*> w.b, n,
-                                 <real*> advance(w.back.inner, first * n, item))
-    if middle < last:
-        w.context.table.multiply(advance(w.back.previous, (middle - m) * n, item), n, last - middle, n,
-                                 <const real*> w.panels, <const real*> w.b, n,
-                                 <real*> advance(w.back.inner, middle * n, item))
-    return 0
+        outcome = multiply(w.context.table, advance(w.back.initial, first * n, item), n, middle - first, n,
+                           <const real*> w.panels, <const real*> w.b, n,
+                           <real*> advance(w.back.inner, first * n, item), item, progress)
+    if middle < last and outcome == DONE:
+        outcome = multiply(w.context.table, advance(w.back.previous, (middle - m) * n, item), n, last - middle, n,
+                           <const real*> w.panels, <const real*> w.b, n,
+                           <real*> advance(w.back.inner, middle * n, item), item, progress)
+    return outcome
 
 
-cdef int columns_back_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int columns_back_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """All steps of some columns."""
     cdef const Backward* w = <const Backward*> given
     cdef BackwardRun back = w.back
@@ -77,54 +78,63 @@ cdef int columns_back_range(const void* given, Py_ssize_t first, Py_ssize_t last
     back.d_initial = <real*> advance(back.d_initial, offset, item)
     back.dh = <real*> advance(back.dh, hidden_offset, item)
     back.dh_initial = <real*> advance(back.dh_initial, hidden_offset, item)
-    w.context.table.backward(&back)
-    return 0
+    return backward_steps(w.context, &back, progress)
 
 
-cdef int dx_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int dx_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """dx of some rows."""
     cdef const Backward* w = <const Backward*> given
     cdef Py_ssize_t dz_row_stride = w.context.gates * w.back.n_a, n_x = w.context.run.n_x, item = w.context.item
-    w.context.table.multiply(advance(w.dz, first * dz_row_stride + w.skipped, item), dz_row_stride, last - first,
-                             dz_row_stride - w.skipped, <const real*> w.WxT, NULL, n_x,
-                             <real*> (w.dx + first * n_x * item))
-    return 0
+    return multiply(w.context.table, advance(w.dz, first * dz_row_stride + w.skipped, item), dz_row_stride,
+                    last - first, dz_row_stride - w.skipped, <const real*> w.WxT, NULL, n_x,
+                    <real*> (w.dx + first * n_x * item), item, progress)
 
 
-cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """The gradients of some units' weights, in every gate."""
     cdef const Backward* w = <const Backward*> given
     cdef const CallContext* context = w.context
-    cdef const Table* table = context.table
     cdef const GateGradients* out
-    cdef Py_ssize_t g, n = context.run.n_a, n_h = context.run.n_h, n_x = context.run.n_x, item = context.item
-    cdef Py_ssize_t K = context.gates * n, units = last - first
-    cdef const real* dz
-    cdef real* dW
-    cdef int failed = 0
+    cdef Py_ssize_t g, n = context.run.n_a, n_h = context.run.n_h, item = context.item
+    cdef OuterSum outer
+    cdef int outcome = DONE
+    outer.N, outer.units, outer.left_row_stride = w.rows, last - first, context.gates * n
     for g in range(context.gates):
         out = &w.out[g]
-        dz = advance(w.dz, g * n + first, item)
+        outer.left = advance(w.dz, g * n + first, item)
         if out.dWa != NULL:
-            dW = <real*> (out.dWa + first * out.dWa_row_stride)
+            outer.first, outer.first_rows, outer.right = w.first_hidden, w.first_rows, w.hidden
+            outer.K = outer.right_row_stride = n_h
             if out.stage > 0:
-                failed |= table.add_outer(dz, K, NULL, 0, w.inner, n, w.rows, units, n, dW, out.dWa_row_stride // item)
-            else:
-                failed |= table.add_outer(dz, K, w.first_hidden, w.first_rows, w.hidden, n_h, w.rows, units, n_h, dW,
-                                          out.dWa_row_stride // item)
-        if out.dWx != NULL:
-            failed |= table.add_outer(dz, K, NULL, 0, w.x, w.x_row_stride, w.rows, units, n_x,
-                                      <real*> (out.dWx + first * out.dWx_row_stride), out.dWx_row_stride // item)
-        table.add_rows(dz, K, w.rows, units, <real*> (out.db + first * item), 1)
-    return failed
+                outer.first_rows, outer.right = 0, w.inner
+                outer.K = outer.right_row_stride = n
+            outer.out = <real*> (out.dWa + first * out.dWa_row_stride)
+            outer.out_row_stride = out.dWa_row_stride // item
+            outcome = add_outer(context.table, &outer, item, progress)
+        if out.dWx != NULL and outcome == DONE:
+            outer.first_rows, outer.right, outer.right_row_stride = 0, w.x, w.x_row_stride
+            outer.K = context.run.n_x
+            outer.out = <real*> (out.dWx + first * out.dWx_row_stride)
+            outer.out_row_stride = out.dWx_row_stride // item
+            outcome = add_outer(context.table, &outer, item, progress)
+        if outcome == DONE:
+            outcome = add_rows(context.table, outer.left, outer.left_row_stride, w.rows, outer.units,
+                               <real*> (out.db + first * item), item, progress)
+        if outcome != DONE:
+            break
+    return outcome
 
 
-cdef int projection_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int projection_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """The gradients of some rows of W_hr."""
     cdef const Backward* w = <const Backward*> given
-    cdef Py_ssize_t n = w.back.n_a, n_h = w.back.n_h, item = w.context.item
-    return w.context.table.add_outer(advance(w.dh, first, item), n_h, NULL, 0, w.a, n, w.rows, last - first, n,
-                                     <real*> (w.dWhr + first * n * item), n)
+    cdef Py_ssize_t item = w.context.item
+    cdef OuterSum outer
+    outer.N, outer.units, outer.K = w.rows, last - first, w.back.n_a
+    outer.left, outer.left_row_stride = advance(w.dh, first, item), w.back.n_h
+    outer.first_rows, outer.right, outer.right_row_stride = 0, w.a, outer.K
+    outer.out, outer.out_row_stride = <real*> (w.dWhr + first * outer.K * item), outer.K
+    return add_outer(w.context.table, &outer, item, progress)
 
 
 cdef int run_steps_back(CellCalls calls, Backward* w) except -1:

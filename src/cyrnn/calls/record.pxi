@@ -123,12 +123,12 @@ cdef void sort_state(const LayerRun* w, Py_ssize_t i, char* out) noexcept:
         copy_state(out + j * size, w.initial[i], sequence_of(&w.rows, j) * size, size)
 
 
-cdef int recorded_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int recorded_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """All steps of some columns."""
     cdef const CallContext* context = <const CallContext*> given
     cdef Run run = context.run
     take_columns(&run, first, last, context.item)
-    return context.table.forward_packed(&run)
+    return forward_steps(context, &run, True, progress)
 
 
 cdef cnp.ndarray scatter_record(Sublayer layer, LayerRun* w, const Layout* layout, SavedForward saved, object output):

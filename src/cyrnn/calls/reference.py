@@ -11,6 +11,7 @@ dtype that fit. A sequence is a loop over its steps; nothing is packed, laid out
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from .reference_batch import lengths
 from .reference_nn import Sublayer
 from .reference_step import Step, gate_weights, head, is_array, is_plain, step_backward, step_forward, sum_weights
 
-__all__ = ["CellCalls", "Elements", "Panels", "lengths", "share_above"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Panels", "lengths", "share_above"]
 
 
 class Panels(NamedTuple):
@@ -279,6 +280,10 @@ class Elements:
         if not is_array(given) or given.ndim == 0:
             return None
         return self._function(given) if given.size else given.copy()  # a column of nothing has no maximum
+
+
+#: the environment of NumPy is the process's
+DefaultEnvironment = contextlib.nullcontext
 
 
 def share_above(work: int, split: Any) -> None:

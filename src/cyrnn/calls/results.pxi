@@ -11,7 +11,7 @@ cdef struct StatesCopy:
     Py_ssize_t step
 
 
-cdef int copy_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int copy_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """Some steps."""
     cdef const StatesCopy* w = <const StatesCopy*> given
     memcpy(w.out + first * w.step, w.source + first * w.step, (last - first) * w.step)

@@ -112,20 +112,22 @@ cdef int execute(CallContext* context) except -1:
     return 0
 
 
-cdef int unpacked_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int unpacked_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     cdef const CallContext* context = <const CallContext*> given
+    cdef Run run
     if context.path == UNPACKED:
-        return context.table.forward_unpacked(&context.run)
+        run = context.run
+        return forward_steps(context, &run, False, progress)
     return context.table.step_unpacked(&context.run)
 
 
-cdef int head_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int head_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """y of some rows of (T, m)."""
     cdef const CallContext* context = <const CallContext*> given
     cdef const Run* run = &context.run
-    return context.table.head_packed(advance(run.states, first * run.n_a, context.item), run.n_a, last - first,
-                                     <const real*> context.Wy, <const real*> context.by, run.n_y,
-                                     <real*> advance(run.y, first * run.n_y, context.item))
+    return head(context.table, advance(run.states, first * run.n_a, context.item), run.n_a, last - first,
+                <const real*> context.Wy, <const real*> context.by, run.n_y,
+                <real*> advance(run.y, first * run.n_y, context.item), context.item, progress)
 
 
 cdef inline void take_columns(Run* run, Py_ssize_t first, Py_ssize_t last, Py_ssize_t item) noexcept nogil:
@@ -140,19 +142,7 @@ cdef inline void take_columns(Run* run, Py_ssize_t first, Py_ssize_t last, Py_ss
         run.hidden = <real*> advance(run.hidden, first * run.n_h, item)
 
 
-cdef void skip_steps(Run* run, Py_ssize_t steps, Py_ssize_t stored_gates, Py_ssize_t item) noexcept nogil:
-    """Let a run whose first steps are done go on from there; T is left to the caller."""
-    cdef Py_ssize_t step = run.batch * run.n_a                 # from step to step of the hidden state and of gates
-    cdef Py_ssize_t drift = run.state_stride_t - step          # how much more, or less, it is of other states
-    run.initial = advance(run.states, (steps - 1) * step, item)
-    run.initial_state_stride = run.state_stride + (steps - 1) * drift
-    run.states = <real*> advance(run.states, steps * step, item)
-    run.state_stride += steps * drift
-    run.gates = <real*> advance(run.gates, steps * stored_gates * step, item)
-    run.x = advance(run.x, steps * run.x_stride_t, item)
-
-
-cdef int columns_range(const void* given, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+cdef int columns_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """All steps of some columns. Where the features of one column are far apart, x is transposed to (T, m, n_x), some
     steps at a time, since x is read many times: the work area stays small however long T is.
     """
@@ -165,21 +155,21 @@ cdef int columns_range(const void* given, Py_ssize_t first, Py_ssize_t last) noe
     cdef int failed = 0
     take_columns(&run, first, last, item)
     if x_stride_k == 1 or m * T == 1:
-        return context.table.forward_packed(&run)
+        return forward_steps(context, &run, True, progress)
     x = run.x
     if x_step > 0:
         steps = min(T, max(1, TRANSPOSE_BYTES // (x_step * item)))
     memory = malloc(steps * x_step * item + CACHE_LINE_BYTES)
     if memory == NULL:
-        return -1
+        return NO_MEMORY
     run.x_stride_k, run.x_stride_m, run.x_stride_t = 1, run.n_x, x_step
     while t < T and not failed:
         run.T = min(steps, T - t)
         run.x = <const real*> memory
         context.table.transpose_steps(advance(x, t * x_stride_t, item), x_stride_k, x_stride_m, x_stride_t, run.n_x, m,
                                       run.T, <real*> memory)
-        failed = context.table.forward_packed(&run)
         t += run.T
+        failed = forward_steps(context, &run, True, progress)
         skip_steps(&run, run.T, context.stored_gates, item)
     free(memory)
     return failed

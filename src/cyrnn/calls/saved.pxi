@@ -51,6 +51,7 @@ cdef bint take_caches(CellCalls calls, CallContext* context, tuple caches) excep
     if saved == NULL:
         raise MemoryError("cyrnn: no memory for the work area")
     for t in range(len(caches)):            # of later steps than da's, too: hand-made caches are checked whole
+        pause_between_steps(t)
         if not is_cache(calls, caches[t]):
             return False
         cache = <tuple> caches[t]
@@ -107,8 +108,8 @@ cdef inline void copy_rows(const CallContext* context, const SavedArray* a, Py_s
          context.item)
 
 
-cdef void gather_entry(const CallContext* context, int slot, Py_ssize_t units, Py_ssize_t stride_t,
-                       char* out) noexcept nogil:
+cdef int gather_entry(const CallContext* context, int slot, Py_ssize_t units, Py_ssize_t stride_t,
+                      char* out) except -1:
     """Copy an entry of all caches to rows of units, `stride_t` bytes from step to step."""
     cdef const SavedArray* a = entry(context, 0, slot)
     cdef Py_ssize_t t, found, item = context.item, T = context.run.T
@@ -116,12 +117,15 @@ cdef void gather_entry(const CallContext* context, int slot, Py_ssize_t units, P
             and stride_t == context.run.m * units * item):
         context.table.transpose_steps(<const real*> a.memory, a.unit_stride // item, a.column_stride // item,
                                       found // item, units, context.run.m, T, <real*> out)
-        return
+        return 0
     for t in range(T):
+        pause_between_steps(t)
         copy_rows(context, entry(context, t, slot), units, out + t * stride_t)
+    return 0
 
 
-cdef char* take_saved_states(CellCalls calls, const CallContext* context, BackwardRun* back, char* memory) noexcept:
+cdef char* take_saved_states(CellCalls calls, const CallContext* context, BackwardRun* back,
+                             char* memory) except NULL:
     """Find the states before and after each step, or copy them to memory; return where memory goes on."""
     cdef Py_ssize_t n = context.run.n_a, size = context.run.m * n * context.item, T = context.run.T, block = T * size
     cdef Py_ssize_t i, distance = 0
@@ -163,7 +167,8 @@ cdef char* take_saved_states(CellCalls calls, const CallContext* context, Backwa
     return memory
 
 
-cdef char* take_saved_gates(CellCalls calls, const CallContext* context, BackwardRun* back, char* memory) noexcept:
+cdef char* take_saved_gates(CellCalls calls, const CallContext* context, BackwardRun* back,
+                            char* memory) except NULL:
     """Find the stored gates, or copy them to memory; return where memory goes on."""
     cdef Py_ssize_t n = context.run.n_a, size = context.run.m * n * context.item, stride_t = calls.stored_gates * size
     cdef Py_ssize_t i

@@ -6,18 +6,18 @@ number. A thread is worth its while from about a millisecond of work on; below t
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
-from collections import deque
+import weakref
 from collections.abc import Callable
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .implementation import implementation
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from queue import SimpleQueue
 
 #: multiply-adds that one thread does in about a millisecond, float32 with AVX-512; other ISAs split a little early
 MILLISECOND_FMAS = 60_000_000
@@ -25,7 +25,7 @@ MILLISECOND_FMAS = 60_000_000
 MIN_ROWS = 4
 
 _threads = 1
-_pool: ThreadPoolExecutor | None = None
+_pool: _Pool | None = None
 
 
 def get_num_threads() -> int:
@@ -69,52 +69,83 @@ def set_num_threads(n: int) -> None:
     _use(_check.whole_number("set_num_threads", "n", n, least=1))
 
 
-def split(run: Callable[[int, int], None], rows: int, work: int) -> None:
-    """Call run(first, last) for consecutive parts of range(rows), on as many threads as `work` multiply-adds are worth.
+def split(task: Any, rows: int, work: int) -> None:
+    """Divide a task into ranges, if `work` multiply-adds are worth it, and let other threads take some of them.
 
-    The first exception of any part is raised, after all parts have ended. Each thread, this one too, takes the next
-    part that nobody has: so all is done however few others come, and one that comes late finds nothing to touch.
+    The caller takes those that are left, so that all are done however few others come. One that comes late finds
+    nothing to do.
     """
-    parts = min(_threads, rows // MIN_ROWS, work // MILLISECOND_FMAS)
-    if parts < 2:
-        run(0, rows)
+    ranges = min(_threads, rows // MIN_ROWS, work // MILLISECOND_FMAS)
+    if ranges < 2:
         return
-    waiting = deque(pairwise([rows * i // parts for i in range(parts + 1)]))
-
-    def take() -> None:
-        while waiting:
-            try:
-                part = waiting.popleft()
-            except IndexError:  # another was faster
-                return
-            run(*part)
-
-    others: list[Future[None]] = []
-    with contextlib.suppress(RuntimeError):  # no thread is to be had, as while the interpreter ends
-        workers = _workers()
-        for _ in range(parts - 1):
-            others.append(workers.submit(take))
     try:
-        take()
-    finally:
-        errors = [other.exception() for other in others if not other.cancel()]  # waits for those that began
-    for error in errors:
-        if error is not None:
-            raise error
+        pool = _workers()
+    except RuntimeError:  # no lock is to be had, for want of memory
+        return
+    with contextlib.suppress(RuntimeError):  # no thread is to be had, as while the interpreter ends
+        pool.hire()
+    task.divide(ranges)
+    pool.lend(task, ranges - 1)
 
 
-def _workers() -> ThreadPoolExecutor:
+class _Life:
+    """What a thread alone holds on to: gone with it, however it ended."""
+
+
+class _Pool:
+    """The threads that join a calling one, until the interpreter ends, which waits for none of them.
+
+    Not one of concurrent.futures: that never replaces a thread that died, keeps what was submitted for it for ever, and
+    waits for ever for one that dies, for want of memory, before it has said that it started.
+    """
+
+    def __init__(self, size: int) -> None:
+        from queue import SimpleQueue
+
+        self._size = size
+        self._lives: list[weakref.ref[_Life]] = []
+        self._hiring = _thread.allocate_lock()
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+
+    def hire(self) -> None:
+        """Start the threads that are missing: at first all, later those that died."""
+        if len(self._lives) == self._size and all(life() for life in self._lives):
+            return
+        with self._hiring:
+            self._lives = [life for life in self._lives if life()]
+            while len(self._lives) < self._size:
+                life = _Life()
+                self._lives.append(weakref.ref(life))
+                _thread.start_new_thread(_serve, (self._tasks, life))
+                del life
+
+    def lend(self, task: Callable[[], None], most: int) -> None:
+        """Let up to so many threads call a task. What busy threads have not come to is never more than one for each."""
+        for _ in range(min(most, self._size - self._tasks.qsize())):
+            self._tasks.put(task)
+
+    def close(self) -> None:
+        """Let all threads end, the busy ones later."""
+        for _ in self._lives:
+            self._tasks.put(None)
+
+
+def _serve(tasks: SimpleQueue[Callable[[], None] | None], life: _Life) -> None:
+    while (task := tasks.get()) is not None:
+        task()
+        del task  # which may be the last of it
+
+
+def _workers() -> _Pool:
     global _pool
     pool = _pool
     if pool is None:
-        from concurrent.futures import ThreadPoolExecutor  # costs milliseconds to import: only where it is used
-
-        pool = _pool = ThreadPoolExecutor(max(1, _threads - 1), thread_name_prefix="cyrnn")
+        pool = _pool = _Pool(max(1, _threads - 1))
     return pool
 
 
 def _forget() -> None:
-    """Drop the pool without waiting for it: its threads ended with the number they were made for, or with a fork."""
+    """Drop the pool, whose threads have not come along in a fork."""
     global _pool
     _pool = None
 
@@ -122,7 +153,10 @@ def _forget() -> None:
 def _use(n: int) -> None:
     global _threads
     _threads = n
+    pool = _pool
     _forget()
+    if pool is not None:
+        pool.close()
     implementation.share_above(2 * MILLISECOND_FMAS if n > 1 else 0, split)
 
 

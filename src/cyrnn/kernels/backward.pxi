@@ -119,12 +119,12 @@ cdef void backward_projection(const BackwardRun* run, Py_ssize_t t) noexcept nog
 
 
 cdef void backward_packed(const BackwardRun* run) noexcept nogil:
-    """dz of all T steps, and the gradient of the initial states."""
+    """dz of some steps, from the last on; before the first of all, the gradient of the initial states."""
     cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t t = run.T, s, i, n = run.m * run.n_a
+    cdef Py_ssize_t t = run.last_step, s, i, n = run.m * run.n_a
     cdef real* skip_gradient = run.d_initial + run.batch * run.n_a
     cdef vec total
-    while t > 0:
+    while t > run.first_step:
         t -= 1
         if run.WhrT != NULL:
             backward_projection(run, t)
@@ -132,6 +132,8 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
         while s > 0:
             s -= 1
             backward_stage(run, t, s)
+    if t > 0:
+        return
     multiply_rows(run.dz, gates_of(run.cell) * run.n_a, run.m, cell.stage[0].hidden * run.n_a, run.WaT, NULL,
                   run.n_h, run.d_initial if run.WhrT == NULL else run.dh_initial)
     if cell.skips and run.WhrT == NULL:

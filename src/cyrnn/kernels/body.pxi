@@ -32,7 +32,9 @@ from cyrnn.kernels.lanes cimport (
     LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, less, load, load_first, mask, max_, min_,
     select, splat, store, store_first, transpose, vec,
 )
-from cyrnn.kernels.run cimport MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, Run, Table, real
+from cyrnn.kernels.run cimport (
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterSum, Run, Table, real,
+)
 
 include "activations.pxi"
 include "elements.pxi"

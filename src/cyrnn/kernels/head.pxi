@@ -18,11 +18,11 @@ cdef inline void softmax_lanes(const real* z, Py_ssize_t z_row_stride, Py_ssize_
         store_tail(y + j * y_row_stride, load_tail(y + j * y_row_stride, left) / total, left)
 
 
-cdef void softmax_of(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil:
-    """y (n, N) = softmax of every column of z."""
+cdef void softmax_of(const real* z, Py_ssize_t row_stride, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil:
+    """y (n, N) = softmax of every column of z; rows of both are row_stride apart."""
     cdef Py_ssize_t i = 0
     while i < N:
-        softmax_lanes(z + i, N, n, y + i, N, N - i)
+        softmax_lanes(z + i, row_stride, n, y + i, row_stride, N - i)
         i += LANES
 
 

@@ -5,8 +5,6 @@ blocks, each a chain from zero; blocks in groups; and groups, all in their order
 """
 
 cdef enum:
-    BLOCK_ROWS = 256         # of one chain; as rows of both sides they stay in the cache
-    GROUP_ROWS = 65536       # of 256 blocks
     OUTER_VECTORS = 3        # units copied at a time: on every ISA that many lanes are whole tiles of TILE_ROWS
 
 
@@ -52,29 +50,21 @@ cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize
         u += LANES
 
 
-cdef struct Rows:
-    # (N, K) in two pieces, each with that stride between rows: the hidden states before the first step stand apart
-    const real* first
-    Py_ssize_t first_rows
-    const real* others
-    Py_ssize_t row_stride
+cdef inline const real* right_row(const OuterSum* s, Py_ssize_t k) noexcept nogil:
+    if k < s.first_rows:
+        return s.first + k * s.right_row_stride
+    return s.right + (k - s.first_rows) * s.right_row_stride
 
 
-cdef inline const real* row_of(const Rows* rows, Py_ssize_t k) noexcept nogil:
-    if k < rows.first_rows:
-        return rows.first + k * rows.row_stride
-    return rows.others + (k - rows.first_rows) * rows.row_stride
-
-
-cdef void pack_panels(const Rows* right, Py_ssize_t start, Py_ssize_t n, Py_ssize_t K, real* panels) noexcept nogil:
-    """n rows of right (N, K), from row `start` on, as panels (n, 4 vectors), zero-padded."""
-    cdef Py_ssize_t width = vectors(K, 1), v = 0, Vp, k, i
+cdef void pack_panels(const OuterSum* s, Py_ssize_t row, Py_ssize_t n, real* panels) noexcept nogil:
+    """n rows of right, from that row on, as panels (n, 4 vectors), zero-padded."""
+    cdef Py_ssize_t width = vectors(s.K, 1), v = 0, Vp, k, i
     while v < width:
         Vp = min(4, width - v)
         for k in range(n):
             for i in range(Vp):
                 store(panels + v * LANES * n + (k * Vp + i) * LANES,
-                      load_tail(row_of(right, start + k) + (v + i) * LANES, K - (v + i) * LANES))
+                      load_tail(right_row(s, row + k) + (v + i) * LANES, s.K - (v + i) * LANES))
         v += Vp
 
 
@@ -151,53 +141,46 @@ cdef void add_matrix(const real* source, Py_ssize_t units, Py_ssize_t K, real* o
         add_row(source + u * K, K, out + u * out_row_stride)
 
 
-cdef int add_outer_of(const real* left, Py_ssize_t left_row_stride, const real* first, Py_ssize_t first_rows,
-                      const real* right, Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, Py_ssize_t K,
-                      real* out, Py_ssize_t out_row_stride) noexcept nogil:
-    """out (units, K) += left^T right, for left (N, units) and right (N, K), whose first rows stand apart.
+cdef int add_outer_of(const OuterSum* s) noexcept nogil:
+    """Some rows of a sum. Returns -1 where memory is short.
 
-    Returns -1 where memory is short. Both sides are copied, a block of rows at a time, for the microkernel to read
-    contiguously: right as panels, left transposed, a strip of units at a time. Rows of left are
-    often a whole page apart: read once, a line serves all its units (f32 LSTM (256,256,32,50) on Zen 4: 4.9 ms of 38
-    went into copies of TILE_ROWS units, 0.6 so; 2026-11-26).
+    Both sides are copied, a block of rows at a time, for the microkernel to read contiguously: right as panels, left
+    transposed, a strip of units at a time. Rows of left are often a whole page apart: read once, a line serves all its
+    units (f32 LSTM (256,256,32,50) on Zen 4: 4.9 ms of 38 went into copies of TILE_ROWS units, 0.6 so; 2026-11-26).
     """
-    cdef Py_ssize_t width = vectors(K, 1), rows = min(N, BLOCK_ROWS), strip = OUTER_VECTORS * LANES
-    cdef Py_ssize_t row = (rows + LANES - 1) // LANES * LANES, start = 0, n, u
-    cdef Py_ssize_t group_size = units * K if N > GROUP_ROWS else 0
-    cdef Rows sides
+    cdef Py_ssize_t rows = min(s.stop - s.start, BLOCK_ROWS), strip = OUTER_VECTORS * LANES
+    cdef Py_ssize_t transposed_row = (rows + LANES - 1) // LANES * LANES, start = s.start, n, u, units, out_row_stride
+    cdef bint from_zero
     cdef void* work
     cdef real* panels
-    cdef real* transposed                      # (strip, row)
-    cdef real* group                           # (units, K): the sum of a group but the first, which is in out
-    if N == 0 or units == 0 or K == 0:
+    cdef real* transposed                      # (strip, transposed_row)
+    cdef real* out
+    if rows <= 0 or s.units == 0 or s.K == 0:
         return 0
-    work = malloc((rows * width * LANES + strip * row + group_size) * sizeof(real) + ALIGNMENT)
+    work = malloc((rows * vectors(s.K, 1) * LANES + strip * transposed_row) * sizeof(real) + ALIGNMENT)
     if work == NULL:
         return -1
     panels = aligned(work)
-    transposed = panels + rows * width * LANES
-    group = transposed + strip * row
-    sides.first, sides.first_rows, sides.others, sides.row_stride = first, first_rows, right, right_row_stride
-    while start < N:
-        n = min(BLOCK_ROWS, N - start)
-        if start > 0 and start % GROUP_ROWS == 0:
-            if start > GROUP_ROWS:
-                add_matrix(group, units, K, out, out_row_stride)
-            memset(group, 0, group_size * sizeof(real))
-        pack_panels(&sides, start, n, K, panels)
+    transposed = panels + rows * vectors(s.K, 1) * LANES
+    while start < s.stop:
+        n = min(BLOCK_ROWS, s.stop - start)
+        from_zero = start % GROUP_ROWS > 0     # the first block of a group is its beginning, in place
+        out, out_row_stride = s.out, s.out_row_stride
+        if start >= GROUP_ROWS:
+            out, out_row_stride = s.group, s.K
+            if not from_zero:
+                memset(s.group, 0, s.units * s.K * sizeof(real))
+        pack_panels(s, start, n, panels)
         u = 0
-        while u < units:
-            transpose_strip(left + start * left_row_stride + u, left_row_stride, n, min(strip, units - u), transposed,
-                            row)
-            if start < GROUP_ROWS:
-                add_block(panels, transposed, row, n, min(strip, units - u), K, start > 0, out + u * out_row_stride,
-                          out_row_stride)
-            else:
-                add_block(panels, transposed, row, n, min(strip, units - u), K, start % GROUP_ROWS > 0, group + u * K,
-                          K)
+        while u < s.units:
+            units = min(strip, s.units - u)
+            transpose_strip(s.left + start * s.left_row_stride + u, s.left_row_stride, n, units, transposed,
+                            transposed_row)
+            add_block(panels, transposed, transposed_row, n, units, s.K, from_zero, out + u * out_row_stride,
+                      out_row_stride)
             u += strip
         start += n
-    if N > GROUP_ROWS:
-        add_matrix(group, units, K, out, out_row_stride)
+        if out == s.group and (start == s.N or start % GROUP_ROWS == 0):
+            add_matrix(s.group, s.units, s.K, s.out, s.out_row_stride)
     free(work)
     return 0

@@ -66,6 +66,7 @@ typedef struct {
 typedef struct {
     int cell;
     ptrdiff_t n_h, n_a, m, T;
+    ptrdiff_t first_step, last_step;    /* done by this call, first_step <= t < last_step: from T to 0, in pieces */
     ptrdiff_t batch, batch_offset;
     const ptrdiff_t *batch_sizes;
     const real *da;                     /* (T, m, n_a), with these strides and unit stride along n_a: incoming */
@@ -94,6 +95,24 @@ typedef struct {
     real *dh_initial;                   /* (batch, n_h): gradient of h before step 0, written; workspace until then */
 } BackwardRun;
 
+/* The gradient of a matrix: out (units, K) += left^T right, over N rows. They are summed in blocks, blocks in groups,
+ * and groups: a chain of all rows would lose digits (docs/numerics.md). */
+enum { BLOCK_ROWS = 256, GROUP_ROWS = 65536 };
+typedef struct {
+    ptrdiff_t N, units, K;
+    ptrdiff_t start, stop;              /* done by this call, start <= row < stop: from 0 to N, in whole blocks */
+    const real *left;                   /* (N, units), unit stride along them */
+    ptrdiff_t left_row_stride;
+    const real *first;                  /* right (N, K), likewise: its first rows, */
+    ptrdiff_t first_rows;
+    const real *right;                  /* and those behind them, which stand apart */
+    ptrdiff_t right_row_stride;
+    real *out;
+    ptrdiff_t out_row_stride;
+    real *group;                        /* (units, K): the sum of a group but the first, from call to call; NULL */
+                                        /* where N is at most GROUP_ROWS */
+} OuterSum;
+
 /* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short. All are described where
  * they are defined, see body.pxi. */
 typedef struct {
@@ -118,15 +137,13 @@ typedef struct {
     void (*backward)(const BackwardRun *run);
     void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels,
                      const real *b, ptrdiff_t units, real *out);
-    int (*add_outer)(const real *left, ptrdiff_t left_row_stride, const real *first, ptrdiff_t first_rows,
-                     const real *right, ptrdiff_t right_row_stride, ptrdiff_t N, ptrdiff_t units, ptrdiff_t K,
-                     real *out, ptrdiff_t out_row_stride);
+    int (*add_outer)(const OuterSum *sum);
     void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out,
                      ptrdiff_t out_stride);
     void (*exp)(const real *x, ptrdiff_t N, real *out);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
-    void (*softmax)(const real *z, ptrdiff_t n, ptrdiff_t N, real *y);
+    void (*softmax)(const real *z, ptrdiff_t row_stride, ptrdiff_t n, ptrdiff_t N, real *y);
 } Table;
 
 #endif

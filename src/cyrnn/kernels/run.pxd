@@ -8,6 +8,8 @@ cdef extern from "run.h" nogil:
     enum:
         MAX_GATES
         MAX_UNPACKED_COLUMNS
+        BLOCK_ROWS
+        GROUP_ROWS
 
     ctypedef struct GateWeights:
         const real* Wx
@@ -56,6 +58,8 @@ cdef extern from "run.h" nogil:
         Py_ssize_t n_a
         Py_ssize_t m
         Py_ssize_t T
+        Py_ssize_t first_step
+        Py_ssize_t last_step
         Py_ssize_t batch
         Py_ssize_t batch_offset
         const Py_ssize_t* batch_sizes
@@ -76,6 +80,22 @@ cdef extern from "run.h" nogil:
         const real* WhrT
         real* dh
         real* dh_initial
+
+    ctypedef struct OuterSum:
+        Py_ssize_t N
+        Py_ssize_t units
+        Py_ssize_t K
+        Py_ssize_t start
+        Py_ssize_t stop
+        const real* left
+        Py_ssize_t left_row_stride
+        const real* first
+        Py_ssize_t first_rows
+        const real* right
+        Py_ssize_t right_row_stride
+        real* out
+        Py_ssize_t out_row_stride
+        real* group
 
     ctypedef struct Table:
         Py_ssize_t lanes
@@ -99,12 +119,10 @@ cdef extern from "run.h" nogil:
         void (*backward)(const BackwardRun* run) noexcept nogil
         void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil
-        int (*add_outer)(const real* left, Py_ssize_t left_row_stride, const real* first, Py_ssize_t first_rows,
-                         const real* right, Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, Py_ssize_t K,
-                         real* out, Py_ssize_t out_row_stride) noexcept nogil
+        int (*add_outer)(const OuterSum* sum) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                          Py_ssize_t out_stride) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
-        void (*softmax)(const real* z, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil
+        void (*softmax)(const real* z, Py_ssize_t row_stride, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil

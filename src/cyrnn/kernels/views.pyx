@@ -8,8 +8,10 @@ bounded workspace. See run.h for each buffer, body.pxi for the functions of a ta
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython cimport floating
+from libc.stdlib cimport free, malloc
 
-from cyrnn.kernels.run cimport BackwardRun, Run, Table, real
+from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
+from cyrnn.kernels.run cimport BackwardRun, OuterSum, Run, Table, real
 
 
 cdef class Views:
@@ -32,24 +34,36 @@ cdef class Views:
 
     def exp(self, const floating[::1] x, floating[::1] out):
         """out = exp(x), both of shape (N,)."""
+        cdef Environment environment
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).exp(<const real*> &x[0], x.shape[0], <real*> &out[0])
+            leave_environment(environment)
 
     def tanh(self, const floating[::1] x, floating[::1] out):
         """out = tanh(x), both of shape (N,)."""
+        cdef Environment environment
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).tanh(<const real*> &x[0], x.shape[0], <real*> &out[0])
+            leave_environment(environment)
 
     def sigmoid(self, const floating[::1] x, floating[::1] out):
         """out = 1 / (1 + exp(-x)), both of shape (N,)."""
+        cdef Environment environment
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).sigmoid(<const real*> &x[0], x.shape[0], <real*> &out[0])
+            leave_environment(environment)
 
     def softmax(self, const floating[:, ::1] z, floating[:, ::1] out):
         """out (n, N) = softmax of every column of z (n, N)."""
+        cdef Environment environment
         with nogil:
-            table_of(self, sizeof(floating)).softmax(<const real*> &z[0, 0], z.shape[0], z.shape[1],
+            environment = enter_environment()
+            table_of(self, sizeof(floating)).softmax(<const real*> &z[0, 0], z.shape[1], z.shape[0], z.shape[1],
                                                      <real*> &out[0, 0])
+            leave_environment(environment)
 
     # ---- packing ------------------------------------------------------------------------------------------------
 
@@ -68,17 +82,23 @@ cdef class Views:
 
         The share of `gate` includes its padding. A bias is packed as a matrix with k = 1.
         """
+        cdef Environment environment
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).pack_gate(
                 <const real*> &W[0, 0], W.strides[0] // <Py_ssize_t> sizeof(floating),
                 W.strides[1] // <Py_ssize_t> sizeof(floating), W.shape[0], W.shape[1], gate, gates, <real*> &out[0])
+            leave_environment(environment)
 
     def pack_transposed(self, const floating[:, :] W, Py_ssize_t gate, Py_ssize_t gates, floating[::1] out):
         """Write W^T (units, n), for W (n, units), as the columns of `gate` in one packed matrix (units, gates * n)."""
+        cdef Environment environment
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).pack_transposed_gate(
                 <const real*> &W[0, 0], W.strides[0] // <Py_ssize_t> sizeof(floating),
                 W.strides[1] // <Py_ssize_t> sizeof(floating), W.shape[0], W.shape[1], gate, gates, <real*> &out[0])
+            leave_environment(environment)
 
     # ---- cells --------------------------------------------------------------------------------------------------
 
@@ -93,6 +113,7 @@ cdef class Views:
         all from first on; of these only i < batch_sizes[t] take part in step t, where batch_sizes (T,) is given, never
         growing. Whr packed and hidden (T + 1, m, n_h), slot 0 given: a projected hidden state, h = Whr a.
         """
+        cdef Environment environment
         cdef Run run
         cdef int failed
         cdef Py_ssize_t item = sizeof(floating)
@@ -118,17 +139,22 @@ cdef class Views:
             run.hidden_initial = <const real*> (&hidden[0, 0, 0] + first * run.n_h)
             run.hidden = <real*> (&hidden[1, 0, 0] + first * run.n_h)
         with nogil:
+            environment = enter_environment()
             failed = table_of(self, sizeof(floating)).forward_packed(&run)
+            leave_environment(environment)
         if failed:
             raise MemoryError("cyrnn: no memory for the work area")
 
     def head(self, const floating[:, ::1] a, const floating[::1] Wy, const floating[::1] by, floating[:, ::1] y):
         """y (N, n_y) = softmax over n_y of Wy a + by, for the rows of a (N, n_a); Wy and by are packed."""
+        cdef Environment environment
         cdef int failed
         with nogil:
+            environment = enter_environment()
             failed = table_of(self, sizeof(floating)).head_packed(
                 <const real*> &a[0, 0], a.shape[1], a.shape[0], <const real*> &Wy[0], <const real*> &by[0], y.shape[1],
                 <real*> &y[0, 0])
+            leave_environment(environment)
         if failed:
             raise MemoryError("cyrnn: no memory for the work area")
 
@@ -148,10 +174,12 @@ cdef class Views:
         `forward`; with batch_sizes, dz holds zeros. WhrT from pack_transposed, dh (T, m, n_h) and dh_initial (m, n_h)
         with a projection: dh holds the incoming gradients and gets the whole ones, da is written.
         """
+        cdef Environment environment
         cdef BackwardRun run
         cdef Py_ssize_t item = sizeof(floating)
         run.cell = self.cell_numbers[cell]
         run.T, run.batch, run.n_a = da.shape[0], da.shape[1], da.shape[2]
+        run.first_step, run.last_step = 0, run.T
         run.m, run.batch_offset = (run.batch if last < 0 else last) - first, first
         run.batch_sizes = NULL
         if batch_sizes is not None:
@@ -176,39 +204,56 @@ cdef class Views:
         run.dz = <real*> (&dz[0, 0, 0] + first * dz.shape[2])
         run.d_initial = <real*> (&d_initial[0, 0, 0] + first * run.n_a)
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).backward(&run)
+            leave_environment(environment)
 
     # ---- products -----------------------------------------------------------------------------------------------
 
     def multiply(self, const floating[:, :] rows, const floating[::1] panels, const floating[::1] b,
                  floating[:, ::1] out):
         """out (N, units) = rows (N, K), unit stride along K, times packed (units, K), plus b, packed or None."""
+        cdef Environment environment
         cdef const real* bias = NULL
         if b is not None:
             bias = <const real*> &b[0]
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).multiply(
                 <const real*> &rows[0, 0], rows.strides[0] // <Py_ssize_t> sizeof(floating), rows.shape[0],
                 rows.shape[1], <const real*> &panels[0], bias, out.shape[1], <real*> &out[0, 0])
+            leave_environment(environment)
 
     def add_outer(self, const floating[:, :] left, const floating[:, :] right, floating[:, :] out):
         """out (units, K) += left^T right, for left (N, units) and right (N, K); unit stride along the last axes."""
-        cdef int failed
+        cdef Environment environment
+        cdef OuterSum outer
+        cdef int failed = -1
+        outer.N, outer.units, outer.K = left.shape[0], left.shape[1], right.shape[1]
+        outer.start, outer.stop = 0, outer.N
+        outer.left, outer.left_row_stride = <const real*> &left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(floating)
+        outer.first_rows, outer.right = 0, <const real*> &right[0, 0]
+        outer.right_row_stride = right.strides[0] // <Py_ssize_t> sizeof(floating)
+        outer.out, outer.out_row_stride = <real*> &out[0, 0], out.strides[0] // <Py_ssize_t> sizeof(floating)
         with nogil:
-            failed = table_of(self, sizeof(floating)).add_outer(
-                <const real*> &left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(floating), NULL, 0,
-                <const real*> &right[0, 0],
-                right.strides[0] // <Py_ssize_t> sizeof(floating), left.shape[0], left.shape[1], right.shape[1],
-                <real*> &out[0, 0], out.strides[0] // <Py_ssize_t> sizeof(floating))
+            outer.group = <real*> malloc(outer.units * outer.K * sizeof(floating) + 1)
+            if outer.group != NULL:
+                environment = enter_environment()
+                failed = table_of(self, sizeof(floating)).add_outer(&outer)
+                leave_environment(environment)
+            free(outer.group)
         if failed:
             raise MemoryError("cyrnn: no memory for the work area")
 
     def add_rows(self, const floating[:, :] left, floating[:] out):
         """out (units,), any stride, += the sum of the rows of left (N, units), unit stride along the last axis."""
+        cdef Environment environment
         with nogil:
+            environment = enter_environment()
             table_of(self, sizeof(floating)).add_rows(
                 <const real*> &left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(floating), left.shape[0],
                 left.shape[1], <real*> &out[0], out.strides[0] // <Py_ssize_t> sizeof(floating))
+            leave_environment(environment)
 
 
 cdef inline const Table* table_of(Views views, size_t size) noexcept nogil:

@@ -87,10 +87,10 @@ def backward(
 
 
 def total(left: Any, right: Any) -> Any:
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), calls.DefaultEnvironment():
         return left + right
 
 
 def noisy(x: Any, noise: Array) -> Any:
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), calls.DefaultEnvironment():
         return x * noise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..calls import DefaultEnvironment
 from ..cells.spec import Array
 from . import _check
 from .typed import F, S
@@ -64,7 +65,8 @@ def dropout_noise(plan: Plan, x: Array, batch_first: bool, p: float, rng: np.ran
     swapped = batch_first and x.ndim == 3
     leading = x.shape[1::-1] if swapped else x.shape[:-1]
     shape = (*leading, plan.directions * plan.output_size)
-    kept = 1 / (1 - p) if p < 1 else 0.0
-    draws = [rng.random(shape, np.float32) for _ in range(plan.num_layers - 1)]
-    factors = [np.where(draw < p, 0, kept).astype(plan.dtype) for draw in draws]
+    with DefaultEnvironment():
+        kept = 1 / (1 - p) if p < 1 else 0.0
+        draws = [rng.random(shape, np.float32) for _ in range(plan.num_layers - 1)]
+        factors = [np.where(draw < p, 0, kept).astype(plan.dtype) for draw in draws]
     return [factor.swapaxes(0, 1) for factor in factors] if swapped else factors

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..calls import DefaultEnvironment
 from ..cells import CELLS, Cell
 from ..cells.spec import Array
 from ..weights.torch_names import CLASSES, Described
@@ -126,7 +127,7 @@ def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Arr
         b_x, b_a = weights[f"bias_ih{suffix}"].reshape(-1, n), weights[f"bias_hh{suffix}"].reshape(-1, n)
         for row, gate, block in zip(b, plan.cell.gates, plan.blocks, strict=True):
             if gate.W_x and gate.W_a:
-                with np.errstate(all="ignore"):
+                with np.errstate(all="ignore"), DefaultEnvironment():
                     row[...] = b_x[block] + b_a[block]
             else:
                 row[...] = b_x[block] if gate.W_x else b_a[block]

@@ -1,0 +1,59 @@
+"""No memory: whichever allocation of a call fails, it ends in MemoryError or the right result, and works afterwards.
+
+The calls are those of tests/support/no_memory.py, in a child: a crash, a hang and a wrong result end that.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from interpreter import run_python
+from no_memory import SHIM
+from problems import isa_in_use
+
+pytestmark = pytest.mark.skipif(isa_in_use() == "reference", reason="NumPy's calls: every line may allocate")
+
+PROGRAM = Path(__file__).parents[1] / "support" / "no_memory.py"
+#: most of what these do is Python's: some of CPython's and NumPy's own functions keep objects when memory fails
+PYTHONS = ("pack", "load_state_dict")
+
+
+def report(*arguments: str, **variables: str) -> list[tuple[str, int, int, int]]:
+    """What the program prints: of each call its name, how often it was tried and failed, how much more is alive."""
+    done = run_python(PROGRAM, *arguments, seconds=120, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line.rsplit(" ", 3) for line in done.stdout.splitlines()]
+    return [(name, int(tried), int(failed), int(more)) for name, tried, failed, more in lines]
+
+
+def test_allocation_of_python_that_fails_ends_in_memory_error_or_the_result():
+    pytest.importorskip("_testcapi", reason="this Python cannot be told to have no memory")
+    found = report("python", "1")
+    assert len(found) == 11
+    assert all(failed for _, _, failed, _ in found)
+    leaky = [line for line in found if line[3] >= 30 + line[2] // 4 and line[0] not in PYTHONS]
+    assert not leaky
+
+
+def test_allocation_of_c_that_fails_ends_in_memory_error_or_the_result(tmp_path):
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if sys.platform != "linux" or compiler is None:
+        pytest.skip("wants a C compiler and LD_PRELOAD")
+    (tmp_path / "shim.c").write_text(SHIM)
+    shim = tmp_path / "shim.so"
+    built = subprocess.run(
+        [compiler, "-O1", "-shared", "-fPIC", "-o", shim, tmp_path / "shim.c"],
+        check=False, capture_output=True, text=True,
+    )
+    if built.returncode:
+        pytest.skip(f"the shim is for glibc: {built.stderr[-200:]}")
+    if run_python("-c", "", LD_PRELOAD=str(shim)).returncode:
+        pytest.skip("the shim is for glibc, and for no sanitizer's malloc")
+    found = report("c", "1", LD_PRELOAD=str(shim))
+    assert len(found) == 11
+    assert all(failed for _, _, failed, _ in found)
+    assert all(more < 10 for _, _, _, more in found), found
