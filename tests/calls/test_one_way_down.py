@@ -51,7 +51,7 @@ def test_odd_arguments_enter_no_python_for_each_step(T):
     *_, caches = cyrnn.lstm_forward(lstm.x, lstm.initial[0], lstm.parameters)
     da = np.ones((5, 10, T), np.float32)
     assert functions_entered(lambda: cyrnn.lstm_backward(da, caches)) == 1
-    assert functions_entered(lambda: cyrnn.lstm_backward(da.view(Plain), caches)) <= 20
+    assert functions_entered(lambda: cyrnn.lstm_backward(da.view(Plain), caches)) <= 30
 
 
 @compiled
