@@ -47,11 +47,11 @@ def test_odd_arguments_enter_no_python_for_each_step(T):
     lstm = make(cyrnn.cells.LSTM, np.float32, T_x=T)
     odd = lstm.x.view(Plain)
     assert functions_entered(lambda: cyrnn.lstm_forward(lstm.x, lstm.initial[0], lstm.parameters)) == 1
-    assert functions_entered(lambda: cyrnn.lstm_forward(odd, lstm.initial[0], lstm.parameters)) <= 60
+    assert functions_entered(lambda: cyrnn.lstm_forward(odd, lstm.initial[0], lstm.parameters)) <= 70
     *_, caches = cyrnn.lstm_forward(lstm.x, lstm.initial[0], lstm.parameters)
     da = np.ones((5, 10, T), np.float32)
     assert functions_entered(lambda: cyrnn.lstm_backward(da, caches)) == 1
-    assert functions_entered(lambda: cyrnn.lstm_backward(da.view(Plain), caches)) <= 20
+    assert functions_entered(lambda: cyrnn.lstm_backward(da.view(Plain), caches)) <= 30
 
 
 @compiled

@@ -15,7 +15,7 @@ import cyrnn
 
 POSITIONAL = {
     "sigmoid": ["x"],
-    "softmax": ["x"],
+    "softmax": ["x", "axis"],
     "tanh": ["x"],
     "rnn_cell_forward": ["xt", "a_prev", "parameters"],
     "rnn_forward": ["x", "a0", "parameters"],
@@ -59,7 +59,6 @@ DEFAULTS = {
     "axis": 0,
 }
 KEYWORD_ONLY = {
-    "softmax": {"axis"},
     "rnn_cell_forward": {"return_caches"},
     "rnn_forward": {"return_caches"},
     "lstm_cell_forward": {"return_caches"},
