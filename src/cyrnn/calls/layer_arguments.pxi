@@ -83,6 +83,7 @@ cdef bint take_state(Sublayer layer, const CallContext* context, const Layout* l
                      const char** rows, Py_ssize_t* stride_m, Py_ssize_t* stride_k) noexcept:
     """Find this sublayer's rows (m, n) in states of a model; strides in bytes."""
     cdef PlainArray state
+    state.strides[0] = 0                             # gcc does not know that there is an axis
     if not read_sizes(given, context, layout, layer.count, n, &state):
         return False
     rows[0] = state.memory
