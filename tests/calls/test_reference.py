@@ -303,3 +303,12 @@ def test_reference_equals_the_compiled_calls(cell, dtype, sizes):
     want = compiled.backward(d.da, ours[-1], *d.last)
     assert list(got) == list(want)
     assert_gradients_close(got, want, row)
+
+
+@each_dtype
+@every_cell
+def test_reference_packs_more_inputs_than_units(cell, dtype):
+    """n_x from the columns of a stacked matrix: a difference, no remainder."""
+    problem = make(cell, dtype, n_x=12, n_a=5)
+    panels = calls_of(cell).pack(problem.parameters)
+    assert (panels.n_x, panels.n_a, panels.n_y) == (12, 5, 2)
