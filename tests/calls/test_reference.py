@@ -312,3 +312,13 @@ def test_reference_packs_more_inputs_than_units(cell, dtype):
     problem = make(cell, dtype, n_x=12, n_a=5)
     panels = calls_of(cell).pack(problem.parameters)
     assert (panels.n_x, panels.n_a, panels.n_y) == (12, 5, 2)
+
+
+@pytest.mark.parametrize("odd", [*ODD.values(), lambda value: value[..., None]], ids=[*ODD, "deeper"])
+@every_cell
+def test_reference_packs_no_odd_array(cell, odd):
+    problem = make(cell, np.float32)
+    for key in cell.shapes:
+        assert calls_of(cell).pack({**problem.parameters, key: odd(problem.parameters[key])}) is None, key
+    everywhere = {key: value[..., None] for key, value in problem.parameters.items()}
+    assert calls_of(cell).pack(everywhere) is None
