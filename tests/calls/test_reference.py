@@ -322,3 +322,23 @@ def test_reference_packs_no_odd_array(cell, odd):
         assert calls_of(cell).pack({**problem.parameters, key: odd(problem.parameters[key])}) is None, key
     everywhere = {key: value[..., None] for key, value in problem.parameters.items()}
     assert calls_of(cell).pack(everywhere) is None
+
+
+@pytest.mark.parametrize("odd", [*ODD.values(), lambda value: value[..., None]], ids=[*ODD, "deeper"])
+@every_cell
+def test_reference_step_takes_no_odd_input(cell, odd):
+    problem = make(cell, np.float32)
+    run, xt = calls_of(cell), problem.x[:, :, 0]
+    assert run.step(odd(xt), problem.initial, problem.parameters, True) is None
+    cache, d = step(problem)[-1], incoming(problem, 1)
+    at = cell.cache.index("xt")
+    assert run.backward_step(d.da[:, :, 0], (*cache[:at], odd(xt), *cache[at + 1 :]), *d.last) is None
+
+
+@pytest.mark.parametrize("units", [-1, 1])
+@every_cell
+def test_reference_takes_no_gradient_of_other_units(cell, units):
+    problem = make(cell, np.float32)
+    d = incoming(problem)
+    other = np.resize(d.da, (len(d.da) + units, *d.da.shape[1:]))
+    assert calls_of(cell).backward(other, sequence(problem)[-1], *d.last) is None
