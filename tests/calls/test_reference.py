@@ -342,3 +342,24 @@ def test_reference_takes_no_gradient_of_other_units(cell, units):
     d = incoming(problem)
     other = np.resize(d.da, (len(d.da) + units, *d.da.shape[1:]))
     assert calls_of(cell).backward(other, sequence(problem)[-1], *d.last) is None
+
+
+@every_cell
+def test_reference_takes_no_other_number_of_axes_or_entries(cell):
+    problem = make(cell, np.float32)
+    run, d = calls_of(cell), incoming(problem)
+    caches, cache = sequence(problem)[-1], step(problem)[-1]
+    x, initial, p, da_next = problem.x, problem.initial, problem.parameters, d.da[:, :, 0]
+    for wrong in (x[..., None], x[..., 0]):
+        assert run.sequence(wrong, initial, p, True) is None
+    for wrong in (x[:, 0, 0], x):
+        assert run.step(wrong, initial, p, True) is None
+    for wrong in (d.da[..., None], da_next):
+        assert run.backward(wrong, caches, *d.last) is None
+    for wrong in (da_next[:, 0], d.da):
+        assert run.backward_step(wrong, cache, *d.last) is None
+    for wrong in ((*caches, x), caches[:1], list(caches)):
+        assert run.backward(d.da, wrong, *d.last) is None
+    for wrong in ((*cache, x), cache[:-1], list(cache)):
+        assert run.backward_step(da_next, wrong, *d.last) is None
+    assert run.backward_step(da_next, cache, *(() if d.last else (da_next,))) is None
