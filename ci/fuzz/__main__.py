@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+CHILD = ["-m", "ci.fuzz.child"]
 #: cases of one ISA before it is the next one's turn
 BATCH = 100
 #: these round at other places: what the others compute has the same bits
@@ -36,7 +37,7 @@ class Count:
 
 
 def environment(isa: str) -> dict[str, str]:
-    paths = [str(ROOT / "tests" / "support"), os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT / "tests" / "support"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "CYRNN_ISA": isa, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
@@ -50,7 +51,7 @@ def batch(first: int, count: int, isa: str, end: float) -> list[dict[str, Any]]:
     while len(found) < count and (time.monotonic() < end or not found):
         seed = first + len(found)
         process = subprocess.Popen(
-            [sys.executable, "-m", "ci.fuzz.child", str(seed), isa],
+            [sys.executable, *CHILD, str(seed), isa],
             cwd=ROOT,
             env=environment(isa),
             stdin=subprocess.DEVNULL,
@@ -60,7 +61,7 @@ def batch(first: int, count: int, isa: str, end: float) -> list[dict[str, Any]]:
         )
         assert process.stdout is not None
         assert process.stderr is not None
-        begun = seed
+        begun = None
         for line in process.stdout:
             said = json.loads(line)
             if "begins" in said:
@@ -71,11 +72,11 @@ def batch(first: int, count: int, isa: str, end: float) -> list[dict[str, Any]]:
                 found.append(said)
         else:  # the pipe was closed at the other end
             said = process.stderr.read()[-2000:]
-            process.wait()
+            process.communicate()
+            if begun is None:
+                raise SystemExit(f"no child starts, ISA {isa}: {said}")
             why = f"the child died, status {process.returncode}: {said}"
             found.append({"case": begun, "kind": "death", "failure": why, "refused": 0})
-            if not said.strip() and process.returncode == 0:
-                raise SystemExit("the child ended by itself")
         process.kill()
         process.communicate()
     return found

@@ -11,10 +11,10 @@ import numpy as np
 from hostile import Raising
 
 import cyrnn
-import cyrnn.nn
 
 #: a sentence begins with the function, class or method that refuses
-_NAMES = "|".join([*cyrnn.__all__, "set_num_threads", *cyrnn.nn.__all__, "from_state_dict", "cyrnn"])
+_MODELS = ["RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "from_torch", "from_state_dict"]
+_NAMES = "|".join([*cyrnn.__all__, "set_num_threads", *_MODELS, "cyrnn"])
 _BEGINNING = re.compile(rf"(?:cyrnn\.nn\.|cyrnn\.)?(?:{_NAMES})(?:\.\w+)?: \S")
 _KINDS = (TypeError, ValueError, KeyError)
 

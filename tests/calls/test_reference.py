@@ -303,3 +303,63 @@ def test_reference_equals_the_compiled_calls(cell, dtype, sizes):
     want = compiled.backward(d.da, ours[-1], *d.last)
     assert list(got) == list(want)
     assert_gradients_close(got, want, row)
+
+
+@each_dtype
+@every_cell
+def test_reference_packs_more_inputs_than_units(cell, dtype):
+    """n_x from the columns of a stacked matrix: a difference, no remainder."""
+    problem = make(cell, dtype, n_x=12, n_a=5)
+    panels = calls_of(cell).pack(problem.parameters)
+    assert (panels.n_x, panels.n_a, panels.n_y) == (12, 5, 2)
+
+
+@pytest.mark.parametrize("odd", [*ODD.values(), lambda value: value[..., None]], ids=[*ODD, "deeper"])
+@every_cell
+def test_reference_packs_no_odd_array(cell, odd):
+    problem = make(cell, np.float32)
+    for key in cell.shapes:
+        assert calls_of(cell).pack({**problem.parameters, key: odd(problem.parameters[key])}) is None, key
+    everywhere = {key: value[..., None] for key, value in problem.parameters.items()}
+    assert calls_of(cell).pack(everywhere) is None
+
+
+@pytest.mark.parametrize("odd", [*ODD.values(), lambda value: value[..., None]], ids=[*ODD, "deeper"])
+@every_cell
+def test_reference_step_takes_no_odd_input(cell, odd):
+    problem = make(cell, np.float32)
+    run, xt = calls_of(cell), problem.x[:, :, 0]
+    assert run.step(odd(xt), problem.initial, problem.parameters, True) is None
+    cache, d = step(problem)[-1], incoming(problem, 1)
+    at = cell.cache.index("xt")
+    assert run.backward_step(d.da[:, :, 0], (*cache[:at], odd(xt), *cache[at + 1 :]), *d.last) is None
+
+
+@pytest.mark.parametrize("units", [-1, 1])
+@every_cell
+def test_reference_takes_no_gradient_of_other_units(cell, units):
+    problem = make(cell, np.float32)
+    d = incoming(problem)
+    other = np.resize(d.da, (len(d.da) + units, *d.da.shape[1:]))
+    assert calls_of(cell).backward(other, sequence(problem)[-1], *d.last) is None
+
+
+@every_cell
+def test_reference_takes_no_other_number_of_axes_or_entries(cell):
+    problem = make(cell, np.float32)
+    run, d = calls_of(cell), incoming(problem)
+    caches, cache = sequence(problem)[-1], step(problem)[-1]
+    x, initial, p, da_next = problem.x, problem.initial, problem.parameters, d.da[:, :, 0]
+    for wrong in (x[..., None], x[..., 0]):
+        assert run.sequence(wrong, initial, p, True) is None
+    for wrong in (x[:, 0, 0], x):
+        assert run.step(wrong, initial, p, True) is None
+    for wrong in (d.da[..., None], da_next):
+        assert run.backward(wrong, caches, *d.last) is None
+    for wrong in (da_next[:, 0], d.da):
+        assert run.backward_step(wrong, cache, *d.last) is None
+    for wrong in ((*caches, x), caches[:1], list(caches)):
+        assert run.backward(d.da, wrong, *d.last) is None
+    for wrong in ((*cache, x), cache[:-1], list(cache)):
+        assert run.backward_step(da_next, wrong, *d.last) is None
+    assert run.backward_step(da_next, cache, *(() if d.last else (da_next,))) is None

@@ -164,12 +164,24 @@ def test_program_runs_and_repeats_a_case():
     assert '"case": 5' in done.stdout
 
 
-def test_death_of_a_child_is_told_with_its_case(capsys):
-    (said,) = parent.batch(11, 1, "no such ISA", 0)
+def test_death_of_a_child_is_told_with_its_case(capsys, monkeypatch, tmp_path):
+    """Of the third case; the fourth has another child."""
+    code = "import ctypes, ci.fuzz.child as c; one = c.one\n"
+    code += "c.one = lambda seed, isa: ctypes.string_at(0) if seed == 13 else one(seed, isa)\n"
+    (tmp_path / "deadly.py").write_text(f"{code}import faulthandler, sys; c.main(int(sys.argv[1]), sys.argv[2])")
+    monkeypatch.setattr(parent, "CHILD", [str(tmp_path / "deadly.py")])
+    found = parent.batch(11, 4, isa_in_use(), float("inf"))
+    assert [said["case"] for said in found] == [11, 12, 13, 14]
     count = parent.Count()
-    parent.tell(count, said, "no such ISA")
-    assert count.failures == ["python -m ci.fuzz --case 11 --isa no such ISA"]
-    assert "the child died, status 1" in capsys.readouterr().out
+    for said in found:
+        parent.tell(count, said, isa_in_use())
+    assert count.failures == [f"python -m ci.fuzz --case 13 --isa {isa_in_use()}"]
+    assert "the child died, status" in capsys.readouterr().out
+
+
+def test_child_that_never_starts_ends_the_program():
+    with pytest.raises(SystemExit, match="no child starts, ISA none"):
+        parent.batch(11, 1, "none", 0)
 
 
 def test_other_bits_on_another_isa_are_told(capsys):
