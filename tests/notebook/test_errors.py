@@ -120,6 +120,8 @@ def test_error_of_a_ragged_list_repeats_numpys_reason():
 def test_masked_number_in_a_list_is_refused_in_a_sentence():
     """NumPy's MaskError is no ValueError, and none of ours: atheris found it."""
     with pytest.raises(TypeError, match=r"^softmax: x is of type list, expected an array of numbers: .*masked"):
+        cyrnn.softmax([[np.ma.array(3, mask=True)]])
+    with pytest.raises(ValueError, match=r"^softmax: x is a masked array with 1 of its elements masked"):
         cyrnn.softmax([np.ma.array(3, mask=True)])
 
 

@@ -151,13 +151,16 @@ def rows_of(steps: Sequence[Array]) -> Array:
 
 
 def sum_outer(left: Array, right: Array) -> Array:
-    """Return left^T right for left (N, n) and right (N, k): rows in blocks, blocks in groups, all in their order."""
+    """Return left^T right for left (N, n) and right (N, k): rows in blocks, blocks in groups, all in their order.
+
+    A block is a sum in float64, so that what is compared with it shows its own error.
+    """
     N, total = len(left), np.zeros((left.shape[1], right.shape[1]), left.dtype)
     for first in range(0, N, GROUP_ROWS):
         group = np.zeros_like(total)
         for row in range(first, min(first + GROUP_ROWS, N), BLOCK_ROWS):
             block = slice(row, min(row + BLOCK_ROWS, N))  # a group is whole blocks
-            group += left[block].T @ right[block]
+            group += np.matmul(left[block].T, right[block], dtype=np.float64).astype(total.dtype)
         total += group
     return total
 

@@ -44,6 +44,8 @@ def _forward(
     }
     dtype = call.dtype()
     rows = native(array, dtype)
+    if packed and parameters.cell is None:
+        call.require_cell(None, cell.name)
     units = (parameters.panels.n_a,) if packed else next(iter(weights.values())).shape[:1]
     full = units + array.shape[1:2]
     plain = tuple([None if state is None else spread(native(state, dtype), full) for state in states.values()])
