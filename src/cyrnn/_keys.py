@@ -95,7 +95,12 @@ def recognise(
 
 def _looked_up(given: Any, wanted: Iterable[str], head: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
     """Return the values of an object under the keys wanted, and the keys that it lacks."""
-    found, missing = {}, []
+    found: dict[str, Any] = {}
+    missing: list[str] = []
+    if type(given) is dict:
+        found = {key: given[key] for key in wanted if key in given}
+        missing = [key for key in wanted if key not in found]
+        wanted = ()
     for key in wanted:
         try:
             # asked first: a defaultdict would make up what it has not

@@ -70,6 +70,7 @@ cdef inline bint take_typenum(CellCalls calls, CallContext* context) noexcept:
     context.run.cell = calls.number
     context.run.batch_offset = 0
     context.run.batch_sizes = NULL
+    context.run.pause_steps = 0
     context.run.Whr = NULL
     context.gates, context.stored_gates, context.slots = calls.gates, calls.stored_gates, calls.slots
     return True

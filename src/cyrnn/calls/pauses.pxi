@@ -1,4 +1,4 @@
-"""Calls of kernels that may last, in blocks: between two of them a range pauses.
+"""Calls of kernels that may last, in blocks: between two of them a range pauses. The forward time loop does so itself.
 
 Bits do not depend on blocks. Chains run across units or columns, each step reads what the one before it has written,
 and sums over rows go on where the block before has stopped. One step of a cell is one block, however large it is.
@@ -6,7 +6,7 @@ and sums over rows go on where the block before has stopped. One step of a cell 
 
 cdef enum:
     # Multiply-adds of a block for each lane: some 20 ms on AVX-512 and AVX2, where the weights come from a cache. From
-    # DRAM 60 ms (f32 LSTM 1024,1024,1; Zen 4). A block costs its workspace anew: 20 us.
+    # DRAM 60 ms (f32 LSTM 1024,1024,1; Zen 4).
     BLOCK_FMAS = 1 << 26
     BLOCK_ELEMENTS = 1 << 18         # of tanh and the like, for each lane: 4 ms
     TILES = 48                       # rows of a product: whole tiles and vectors of any ISA
@@ -53,28 +53,22 @@ cdef void skip_steps(Run* run, Py_ssize_t steps, Py_ssize_t stored_gates, Py_ssi
         run.batch_sizes += steps
 
 
+cdef int pause_of_kernel(void* progress) noexcept nogil:
+    """Run.pause."""
+    return pause(<Progress*> progress)
+
+
 cdef int forward_steps(const CallContext* context, Run* run, bint packed, Progress* progress) noexcept nogil:
-    """All steps of a run. It is left at its last block."""
-    cdef int (*forward)(const Run* run) noexcept nogil
-    cdef Py_ssize_t T = run.T, steps
-    cdef double fmas
-    forward = context.table.forward_packed if packed else context.table.forward_unpacked
-    if T == 1:
-        return forward(run)
-    fmas = fmas_of_step(context, run.m, run.n_a, <double> run.n_x + run.n_h)
-    steps = block_of(context.table, T, fmas, 1)
-    while True:
-        run.T = min(steps, T)
-        if forward(run):
-            return NO_MEMORY
-        T -= run.T
-        if worked(context.table, run.T * fmas, progress):
-            return STOPPED
-        if T == 0:
-            return DONE
-        skip_steps(run, run.T, context.stored_gates, context.item)
-        if not packed:
-            run.y = <real*> advance(run.y, run.T * run.n_y * run.m, context.item)
+    """All steps of a run. The kernel itself pauses between blocks: its work on later steps goes on behind them."""
+    cdef double fmas = fmas_of_step(context, run.m, run.n_a, <double> run.n_x + run.n_h)
+    cdef Py_ssize_t steps = block_of(context.table, run.T, fmas, 1)
+    cdef int outcome
+    run.pause_steps = steps if steps < run.T else 0
+    run.pause, run.progress = pause_of_kernel, progress
+    outcome = context.table.forward_packed(run) if packed else context.table.forward_unpacked(run)
+    if outcome != DONE or run.T == 1:
+        return outcome
+    return worked(context.table, run.T % steps * fmas if run.pause_steps > 0 else run.T * fmas, progress)
 
 
 cdef int backward_steps(const CallContext* context, BackwardRun* back, Progress* progress) noexcept nogil:

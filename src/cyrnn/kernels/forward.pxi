@@ -131,14 +131,15 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
 
 
 cdef int forward_packed(const Run* run) noexcept nogil:
-    """All T steps, units in lanes. Returns -1 where memory is short."""
+    """All T steps, units in lanes. Returns -1 where memory is short, and not 0 where a pause ends it."""
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef StagePlan plans[MAX_STAGES]
-    cdef Py_ssize_t t = 0, until = run.T, s, width = plan_stages(run, plans)
+    cdef Py_ssize_t t = 0, until = run.T, pause_at = run.pause_steps, s, width = plan_stages(run, plans)
     cdef Py_ssize_t workspace = plan_input_projection(run, plans, cell.stages, width)
     cdef void* work = NULL
     cdef real* memory
     cdef real* between = NULL
+    cdef int outcome = 0
     if cell.stages > 1:
         workspace += (1 + cell.kept) * run.m * run.n_a
     if workspace > 0:
@@ -153,15 +154,18 @@ cdef int forward_packed(const Run* run) noexcept nogil:
             between = memory
         if has_separate_halves(&plans[0]):
             fill_biases(&plans[0], (plans[0].steps + plans[0].interleaved_rows) * run.m)
-    while t < run.T:
+    while t < run.T and outcome == 0:
         if plans[0].steps > 0:
             for s in range(cell.stages):
                 plans[s].first_step = t
                 project_inputs(run, &plans[s], t, min(run.T, t + plans[s].steps))
             if plans[0].interleaved_rows == 0:
                 until = min(run.T, t + plans[0].steps)
-        while t < until:
+        while t < until and outcome == 0:
             run_step(run, plans, t, between)
             t += 1
+            if t == pause_at:
+                outcome = run.pause(run.progress)
+                pause_at += run.pause_steps
     free(work)
-    return 0
+    return outcome

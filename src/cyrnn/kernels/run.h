@@ -58,6 +58,9 @@ typedef struct {
                                         /* only */
     const real *hidden_initial;         /* (batch, n_h): h before step 0, filled by the caller */
     real *hidden;                       /* (T, batch, n_h): h after each step, written; the step after reads it */
+    ptrdiff_t pause_steps;              /* after every so many steps pause(progress) says whether to end, and is */
+    int (*pause)(void *progress);       /* returned then; 0 steps: never */
+    void *progress;
 } Run;
 
 /* The backward pass over such a run, units in lanes: gradients of all pre-activations, and of the initial states.
@@ -113,8 +116,8 @@ typedef struct {
                                         /* where N is at most GROUP_ROWS */
 } OuterSum;
 
-/* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short. All are described where
- * they are defined, see body.pxi. */
+/* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short, or what `pause` said. All
+ * are described where they are defined, see body.pxi. */
 typedef struct {
     ptrdiff_t lanes;
     ptrdiff_t (*packed_size)(ptrdiff_t units, ptrdiff_t K, ptrdiff_t gates);

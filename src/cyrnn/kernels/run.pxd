@@ -51,6 +51,9 @@ cdef extern from "run.h" nogil:
         const real* Whr
         const real* hidden_initial
         real* hidden
+        Py_ssize_t pause_steps
+        int (*pause)(void* progress) noexcept nogil
+        void* progress
 
     ctypedef struct BackwardRun:
         int cell

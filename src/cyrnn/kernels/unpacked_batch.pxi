@@ -86,6 +86,8 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
     cdef real* between
     cdef real* following
     cdef PointwiseArgs args
+    cdef Py_ssize_t pause_at = run.pause_steps
+    cdef int outcome = 0
     if m == 0:
         return 0
     if cell.stages > 1:
@@ -134,8 +136,13 @@ cdef int forward_unpacked(const Run* run) noexcept nogil:
         if run.y != NULL:
             head_unpacked(run, a, width, y)
             memcpy(run.y + t * y_size, y, y_size * sizeof(real))
+        if t + 1 == pause_at:
+            outcome = run.pause(run.progress)
+            if outcome != 0:
+                break
+            pause_at += run.pause_steps
     free(work)
-    return 0
+    return outcome
 
 
 cdef void stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,

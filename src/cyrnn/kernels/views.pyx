@@ -121,6 +121,7 @@ cdef class Views:
         run.T, run.batch, run.n_x, run.n_a = x.shape[0], x.shape[1], x.shape[2], states.shape[3]
         run.m, run.batch_offset = (run.batch if last < 0 else last) - first, first
         run.batch_sizes = NULL
+        run.pause_steps = 0
         if batch_sizes is not None:
             run.batch_sizes = &batch_sizes[0]
         run.x_stride_t, run.x_stride_m, run.x_stride_k = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -76,8 +76,8 @@ def _frozen(value: Any, same: Any = None) -> Any:
         copy = np.array(value)
         copy.flags.writeable = False
         return copy.view()
-    array = np.asarray(value)
-    return _array_of(array.tobytes("F" if array.flags.fnc else "C"), array)
+    order: Literal["C", "F"] = "F" if value.flags.fnc else "C"
+    return np.ndarray(value.shape, value.dtype, value.tobytes(order), order=order)
 
 
 def _array_of(memory: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
