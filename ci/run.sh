@@ -131,6 +131,8 @@ else
     part 'lines that no test runs' inside tests 'coverage combine -q && coverage report'
 fi
 
+# what type checkers know of the installed package
+part 'types' inside tests 'pip install -q -r ../lint.txt && pytest -q tests/project/test_types.py'
 part 'fuzz, one minute' inside tests 'python -m ci.fuzz --seconds 60'
 
 wait "$lane" || echo 'the second lane' >>"$work/failed"
