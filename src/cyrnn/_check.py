@@ -10,6 +10,7 @@ ValueError for a shape or a value, TypeError for a dtype or a kind, KeyError for
 
 from __future__ import annotations
 
+import contextlib
 import numbers
 import operator
 import sys
@@ -64,12 +65,21 @@ def is_number(value: object) -> bool:
     return type(value) in (bool, int, float)
 
 
+def _masked(value: object) -> int:
+    """Return how many elements are masked, of an array, of those in nested lists, or of what __array__ gives."""
+    if isinstance(value, (list, tuple)):
+        return sum(map(_masked, value))
+    if not isinstance(value, np.ndarray) and hasattr(type(value), "__array__"):
+        with contextlib.suppress(Exception):  # whatever is wrong with it is said where it is converted
+            value = np.asanyarray(value)
+    return int(np.count_nonzero(np.ma.getmaskarray(value))) if isinstance(value, np.ma.MaskedArray) else 0
+
+
 def refuse_mask(where: str, value: object) -> None:
     """Refuse a masked array in which elements are masked, and a list with one: NumPy would drop the mask."""
     if "numpy.ma" not in sys.modules:  # there are no masked arrays then, and the import of it takes milliseconds
         return
-    values = value if isinstance(value, (list, tuple)) else (value,)
-    masked = sum(np.count_nonzero(np.ma.getmaskarray(v)) for v in values if isinstance(v, np.ma.MaskedArray))
+    masked = _masked(value)
     if masked:
         raise ValueError(
             f"{where} is a masked array with {masked} of its elements masked, expected an array without a mask: "
@@ -264,13 +274,17 @@ def number(
 def axis_of(function: str, value: object, array: NDArray[Any]) -> int:
     """Return which axis of the array x is meant, from 0 on; a scalar has one, as an array of one element."""
     dimensions = max(array.ndim, 1)
-    if isinstance(value, (bool, np.bool)) or not hasattr(value, "__index__"):
+    try:
+        axis = operator.index(value)  # type: ignore[arg-type]  # tried here
+    except Exception as error:  # whatever an __index__ raises
+        raise TypeError(f"{function}: axis is {type_of(value)}, expected a whole number") from error
+    if isinstance(value, (bool, np.bool)):
         raise TypeError(f"{function}: axis is {type_of(value)}, expected a whole number")
-    axis = operator.index(value)
     if -dimensions <= axis < dimensions:
         return axis % dimensions
     wanted = f"from {-dimensions} to {dimensions - 1}: x has shape {array.shape}"
-    raise ValueError(f"{function}: axis is {axis}, expected a whole number {wanted}")
+    shown = axis if abs(axis) < 10**9 else "beyond all axes"
+    raise ValueError(f"{function}: axis is {shown}, expected a whole number {wanted}")
 
 
 def whole_number(function: str, argument: str, value: object, *, least: int) -> int:

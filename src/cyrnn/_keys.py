@@ -110,8 +110,9 @@ def _looked_up(given: Any, wanted: Iterable[str], head: tuple[str, ...] = ()) ->
                 found[key] = given[key]
         except (LookupError, AttributeError):
             missing.append(key)
-    if all(key in missing for key in head):
-        missing = [key for key in missing if key not in head]
+    if head and all(key in missing for key in head):  # none, unless it is there under the name that other cells have
+        renamed = _renamed(given, head)
+        missing = [key for key in missing if key not in head or key in renamed]
     return found, missing
 
 
@@ -127,8 +128,11 @@ def _renamed(given: Any, missing: Iterable[str]) -> dict[str, str]:
 
 
 def _cure(given: Any, missing: Iterable[str]) -> str:
-    """Say which keys to rename, if there are any."""
-    pairs = [(name if name.startswith("-") else f'"{name}"', key) for key, name in _renamed(given, missing).items()]
+    """Say which keys to rename, if that cures it all."""
+    renamed = _renamed(given, missing)
+    if any(key not in renamed for key in missing):
+        return ""
+    pairs = [(name if name.startswith("-") else f'"{name}"', key) for key, name in renamed.items()]
     why = "the course's update gate is 1 - zt: " if any(name.startswith("-") for name, _ in pairs) else ""
     return f": {why}pass " + ", ".join(f'{name} as "{key}"' for name, key in pairs) if pairs else ""
 

@@ -346,3 +346,14 @@ def test_call_while_the_interpreter_ends_runs_in_its_own_thread(when, before):
     done = fresh(ENDING.format(before=before, when=when))
     assert done.stdout.split()[:1] == ["served"], done.stderr
     assert not done.stderr
+
+
+def test_one_thread_at_a_time_starts_others_and_nobody_waits_for_it():
+    """It may be this very thread, in whose midst a signal's handler makes a call."""
+    pool = threads._Pool(2)
+    with pool._hiring:
+        pool.hire(2)
+    assert pool._lives == []
+    pool.hire(1)
+    assert len(pool._lives) == 1
+    pool.close()

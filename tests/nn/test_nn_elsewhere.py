@@ -358,3 +358,39 @@ def test_from_torch_of_a_wrapper_round_itself_comes_to_an_end():
     wrapper._orig_mod = wrapper
     with pytest.raises(TypeError, match=r"module is of type OptimizedModule, expected one of torch.nn's"):
         nn.from_torch(wrapper)
+
+
+# ---- near misses ---------------------------------------------------------------------------------
+
+
+def test_prefix_may_lack_its_dot():
+    model = nn.LSTM(3, 5)
+    model.load_state_dict(prefixed("encoder."), prefix="encoder")
+    assert_same(model.state_dict(), WEIGHTS)
+
+
+def test_what_the_weights_are_is_the_only_error_shown():
+    """Not a list of what does not fit, with this "during handling of the above exception"."""
+    with pytest.raises(ValueError, match="3 gates: a GRU's") as caught:
+        nn.LSTM(3, 5).load_state_dict(nn.GRU(3, 5).state_dict())
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (WEIGHTS, "module is of type dict, expected one of torch.nn's modules: nn.from_state_dict(module) makes the "),
+        ("m.pt", "module is the path 'm.pt', expected a module: nn.from_state_dict(torch.load(path, map_location="),
+        (type("LSTM", (), {}), "module is the class LSTM, expected a module: LSTM(...)"),
+    ],
+    ids=["weights", "path", "class"],
+)
+def test_from_torch_of_what_is_no_module_says_what_to_do(module, said):
+    with pytest.raises(TypeError) as caught:
+        nn.from_torch(module)
+    assert str(caught.value).startswith(f"from_torch: {said}")
+
+
+def test_dtype_of_torch_is_numpys():
+    float64 = type("dtype", (), {"__module__": "torch", "__str__": lambda _: "torch.float64"})()
+    assert nn.GRU(3, 5, dtype=float64).weight_ih_l0.dtype == np.float64

@@ -43,8 +43,8 @@ SENTENCES = {
     "input of integers": (
         lambda: call()(X.astype(int)),
         TypeError,
-        "LSTM: input has dtype int64 (computed in float64), expected float32: the weights are float32; numbers of "
-        "words: embed first, embedding[input]; features that are whole are input.astype(np.float32)",
+        "LSTM: input has dtype int64, expected float32: the weights are float32; token ids: embed first, "
+        "embedding[input]; other whole numbers: input.astype(np.float32)",
     ),
     "input of float32 to float64": (
         lambda: nn.LSTM(3, 5, dtype=np.float64)(X),

@@ -209,10 +209,10 @@ def test_whole_numbers_are_to_be_embedded(given):
     model = nn.GRU(3, 5)
     for call, name in ((model, "input"), (model.step, "x_t"), (model.forward, "input")):
         said = refused(lambda call=call: call(words))
-        assert f"; numbers of words: embed first, embedding[{name}]; features that are whole are " in said
+        assert f"; token ids: embed first, embedding[{name}]; other whole numbers: " in said
     wide = nn.GRU(4, 5, dtype=np.float64)
     said = refused(lambda: wide(words), ValueError)
-    assert said.endswith("input_size = 4: numbers of words: embed first, embedding[input]")
+    assert said.endswith("input_size = 4: token ids: embed first, embedding[input]")
     assert wide([[1, 2, 3, 4]])[0].dtype == np.float64
 
 
@@ -220,8 +220,8 @@ def test_packed_sequence_is_named_and_lengths_take_its_place():
     PackedSequence = type("PackedSequence", (tuple,), {})
     for do in (nn.LSTM(3, 5), nn.LSTM(3, 5).forward, nn.LSTMCell(3, 5)):
         said = refused(lambda do=do: do(PackedSequence((X, [4, 4], None, None))))
-        assert ": input is a PackedSequence, expected an array: input, lengths = pad_packed_sequence(input), " in said
-        assert said.endswith("then lengths=lengths")
+        assert ": input is a PackedSequence, expected an array: input, lengths = pad_packed_sequence(" in said
+        assert said.endswith("(input, batch_first=model.batch_first), then model(input, lengths=lengths)")
 
 
 class Frame:

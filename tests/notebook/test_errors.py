@@ -118,11 +118,27 @@ def test_error_of_a_ragged_list_repeats_numpys_reason():
 
 
 def test_masked_number_in_a_list_is_refused_in_a_sentence():
-    """NumPy's MaskError is no ValueError, and none of ours: atheris found it."""
-    with pytest.raises(TypeError, match=r"^softmax: x is of type list, expected an array of numbers: .*masked"):
-        cyrnn.softmax([[np.ma.array(3, mask=True)]])
+    """However deep it is: NumPy's MaskError is no ValueError, and none of ours; or its mask would be lost."""
     with pytest.raises(ValueError, match=r"^softmax: x is a masked array with 1 of its elements masked"):
         cyrnn.softmax([np.ma.array(3, mask=True)])
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    holder = type("Holder", (), {"__array__": lambda self, dtype=None, copy=None: masked})()
+    for given in ([[masked], [masked]], [[[masked]]], holder):
+        with pytest.raises(ValueError, match=r"^sigmoid: x is a masked array with \d of its elements masked"):
+            cyrnn.sigmoid(given)
+    assert cyrnn.sigmoid([[1.0, 2.0]]).shape == (1, 2)
+
+
+def test_axis_that_is_no_number_is_refused_in_a_sentence():
+    class Raising:
+        def __index__(self):
+            raise OSError("what")
+
+    for axis in (np.array([1]), np.zeros(3), Raising(), 1.0, True):
+        with pytest.raises(TypeError, match=r"^softmax: axis is of type \w+, expected a whole number$"):
+            cyrnn.softmax(np.ones((2, 3)), axis=axis)
+    with pytest.raises(ValueError, match=r"^softmax: axis is beyond all axes, expected a whole number from -2 to 1"):
+        cyrnn.softmax(np.ones((2, 3)), axis=10**5000)
 
 
 def test_number_of_threads_that_cannot_be_shown_is_named_by_its_type():

@@ -48,6 +48,12 @@ HABIT_SENTENCES = [
         renamed(RNN.parameters, ba="b"),
         KeyError,
     ),
+    (  # no head, it seems, and y would be empty; but its matrix is there under the name that an RNN's has
+        'lstm_forward: parameters lacks "Wy"; it has "Wf", "bf", "Wi", "bi", "Wc", "bc", "Wo", "bo", "Wya": '
+        'pass "Wya" as "Wy"',
+        {"parameters": {{"Wy": "Wya"}.get(key, key): value for key, value in LSTM.parameters.items() if key != "by"}},
+        KeyError,
+    ),
     (
         'rnn_forward: parameters lacks "Wya"; it has "Wax", "Waa", "Wy", "ba", "by": pass "Wy" as "Wya"',
         renamed(RNN.parameters, Wya="Wy"),

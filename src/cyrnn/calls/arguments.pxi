@@ -48,6 +48,8 @@ cdef bint find_parameters(CellCalls calls, CallContext* context, object paramete
             keep(context, PyDict_GetItemWithError(parameters, keys[i]))
     keep(context, PyDict_GetItemWithError(parameters, calls.W_y))
     keep(context, PyDict_GetItemWithError(parameters, calls.b_y))
+    if context.held[context.held_count - 1] == context.held[context.held_count - 2] == NULL:
+        return PyDict_GetItemWithError(parameters, calls.misnamed_head) == NULL
     return True
 
 

@@ -14,7 +14,7 @@ cdef class CellCalls:
     cdef bint has_a[MAX_GATES]              # a recurrent half
     cdef int stage[MAX_GATES]
     cdef int stages, recomputed, skip_gradients     # how many there are; recomputed: gates without an input half
-    cdef object W_y, b_y
+    cdef object W_y, b_y, misnamed_head
     cdef tuple gradients     # the keys of all gradients of weights, as users see them, with the parameter's columns
     cdef tuple gradient_keys  # per gate: dW_x, dW_a, db
     cdef tuple initial_keys, previous_keys  # the gradients of the states before a sequence, before a step
@@ -42,7 +42,7 @@ cdef class CellCalls:
         self.initial_keys = tuple(f"d{state}0" for state in cell.states)
         self.previous_keys = tuple(f"d{state}_prev" for state in cell.states)
         self.stacked = cell.stacked
-        self.W_y, self.b_y = cell.W_y, cell.b_y
+        self.W_y, self.b_y, self.misnamed_head = cell.W_y, cell.b_y, cell.misnamed_head
         self.f32 = <const Table*> PyCapsule_GetPointer(f32, "cyrnn.kernels.table")
         self.f64 = <const Table*> PyCapsule_GetPointer(f64, "cyrnn.kernels.table")
         self.stored_gates = len(cell.stored_gates)

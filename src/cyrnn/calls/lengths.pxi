@@ -128,6 +128,8 @@ cdef void gather_rows(const RowOrder* rows, const char* source, Py_ssize_t strid
                       Py_ssize_t stride_k, Py_ssize_t n, Py_ssize_t item, char* out) noexcept nogil:
     """out (T, m, n), of the rows that take part, from a caller's array; strides in bytes."""
     cdef Py_ssize_t t, j, k
+    if rows.m == 0:
+        return
     for t in range(rows.T):
         for j in range(batch_size(rows, t)):
             k = sequence_of(rows, j)
@@ -142,6 +144,8 @@ cdef void scatter_rows(const RowOrder* rows, const char* source, Py_ssize_t sour
     """
     cdef Py_ssize_t t, j, k, count
     cdef const char* row = source
+    if rows.m == 0:
+        return
     for t in range(rows.T):
         count = batch_size(rows, t)
         if source_stride_t:

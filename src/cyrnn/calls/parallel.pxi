@@ -58,6 +58,7 @@ cdef extern from "Python.h":
     int signals_raise "PyErr_CheckSignals" () noexcept                     # -1, and an exception is set
     int raise_signals "PyErr_CheckSignals" () except -1                    # the same, for code that may raise
     PyObject* PyObject_CallFunctionObjArgs(PyObject* function, ...) noexcept
+    unsigned long PyThread_get_thread_ident() nogil
     void* PyThread_allocate_lock()
     int PyThread_acquire_lock_timed(void* lock, long long microseconds, int interruptible) nogil
     void PyThread_release_lock(void* lock) nogil
@@ -65,6 +66,15 @@ cdef extern from "Python.h":
 
 cdef double min_shared_fmas = 0   # multiply-adds from which on threads share a call, 0: never
 cdef object split = None          # threads.split
+cdef unsigned long main_thread = 0   # whose signals are looked at; 0: not known yet
+cdef long forks = 0               # how often this process was forked from another, with that thread alone
+
+
+def begin_process(unsigned long ident):
+    """Note the main thread, at import and in the child of a fork."""
+    global main_thread, forks
+    main_thread = ident
+    forks += 1
 
 
 def share_above(double fmas, how):
@@ -105,8 +115,12 @@ cdef int pause(Progress* progress) noexcept nogil:
     return STOPPED
 
 
-cdef inline void begin_progress(Progress* progress, long* stopped, bint looks) noexcept nogil:
-    progress.stopped, progress.looks, progress.raised = stopped, looks, False
+cdef inline void begin_progress(Progress* progress, long* stopped, bint calling) noexcept nogil:
+    """A thread other than Python's main one has no signals, and takes no GIL: it would end there with the interpreter,
+    while others still work on its memory.
+    """
+    progress.stopped, progress.raised = stopped, False
+    progress.looks = calling and PyThread_get_thread_ident() == main_thread
     progress.looked, progress.fmas = 0, 0
 
 
@@ -171,9 +185,12 @@ cdef void take_ranges(Task task, Progress* progress) noexcept nogil:
         i = atomic_add(&task.taken, 1)
 
 
-cdef void wait_for_ranges(Task task, Progress* progress) noexcept nogil:
-    """Wait until the ranges that other threads took have ended: soon, if a signal stops them."""
-    while atomic_add(&task.left, 0) > 0:
+cdef void wait_for_ranges(Task task, Progress* progress, long process) noexcept nogil:
+    """Wait until the ranges that other threads took have ended: soon, if a signal stops them.
+
+    Not in the child of a fork, which a signal's handler may have made: the other threads are not in it.
+    """
+    while atomic_add(&task.left, 0) > 0 and forks == process:
         if PyThread_acquire_lock_timed(task.all_ended, LOOK_MILLISECONDS * 500, 0) == 0:
             pause(progress)
 
@@ -189,6 +206,7 @@ cdef int share(RangeFunction function, const void* context, Py_ssize_t rows, dou
     cdef object how = split, count = rows, work = <Py_ssize_t> fmas
     cdef PyObject* result
     cdef Progress progress
+    cdef long process = forks
     task.function, task.context, task.rows = function, context, rows
     begin_progress(&progress, &task.stopped, True)
     result = PyObject_CallFunctionObjArgs(<PyObject*> how, <PyObject*> task, <PyObject*> count, <PyObject*> work, NULL)
@@ -199,9 +217,11 @@ cdef int share(RangeFunction function, const void* context, Py_ssize_t rows, dou
         decref(result)
     with nogil:
         take_ranges(task, &progress)
-        wait_for_ranges(task, &progress)
+        wait_for_ranges(task, &progress, process)
     if progress.raised:
         return propagate()
+    if forks != process:
+        raise RuntimeError("cyrnn: the process was forked during this call, by a signal's handler: call again")
     if task.no_memory:
         raise MemoryError("cyrnn: no memory for the work area")
     return 0

@@ -66,7 +66,7 @@ cdef int forward_steps(const CallContext* context, Run* run, bint packed, Progre
     run.pause_steps = steps if steps < run.T else 0
     run.pause, run.progress = pause_of_kernel, progress
     outcome = context.table.forward_packed(run) if packed else context.table.forward_unpacked(run)
-    if outcome != DONE or run.T == 1:
+    if outcome != DONE or context.run.T == 1:          # of a call, not of a piece of it
         return outcome
     return worked(context.table, run.T % steps * fmas if run.pause_steps > 0 else run.T * fmas, progress)
 

@@ -22,7 +22,7 @@ from .reference_batch import lengths
 from .reference_nn import Sublayer
 from .reference_step import Step, gate_weights, head, is_array, is_plain, step_backward, step_forward, sum_weights
 
-__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Panels", "lengths", "share_above"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Panels", "begin_process", "lengths", "share_above"]
 
 
 class Panels(NamedTuple):
@@ -231,6 +231,8 @@ class CellCalls:
             return None
         shapes = cell.read_backward if backward else cell.shapes
         if not any(key in parameters for key in cell.head):
+            if cell.misnamed_head in parameters and not backward:
+                return None
             shapes = {key: names for key, names in shapes.items() if key not in cell.head}
         arrays: dict[str, Any] = {key: parameters.get(key) for key in shapes}
         if not all(is_array(array) and array.ndim == 2 for array in arrays.values()):
@@ -288,3 +290,7 @@ DefaultEnvironment = contextlib.nullcontext
 
 def share_above(work: int, split: Any) -> None:
     """Let threads share calls of so many multiply-adds: here none does."""
+
+
+def begin_process(main_thread: int | None) -> None:
+    """Note the thread in which signals are handled: here Python looks at them."""

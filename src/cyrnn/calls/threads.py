@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ def split(task: Any, rows: int, work: int) -> None:
     except RuntimeError:  # no lock is to be had, for want of memory
         return
     with contextlib.suppress(RuntimeError):  # no thread is to be had, as while the interpreter ends
-        pool.hire()
+        pool.hire(ranges - 1)
     task.divide(ranges)
     pool.lend(task, ranges - 1)
 
@@ -107,17 +108,23 @@ class _Pool:
         self._hiring = _thread.allocate_lock()
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
-    def hire(self) -> None:
-        """Start the threads that are missing: at first all, later those that died."""
-        if len(self._lives) == self._size and all(life() for life in self._lives):
+    def hire(self, wanted: int) -> None:
+        """Start the threads that are missing: at first all that are wanted, later those that died."""
+        wanted = min(wanted, self._size)
+        if sum(life() is not None for life in self._lives) >= wanted:
             return
-        with self._hiring:
+        # another is at it, perhaps this thread itself, in a signal's handler: this call does with those there are
+        if not self._hiring.acquire(blocking=False):
+            return
+        try:
             self._lives = [life for life in self._lives if life()]
-            while len(self._lives) < self._size:
+            while len(self._lives) < wanted:
                 life = _Life()
                 self._lives.append(weakref.ref(life))
                 _thread.start_new_thread(_serve, (self._tasks, life))
                 del life
+        finally:
+            self._hiring.release()
 
     def lend(self, task: Callable[[], None], most: int) -> None:
         """Let up to so many threads call a task. What busy threads have not come to is never more than one for each."""
@@ -145,9 +152,14 @@ def _workers() -> _Pool:
 
 
 def _forget() -> None:
-    """Drop the pool, whose threads have not come along in a fork."""
     global _pool
     _pool = None
+
+
+def _after_fork() -> None:
+    """Drop the pool, whose threads have not come along; the one that forked is the main thread now."""
+    _forget()
+    implementation.begin_process(_thread.get_ident())
 
 
 def _use(n: int) -> None:
@@ -170,5 +182,6 @@ def _wanted() -> int:
 
 
 _use(_wanted())
+implementation.begin_process(threading.main_thread().ident)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -111,6 +111,11 @@ class Cell(_Fields):
         """The keys of the head's parameters."""
         return self.W_y, self.b_y
 
+    @property
+    def misnamed_head(self) -> str:
+        """The key that the matrix of the head has in other cells: with it and no head the name is most likely wrong."""
+        return "Wya" if self.W_y == "Wy" else "Wy"
+
     @cached_property
     def read_backward(self) -> dict[str, tuple[str, str]]:
         """The parameters that the backward pass reads, with their shapes: neither the head's nor most biases."""

@@ -50,7 +50,7 @@ cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize
         u += LANES
 
 
-cdef inline const real* right_row(const OuterSum* s, Py_ssize_t k) noexcept nogil:
+cdef inline const real* row_of_right(const OuterSum* s, Py_ssize_t k) noexcept nogil:
     if k < s.first_rows:
         return s.first + k * s.right_row_stride
     return s.right + (k - s.first_rows) * s.right_row_stride
@@ -64,7 +64,7 @@ cdef void pack_panels(const OuterSum* s, Py_ssize_t row, Py_ssize_t n, real* pan
         for k in range(n):
             for i in range(Vp):
                 store(panels + v * LANES * n + (k * Vp + i) * LANES,
-                      load_tail(right_row(s, row + k) + (v + i) * LANES, s.K - (v + i) * LANES))
+                      load_tail(row_of_right(s, row + k) + (v + i) * LANES, s.K - (v + i) * LANES))
         v += Vp
 
 

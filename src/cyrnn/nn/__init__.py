@@ -15,7 +15,7 @@ model is loaded as it is. A call is as in eval mode; the gradients of a model co
     model.state_dict            copies of the weights
     model.pack                  let weights take effect that were changed in their place
 
-`help(cyrnn.nn.LSTM)` has every argument and shape. `eval()`, `train(False)`, `to("cpu")`, `float()`, `double()`, which
+`help(cyrnn.nn.RNN)` has every argument and shape. `eval()`, `train(False)`, `to("cpu")`, `float()`, `double()`, which
 scripts for torch call, are there; `train()`, `cuda()`, `parameters()` say what to do instead. Every example in a
 docstring begins with
 

@@ -76,6 +76,8 @@ def choice(function: str, argument: str, value: object, choices: Mapping[str, st
 
 def floating(function: str, dtype: object) -> np.dtype[Any]:
     """Return the dtype of a model: float32 or float64."""
+    if type(dtype).__module__ == "torch":
+        dtype = str(dtype).removeprefix("torch.")
     with contextlib.suppress(TypeError, ValueError):
         for known in (FLOAT32, FLOAT64):
             if dtype is not None and np.dtype(dtype) == known:  # type: ignore[call-overload]  # tried here
@@ -121,7 +123,7 @@ def widened(value: Any) -> Any:
 # ---- what a model is called with -----------------------------------------------------------------
 
 
-_EMBED = "numbers of words: embed first, embedding[{}]"
+_EMBED = "token ids: embed first, embedding[{}]"
 
 
 def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Array:
@@ -140,7 +142,7 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
     cure = f"{argument}.{'float' if dtype == FLOAT32 else 'double'}()" if hasattr(value, "detach") else ""
     cure = cure or f"{argument if hasattr(value, 'astype') else f'np.asarray({argument})'}.astype(np.{dtype})"
     if found.dtype.kind in "iu" and argument in ("input", "x_t"):
-        cure = f"{_EMBED.format(argument)}; features that are whole are {cure}"
+        note, cure = "", f"{_EMBED.format(argument)}; other whole numbers: {cure}"
     raise TypeError(
         f"{function}: {argument} has dtype {found.dtype}{note}, expected {dtype}: the weights are {dtype}; {cure}"
     )
@@ -149,7 +151,8 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
 def _refuse_kinds(function: str, argument: str, value: Any) -> None:
     """Refuse what holds arrays and is none, and a table with a column that is not of numbers."""
     if type(value).__name__ == "PackedSequence":
-        cure = f"{argument}, lengths = pad_packed_sequence({argument}), then lengths=lengths"
+        unpacked = f"pad_packed_sequence({argument}, batch_first=model.batch_first)"
+        cure = f"{argument}, lengths = {unpacked}, then model({argument}, lengths=lengths)"
         raise TypeError(f"{function}: {argument} is a PackedSequence, expected an array: {cure}")
     if not hasattr(value, "columns") or not hasattr(value, "dtypes"):
         return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .._convert import FLOAT32, FLOAT64
+from .._keys import type_of
 from ._check import values
 
 #: classes that hold a module -> the attribute under which they do
@@ -40,6 +42,14 @@ def framework_class(function: str, module: Any, known: Mapping[str, Any]) -> str
             "it was quantised from"
         )
     names = [ancestor.__name__ for ancestor in type(module).__mro__]
+    if isinstance(module, type) and module.__name__ in known:
+        raise TypeError(f"{function}: module is the class {module.__name__}, expected a module: {module.__name__}(...)")
+    if isinstance(module, Mapping):
+        cure = "nn.from_state_dict(module) makes the model of weights"
+        raise TypeError(f"{function}: module is {type_of(module)}, expected one of torch.nn's modules: {cure}")
+    if isinstance(module, (str, os.PathLike)):
+        cure = "nn.from_state_dict(torch.load(path, map_location='cpu', weights_only=True)) makes one of its weights"
+        raise TypeError(f"{function}: module is the path {str(module)!r}, expected a module: {cure}")
     if "ScriptModule" in names:
         names = [str(getattr(module, "original_name", ""))]
         if names[0] in known and not hasattr(module, "input_size"):

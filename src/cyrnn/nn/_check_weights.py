@@ -84,6 +84,8 @@ def state_dict(function: str, argument: str, given: object, prefix: str) -> Mapp
     if not prefix:
         return given
     found = torch_names.Under(given, prefix)
+    if found and all(name.startswith(".") for name in found):
+        found = torch_names.Under(given, f"{prefix}.")
     if not found:
         other_contents(function, argument, given)
         known = torch_names.prefixes(given)

@@ -35,7 +35,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
             As for a call. `input` is kept, not copied: leave it as it is until `backward`.
         dropout_rng : Generator or seed, optional
             Where the numbers for dropout between layers come from; there is no dropout if left out. Kept values are
-            multiplied by 1 / (1 - dropout).
+            multiplied by 1 / (1 - dropout). A seed gives the same mask at every call: one Generator serves a training.
 
         Returns
         -------
@@ -93,7 +93,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         Raises
         ------
         ValueError, TypeError
-            For wrong shapes, another dtype or kind, a tape of another model; before any work.
+            For wrong shapes, another dtype or kind, a tape of a model of other sizes; before any work.
 
         See Also
         --------

@@ -139,10 +139,13 @@ class Module(Habits, Generic[F]):
         given = _check_weights.state_dict(function, "state_dict", state_dict, prefix)
         try:
             self._take(function, "state_dict", given)
-        except _check_weights.Misfit:
-            _check_weights.other_contents(function, "state_dict", state_dict)
-            _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
-            raise
+            return
+        except _check_weights.Misfit as error:
+            misfit = error.with_traceback(None)
+        # what the whole of it is says more than the list of what does not fit
+        _check_weights.other_contents(function, "state_dict", state_dict)
+        _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
+        raise misfit
 
     @property
     def input_size(self) -> int:

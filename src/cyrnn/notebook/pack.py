@@ -76,6 +76,7 @@ def _frozen(value: Any, same: Any = None) -> Any:
         copy = np.array(value)
         copy.flags.writeable = False
         return copy.view()
+    value = np.asarray(value)  # a subclass may have another tobytes
     order: Literal["C", "F"] = "F" if value.flags.fnc else "C"
     return np.ndarray(value.shape, value.dtype, value.tobytes(order), order=order)
 
