@@ -39,7 +39,7 @@ def run_python(*arguments: str | Path, seconds: float = 60, **options: Any) -> s
     return subprocess.run(command, **process, timeout=patience(seconds), check=False)
 
 
-def fresh(code: str, **variables: str) -> subprocess.CompletedProcess:
+def fresh(code: str, **variables: str | None) -> subprocess.CompletedProcess:
     """Run code with those variables alone, of the ones that cyrnn reads, that are given."""
     return run_python("-c", code, **{**dict.fromkeys(OURS), **variables})
 
