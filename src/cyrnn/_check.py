@@ -10,7 +10,6 @@ ValueError for a shape or a value, TypeError for a dtype or a kind, KeyError for
 
 from __future__ import annotations
 
-import contextlib
 import numbers
 import operator
 import sys
@@ -47,11 +46,14 @@ def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
         raise TypeError(f"{where} is None, expected an array of numbers")
     refuse_mask(where, value)
     try:
-        array = np.asarray(value)
+        array = np.asanyarray(value)
     # RuntimeError: a tensor of torch that requires grad; MaskError: a masked number in a list
     except (ValueError, TypeError, RuntimeError, np.ma.MaskError) as error:
         kind = ValueError if isinstance(error, ValueError) else TypeError
         raise kind(f"{where} is {type_of(value)}, expected an array of numbers: {error}") from error
+    if not isinstance(value, np.ndarray):
+        refuse_mask(where, array)  # as an object's __array__ gave it
+    array = np.asarray(array)
     if array.dtype.char not in COMPUTED_IN:
         if array.dtype.kind == "O" and not isinstance(value, np.ndarray):
             raise TypeError(f"{where} is {type_of(value)}, expected an array of numbers")
@@ -65,13 +67,10 @@ def is_number(value: object) -> bool:
     return type(value) in (bool, int, float)
 
 
-def _masked(value: object) -> int:
-    """Return how many elements are masked, of an array, of those in nested lists, or of what __array__ gives."""
-    if isinstance(value, (list, tuple)):
-        return sum(map(_masked, value))
-    if not isinstance(value, np.ndarray) and hasattr(type(value), "__array__"):
-        with contextlib.suppress(Exception):  # whatever is wrong with it is said where it is converted
-            value = np.asanyarray(value)
+def _masked(value: object, axes: int = 4) -> int:
+    """Return how many elements are masked, of an array or of those in nested lists, which may be endless."""
+    if isinstance(value, (list, tuple)) and axes > 0:
+        return sum(_masked(entry, axes - 1) for entry in value)
     return int(np.count_nonzero(np.ma.getmaskarray(value))) if isinstance(value, np.ma.MaskedArray) else 0
 
 

