@@ -6,7 +6,7 @@ and sums over rows go on where the block before has stopped. One step of a cell 
 
 cdef enum:
     # Multiply-adds of a block for each lane: some 20 ms on AVX-512 and AVX2, where the weights come from a cache. From
-    # DRAM 60 ms (f32 LSTM 1024,1024,1; Zen 4).
+    # DRAM some three times that.
     BLOCK_FMAS = 1 << 26
     BLOCK_ELEMENTS = 1 << 18         # of tanh and the like, for each lane: 4 ms
     TILES = 48                       # rows of a product: whole tiles and vectors of any ISA
