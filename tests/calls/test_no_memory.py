@@ -20,6 +20,20 @@ pytestmark = pytest.mark.skipif(isa_in_use() == "reference", reason="NumPy's cal
 PROGRAM = Path(__file__).parents[1] / "support" / "no_memory.py"
 #: most of what these do is Python's: some of CPython's and NumPy's own functions keep objects when memory fails
 PYTHONS = ("pack", "load_state_dict")
+COMPILED = (
+    "rnn_cell_forward", "lstm_forward", "lstm_forward packed", "lstm_backward", "gru_backward",
+    "softmax", "nn", "nn projected", "nn training",
+)
+GENERATORS = """import _testcapi
+for k in range(40):
+    _testcapi.set_nomemory(k, k + 1)
+    try:
+        sum(x for x in ())
+    except MemoryError:
+        pass
+    finally:
+        _testcapi.remove_mem_hooks()
+"""
 
 
 def report(*arguments: str, **variables: str) -> list[tuple[str, int, int, int]]:
@@ -32,8 +46,10 @@ def report(*arguments: str, **variables: str) -> list[tuple[str, int, int, int]]
 
 def test_allocation_of_python_that_fails_ends_in_memory_error_or_the_result():
     pytest.importorskip("_testcapi", reason="this Python cannot be told to have no memory")
-    found = report("python", "1")
-    assert len(found) == 11
+    # CPython 3.12 and 3.13 crash where a generator's function is not to be had: such a line is in Python's alone
+    names = COMPILED if run_python("-c", GENERATORS).returncode else COMPILED + PYTHONS
+    found = report("python", "1", *names)
+    assert {name for name, _, _, _ in found} == set(names)
     assert all(failed for _, _, failed, _ in found)
     leaky = [line for line in found if line[3] >= 30 + line[2] // 4 and line[0] not in PYTHONS]
     assert not leaky

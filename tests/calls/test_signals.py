@@ -228,6 +228,7 @@ def test_blocks_of_a_layer_have_the_bits_of_short_ones(options):
 
 HANDLERS = """
 import os, signal, sys
+from cyrnn.calls import threads
 cyrnn.set_num_threads(2)
 p = make(cyrnn.cells.LSTM, np.float32, n_x=64, n_a=128, m=64, T_x=400)
 want = run_sequence(p, return_caches=False).states[0]
@@ -236,10 +237,14 @@ def handler(*_):
 signal.signal(signal.SIGALRM, handler)
 {calls}
 """
+# at growing times, so that some come while threads are started; one at a time, so that a slow ISA comes to its end
 CALLS_INSIDE = """busy = False
-for i in range(40):
-    signal.setitimer(signal.ITIMER_REAL, 0.003, 0.0037)
+threads.MILLISECOND_FMAS = threads.MIN_ROWS = 1
+p = make(cyrnn.cells.LSTM, np.float32, n_x=16, n_a=24, m=16, T_x=20)
+want = run_sequence(p, return_caches=False).states[0]
+for i in range(300):
     cyrnn.set_num_threads(2 + i % 7)
+    signal.setitimer(signal.ITIMER_REAL, 1e-5 * (1 + i))
     np.testing.assert_array_equal(run_sequence(p, return_caches=False).states[0], want)
 signal.setitimer(signal.ITIMER_REAL, 0)
 print("done")"""

@@ -111,7 +111,8 @@ class _Pool:
     def hire(self, wanted: int) -> None:
         """Start the threads that are missing: at first all that are wanted, later those that died."""
         wanted = min(wanted, self._size)
-        if sum(life() is not None for life in self._lives) >= wanted:
+        # no generator: CPython 3.12 and 3.13 crash where a function is made at run time and there is no memory for it
+        if len([life for life in self._lives if life()]) >= wanted:
             return
         # another is at it, perhaps this thread itself, in a signal's handler: this call does with those there are
         if not self._hiring.acquire(blocking=False):
