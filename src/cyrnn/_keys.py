@@ -79,11 +79,15 @@ def values_of(
 def recognise(
     function: str, parameters: object, cells: Mapping[str, Iterable[str]], heads: Mapping[str, tuple[str, ...]]
 ) -> str:
-    """Return the name of the one cell all of whose keys parameters has; of two, the one whose keys are all and more."""
+    """Return the name of the one cell all of whose keys, but for a head, parameters has.
+
+    Of two, the one whose keys are all and more.
+    """
     given = keyed(function, "parameters", parameters)
-    missing = {name: _looked_up(given, keys, heads[name])[1] for name, keys in cells.items()}
-    found = [name for name, keys in missing.items() if not keys]
+    lacking = {name: _lacking(given, keys) for name, keys in cells.items()}
+    found = [name for name, keys in lacking.items() if not keys or not set(keys).difference(heads[name])]
     if not found:
+        missing = {name: _looked_up(given, keys, heads[name])[1] for name, keys in cells.items()}
         lacks = "; ".join(f"{listed(keys)} for {name}" for name, keys in missing.items())
         cures = [_cure(given, keys) for keys in missing.values() if len(_renamed(given, keys)) == len(keys)]
         raise MissingKeys(f"{function}: parameters lacks {lacks}{_has(given)}{''.join(cures[:1])}")
@@ -91,6 +95,11 @@ def recognise(
     if len(found) > 1:
         raise ValueError(f"{function}: parameters has the keys of {' and of '.join(found)}, expected those of one cell")
     return found[0]
+
+
+def _lacking(given: Any, wanted: Iterable[str]) -> list[str]:
+    """Return the keys wanted that an object has not."""
+    return [key for key in wanted if key not in given] if type(given) is dict else _looked_up(given, wanted)[1]
 
 
 def _looked_up(given: Any, wanted: Iterable[str], head: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:

@@ -12,6 +12,9 @@ from .._keys import Parameters
 from ..calls import Packed
 from ..cells import CELLS
 
+_SHAPES = {name: cell.shapes for name, cell in CELLS.items() if cell.function}
+_HEADS = {name: CELLS[name].head for name in _SHAPES}
+
 
 def pack(parameters: Parameters) -> Packed:
     """Prepare the parameters of a cell once, for many calls.
@@ -54,17 +57,16 @@ def pack(parameters: Parameters) -> Packed:
     """
     if isinstance(parameters, Packed):
         return parameters
-    cells = {name: cell for name, cell in CELLS.items() if cell.function}
-    heads = {name: cell.head for name, cell in cells.items()}
-    cell = cells[_check.recognise("pack", parameters, {name: cell.shapes for name, cell in cells.items()}, heads)]
+    cell = CELLS[_check.recognise("pack", parameters, _SHAPES, _HEADS)]
     call = _check.Call("pack")
     given = call.arrays_of(parameters, cell.shapes, cell.head)
     call.match_parameters(given, cell.shapes)
     copies = {key: _frozen(array) for key, array in given.items()}
     keys = parameters.keys() if hasattr(parameters, "keys") else copies
     values = {key: copies[key] if key in copies else _frozen(parameters[key]) for key in keys} | copies
-    arrays = {key: _frozen(native(array, call.dtype()), array) for key, array in copies.items()}
-    own = {key: _array_of(array.base, array) for key, array in arrays.items()}  # which nobody else has, to reshape them
+    dtype = call.dtype()
+    arrays = {key: _frozen(native(array, dtype), array) for key, array in copies.items()}
+    own = {key: array.view() for key, array in arrays.items()}  # which nobody else has, to reshape them
     return Packed(values, arrays, calls.of(cell).pack(own), pack)
 
 
@@ -80,7 +82,3 @@ def _frozen(value: Any, same: Any = None) -> Any:
     order: Literal["C", "F"] = "F" if value.flags.fnc else "C"
     return np.ndarray(value.shape, value.dtype, value.tobytes(order), order=order)
 
-
-def _array_of(memory: Any, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return an array in that memory, of the shape, dtype and order of another."""
-    return np.ndarray(like.shape, like.dtype, memory, order="F" if like.flags.fnc else "C")
