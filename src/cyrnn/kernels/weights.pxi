@@ -27,17 +27,23 @@ cdef void pack_weights(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a,
     cdef const Formulas* formulas_ = formulas_of(cell)
     cdef const Stage* stage
     cdef const GateWeights* W = weights
+    cdef Matrix of_x[MAX_GATES]
+    cdef Matrix of_a[MAX_GATES]
+    cdef Matrix biases[MAX_GATES]
     cdef Py_ssize_t s, g, K, skipped
     for s in range(formulas_.stages):
         stage = &formulas_.stage[s]
         skipped, K = stage.gates - stage.input, recurrent_inputs(s, n_h, n_a)
         for g in range(stage.gates):
             if g >= skipped:
-                pack_gate(W.Wx, W.Wx_row_stride, W.Wx_col_stride, n_a, n_x, g - skipped, stage.input, Wx)
+                of_x[g - skipped] = Matrix(W.Wx, W.Wx_row_stride, W.Wx_col_stride)
             if g < stage.hidden:
-                pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, n_a, K, g, stage.hidden, Wa)
-            pack_gate(W.b, W.b_stride, 1, n_a, 1, g, stage.gates, b)
+                of_a[g] = Matrix(W.Wa, W.Wa_row_stride, W.Wa_col_stride)
+            biases[g] = Matrix(W.b, W.b_stride, 1)
             W += 1
+        pack_matrices(of_x, stage.input, n_a, n_x, 0, n_x, Wx)
+        pack_matrices(of_a, stage.hidden, n_a, K, 0, K, Wa)
+        pack_matrices(biases, stage.gates, n_a, 1, 0, 1, b)
         Wx += packed_elements(n_a, n_x, stage.input)
         Wa += packed_elements(n_a, K, stage.hidden)
         b += packed_elements(n_a, 1, stage.gates)

@@ -125,12 +125,11 @@ def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Arr
     b = np.zeros((len(plan.cell.gates), n), plan.dtype)
     if plan.bias:
         b_x, b_a = weights[f"bias_ih{suffix}"].reshape(-1, n), weights[f"bias_hh{suffix}"].reshape(-1, n)
+        with np.errstate(all="ignore"), DefaultEnvironment():
+            both = b_x + b_a
         for row, gate, block in zip(b, plan.cell.gates, plan.blocks, strict=True):
-            if gate.W_x and gate.W_a:
-                with np.errstate(all="ignore"), DefaultEnvironment():
-                    row[...] = b_x[block] + b_a[block]
-            else:
-                row[...] = b_x[block] if gate.W_x else b_a[block]
+            halves = both if gate.W_x and gate.W_a else b_x if gate.W_x else b_a
+            row[...] = halves[block]
     return weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"], b, weights.get(f"weight_hr{suffix}")
 
 
