@@ -11,6 +11,7 @@ from interpreter import fresh, patience
 from nn_models import assert_same, build, each_kind, make
 
 import cyrnn
+from cyrnn.calls import threads
 
 THREADS = 4
 
@@ -77,11 +78,51 @@ def test_bits_do_not_depend_on_the_number_of_threads():
     x = random.standard_normal((100, 32, 64)).astype(np.float32)
     lengths = random.integers(0, 101, 32)
     wants = []
-    for threads in (1, 3):
-        cyrnn.set_num_threads(threads)
+    for n in (1, 3):
+        cyrnn.set_num_threads(n)
         output, state, tape = model.forward(x, lengths=lengths)
         wants.append([model(x), output, state, model.backward(tape, output, state)])
     assert_same(*wants)
+
+
+@pytest.mark.usefixtures("one_thread_after")
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("N", [None, 1, 2, 7])
+@each_kind
+def test_directions_at_once_give_the_bits_of_one_after_the_other(kind, N, batch_first, monkeypatch):
+    """Few sequences are not divided: a thread takes the reverse direction of a layer, forward and back."""
+    if cyrnn.nn.LSTM(1, 1)._sublayers[0].row_fmas == 0:
+        pytest.skip("the reference shares no work among threads")
+    monkeypatch.setattr(threads, "MILLISECOND_FMAS", 1)
+    taken, at_once = [], threads.at_once
+    monkeypatch.setattr(threads, "at_once", lambda *calls: taken.append(1) or at_once(*calls))
+    case = make(kind, N=N or 1, num_layers=2, bidirectional=True, batch_first=batch_first)
+    x = case.x[:, 0] if N is None else case.x.swapaxes(0, 1).copy() if batch_first else case.x
+    state = None if N is None else case.state
+    wants = []
+    for n in (1, 2):
+        cyrnn.set_num_threads(n)
+        output, last, tape = case.model.forward(x, state)
+        wants.append([output, last, case.model(x, state), case.model.backward(tape, output, last)])
+        if N is not None:
+            output, last, tape = case.model.forward(x, state, lengths=case.lengths)
+            wants[-1] += [output, last, case.model.backward(tape, output, None)]
+        assert bool(taken) == (n == 2)
+    assert_same(*wants)
+
+
+@pytest.mark.usefixtures("one_thread_after")
+def test_error_of_a_call_that_another_thread_took_is_raised_by_its_caller():
+    cyrnn.set_num_threads(2)
+    for one, other in ((lambda: 1, lambda: 1 / 0), (lambda: 1 / 0, lambda: 1), (lambda: 1 / 0, lambda: {}["a"])):
+        with pytest.raises(ZeroDivisionError):
+            threads.at_once(one, other)
+    assert threads.at_once(lambda: 1, lambda: 2) == (1, 2)
+
+
+def test_call_that_no_thread_takes_is_made_by_its_caller(monkeypatch):
+    monkeypatch.setattr(threads._Pool, "lend", lambda *_: None)
+    assert threads.at_once(lambda: 1, lambda: 2) == (1, 2)
 
 
 IMPORTS = """

@@ -12,13 +12,19 @@ cdef class SavedForward:
     cdef Lengths lengths
     cdef bint reverse
     cdef int typenum
-    cdef Py_ssize_t item, T, m, n_a, n_h, count, stored_gates  # count: of states
+    cdef readonly Py_ssize_t m
+    cdef Py_ssize_t item, T, n_a, n_h, count, stored_gates  # count: of states
     cdef cnp.ndarray x                   # (T, m, n_x): the caller's, or rows gathered from it; and its first row:
     cdef const real* x_rows              # strides in elements, unit stride along n_x
     cdef Py_ssize_t x_stride_t, x_stride_m
     cdef cnp.ndarray states              # (S, T + 1, m, n_a), the initial ones first
     cdef cnp.ndarray gates               # (T, G', m, n_a), the stored gates; None where the cell has none
     cdef cnp.ndarray hidden              # (T + 1, m, n_h), of a projection; else None
+
+    @property
+    def steps_run(self):
+        """Steps of all sequences together."""
+        return self.T * self.m if self.lengths is None else self.lengths.total
 
     cdef cnp.ndarray steps(self, cnp.ndarray block, Py_ssize_t first, Py_ssize_t stride_t):
         """(T, m, n_a) from that element of a block on, as the caller has x; zeros past the ends of sequences."""

@@ -34,6 +34,8 @@ from .reference_step import (
 class SavedForward:
     """The record of a forward pass, for the backward pass. Never changed."""
 
+    steps_run = 0  # no work to share: NumPy's products have threads of their own
+
     def __init__(self, sublayer: Sublayer, axes: Axes, T: int, m: int) -> None:
         self.sublayer, self.axes, self.T, self.m = sublayer, axes, T, m
         self.steps: list[tuple[StepOfBatch, Step]] = []
@@ -62,6 +64,8 @@ class Sublayer:
     block blocks[g] in both. b (G, n_a) has the biases of the cell's gates, W_hr (n_h, n_a) is a projection or None.
     The sublayer is number `index` of `count`, layers first, then directions.
     """
+
+    row_fmas = 0  # likewise
 
     def __init__(
         self,

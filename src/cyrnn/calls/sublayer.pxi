@@ -94,7 +94,8 @@ cdef class Sublayer:
     cdef PlainArray W_hr                 # likewise, if there is a projection
     cdef int blocks[MAX_GATES]           # which block of rows of W_x and W_a each gate has
     cdef Py_ssize_t block_count
-    cdef Py_ssize_t index, count, directions
+    cdef readonly Py_ssize_t index
+    cdef Py_ssize_t count, directions
     cdef bint single_step, reverse
 
     def __cinit__(self, CellCalls calls not None, tuple arrays not None, tuple blocks not None, Py_ssize_t index,
@@ -112,6 +113,11 @@ cdef class Sublayer:
         self.panels = Panels()
         self.panels.fill(&context, calls, <const real*> self.W_hr.memory, self.W_hr.strides[0] // context.item,
                          self.W_hr.strides[1] // context.item)
+
+    @property
+    def row_fmas(self):
+        """Multiply-adds of one step of one sequence."""
+        return self.panels.n_a * self.calls.gates * (self.panels.n_x + self.panels.n_h)
 
     def forward(self, x, hx=None, bint batch_first=False, Lengths lengths=None, reset=None, last=None, output=None,
                 list records=None):

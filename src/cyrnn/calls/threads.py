@@ -1,7 +1,7 @@
 """Threads over the batch: which part of the work each gets, and how many there are.
 
 Columns of a batch never meet, so threads split it and nothing is summed across them: the bits do not depend on their
-number. A thread is worth its while from about a millisecond of work on; below that everything runs where it is called.
+number. Where there are few columns, the two directions of a layer run at once instead. A thread is worth its while from about a millisecond of work on; below that everything runs where it is called.
 """
 
 from __future__ import annotations
@@ -87,6 +87,67 @@ def split(task: Any, rows: int, work: int) -> None:
         pool.hire(ranges - 1)
     task.divide(ranges)
     pool.lend(task, ranges - 1)
+
+
+def lone(columns: int, work: int) -> bool:
+    """Whether columns are too few to be divided, but each of two calls with so many multiply-adds is worth a thread."""
+    return _threads > 1 and columns < 2 * MIN_ROWS and work >= MILLISECOND_FMAS
+
+
+def at_once(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[Any, Any]:
+    """Return the results of two calls, of which another thread takes one, if one has time."""
+    try:
+        errand = _Errand(other)
+        pool = _workers()
+    except RuntimeError:  # no lock is to be had, for want of memory
+        return one(), other()
+    with contextlib.suppress(RuntimeError):  # no thread is to be had
+        pool.hire(1)
+    pool.lend(errand, 1)
+    try:
+        found = one()
+    except BaseException:
+        errand.cancel()
+        raise
+    return found, errand.result()
+
+
+class _Errand:
+    """A call that is made once: by the thread that takes it, at last by the one that wants its result."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._taken, self._ended = _thread.allocate_lock(), _thread.allocate_lock()
+        self._ended.acquire()
+        self._process = os.getpid()
+        self._found: Any = None
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        if not self._taken.acquire(blocking=False):
+            return
+        try:
+            self._found = self._call()
+        except BaseException as error:  # raised again where the result is wanted
+            self._error = error
+        finally:
+            self._ended.release()
+
+    def cancel(self) -> None:
+        """Let nobody begin it any more."""
+        self._taken.acquire(blocking=False)
+
+    def result(self) -> Any:
+        """Return what the call returns, or raise what it raises."""
+        self()
+        while not self._ended.acquire(timeout=0.06):
+            if os.getpid() != self._process:  # forked by a signal's handler: there is no other thread
+                raise RuntimeError(
+                    "cyrnn: the process was forked during this call, by a signal's handler: call again"
+                )
+        if self._error is not None:
+            raise self._error
+        return self._found
 
 
 class _Life:

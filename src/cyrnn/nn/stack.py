@@ -47,10 +47,45 @@ def forward(
         return only
     if type(hx) is list:  # the same for all layers, whatever another thread does to it
         hx = tuple(hx)
-    found = output = last = None
-    for k, sublayer in enumerate(sublayers):
-        if k and k % directions == 0:
-            x, output = noisy(output, noise[k // directions - 1]) if noise else output, None
+    found = last = None
+    for k in range(0, len(sublayers), directions):
+        if k and noise:
+            x = noisy(x, noise[k // directions - 1])
+        found = _forward_layer(sublayers[k : k + directions], x, hx, batch_first, lengths, reset, last, records)
+        if found is None:
+            return None
+        x, last = found
+    return found
+
+
+def _forward_layer(
+    layer: Sequence[Any],
+    x: Any,
+    hx: Any,
+    batch_first: bool,
+    lengths: Any,
+    reset: Any,
+    last: Any,
+    records: list[Any] | None,
+) -> tuple[Any, Any] | None:
+    """Run the directions of one layer, of few sequences both at once. `last`: the states of the layers below."""
+    if len(layer) > 1 and _few_columns(layer[0], x, batch_first):
+        kept: list[Any] = []
+        one, other = calls.threads.at_once(
+            lambda: layer[0].forward(x, hx, batch_first, lengths, reset, last, None, records),
+            lambda: layer[1].forward(x, hx, batch_first, lengths, reset, None, None, None if records is None else kept),
+        )
+        if one is None or other is None:
+            return None
+        n = one[0].shape[-1] // 2
+        one[0][..., n:] = other[0][..., n:]
+        _copy_states(one[1], other[1], layer[1].index)
+        if records is not None:
+            records += kept
+        both: tuple[Any, Any] = one
+        return both
+    found = output = None
+    for sublayer in layer:
         found = sublayer.forward(x, hx, batch_first, lengths, reset, last, output, records)
         if found is None:
             return None
@@ -73,17 +108,58 @@ def backward(
     if type(d_state) is list:  # the same for all layers, whatever another thread does to it
         d_state = tuple(d_state)
     d_initial = dx = None
-    weights = []
-    for k in reversed(range(len(sublayers))):
-        found = sublayers[k].backward(records[k], d_output, d_state, d_initial)
+    weights: list[tuple[Array, ...]] = []
+    for k in reversed(range(0, len(sublayers), directions)):
+        own = slice(k, k + directions)
+        found = _backward_layer(sublayers[own], records[own], d_output, d_state, d_initial)
+        if found is None:
+            return None
+        dx, d_initial, gradients = found
+        weights = gradients + weights
+        if k:
+            d_output = noisy(dx, noise[k // directions - 1]) if noise else dx
+    return dx, d_initial, weights  # type: ignore[return-value]  # there is one sublayer at least
+
+
+def _backward_layer(
+    layer: Sequence[Any], records: Sequence[Any], d_output: Any, d_state: Any, d_initial: Any
+) -> tuple[Any, Any, list[tuple[Array, ...]]] | None:
+    """Go back through the directions of one layer, of few sequences through both at once."""
+    if len(layer) > 1 and calls.threads.lone(records[0].m, 3 * records[0].steps_run * layer[0].row_fmas):
+        pair = calls.threads.at_once(
+            lambda: layer[0].backward(records[0], d_output, d_state, d_initial),
+            lambda: layer[1].backward(records[1], d_output, d_state, None),
+        )
+        if pair[0] is None or pair[1] is None:
+            return None
+        (dx, d_initial, own), (reverse_dx, reverse_d_initial, reverse) = pair
+        _copy_states(d_initial, reverse_d_initial, layer[1].index)
+        return total(dx, reverse_dx), d_initial, [own, reverse]
+    dx = None
+    weights: list[tuple[Array, ...]] = []
+    for sublayer, record in zip(reversed(layer), reversed(records), strict=True):
+        found = sublayer.backward(record, d_output, d_state, d_initial)
         if found is None:
             return None
         partial, d_initial, gradients = found
-        weights.append(gradients)
-        dx = partial if (k + 1) % directions == 0 else total(partial, dx)
-        if k and k % directions == 0:
-            d_output = noisy(dx, noise[k // directions - 1]) if noise else dx
-    return dx, d_initial, weights[::-1]  # type: ignore[return-value]  # there is one sublayer at least
+        weights.insert(0, gradients)
+        dx = partial if dx is None else total(partial, dx)
+    return dx, d_initial, weights
+
+
+def _few_columns(sublayer: Any, x: Any, batch_first: bool) -> bool:
+    """Whether a batch has too few columns for threads to share them, but much work in each."""
+    if calls.threads.get_num_threads() < 2 or type(x) is not np.ndarray or not 2 <= x.ndim <= 3 or not x.size:
+        return False
+    columns = 1 if x.ndim == 2 else x.shape[0 if batch_first else 1]
+    return calls.threads.lone(columns, x.size // x.shape[-1] * sublayer.row_fmas)
+
+
+def _copy_states(own: Any, other: Any, index: int) -> None:
+    """Copy the state of one sublayer from the states of a model to others."""
+    pairs = zip(own, other, strict=True) if type(own) is tuple else ((own, other),)
+    for to, state in pairs:
+        to[index] = state[index]
 
 
 def total(left: Any, right: Any) -> Any:
