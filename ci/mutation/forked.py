@@ -9,13 +9,13 @@ those done when the time is over are a sample. A mutant is killed by the first f
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import random
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from cosmic_ray.mutating import _make_diff, use_mutation
@@ -24,7 +24,8 @@ from cosmic_ray.work_db import use_db
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
 
 #: seconds for one file of tests, most of which take less than five
-_HANGS = 60
+_HANGS = 30
+_QUICKLY = ("-q", "-x", "--tb=no", "--assert=plain", "-pno:cacheprovider", "-pno:logging")
 _IN_EVERY_TEST = ("numpy.ma", "numpy.testing", "hypothesis", "torch")
 
 
@@ -36,7 +37,7 @@ def passes(test: str) -> bool:
         quiet = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(quiet, descriptor)
-        os._exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", test]))
+        os._exit(pytest.main([*_QUICKLY, test]))
     end = time.monotonic() + _HANGS
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -53,14 +54,16 @@ def main(session: str, seconds: str, *tests: str) -> None:
     for name in _IN_EVERY_TEST:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.freeze()  # which pytest collects twice each time: half of its time, with torch
     broken = [test for test in tests if not passes(test)]  # which writes their bytecode, too
     if broken:
         sys.exit(f"without a mutation already, these do not pass: {', '.join(broken)}")
     sys.dont_write_bytecode = True
-    for kept in Path("src").rglob("*.pyc"):  # by its size and second a mutant may be taken for what it was
-        kept.unlink()
     with use_db(session) as work:
         pending = list(work.pending_work_items)
+        module = pending[0].mutations[0].module_path
+        for kept in module.parent.glob(f"__pycache__/{module.stem}.*.pyc"):
+            kept.unlink()  # by its size and second a mutant may be taken for what it was
         random.Random(0).shuffle(pending)
         for item in pending:
             if time.monotonic() > end:

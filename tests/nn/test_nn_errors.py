@@ -241,6 +241,11 @@ SENTENCES = {
         ValueError,
         "LSTM: dropout is True, expected a number from 0 to 1",
     ),
+    "proj_size negative": (
+        lambda: nn.LSTM(3, 5, proj_size=-1),
+        ValueError,
+        "LSTM: proj_size is -1, expected a whole number of at least 0",
+    ),
     "proj_size too large": (
         lambda: nn.LSTM(3, 5, proj_size=5),
         ValueError,
@@ -275,6 +280,18 @@ def test_error_says_what_was_got_and_wanted(what):
     with pytest.raises(kind) as caught:
         do()
     assert str(caught.value) == sentence
+
+
+def test_bounds_in_sentences_are_as_said():
+    """What is "at least" or "from ... to" a number takes that number, and "less than" takes all below."""
+    assert repr(nn.LSTM(0, 1, 1, proj_size=0)) == "LSTM(0, 1)"
+    for size in (1, 4):
+        assert nn.LSTM(3, 5, proj_size=size).proj_size == size
+    for dropout in (0, 1, 0.0, np.float32(1)):
+        assert nn.LSTM(3, 5, 2, dropout=dropout).dropout == float(dropout)
+    assert call()(X, lengths=[0, 7, 1, 7])[0].shape == (7, 4, 5)
+    assert call()(X[:0, :, :], lengths=[0] * 4)[0].shape == (0, 4, 5)
+    assert call()(X[:, :0], lengths=[])[0].shape == (7, 0, 5)
 
 
 @each_kind

@@ -89,6 +89,11 @@ HABIT_SENTENCES = [
         ValueError,
     ),
     (
+        "softmax: axis is -4, expected a whole number from -3 to 2: x has shape (2, 3, 1)",
+        {"x": of((2, 3, 1)), "axis": -4},
+        ValueError,
+    ),
+    (
         "softmax: axis is -2, expected a whole number from -1 to 0: x has shape ()",
         {"x": 1.0, "axis": -2},
         ValueError,
