@@ -85,9 +85,9 @@ SENTENCES = {
     ),
     "c None": (lambda: call()(X, (H, None)), TypeError, "LSTM: hx[1] is None, expected an array of numbers"),
     "lengths negative": (
-        lambda: call()(X, lengths=[1, -2, 3, 4]),
+        lambda: call()(X, lengths=[1, -1, 3, 4]),
         ValueError,
-        "LSTM: lengths[1] is -2, expected 0 <= length <= L = 7: L = 7 from input",
+        "LSTM: lengths[1] is -1, expected 0 <= length <= L = 7: L = 7 from input",
     ),
     "lengths longer than L": (
         lambda: call().forward(X, lengths=[1, 2, 8, 9]),
@@ -250,6 +250,11 @@ SENTENCES = {
         lambda: nn.LSTM(3, 5, proj_size=5),
         ValueError,
         "LSTM: proj_size is 5, expected less than hidden_size = 5",
+    ),
+    "proj_size larger": (
+        lambda: nn.LSTM(3, 5, proj_size=9),
+        ValueError,
+        "LSTM: proj_size is 9, expected less than hidden_size = 5",
     ),
     "nonlinearity unknown": (
         lambda: nn.RNN(3, 5, nonlinearity="gelu"),

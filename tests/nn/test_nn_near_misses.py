@@ -10,6 +10,7 @@ from cyrnn import nn
 
 WEIGHTS = nn.LSTM(3, 5, rng=0).state_dict()
 PROJECTED = nn.LSTM(3, 5, proj_size=2, rng=0).state_dict()
+X = np.zeros((7, 4, 3), np.float32)
 SEVEN_ROWS = {"weight_ih_l0": np.zeros((7, 3)), "weight_hh_l0": np.zeros((7, 5))}
 
 
@@ -102,6 +103,17 @@ def test_checkpoint_is_looked_into_to_a_depth_that_ends():
     assert "weight_ih_l0 is missing" in said
 
 
+def test_entry_of_a_checkpoint_that_cannot_be_read_hides_none_after_it():
+    class Broken(dict):
+        def __getitem__(self, name):
+            if name == "epoch":
+                raise OSError("what")
+            return super().__getitem__(name)
+
+    said = refused(Broken(epoch=3, model=WEIGHTS))
+    assert said.endswith("it is a checkpoint with 'epoch', 'model', expected its weights: checkpoint['model']")
+
+
 @pytest.mark.parametrize("names", [("arr_of_mine", "arr_2"), ("bias1", "fc2_3")])
 def test_names_like_those_of_arrays_without_names_are_names(names):
     said = refused(dict.fromkeys(names, np.zeros(3)), nn.LSTM(3, 5))
@@ -137,9 +149,9 @@ class Tensor:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (Tensor(np.zeros((7, 4, 3), "f")), "has dtype float32, expected float64: the weights are float64; input.double()"),
-        (np.zeros((7, 4, 3), "e"), "has dtype float16 (computed in float32), expected float64: the weights are float64"),
-        (np.zeros((7, 4, 3), "g"), f"has dtype {np.dtype('g')}, expected float32 or float64 (float16, integers and "),
+        (Tensor(X), "has dtype float32, expected float64: the weights are float64; input.double()"),
+        (X.astype("e"), "has dtype float16 (computed in float32), expected float64: the weights are float64; "),
+        (X.astype("g"), f"has dtype {np.dtype('g')}, expected float32 or float64 (float16, integers and "),
     ],
     ids=["tensor", "float16", "longdouble"],
 )
@@ -150,7 +162,7 @@ def test_floats_of_another_width_say_how_to_get_the_models(given, said):
 def test_bytes_of_the_other_order_are_shown_with_their_order():
     swapped = np.dtype(np.float64).newbyteorder()
     said = f"input has dtype {swapped} (computed in float64), expected float32: the weights are float32; "
-    assert said in called(np.zeros((7, 4, 3), swapped), np.float32)
+    assert said in called(X.astype(swapped), np.float32)
 
 
 @pytest.mark.parametrize("odd", [np.float64(1), True, np.float32(1)], ids=repr)
@@ -185,3 +197,94 @@ def test_wrapper_in_a_wrapper_of_a_subclass_is_unwrapped():
         made = nn.from_torch(given)
         assert repr(made) == "GRU(3, 5, batch_first=True)"
         assert_same(made.state_dict(), model.state_dict())
+
+
+def script(**attributes):
+    """What torch.jit makes of a module, as far as it is asked."""
+    return type("RecursiveScriptModule", (type("ScriptModule", (), {}),), attributes)()
+
+
+def whole(parts, **attributes):
+    """A module with others inside."""
+    return type("Sequential", (), {"named_modules": lambda self: parts, "state_dict": dict} | attributes)()
+
+
+def test_script_is_the_module_that_it_was_made_of():
+    model = nn.GRU(3, 5, rng=0)
+    made = nn.from_torch(script(original_name="GRU", **vars(type(module_like(model)))))
+    assert repr(made) == "GRU(3, 5)"
+    assert_same(made.state_dict(), model.state_dict())
+
+
+LSTM = module_like(nn.LSTM(3, 5, rng=0))
+ONE_OF = "expected one of torch.nn's RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell"
+MODULES = {
+    "trace": (script(original_name="LSTM"), "module is a trace, which keeps weights and no options: "),
+    "script of another": (script(original_name="Linear"), f"module is of type RecursiveScriptModule, {ONE_OF}"),
+    "script without a name": (script(input_size=3), f"module is of type RecursiveScriptModule, {ONE_OF}"),
+    "class of another": (type("Linear", (), {}), f"module is of type type, {ONE_OF}"),
+    "quantised": (
+        type("LSTM", (), {"__module__": "torch.ao.nn.quantized.dynamic.modules.rnn"})(),
+        "module is a quantised LSTM, expected one of floats",
+    ),
+    "one inside": (
+        whole([("", object()), ("head", object()), ("net.0", LSTM), ("net.1", LSTM)]),
+        f"module is of type Sequential, {ONE_OF}: from_torch(module.get_submodule('net.0'))",
+    ),
+    "none inside": (whole([("", LSTM), ("head", object())]), f"module is of type Sequential, {ONE_OF}"),
+    "no pairs inside": (whole([3]), f"module is of type Sequential, {ONE_OF}"),
+    "triples inside": (whole([(3, 4, 5)]), f"module is of type Sequential, {ONE_OF}"),
+    "names that are no method": (whole([], named_modules=[("0", LSTM)]), f"module is of type Sequential, {ONE_OF}"),
+    "no weights": (type("Set", (), {"named_modules": lambda _: [("0", LSTM)]})(), f"module is of type Set, {ONE_OF}"),
+}
+
+
+@pytest.mark.parametrize("what", MODULES)
+def test_module_that_is_none_of_ours_says_what_it_is(what):
+    module, said = MODULES[what]
+    with pytest.raises(TypeError) as caught:
+        nn.from_torch(module)
+    found = str(caught.value).removeprefix("from_torch: ")
+    assert found == said if said.endswith(("GRUCell", ")")) else found.startswith(said)
+
+
+def test_module_without_numbers_or_attributes_says_so():
+    meta = type("Tensor", (), {"is_meta": True})()
+    with pytest.raises(ValueError, match=r"^LSTM.from_torch: module is on the meta device, which holds no numbers: "):
+        nn.from_torch(module_like(nn.LSTM(3, 5), weight_ih_l0=meta))
+    with pytest.raises(TypeError, match=r"^GRU.from_torch: module is of type GRU and has no num_layers, expected one "):
+        nn.from_torch(type("GRU", (), {"input_size": 3})())
+
+
+def test_tensor_that_has_a_shape_and_cannot_be_read_is_named():
+    tensor = type("Tensor", (), {"detach": None, "is_quantized": True, "shape": (20, 3), "dtype": "torch.qint8"})()
+    assert "weight_ih_l0 cannot be read: its tensor is quantised, " in refused(WEIGHTS | {"weight_ih_l0": tensor})
+
+
+# ---- names and devices ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("layers", "more"), [(1, ""), (2, ""), (3, ", ...")])
+def test_name_like_that_of_a_weight_shows_the_first_eight_weights(layers, more):
+    model = nn.GRU(3, 5, num_layers=layers)
+    with pytest.raises(AttributeError) as caught:
+        model.bias_of_mine = 3
+    shown = ", ".join(list(model.state_dict())[:8])
+    assert str(caught.value) == f"GRU: bias_of_mine is not one of its parameters, expected one of {shown}{more}"
+    model.weights, model.biases = 3, 4  # these are nearly no weight's
+
+
+@pytest.mark.parametrize("given", [(), (None,), (True,), ("cpu:0",), ("cpu", None, False), ("float32",)])
+def test_place_that_a_model_is_at_already_is_no_error(given):
+    model = nn.GRUCell(3, 5)
+    assert model.to(*given) is model
+    assert model.dtype == np.float32
+
+
+@pytest.mark.parametrize("given", [3.5, "half", "gpu", np.dtype("f2"), int])
+def test_place_that_no_model_is_at_is_refused(given):
+    model = nn.GRUCell(3, 5)
+    for arguments in ((given,), ("cpu", given), (given, np.float64)):
+        with pytest.raises((TypeError, NotImplementedError), match=r"^GRUCell.to: "):
+            model.to(*arguments)
+    assert model.dtype == np.float32

@@ -221,8 +221,8 @@ SENTENCES = [
     (
         'rnn_forward: parameters lacks "Wax", "Waa", "ba"; it has '
         + ", ".join(f'"k{i}"' for i in range(20))
-        + ", and 5 more",
-        {"parameters": {f"k{i}": WEIGHTS for i in range(25)}},
+        + ", and 25 more",
+        {"parameters": {f"k{i}": WEIGHTS for i in range(45)}},
         KeyError,
     ),
     (
