@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 seconds=${2:-7200}
 export CYRNN_ISA=reference # nothing that is compiled stands in a mutant's way
 export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1
-export PYTEST_ADDOPTS='-k "not n_a and not torch_wraps and not pt_file"' # seconds: large sizes, torch.compile, torch.save
+export PYTEST_ADDOPTS='-k "not n_a and not torch_wraps and not pt_file"' # slow ones: large sizes, torch.compile
 notebook='notebook/test_errors notebook/test_adam notebook/test_results notebook/test_habits'
 foreign='nn/test_nn_habits nn/test_nn_near_misses nn/test_nn_elsewhere' # weights, modules and arrays of other libraries
 case ${1:-} in # the tests that kill most come first
@@ -22,7 +22,7 @@ case ${1:-} in # the tests that kill most come first
     nn_check) file=nn/_check.py tests="nn/test_nn_errors $foreign nn/test_nn_calls nn/test_nn_stream" ;;
     nn_check_modules) file=nn/_check_modules.py tests="$foreign nn/test_nn_weights" ;;
     nn_check_weights) file=nn/_check_weights.py tests="$foreign nn/test_nn_weights" ;;
-    weights) file=nn/weights.py tests='nn/test_nn_weights nn/test_nn_calls' ;;
+    weights) file=nn/weights.py tests='nn/test_nn_weights nn/test_nn_elsewhere nn/test_nn_calls' ;;
     torch_names) file=weights/torch_names.py tests=$foreign ;;
     *) sed -n '2,7s/^# //p' "$0" && exit 2 ;;
 esac
