@@ -38,9 +38,11 @@ def test_names_of_a_cell_among_those_of_layers_describe_no_model(extra):
     assert "expected those of one of torch.nn's recurrent modules" in refused(WEIGHTS | extra)
 
 
-def test_model_without_units_is_described_by_nothing():
-    empty = {"weight_ih_l0": np.zeros((0, 3)), "weight_hh_l0": np.zeros((0, 0))}
-    assert "has weight_ih_l0 (0, 3), weight_hh_l0 (0, 0), expected those of one of" in refused(empty)
+@pytest.mark.parametrize(("rows", "units"), [(0, 0), (10, 5), (25, 5), (21, 5), (4, 5), (8, 0)])
+def test_rows_that_are_not_1_or_3_or_4_times_the_units_describe_no_model(rows, units):
+    given = {"weight_ih_l0": np.zeros((rows, 3)), "weight_hh_l0": np.zeros((rows, units))}
+    said = f"has weight_ih_l0 ({rows}, 3), weight_hh_l0 ({rows}, {units}), expected those of one of"
+    assert said in refused(given)
 
 
 def test_number_of_a_layer_may_have_two_digits():
