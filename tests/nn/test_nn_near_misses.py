@@ -283,6 +283,13 @@ def test_place_that_a_model_is_at_already_is_no_error(given):
     assert model.dtype == np.float32
 
 
+def test_dtype_that_no_model_has_is_named_as_it_is_written():
+    float16 = type("dtype", (), {"__str__": lambda _: "torch.float16"})()
+    for given, shown in ((float16, "torch.float16"), (3.5, "float")):
+        with pytest.raises(TypeError, match=rf"^LSTM.to: got {shown}, expected 'cpu', float32 or float64$"):
+            nn.LSTM(3, 5).to(given)
+
+
 @pytest.mark.parametrize("given", [3.5, "half", "gpu", np.dtype("f2"), int])
 def test_place_that_no_model_is_at_is_refused(given):
     model = nn.GRUCell(3, 5)
