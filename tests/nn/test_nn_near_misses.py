@@ -266,13 +266,21 @@ def test_tensor_that_has_a_shape_and_cannot_be_read_is_named():
 # ---- names and devices ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("layers", "more"), [(1, ""), (2, ""), (3, ", ...")])
-def test_name_like_that_of_a_weight_shows_the_first_eight_weights(layers, more):
-    model = nn.GRU(3, 5, num_layers=layers)
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({}, ""),
+        ({"num_layers": 2}, ""),
+        ({"num_layers": 3, "bias": False, "proj_size": 2}, ", ..."),  # nine
+        ({"num_layers": 3}, ", ..."),
+    ],
+)
+def test_name_like_that_of_a_weight_shows_the_first_eight_weights(options, more):
+    model = nn.LSTM(3, 5, **options)
     with pytest.raises(AttributeError) as caught:
         model.bias_of_mine = 3
     shown = ", ".join(list(model.state_dict())[:8])
-    assert str(caught.value) == f"GRU: bias_of_mine is not one of its parameters, expected one of {shown}{more}"
+    assert str(caught.value) == f"LSTM: bias_of_mine is not one of its parameters, expected one of {shown}{more}"
     model.weights, model.biases = 3, 4  # these are nearly no weight's
 
 
@@ -293,7 +301,7 @@ def test_dtype_that_no_model_has_is_named_as_it_is_written():
 @pytest.mark.parametrize("given", [3.5, "half", "gpu", np.dtype("f2"), int])
 def test_place_that_no_model_is_at_is_refused(given):
     model = nn.GRUCell(3, 5)
-    for arguments in ((given,), ("cpu", given), (given, np.float64)):
+    for arguments in ((given,), ("cpu", given), (np.float64, given), (given, np.float64)):
         with pytest.raises((TypeError, NotImplementedError), match=r"^GRUCell.to: "):
             model.to(*arguments)
     assert model.dtype == np.float32
