@@ -59,6 +59,7 @@ def main(session: str, seconds: str, *tests: str) -> None:
     if broken:
         sys.exit(f"without a mutation already, these do not pass: {', '.join(broken)}")
     sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for programs that tests start
     with use_db(session) as work:
         pending = list(work.pending_work_items)
         module = pending[0].mutations[0].module_path

@@ -45,6 +45,26 @@ def test_rows_that_are_not_1_or_3_or_4_times_the_units_describe_no_model(rows, u
     assert said in refused(given)
 
 
+def test_lists_describe_the_model_that_their_arrays_do():
+    made = nn.from_state_dict({name: value.tolist() for name, value in PROJECTED.items()})
+    assert repr(made) == "LSTM(3, 5, proj_size=2)"
+    assert_same(made.state_dict(), PROJECTED)
+
+
+def test_float64_in_the_other_order_of_bytes_makes_a_model_of_float64():
+    swapped = np.dtype(np.float64).newbyteorder()
+    assert nn.from_state_dict({name: value.astype(swapped) for name, value in WEIGHTS.items()}).dtype == np.float64
+
+
+@pytest.mark.parametrize("lost", ["weight_ih_l0_reverse", "weight_hh_l0_reverse", "bias_hh_l0_reverse"])
+def test_part_of_the_weights_of_another_model_is_not_called_that_model(lost):
+    given = nn.LSTM(3, 5, bidirectional=True, rng=0).state_dict()
+    del given[lost]
+    said = refused(given, nn.LSTM(3, 5))
+    assert "_reverse is not one of its parameters" in said
+    assert "it has the weights of" not in said
+
+
 def test_number_of_a_layer_may_have_two_digits():
     model = nn.RNN(2, 1, num_layers=12, rng=0)
     assert repr(nn.from_state_dict(model.state_dict())) == "RNN(2, 1, num_layers=12)"
