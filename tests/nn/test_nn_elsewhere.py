@@ -198,6 +198,7 @@ def test_prefixes_of_several_modules_are_named_and_prefix_takes_one():
         (nn.GRU(3, 5), nn.RNN(3, 5), "RNN(3, 5), expected GRU(3, 5): 1 block of rows: an RNN's; make RNN(3, 5)"),
         (nn.LSTM(3, 5, 2), nn.LSTM(3, 5, 3), "expected LSTM(3, 5, num_layers=2): num_layers=3; make LSTM(3, 5, num_l"),
         (nn.LSTM(3, 5), nn.LSTM(3, 5, bidirectional=True), "expected LSTM(3, 5): bidirectional=True; make LSTM("),
+        (nn.LSTM(3, 5, bidirectional=True), nn.LSTM(3, 5), "LSTM(3, 5, bidirectional=True): bidirectional=False; make"),
         (nn.LSTM(3, 5), nn.LSTM(3, 5, bias=False), "expected LSTM(3, 5): bias=False; make LSTM(3, 5, bias=False)"),
         (nn.LSTM(3, 5, bias=False), nn.LSTM(3, 5), "expected LSTM(3, 5, bias=False): bias=True; make LSTM(3, 5)"),
         (nn.LSTM(3, 5), nn.LSTM(3, 5, proj_size=2), "expected LSTM(3, 5): proj_size=2; make LSTM(3, 5, proj_size=2)"),

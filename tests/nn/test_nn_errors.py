@@ -85,9 +85,9 @@ SENTENCES = {
     ),
     "c None": (lambda: call()(X, (H, None)), TypeError, "LSTM: hx[1] is None, expected an array of numbers"),
     "lengths negative": (
-        lambda: call()(X, lengths=[1, -2, 3, 4]),
+        lambda: call()(X, lengths=[1, -1, 3, 4]),
         ValueError,
-        "LSTM: lengths[1] is -2, expected 0 <= length <= L = 7: L = 7 from input",
+        "LSTM: lengths[1] is -1, expected 0 <= length <= L = 7: L = 7 from input",
     ),
     "lengths longer than L": (
         lambda: call().forward(X, lengths=[1, 2, 8, 9]),
@@ -241,10 +241,20 @@ SENTENCES = {
         ValueError,
         "LSTM: dropout is True, expected a number from 0 to 1",
     ),
+    "proj_size negative": (
+        lambda: nn.LSTM(3, 5, proj_size=-1),
+        ValueError,
+        "LSTM: proj_size is -1, expected a whole number of at least 0",
+    ),
     "proj_size too large": (
         lambda: nn.LSTM(3, 5, proj_size=5),
         ValueError,
         "LSTM: proj_size is 5, expected less than hidden_size = 5",
+    ),
+    "proj_size larger": (
+        lambda: nn.LSTM(3, 5, proj_size=9),
+        ValueError,
+        "LSTM: proj_size is 9, expected less than hidden_size = 5",
     ),
     "nonlinearity unknown": (
         lambda: nn.RNN(3, 5, nonlinearity="gelu"),
@@ -275,6 +285,19 @@ def test_error_says_what_was_got_and_wanted(what):
     with pytest.raises(kind) as caught:
         do()
     assert str(caught.value) == sentence
+
+
+def test_bounds_in_sentences_are_as_said():
+    """What is "at least" or "from ... to" a number takes that number, and "less than" takes all below."""
+    assert repr(nn.LSTM(0, 1, 1, proj_size=0)) == "LSTM(0, 1)"
+    for size in (1, 4):
+        assert nn.LSTM(3, 5, proj_size=size).proj_size == size
+    for dropout in (0, 1, 0.0, np.float32(1)):
+        assert nn.LSTM(3, 5, 2, dropout=dropout).dropout == float(dropout)
+    for taken in (list, np.asarray):  # by the general road, by the compiled call
+        assert call()(taken(X), lengths=[0, 7, 1, 7])[0].shape == (7, 4, 5)
+        assert call()(taken(X), lengths=[0] * 4)[0].shape == (7, 4, 5)
+    assert call()(X[:0], lengths=[0] * 4)[0].shape == (0, 4, 5)
 
 
 @each_kind

@@ -13,7 +13,7 @@ import pytest
 from backward_sentences import BACKWARD_SENTENCES
 from habit_sentences import HABIT_SENTENCES
 from problems import cell_function, each_cell, make, run_cell, run_sequence, wrong_shapes
-from sentences import RNN
+from sentences import LSTM, RNN
 from sentences import SENTENCES as FORWARD_SENTENCES
 from valid import VALID
 
@@ -123,10 +123,38 @@ def test_masked_number_in_a_list_is_refused_in_a_sentence():
         cyrnn.softmax([np.ma.array(3, mask=True)])
     masked = np.ma.array([1.0, 2.0], mask=[False, True])
     holder = type("Holder", (), {"__array__": lambda self, dtype=None, copy=None: masked})()
-    for given in ([[masked], [masked]], [[[masked]]], holder):
+    for given in ([[masked], [masked]], [[[[masked]]]], holder):
         with pytest.raises(ValueError, match=r"^sigmoid: x is a masked array with \d of its elements masked"):
             cyrnn.sigmoid(given)
     assert cyrnn.sigmoid([[1.0, 2.0]]).shape == (1, 2)
+
+
+def test_list_that_holds_itself_is_refused_in_a_sentence():
+    endless: list = [np.ma.array([1.0])]
+    endless.append(endless)
+    with pytest.raises(ValueError, match=r"^tanh: x is of type list, expected an array of numbers: "):
+        cyrnn.tanh(endless)
+
+
+def test_weights_that_are_nan_are_the_same_in_every_step():
+    nans = {**RNN.parameters, "Waa": np.full((5, 5), np.nan)}
+    steps, x = cyrnn.rnn_forward(RNN.x, RNN.initial[0], nans)[2]
+    steps = [(*step[:3], {key: value.copy() for key, value in step[3].items()}) for step in steps]
+    assert np.isnan(cyrnn.rnn_backward(np.ones((5, 10, 4)), (steps, x))["da0"]).all()
+
+
+def test_bounds_in_sentences_are_as_said():
+    """What is "at least" or "from ... to" a number takes that number, and "less than" takes all below."""
+    weights = {"W": np.ones(2)}
+    for beta, t in ((0, 1), (1 - 2**-53, 1), (0.9, 10**400)):  # an int beyond all floats is at least 1
+        v, s = cyrnn.initialize_adam(weights)
+        cyrnn.update_parameters_with_adam(dict(weights), {"dW": np.ones(2)}, v, s, t, beta1=beta, beta2=beta)
+    cyrnn.update_parameters_with_adam(dict(weights), {"dW": np.ones(2)}, v, s, np.array(1), np.array(0.1))
+    for axis in (-2, -1, 0, 1):
+        np.testing.assert_allclose(cyrnn.softmax(np.ones((2, 3)), axis=axis).sum(axis=axis), 1)
+    no_input = {key: value[:, :5] if value.shape == (5, 8) else value for key, value in LSTM.parameters.items()}
+    x, state = np.ones((0, 10, 4)), np.ones((5, 10))
+    assert cyrnn.lstm_forward(x, state, cyrnn.pack(no_input), c0=state)[0].shape == (5, 10, 4)  # n_x = 0
 
 
 def test_axis_that_is_no_number_is_refused_in_a_sentence():

@@ -88,6 +88,19 @@ HABIT_SENTENCES = [
         {"x": of((2, 3)), "axis": 2},
         ValueError,
     ),
+    *(
+        (
+            f"softmax: axis is {shown}, expected a whole number from -2 to 1: x has shape (2, 3)",
+            {"x": of((2, 3)), "axis": axis},
+            ValueError,
+        )
+        for axis, shown in ((10**9 - 1, 10**9 - 1), (-(10**9) + 1, -(10**9) + 1), (10**9, "beyond all axes"))
+    ),
+    (
+        "softmax: axis is -4, expected a whole number from -3 to 2: x has shape (2, 3, 1)",
+        {"x": of((2, 3, 1)), "axis": -4},
+        ValueError,
+    ),
     (
         "softmax: axis is -2, expected a whole number from -1 to 0: x has shape ()",
         {"x": 1.0, "axis": -2},

@@ -49,6 +49,7 @@ SENTENCES = [
     (f"sigmoid: x has dtype complex128, {REAL}", {"x": of(3, complex)}, TypeError),
     (f"tanh: x has dtype object, {REAL}", {"x": of(3, object)}, TypeError),
     (f"softmax: x has dtype <U3, {REAL}", {"x": "abc"}, TypeError),
+    (f"tanh: x has dtype datetime64[D], {REAL}", {"x": [np.datetime64("2026-11-28")]}, TypeError),
     ("sigmoid: x is None, expected an array of numbers", {"x": None}, TypeError),
     ("tanh: x is of type dict, expected an array of numbers", {"x": {}}, TypeError),
     ("softmax: x is of type object, expected an array of numbers", {"x": object()}, TypeError),
@@ -220,8 +221,8 @@ SENTENCES = [
     (
         'rnn_forward: parameters lacks "Wax", "Waa", "ba"; it has '
         + ", ".join(f'"k{i}"' for i in range(20))
-        + ", and 5 more",
-        {"parameters": {f"k{i}": WEIGHTS for i in range(25)}},
+        + ", and 25 more",
+        {"parameters": {f"k{i}": WEIGHTS for i in range(45)}},
         KeyError,
     ),
     (
@@ -353,6 +354,7 @@ SENTENCES = [
     (f"{ADAM}: t is nan, expected a number at least 1", {"t": float("nan")}, ValueError),
     (f"{ADAM}: learning_rate is of type str, expected a number", {"learning_rate": "0.1"}, TypeError),
     (f"{ADAM}: beta1 is 1.0, expected a number at least 0 and less than 1", {"beta1": 1.0}, ValueError),
+    (f"{ADAM}: beta1 is 1.5, expected a number at least 0 and less than 1", {"beta1": 1.5}, ValueError),
     (f"{ADAM}: beta2 is -0.5, expected a number at least 0 and less than 1", {"beta2": -0.5}, ValueError),
     (f"{ADAM}: epsilon is of type complex, expected a number", {"epsilon": 1j}, TypeError),
 ]

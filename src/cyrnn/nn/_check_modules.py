@@ -93,7 +93,8 @@ def dtype_of_weights(given: Mapping[str, Any]) -> np.dtype[Any]:
     first = next((name for name in given if str(name).startswith("weight_ih")), None)
     if first is not None:
         try:
-            return FLOAT64 if getattr(values(given[first]), "dtype", None) == FLOAT64 else FLOAT32
+            dtype = getattr(values(given[first]), "dtype", None)  # None, of a list, equals float64 to NumPy
+            return FLOAT64 if isinstance(dtype, np.dtype) and dtype.char == "d" else FLOAT32
         except MemoryError:
             raise
         except Exception:  # what cannot be read is said where it is loaded
