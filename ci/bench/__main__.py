@@ -85,6 +85,13 @@ def _numbers(text: str) -> list[int]:
     return [int(word) for word in _words(text)]
 
 
+def _svg(text: str) -> Path:
+    """Refuse another ending before the clock runs for minutes."""
+    if not text.endswith(".svg"):
+        raise argparse.ArgumentTypeError(f"{text} does not end in .svg")
+    return Path(text)
+
+
 def _add_grid(grid: argparse.ArgumentParser) -> None:
     grid.add_argument("--only", type=_words, default=["*"], help="functions: lstm_cell_forward,gru_*; all if not given")
     grid.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
@@ -98,7 +105,7 @@ def _add_grid(grid: argparse.ArgumentParser) -> None:
     grid.add_argument("--rows", type=int, default=40, help="print so many rows, the worst; 0: all")
     grid.add_argument("--json", type=Path, help="write the rows to this file")
     grid.add_argument("--from", type=Path, nargs="+", dest="saved", help="time nothing: read what --json wrote")
-    grid.add_argument("--picture", type=Path, help="draw all rows into this SVG file")
+    grid.add_argument("--picture", type=_svg, help="draw all rows into this SVG file")
     grid.add_argument("--strict", action="store_true", help="fail if a row is below its limit")
 
 

@@ -246,6 +246,7 @@ def test_program_fails_where_a_row_is_wrong_or_strictly_below(tmp_path):
     ):
         grid.write(path, HEAD, [found])
         assert bench("--from", str(path), *words).returncode == code
+    assert "does not end in .svg" in bench("--from", str(path), "--picture", "grid.png").stderr
 
 
 def test_threads_are_the_default_or_one():
