@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -76,7 +77,36 @@ def _parser() -> argparse.ArgumentParser:
     against.add_argument("--rows", type=int, help="print so many rows, the slowest; all if not given")
     against.add_argument("--json", type=Path, help="write the rows to this file")
     against.add_argument("--strict", action="store_true", help="fail if a row is slower")
+    _add_grid(commands.add_parser("grid", help="every function at every size against the notebook's NumPy"))
     return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in _words(text)]
+
+
+def _svg(text: str) -> Path:
+    """Refuse another ending before the clock runs for minutes."""
+    if not text.endswith(".svg"):
+        raise argparse.ArgumentTypeError(f"{text} does not end in .svg")
+    return Path(text)
+
+
+def _add_grid(grid: argparse.ArgumentParser) -> None:
+    grid.add_argument("--only", type=_words, default=["*"], help="functions: lstm_cell_forward,gru_*; all if not given")
+    grid.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
+    grid.add_argument("--n", type=_numbers, help="these sizes, n_x = n_a = n, instead of the grid's")
+    grid.add_argument("--m", type=_numbers, help="these batches instead of the grid's")
+    grid.add_argument("--max-n", type=int, help="no sizes above this")
+    grid.add_argument("--max-m", type=int, help="no batches above this")
+    grid.add_argument("--seconds", type=float, default=0.02, help="for each side in each row")
+    grid.add_argument("--threads", choices=["one", "default"], default="one", help="of each side: one, or its default")
+    grid.add_argument("--core", type=int, help="pin to this core; the second if not given; none with default threads")
+    grid.add_argument("--rows", type=int, default=40, help="print so many rows, the worst; 0: all")
+    grid.add_argument("--json", type=Path, help="write the rows to this file")
+    grid.add_argument("--from", type=Path, nargs="+", dest="saved", help="time nothing: read what --json wrote")
+    grid.add_argument("--picture", type=_svg, help="draw all rows into this SVG file")
+    grid.add_argument("--strict", action="store_true", help="fail if a row is below its limit")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -155,7 +185,42 @@ def against(args: argparse.Namespace) -> int:
     return 1 if args.strict and any(row.slower or row.failed for row in rows) else 0
 
 
-COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python, "against": against}
+def grid(args: argparse.Namespace) -> int:
+    if not args.saved:
+        core = machine.settle(args.core, default_threads=args.threads == "default")
+        machine.hold_blas_to(os.environ.get("CYRNN_ISA", ""))
+    from . import grid as program
+    from . import grid_picture
+    from .grid_work import BATCHES, SIZES
+
+    functions = program.selected(args.only)
+    sizes = [n for n in args.n or SIZES if n <= (args.max_n or n)]
+    batches = [m for m in args.m or BATCHES if m <= (args.max_m or m)]
+    if args.saved:
+        head, rows = program.read(args.saved)
+        wanted = {(f, d, n, m) for f in functions for d in args.dtypes for n in sizes for m in batches}
+        rows = [row for row in rows if row.key in wanted]
+        if args.json:
+            program.write(args.json, head, rows)
+    else:
+        one_thread = args.threads == "one"
+        head = program.head(core, args.seconds, one_thread=one_thread)
+        print("\n".join(program.head_lines(head)), file=sys.stderr, flush=True)
+        rows, start = [], time.perf_counter()
+        for found in program.run(functions, args.dtypes, sizes, batches, args.seconds, head):
+            rows += found
+            print(f"{time.perf_counter() - start:6.1f} s  {program.worst_line(found)}", file=sys.stderr, flush=True)
+            if args.json:
+                program.write(args.json, head, rows)
+    if args.picture:
+        args.picture.write_text(grid_picture.draw(head, rows), encoding="utf-8", newline="\n")
+    print(program.report(head, rows, args.rows or None), end="")
+    if any(row.wrong for row in rows):
+        return 1
+    return 1 if args.strict and not all(row.holds for row in rows) else 0
+
+
+COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python, "against": against, "grid": grid}
 
 if __name__ == "__main__":
     arguments = _parser().parse_args()

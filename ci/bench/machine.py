@@ -26,9 +26,10 @@ FLATTERING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 _free_cores = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
 
-def settle(core: int | None) -> int | None:
+def settle(core: int | None, *, default_threads: bool = False) -> int | None:
     """Pin this process to one core and clean its environment; return the core, None where pinning is unknown.
 
+    `default_threads`: no core, and each library has as many threads as it takes without being told.
     Threads and environment are inherited by libraries when they are loaded, so this must come before them.
     """
     loaded = sorted({"numpy", "torch", "onnxruntime", "openvino", "jax", "cyrnn"} & set(sys.modules))
@@ -38,15 +39,23 @@ def settle(core: int | None) -> int | None:
         os.environ.pop(name, None)
     for name in ONE_THREAD:
         os.environ[name] = "1"
+        if default_threads:
+            del os.environ[name]
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["OPENVINO_TELEMETRY_ENABLE"] = "0"
-    if not _free_cores:
+    if not _free_cores or default_threads:
         return None
     if core is None:
         core = sorted(_free_cores)[1 if len(_free_cores) > 1 else 0]  # core 0 serves the interrupts
     os.sched_setaffinity(0, {core})
     return core
+
+
+def hold_blas_to(isa: str) -> None:
+    """Where cyrnn is held to AVX2 by CYRNN_ISA, hold OpenBLAS to its kernels for AVX2; before NumPy is imported."""
+    if isa == "avx2":
+        os.environ["OPENBLAS_CORETYPE"] = "Haswell"
 
 
 def free_cores() -> frozenset[int]:

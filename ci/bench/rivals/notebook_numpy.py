@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from cyrnn.demo import plain
+
 from ..contestant import Variant
 from ..work import Array, Case
 
@@ -94,13 +96,28 @@ def lstm_sequence(x: Array, a0: Array, parameters: dict[str, Array]) -> tuple[An
     return a, y, c, (caches, x)
 
 
+def gru_sequence(x: Array, a0: Array, parameters: dict[str, Array]) -> tuple[Any, ...]:
+    caches = []
+    _, m, T_x = x.shape
+    n_y, n_a = parameters["Wy"].shape
+    a = np.zeros((n_a, m, T_x), x.dtype)
+    y = np.zeros((n_y, m, T_x), x.dtype)
+    a_next = a0
+    for t in range(T_x):
+        a_next, yt, cache = plain.gru_cell_forward(x[:, :, t], a_next, parameters)
+        a[:, :, t] = a_next
+        y[:, :, t] = yt
+        caches.append(cache)
+    return a, y, (caches, x)
+
+
 def read_named(*names: str) -> Any:
     """Return a function that names the leading results of a tuple."""
     return lambda result: dict(zip(names, result, strict=False))
 
 
 def offers(case: Case) -> bool:
-    """The notebook has no GRU."""
+    """The notebook has no GRU; the grid alone has one beside these."""
     return case.cell != "gru"
 
 
@@ -156,23 +173,30 @@ def lstm_cell_backward(da_next: Array, dc_next: Array, cache: tuple[Any, ...]) -
     return found
 
 
-def sequence_backward(case: Case, da: Array, caches: tuple[Any, ...]) -> dict[str, Array]:
+def sequence_backward(cell: str, da: Array, caches: tuple[Any, ...]) -> dict[str, Array]:
     steps, x = caches
     n_a, m, T_x = da.shape
     found = {"dx": np.zeros((x.shape[0], m, T_x), da.dtype)}
     da_prev, dc_prev = np.zeros((n_a, m), da.dtype), np.zeros((n_a, m), da.dtype)
     for t in reversed(range(T_x)):
-        if case.cell == "rnn":
-            step = rnn_cell_backward(da[:, :, t] + da_prev, steps[t])
-        else:
+        if cell == "lstm":
             step = lstm_cell_backward(da[:, :, t] + da_prev, dc_prev, steps[t])
             dc_prev = step["dc_prev"]
+        else:
+            step = WITHOUT_MEMORY[cell](da[:, :, t] + da_prev, steps[t])
         da_prev = step["da_prev"]
         found["dx"][:, :, t] = step["dxt"]
         for name, value in step.items():
             if name[:2] in ("dW", "db"):
-                found[name] = found.get(name, 0) + value
+                if name in found:
+                    found[name] += value
+                else:
+                    found[name] = value
     return found | {"da0": da_prev}
+
+
+#: the cells whose only state is a; the GRU, which the notebook has not, is the demo's, and for the grid alone
+WITHOUT_MEMORY = {"rnn": rnn_cell_backward, "gru": plain.gru_cell_backward}
 
 
 def offers_gradients(case: Case) -> bool:
@@ -184,11 +208,11 @@ def train(case: Case) -> list[Variant]:
     if not offers_gradients(case):
         return []
     variant = forward(case)[0]
-    return [Variant("notebook", "", lambda: sequence_backward(case, case.da, variant.call()[-1]), dict)]
+    return [Variant("notebook", "", lambda: sequence_backward(case.cell, case.da, variant.call()[-1]), dict)]
 
 
 def backward(case: Case) -> list[Variant]:
     if not offers_gradients(case):
         return []
     *_, caches = forward(case)[0].call()
-    return [Variant("notebook", "", lambda: sequence_backward(case, case.da, caches), dict)]
+    return [Variant("notebook", "", lambda: sequence_backward(case.cell, case.da, caches), dict)]
