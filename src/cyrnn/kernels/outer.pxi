@@ -82,7 +82,7 @@ cdef void add_tile(Product* p, Py_ssize_t R, Py_ssize_t Vp, Py_ssize_t columns, 
 
     The panel of the product has Vp vectors: the last one may reach beyond the columns.
     """
-    cdef vec tile_of_z[24]
+    cdef vec tile_of_z[MAX_TILE]
     cdef real* z = <real*> tile_of_z
     cdef real* row
     cdef vec begin
