@@ -1,8 +1,8 @@
 /* A tile of sums in registers, as operations of whole tiles: what the microkernels of all products are made of.
  *
- * acc (R, P, V) is R rows by P panels of V vectors; R, P and V are constants wherever these are expanded. Loops over them
- * are unrolled by command: otherwise gcc moves all sums through the stack before and after the loop over k, and clang
- * keeps them in memory all along (AVX2: half the speed).
+ * acc (R, P, V) is R rows by P panels of V vectors; R, P and V are constants wherever these are expanded. Loops over
+ * them are unrolled by command: otherwise gcc moves all sums through the stack before and after the loop over k, and
+ * clang keeps them in memory all along (AVX2: half the speed).
  */
 #ifndef CYRNN_TILES_H
 #define CYRNN_TILES_H
@@ -47,8 +47,8 @@ LANE_OP void tile_store(real *z, const vec *acc, ptrdiff_t row_stride, ptrdiff_t
                 store(z + r * row_stride + p * panel_stride + v * LANES, acc[(r * P + p) * V + v]);
 }
 
-/* Loaded here and nowhere else: the compiler may neither repeat this nor leave it out. gcc would rather read a vector of
- * the panel from memory for each row than keep it in a register; then loads are the limit (LSTM (256,256,3,50): f32
+/* Loaded here and nowhere else: the compiler may neither repeat this nor leave it out. gcc would rather read a vector
+ * of the panel from memory for each row than keep it in a register; then loads are the limit (LSTM (256,256,3,50): f32
  * 1.33 times as fast so, f64 1.15; Xeon with AVX-512, 2026-11-28). */
 #ifdef VECTOR_BYTES
 LANE_OP vec load_here(const real *p) { return *(const volatile vec_unaligned *)p; }
