@@ -6,7 +6,7 @@ Units in lanes: rows are columns of the batch. Batch in lanes: one row of n_a * 
 ctypedef struct PointwiseArgs:
     # Forward. Inputs alias no output.
     Py_ssize_t rows, n
-    real* z                  # (gates, rows, n), pre-activations; readable, then workspace, up to a whole vector past each row
+    real* z                  # (gates, rows, n), pre-activations, then workspace; up to a whole vector past each row
     Py_ssize_t z_row_stride, z_gate_stride
     const real* previous     # (S, rows, n), states before the step
     Py_ssize_t previous_state_stride
