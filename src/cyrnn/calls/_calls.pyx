@@ -42,7 +42,8 @@ from libc.string cimport memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
-    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterSum, Run, Table, real,
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterRight, OuterSum,
+    Run, Table, real,
 )
 
 cdef extern from "Python.h":

@@ -115,15 +115,28 @@ cdef int head(const Table* table, const real* a, Py_ssize_t n_a, Py_ssize_t N, c
     return DONE
 
 
+cdef inline double fmas_of_unit(const OuterSum* outer) noexcept nogil:
+    """Multiply-adds of a unit, in all gates, and a row."""
+    cdef double fmas = 0
+    cdef Py_ssize_t g, i
+    for g in range(outer.gates):
+        for i in range(outer.rights):
+            if outer.out[g][i] != NULL:
+                fmas += outer.right[i].K
+    return fmas
+
+
 cdef int add_outer(const Table* table, OuterSum* outer, Py_ssize_t item, Progress* progress) noexcept nogil:
-    """table.add_outer: all rows of a sum."""
-    cdef double fmas = <double> outer.units * outer.K              # of a row
-    cdef Py_ssize_t block = block_of(table, outer.N, fmas, BLOCK_ROWS)
+    """table.add_outer: all rows of all sums."""
+    cdef double fmas = outer.units * fmas_of_unit(outer)           # of a row
+    cdef Py_ssize_t block = block_of(table, outer.N, fmas, BLOCK_ROWS), columns = 0, i
     cdef int outcome = DONE
     outer.stop = 0
     outer.group = NULL
     if outer.N > GROUP_ROWS:
-        outer.group = <real*> malloc(outer.units * outer.K * item + 1)
+        for i in range(outer.rights):
+            columns += outer.right[i].K
+        outer.group = <real*> malloc(outer.gates * outer.units * columns * item + 1)
         if outer.group == NULL:
             return NO_MEMORY
     while outcome == DONE and outer.stop < outer.N:

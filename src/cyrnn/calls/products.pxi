@@ -90,50 +90,74 @@ cdef int dx_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress
                     <real*> (w.dx + first * n_x * item), item, progress)
 
 
+cdef enum:
+    # what gates are multiplied by, for the gradients of their weights
+    HIDDEN
+    INNER
+    INPUTS
+
+
+cdef inline void set_right(OuterRight* right, Py_ssize_t K, const real* first, Py_ssize_t first_rows, const real* rows,
+                           Py_ssize_t row_stride) noexcept nogil:
+    right.K, right.first, right.first_rows, right.rows, right.row_stride = K, first, first_rows, rows, row_stride
+
+
+cdef void find_weight_sums(const Backward* w, Py_ssize_t first, OuterSum* outer) noexcept nogil:
+    """The sums of all gates' weights, from unit `first` on; their number is left to the caller."""
+    cdef const CallContext* context = w.context
+    cdef const GateGradients* out
+    cdef Py_ssize_t g, i, n = context.run.n_a, n_h = context.run.n_h, n_x = context.run.n_x, item = context.item
+    outer.N, outer.gates, outer.rights = w.rows, context.gates, MAX_RIGHTS
+    outer.left, outer.left_row_stride, outer.left_gate_stride = advance(w.dz, first, item), context.gates * n, n
+    set_right(&outer.right[HIDDEN], 0, w.first_hidden, w.first_rows, w.hidden, n_h)
+    set_right(&outer.right[INNER], 0, NULL, 0, w.inner, n)
+    set_right(&outer.right[INPUTS], 0, NULL, 0, w.x, w.x_row_stride)
+    for g in range(context.gates):
+        out = &w.out[g]
+        for i in range(MAX_RIGHTS):
+            outer.out[g][i] = NULL
+        if out.dWa != NULL:
+            i = INNER if out.stage > 0 else HIDDEN
+            outer.right[i].K = n if out.stage > 0 else n_h
+            outer.out[g][i] = <real*> (out.dWa + first * out.dWa_row_stride)
+            outer.out_row_stride[i] = out.dWa_row_stride // item
+        if out.dWx != NULL:
+            outer.right[INPUTS].K = n_x
+            outer.out[g][INPUTS] = <real*> (out.dWx + first * out.dWx_row_stride)
+            outer.out_row_stride[INPUTS] = out.dWx_row_stride // item
+
+
 cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """The gradients of some units' weights, in every gate."""
     cdef const Backward* w = <const Backward*> given
     cdef const CallContext* context = w.context
-    cdef const GateGradients* out
-    cdef Py_ssize_t g, n = context.run.n_a, n_h = context.run.n_h, item = context.item
+    cdef Py_ssize_t n = context.run.n_a, item = context.item, unit = first, g, block
     cdef OuterSum outer
     cdef int outcome = DONE
-    outer.N, outer.units, outer.left_row_stride = w.rows, last - first, context.gates * n
-    for g in range(context.gates):
-        out = &w.out[g]
-        outer.left = advance(w.dz, g * n + first, item)
-        if out.dWa != NULL:
-            outer.first, outer.first_rows, outer.right = w.first_hidden, w.first_rows, w.hidden
-            outer.K = outer.right_row_stride = n_h
-            if out.stage > 0:
-                outer.first_rows, outer.right = 0, w.inner
-                outer.K = outer.right_row_stride = n
-            outer.out = <real*> (out.dWa + first * out.dWa_row_stride)
-            outer.out_row_stride = out.dWa_row_stride // item
-            outcome = add_outer(context.table, &outer, item, progress)
-        if out.dWx != NULL and outcome == DONE:
-            outer.first_rows, outer.right, outer.right_row_stride = 0, w.x, w.x_row_stride
-            outer.K = context.run.n_x
-            outer.out = <real*> (out.dWx + first * out.dWx_row_stride)
-            outer.out_row_stride = out.dWx_row_stride // item
-            outcome = add_outer(context.table, &outer, item, progress)
-        if outcome == DONE:
-            outcome = add_rows(context.table, outer.left, outer.left_row_stride, w.rows, outer.units,
-                               <real*> (out.db + first * item), item, progress)
-        if outcome != DONE:
-            break
+    find_weight_sums(w, first, &outer)
+    block = block_of(context.table, last - first, BLOCK_ROWS * fmas_of_unit(&outer), TILES)
+    while unit < last and outcome == DONE:
+        find_weight_sums(w, unit, &outer)
+        outer.units = min(block, last - unit)
+        outcome = add_outer(context.table, &outer, item, progress)
+        unit += block
+    g = 0
+    while g < context.gates and outcome == DONE:
+        outcome = add_rows(context.table, advance(w.dz, g * n + first, item), context.gates * n, w.rows, last - first,
+                           <real*> (w.out[g].db + first * item), item, progress)
+        g += 1
     return outcome
 
 
 cdef int projection_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """The gradients of some rows of W_hr."""
     cdef const Backward* w = <const Backward*> given
-    cdef Py_ssize_t item = w.context.item
+    cdef Py_ssize_t item = w.context.item, n = w.back.n_a
     cdef OuterSum outer
-    outer.N, outer.units, outer.K = w.rows, last - first, w.back.n_a
-    outer.left, outer.left_row_stride = advance(w.dh, first, item), w.back.n_h
-    outer.first_rows, outer.right, outer.right_row_stride = 0, w.a, outer.K
-    outer.out, outer.out_row_stride = <real*> (w.dWhr + first * outer.K * item), outer.K
+    outer.N, outer.units, outer.gates, outer.rights = w.rows, last - first, 1, 1
+    outer.left, outer.left_row_stride, outer.left_gate_stride = advance(w.dh, first, item), w.back.n_h, 0
+    set_right(&outer.right[0], n, NULL, 0, w.a, n)
+    outer.out[0][0], outer.out_row_stride[0] = <real*> (w.dWhr + first * n * item), n
     return add_outer(w.context.table, &outer, item, progress)
 
 

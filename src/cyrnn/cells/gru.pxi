@@ -8,22 +8,20 @@ cdef inline vec blend(vec zt, vec a_prev, vec cct) noexcept nogil:
 
 cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
     # z (gate, rows, n) in the order z, r; `next` (rows, n): inner; the gates are always kept, for the candidate
-    cdef Py_ssize_t r, i, at, left
+    cdef Py_ssize_t r = 0, i = 0, at, left
     cdef const real* z
     cdef real* kept
     cdef vec rt
-    for r in range(args.rows):
-        z = args.z + r * args.z_row_stride
-        i = 0
-        while i < args.n:
-            left = args.n - i
-            at = r * args.row_stride + i
-            kept = args.gates + at
-            rt = sigmoid_(load(z + args.z_gate_stride + i))
-            store_tail(kept, sigmoid_(load(z + i)), left)
-            store_tail(kept + args.gate_stride, rt, left)
-            store_tail(args.next + at, rt * load_tail(args.previous + at, left), left)
-            i += LANES
+    while r < args.rows:
+        left = args.n - i
+        at = r * args.row_stride + i
+        z = args.z + r * args.z_row_stride + i
+        kept = args.gates + at
+        rt = sigmoid_(load(z + args.z_gate_stride))
+        store_tail(kept, sigmoid_(load(z)), left)
+        store_tail(kept + args.gate_stride, rt, left)
+        store_tail(args.next + at, rt * load_tail(args.previous + at, left), left)
+        to_next_vector(args.n, &r, &i)
 
 
 cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
@@ -103,27 +101,31 @@ cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil
 # ---- reset after the product ------------------------------------------------------------------------------------
 
 cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
-    # z (gate, rows, n) in the order inner, z, r, c
-    cdef Py_ssize_t r, i, at, left
-    cdef const real* z
-    cdef real* kept
+    # z (gate, rows, n) in the order inner, z, r, c. Two loops, as in lstm_pointwise
+    cdef Py_ssize_t r = 0, i = 0, at, left, z_gate_stride = args.z_gate_stride, gate = args.gate_stride
+    cdef real* z
     cdef vec zt, rt, cct
-    for r in range(args.rows):
-        z = args.z + r * args.z_row_stride
-        i = 0
-        while i < args.n:
-            left = args.n - i
-            at = r * args.row_stride + i
-            zt = sigmoid_(load(z + args.z_gate_stride + i))
-            rt = sigmoid_(load(z + 2 * args.z_gate_stride + i))
-            cct = tanh_(fma(rt, load(z + i), load(z + 3 * args.z_gate_stride + i)))
-            store_tail(args.next + at, blend(zt, load_tail(args.previous + at, left), cct), left)
-            if args.gates != NULL:
-                kept = args.gates + at
-                store_tail(kept, zt, left)
-                store_tail(kept + args.gate_stride, rt, left)
-                store_tail(kept + 2 * args.gate_stride, cct, left)
-            i += LANES
+    while r < args.rows:
+        left = args.n - i
+        at = r * args.row_stride + i
+        z = args.z + r * args.z_row_stride + i
+        rt = sigmoid_(load(z + 2 * z_gate_stride))
+        store(z, fma(rt, load(z), load(z + 3 * z_gate_stride)))
+        if args.gates != NULL:
+            store_tail(args.gates + gate + at, rt, left)
+        to_next_vector(args.n, &r, &i)
+    r = i = 0
+    while r < args.rows:
+        left = args.n - i
+        at = r * args.row_stride + i
+        z = args.z + r * args.z_row_stride + i
+        zt = sigmoid_(load(z + z_gate_stride))
+        cct = tanh_(load(z))
+        store_tail(args.next + at, blend(zt, load_tail(args.previous + at, left), cct), left)
+        if args.gates != NULL:
+            store_tail(args.gates + at, zt, left)
+            store_tail(args.gates + 2 * gate + at, cct, left)
+        to_next_vector(args.n, &r, &i)
 
 
 cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil:

@@ -54,7 +54,7 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
 
     After the last step there is none, and none with a projection, where da has it all (backward_projection).
     """
-    cdef vec tile_of_z[24]
+    cdef vec tile_of_z[MAX_TILE]
     cdef real zero = 0
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t), gates = 0, g

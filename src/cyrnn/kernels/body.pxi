@@ -33,8 +33,10 @@ from cyrnn.kernels.lanes cimport (
     select, splat, store, store_first, transpose, vec,
 )
 from cyrnn.kernels.run cimport (
-    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterSum, Run, Table, real,
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterRight, OuterSum, Run, Table,
+    real,
 )
+from cyrnn.kernels.tiles cimport MAX_TILE, tile_fma, tile_load, tile_splat, tile_store
 
 include "activations.pxi"
 include "elements.pxi"

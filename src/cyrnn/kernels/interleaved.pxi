@@ -78,48 +78,31 @@ cdef inline void tile_interleaved(const Product* t, const Interleaved* next_rows
     R steps in k of the row for each step in k of the others.
     """
     cdef vec acc[4]
-    cdef vec sums[24]
-    cdef Py_ssize_t rounds = min(next_rows.K, t.second.K // R), k, i, r, v
+    cdef vec sums[MAX_TILE]
+    cdef Py_ssize_t rounds = min(next_rows.K, t.second.K // R), k, i
     cdef Py_ssize_t x_row_stride = next_rows.row_stride, x_k_stride = next_rows.k_stride, panel_k_stride = V * LANES
     cdef const real* row = t.second.rows
     cdef const real* panel = t.second.panel
     cdef const real* x = next_rows.rows
-    cdef vec s
-    for v in range(V):
-        acc[v] = load(t.start + v * LANES)
-    for r in range(R):
-        for v in range(V):
-            sums[r * V + v] = load(next_rows.start + r * next_rows.start_row_stride + at + v * LANES)
+    tile_load(acc, t.start, 0, 0, 1, 1, V)
+    tile_load(sums, next_rows.start + at, next_rows.start_row_stride, 0, R, 1, V)
     for k in range(rounds):
-        for r in range(R):
-            s = splat(x[r * x_row_stride])
-            for v in range(V):
-                sums[r * V + v] = fma(s, load(x_panel + v * LANES), sums[r * V + v])
+        tile_fma(sums, x, x_row_stride, x_panel, 0, R, 1, V)
         x += x_k_stride
         x_panel += panel_k_stride
         for i in range(R):
-            s = splat(row[i])
-            for v in range(V):
-                acc[v] = fma(s, load(panel + v * LANES), acc[v])
+            tile_fma(acc, row + i, 0, panel, 0, 1, 1, V)
             panel += panel_k_stride
         row += R
     for k in range(rounds, next_rows.K):                   # more inputs than units
-        for r in range(R):
-            s = splat(x[r * x_row_stride])
-            for v in range(V):
-                sums[r * V + v] = fma(s, load(x_panel + v * LANES), sums[r * V + v])
+        tile_fma(sums, x, x_row_stride, x_panel, 0, R, 1, V)
         x += x_k_stride
         x_panel += panel_k_stride
-    for r in range(R):
-        for v in range(V):
-            store(next_rows.z + r * next_rows.z_row_stride + at + v * LANES, sums[r * V + v])
+    tile_store(next_rows.z + at, sums, next_rows.z_row_stride, 0, R, 1, V)
     for k in range(t.second.K - rounds * R):
-        s = splat(row[k])
-        for v in range(V):
-            acc[v] = fma(s, load(panel + v * LANES), acc[v])
+        tile_fma(acc, row + k, 0, panel, 0, 1, 1, V)
         panel += panel_k_stride
-    for v in range(V):
-        store(t.z + v * LANES, acc[v])
+    tile_store(t.z, acc, 0, 0, 1, 1, V)
 
 
 cdef void run_stage_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, const real* projected,

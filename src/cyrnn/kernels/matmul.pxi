@@ -36,39 +36,25 @@ ctypedef struct Product:
 
 cdef inline void accumulate(vec* acc, const Factor* f, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     """acc (R, P, V) += rows panel, k ascending."""
-    cdef Py_ssize_t k, r, p, v
+    cdef Py_ssize_t k, row_stride = f.row_stride, k_stride = f.k_stride
+    cdef Py_ssize_t panel_k_stride = f.panel_k_stride, panel_stride = f.panel_stride
     cdef const real* rows = f.rows
     cdef const real* panel = f.panel
-    cdef Py_ssize_t row_stride = f.row_stride, k_stride = f.k_stride
-    cdef Py_ssize_t panel_k_stride = f.panel_k_stride, panel_stride = f.panel_stride
-    cdef vec s
     for k in range(f.K):
-        for r in range(R):
-            s = splat(rows[r * row_stride])
-            for p in range(P):
-                for v in range(V):
-                    acc[(r * P + p) * V + v] = fma(s, load(panel + p * panel_stride + v * LANES),
-                                                   acc[(r * P + p) * V + v])
+        tile_fma(acc, rows, row_stride, panel, panel_stride, R, P, V)
         rows += k_stride
         panel += panel_k_stride
 
 
 cdef inline void tile(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
-    cdef vec acc[24]
-    cdef Py_ssize_t r, p, v
-    for r in range(R):
-        for p in range(P):
-            for v in range(V):
-                if t.start_is_column:
-                    acc[(r * P + p) * V + v] = splat(t.start[r * t.start_row_stride])
-                else:
-                    acc[(r * P + p) * V + v] = load(t.start + r * t.start_row_stride + p * t.z_panel_stride + v * LANES)
+    cdef vec acc[MAX_TILE]
+    if t.start_is_column:
+        tile_splat(acc, t.start, t.start_row_stride, R, P, V)
+    else:
+        tile_load(acc, t.start, t.start_row_stride, t.z_panel_stride, R, P, V)
     accumulate(acc, &t.first, R, P, V)
     accumulate(acc, &t.second, R, P, V)
-    for r in range(R):                      # ascending: where rows overlap, the later row wins
-        for p in range(P):
-            for v in range(V):
-                store(t.z + r * t.z_row_stride + p * t.z_panel_stride + v * LANES, acc[(r * P + p) * V + v])
+    tile_store(t.z, acc, t.z_row_stride, t.z_panel_stride, R, P, V)
 
 
 cdef inline void tile_of_rows(const Product* t, Py_ssize_t R, Py_ssize_t V) noexcept nogil:

@@ -3,7 +3,7 @@
 cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                         const real* b, Py_ssize_t units, real* out) noexcept nogil:
     """out (N, units) = rows (N, K) times a packed matrix (units, K), plus b, packed, which may be NULL."""
-    cdef vec tile_of_z[24]
+    cdef vec tile_of_z[MAX_TILE]
     cdef real* z = <real*> tile_of_z
     cdef real zero = 0
     cdef Py_ssize_t width = vectors(units, 1), v = 0, row, R, P, Vp, r, j

@@ -8,6 +8,7 @@ holds 4 * LANES units, the last one only as many vectors as it needs.
 cdef enum:
     ALIGNMENT = 64           # bytes: a cache line, and the widest vector
     COLUMNS_AT_ONCE = 64     # of one vector of a panel, before the next
+    TRANSPOSED_STEPS = 16    # at a time
 
 
 cdef inline real* aligned(void* memory) noexcept nogil:
@@ -121,13 +122,20 @@ cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t 
 
 cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
                           Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil:
-    """out (T, m, n) = x (n, m, T) with these strides: the features of a column become contiguous."""
-    cdef Py_ssize_t k, j, t, whole = n // LANES * LANES if x_stride_t == 1 else 0
-    for j in range(m):
-        k = 0
-        while k < whole:
-            pack_lanes(x + k * x_stride_k + j * x_stride_m, x_stride_k, 1, LANES, T, out + j * n + k, m * n)
-            k += LANES
-        for t in range(T):
-            for k in range(whole, n):
-                out[(t * m + j) * n + k] = x[k * x_stride_k + j * x_stride_m + t * x_stride_t]
+    """out (T, m, n) = x (n, m, T) with these strides: the features of a column become contiguous.
+
+    Some steps at a time: all of them are a page apart, or more, in out.
+    """
+    cdef Py_ssize_t k, j, t, t0 = 0, steps, whole = n // LANES * LANES if x_stride_t == 1 else 0
+    while t0 < T:
+        steps = min(TRANSPOSED_STEPS, T - t0)
+        for j in range(m):
+            k = 0
+            while k < whole:
+                pack_lanes(x + k * x_stride_k + j * x_stride_m + t0, x_stride_k, 1, LANES, steps,
+                           out + (t0 * m + j) * n + k, m * n)
+                k += LANES
+            for t in range(t0, t0 + steps):
+                for k in range(whole, n):
+                    out[(t * m + j) * n + k] = x[k * x_stride_k + j * x_stride_m + t * x_stride_t]
+        t0 += steps

@@ -6,7 +6,7 @@ Units in lanes: rows are columns of the batch. Batch in lanes: one row of n_a * 
 ctypedef struct PointwiseArgs:
     # Forward. Inputs alias no output.
     Py_ssize_t rows, n
-    const real* z            # (gates, rows, n), pre-activations; readable up to a whole vector past each row
+    real* z                  # (gates, rows, n), pre-activations, then workspace; up to a whole vector past each row
     Py_ssize_t z_row_stride, z_gate_stride
     const real* previous     # (S, rows, n), states before the step
     Py_ssize_t previous_state_stride
@@ -32,3 +32,15 @@ ctypedef struct PointwiseBackwardArgs:
     real* dz                 # (gates, rows, n), gradients of the pre-activations, written
     Py_ssize_t dz_row_stride, dz_gate_stride
     Py_ssize_t row_stride    # of states, gates, `inner` and `skip_gradient`
+
+
+cdef inline void to_next_vector(Py_ssize_t n, Py_ssize_t* r, Py_ssize_t* i) noexcept nogil:
+    """Go on from element i of row r to the next vector, of this row of n elements or the next one.
+
+    One loop over the vectors of all rows, not a loop in a loop: where a row is one vector, the compiler would broadcast
+    the constants of all activations for each.
+    """
+    i[0] += LANES
+    if i[0] >= n:
+        i[0] = 0
+        r[0] += 1

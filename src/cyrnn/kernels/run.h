@@ -98,22 +98,28 @@ typedef struct {
     real *dh_initial;                   /* (batch, n_h): gradient of h before step 0, written; workspace until then */
 } BackwardRun;
 
-/* The gradient of a matrix: out (units, K) += left^T right, over N rows. They are summed in blocks, blocks in groups,
- * and groups: a chain of all rows would lose digits (docs/numerics.md). */
-enum { BLOCK_ROWS = 256, GROUP_ROWS = 65536 };
+/* The gradients of matrices: out (units, K) += left^T right, over N rows, for every gate's left and some rights: each
+ * is copied once. Rows are summed in blocks, blocks in groups, and groups: a chain of all rows would lose digits
+ * (docs/numerics.md). */
+enum { BLOCK_ROWS = 256, GROUP_ROWS = 65536, MAX_RIGHTS = 3 };
 typedef struct {
-    ptrdiff_t N, units, K;
-    ptrdiff_t start, stop;              /* done by this call, start <= row < stop: from 0 to N, in whole blocks */
-    const real *left;                   /* (N, units), unit stride along them */
-    ptrdiff_t left_row_stride;
-    const real *first;                  /* right (N, K), likewise: its first rows, */
+    ptrdiff_t K;                        /* 0: none */
+    const real *first;                  /* (N, K), unit stride along K: its first rows, */
     ptrdiff_t first_rows;
-    const real *right;                  /* and those behind them, which stand apart */
-    ptrdiff_t right_row_stride;
-    real *out;
-    ptrdiff_t out_row_stride;
-    real *group;                        /* (units, K): the sum of a group but the first, from call to call; NULL */
-                                        /* where N is at most GROUP_ROWS */
+    const real *rows;                   /* and those behind them, which stand apart */
+    ptrdiff_t row_stride;
+} OuterRight;
+typedef struct {
+    ptrdiff_t N, units;
+    ptrdiff_t start, stop;              /* done by this call, start <= row < stop: from 0 to N, in whole blocks */
+    ptrdiff_t gates, rights;
+    const real *left;                   /* (N, gates, units), with these strides and unit stride along units */
+    ptrdiff_t left_row_stride, left_gate_stride;
+    OuterRight right[MAX_RIGHTS];
+    real *out[MAX_GATES][MAX_RIGHTS];   /* NULL where there is none */
+    ptrdiff_t out_row_stride[MAX_RIGHTS];
+    real *group;                        /* (gates, right, units, K): the sums of a group but the first, from call to */
+                                        /* call; NULL where N is at most GROUP_ROWS */
 } OuterSum;
 
 /* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short, or what `pause` said. All

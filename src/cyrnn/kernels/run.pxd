@@ -10,6 +10,7 @@ cdef extern from "run.h" nogil:
         MAX_UNPACKED_COLUMNS
         BLOCK_ROWS
         GROUP_ROWS
+        MAX_RIGHTS
 
     ctypedef struct GateWeights:
         const real* Wx
@@ -84,20 +85,26 @@ cdef extern from "run.h" nogil:
         real* dh
         real* dh_initial
 
+    ctypedef struct OuterRight:
+        Py_ssize_t K
+        const real* first
+        Py_ssize_t first_rows
+        const real* rows
+        Py_ssize_t row_stride
+
     ctypedef struct OuterSum:
         Py_ssize_t N
         Py_ssize_t units
-        Py_ssize_t K
         Py_ssize_t start
         Py_ssize_t stop
+        Py_ssize_t gates
+        Py_ssize_t rights
         const real* left
         Py_ssize_t left_row_stride
-        const real* first
-        Py_ssize_t first_rows
-        const real* right
-        Py_ssize_t right_row_stride
-        real* out
-        Py_ssize_t out_row_stride
+        Py_ssize_t left_gate_stride
+        OuterRight right[MAX_RIGHTS]
+        real* out[MAX_GATES][MAX_RIGHTS]
+        Py_ssize_t out_row_stride[MAX_RIGHTS]
         real* group
 
     ctypedef struct Table:

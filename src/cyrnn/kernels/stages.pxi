@@ -61,7 +61,7 @@ cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_
 
 
 cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows,
-                            const real* z, Py_ssize_t z_row_stride) noexcept nogil:
+                            real* z, Py_ssize_t z_row_stride) noexcept nogil:
     """Fill in the fields that all panels share. One by one: a wide copy would wait for the narrow stores of `at`."""
     args.rows = rows
     args.z = z

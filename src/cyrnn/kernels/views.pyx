@@ -230,14 +230,16 @@ cdef class Views:
         cdef Environment environment
         cdef OuterSum outer
         cdef int failed = -1
-        outer.N, outer.units, outer.K = left.shape[0], left.shape[1], right.shape[1]
+        outer.N, outer.units, outer.gates, outer.rights = left.shape[0], left.shape[1], 1, 1
         outer.start, outer.stop = 0, outer.N
         outer.left, outer.left_row_stride = <const real*> &left[0, 0], left.strides[0] // <Py_ssize_t> sizeof(floating)
-        outer.first_rows, outer.right = 0, <const real*> &right[0, 0]
-        outer.right_row_stride = right.strides[0] // <Py_ssize_t> sizeof(floating)
-        outer.out, outer.out_row_stride = <real*> &out[0, 0], out.strides[0] // <Py_ssize_t> sizeof(floating)
+        outer.left_gate_stride = 0
+        outer.right[0].K, outer.right[0].first_rows, outer.right[0].rows = right.shape[1], 0, <const real*> &right[0, 0]
+        outer.right[0].row_stride = right.strides[0] // <Py_ssize_t> sizeof(floating)
+        outer.out[0][0] = <real*> &out[0, 0]
+        outer.out_row_stride[0] = out.strides[0] // <Py_ssize_t> sizeof(floating)
         with nogil:
-            outer.group = <real*> malloc(outer.units * outer.K * sizeof(floating) + 1)
+            outer.group = <real*> malloc(outer.units * right.shape[1] * sizeof(floating) + 1)
             if outer.group != NULL:
                 environment = enter_environment()
                 failed = table_of(self, sizeof(floating)).add_outer(&outer)

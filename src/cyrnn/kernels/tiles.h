@@ -1,0 +1,86 @@
+/* A tile of sums in registers, as operations of whole tiles: what the microkernels of all products are made of.
+ *
+ * acc (R, P, V) is R rows by P panels of V vectors; R, P and V are constants wherever these are expanded. Loops over
+ * them are unrolled by command: otherwise gcc moves all sums through the stack before and after the loop over k, and
+ * clang keeps them in memory all along (AVX2: half the speed).
+ */
+#ifndef CYRNN_TILES_H
+#define CYRNN_TILES_H
+#include "lanes.h"
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 24")
+#else
+#define UNROLL
+#endif
+#define MAX_TILE 24                       /* vectors of a tile */
+/* Which vector of a panel is loaded for each row anew: clang 18 to 22 do not fit 12 sums, 3 vectors and a splat into 16
+ * registers. */
+#if defined(__clang__) && defined(CYRNN_AVX2)
+#define AGAIN 2
+#else
+#define AGAIN -1
+#endif
+
+LANE_OP void tile_load(vec *acc, const real *z, ptrdiff_t row_stride, ptrdiff_t panel_stride, ptrdiff_t R, ptrdiff_t P,
+                       ptrdiff_t V) {
+    UNROLL for (ptrdiff_t r = 0; r < R; r++)
+        UNROLL for (ptrdiff_t p = 0; p < P; p++)
+            UNROLL for (ptrdiff_t v = 0; v < V; v++)
+                acc[(r * P + p) * V + v] = load(z + r * row_stride + p * panel_stride + v * LANES);
+}
+
+/* Each row filled with its own element. */
+LANE_OP void tile_splat(vec *acc, const real *column, ptrdiff_t row_stride, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
+    UNROLL for (ptrdiff_t r = 0; r < R; r++)
+        UNROLL for (ptrdiff_t i = 0; i < P * V; i++) acc[r * P * V + i] = splat(column[r * row_stride]);
+}
+
+/* Ascending: where rows overlap, the later row wins. */
+LANE_OP void tile_store(real *z, const vec *acc, ptrdiff_t row_stride, ptrdiff_t panel_stride, ptrdiff_t R, ptrdiff_t P,
+                        ptrdiff_t V) {
+    UNROLL for (ptrdiff_t r = 0; r < R; r++)
+        UNROLL for (ptrdiff_t p = 0; p < P; p++)
+            UNROLL for (ptrdiff_t v = 0; v < V; v++)
+                store(z + r * row_stride + p * panel_stride + v * LANES, acc[(r * P + p) * V + v]);
+}
+
+/* Loaded here and nowhere else: the compiler may neither repeat this nor leave it out. gcc would rather read a vector
+ * of the panel from memory for each row than keep it in a register; then loads are the limit (LSTM (256,256,3,50): f32
+ * 1.33 times as fast so, f64 1.15; Xeon with AVX-512, 2026-11-28). */
+#ifdef VECTOR_BYTES
+LANE_OP vec load_here(const real *p) { return *(const volatile vec_unaligned *)p; }
+#else
+LANE_OP vec load_here(const real *p) { return load(p); }
+#endif
+
+/* acc += one step in k: row[r * row_stride] times panel (P, V). The fewer, rows or vectors, stay in registers; the
+ * others pass through one after the other. */
+LANE_OP void tile_fma(vec *acc, const real *row, ptrdiff_t row_stride, const real *panel, ptrdiff_t panel_stride,
+                      ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
+    if (R < P * V) {
+        vec s[MAX_TILE];
+        UNROLL for (ptrdiff_t r = 0; r < R; r++) s[r] = splat(row[r * row_stride]);
+        UNROLL for (ptrdiff_t p = 0; p < P; p++)
+            UNROLL for (ptrdiff_t v = 0; v < V; v++) {
+                const real *at = panel + p * panel_stride + v * LANES;
+                vec w = R > 1 ? load_here(at) : load(at);
+                UNROLL for (ptrdiff_t r = 0; r < R; r++)
+                    acc[(r * P + p) * V + v] = fma_(s[r], w, acc[(r * P + p) * V + v]);
+            }
+    } else {
+        UNROLL for (ptrdiff_t r = 0; r < R; r++) {
+            vec s = splat(row[r * row_stride]);
+            UNROLL for (ptrdiff_t p = 0; p < P; p++)
+                UNROLL for (ptrdiff_t v = 0; v < V; v++) {
+                    const real *at = panel + p * panel_stride + v * LANES;
+                    vec w = v == AGAIN ? load_here(at) : load(at);
+                    acc[(r * P + p) * V + v] = fma_(s, w, acc[(r * P + p) * V + v]);
+                }
+        }
+    }
+}
+
+#endif
