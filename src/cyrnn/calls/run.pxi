@@ -6,23 +6,40 @@ cdef inline double fmas_of(const CallContext* context) noexcept nogil:
     return <double> run.T * run.m * run.n_a * (context.gates * (<double> run.n_x + run.n_a) + run.n_y)
 
 
+cdef inline bint rows_are_contiguous(CellCalls calls, const CallContext* context) noexcept nogil:
+    """Whether every row of the weights is, as it is in C order."""
+    cdef Py_ssize_t g
+    for g in range(calls.gates):
+        if context.weights[g].Wx_col_stride != 1 or context.weights[g].Wa_col_stride != 1:
+            return False
+    return True
+
+
+cdef inline Path path_of_dict(CellCalls calls, const CallContext* context) noexcept nogil:
+    """The fastest path for weights that are not packed.
+
+    One step never pays for packing. More of them count multiply-adds of vectors, per gate and k: packing is as much as
+    PACK_COST_FMAS of them for every vector of W, and a quarter is added where lanes are columns: fewer sums at once,
+    and W is read with long strides.
+    """
+    cdef const Run* run = &context.run
+    cdef Py_ssize_t lanes = context.table.lanes
+    cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
+    if run.T == 1 and rows_are_contiguous(calls, context):
+        if run.m <= 3 or (run.m < lanes and run.m <= MAX_UNPACKED_COLUMNS and run.n_a >= lanes):
+            return UNPACKED_STEP
+        return UNPACKED
+    if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + PACK_COST_FMAS):
+        return UNPACKED
+    return PACKED
+
+
 cdef void choose_path(CellCalls calls, CallContext* context) noexcept nogil:
     """Settle how to compute, and with it the layout of the results."""
     cdef Run* run = &context.run
-    cdef Py_ssize_t lanes = context.table.lanes
-    cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
-    cdef Py_ssize_t g
     context.path = PACKED
     if not context.packed and run.m > 0 and run.n_a > 0 and not is_shared(run.m, fmas_of(context)):
-        # multiply-adds of vectors, per gate and k; packing counts as PACK_COST_FMAS of them for every vector of W, and
-        # a quarter is added where lanes are columns: fewer sums at once, and W is read with long strides
-        if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + PACK_COST_FMAS):
-            context.path = UNPACKED
-        if run.T == 1 and run.m <= MAX_UNPACKED_COLUMNS:
-            context.path = UNPACKED_STEP
-            for g in range(calls.gates):
-                if run.weights[g].Wx_col_stride != 1 or run.weights[g].Wa_col_stride != 1:
-                    context.path = UNPACKED
+        context.path = path_of_dict(calls, context)
     if context.path == UNPACKED:
         context.unit_stride, context.column_stride = run.m * context.item, context.item
     else:

@@ -29,8 +29,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
-    LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, less, load, load_first, mask, max_, min_,
-    select, splat, store, store_first, transpose, vec,
+    COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, less, load, load_columns,
+    load_first, mask, max_, min_, select, splat, store, store_first, transpose, vec,
 )
 from cyrnn.kernels.run cimport (
     BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterSum, Run, Table, real,

@@ -14,7 +14,7 @@ typedef void real;                      /* callers serve both dtypes: they pass 
 
 enum {
     MAX_GATES = 4,
-    MAX_UNPACKED_COLUMNS = 3            /* of step_unpacked */
+    MAX_UNPACKED_COLUMNS = 8            /* of step_unpacked */
 };
 
 /* One gate's weights as the caller has them; strides of either sign. Read only. */
