@@ -1,6 +1,6 @@
-"""Threads over the batch: which part of the work each gets, and how many there are.
+"""Threads over the batch, or the units of a step: which part of the work each gets, and how many there are.
 
-Columns of a batch never meet, so threads split it and nothing is summed across them: the bits do not depend on their
+Columns of a batch never meet, nor units of a step, so nothing is summed across threads: the bits do not depend on their
 number. A thread is worth its while from about a millisecond of work on; below that everything runs where it is called.
 """
 

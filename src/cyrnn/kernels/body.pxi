@@ -18,8 +18,9 @@
     backward.pxi          the backward time loop
     outer.pxi             the gradients of weights and biases
     head.pxi              softmax, and y = softmax(Wy a + by)
-    unpacked_batch.pxi    short runs without packing, batch in lanes
-    unpacked_step.pxi     one step of few columns without packing, units in lanes
+    unpacked_batch.pxi    a stage without packing, batch in lanes
+    unpacked_step.pxi     a stage without packing, units in lanes, for few columns
+    unpacked.pxi          short runs without packing
     table.pxi             the table of functions, for compiled callers
 
 A file calls functions of the files above it alone. The same text serves every dtype (`real`) and ISA: see lanes.h.
@@ -56,4 +57,5 @@ include "outer.pxi"
 include "head.pxi"
 include "unpacked_batch.pxi"
 include "unpacked_step.pxi"
+include "unpacked.pxi"
 include "table.pxi"

@@ -1,4 +1,4 @@
-"""A step of few columns on unpacked weights: units in lanes.
+"""A stage on unpacked weights, units in lanes: for few columns.
 
 Rows of W are transposed in registers on their way to the sums, some rows of one gate at a time: where their stride is
 a multiple of 4 KB, they begin in one set of the L1 cache, which holds 8 to 12 lines. All gates at once took f64 LSTM
@@ -7,6 +7,18 @@ a multiple of 4 KB, they begin in one set of the L1 cache, which holds 8 to 12 l
 
 cdef enum:
     MAX_PANELS = 4           # side by side
+
+
+cdef inline const real* columns_of(const real* source, Py_ssize_t k_stride, Py_ssize_t m_stride, Py_ssize_t K,
+                                   Py_ssize_t m, real* out) noexcept nogil:
+    """(K, m) without gaps, so that strides are constants: the source in place, or a copy in `out`."""
+    cdef Py_ssize_t k, r
+    if (k_stride == m or K == 1) and (m_stride == 1 or m == 1):
+        return source
+    for k in range(K):
+        for r in range(m):
+            out[k * m + r] = source[k * k_stride + r * m_stride]
+    return out
 
 
 cdef inline void accumulate_columns(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t K,
@@ -108,19 +120,16 @@ cdef inline Py_ssize_t panels_side_by_side(const GateWeights* W, Py_ssize_t R) n
     return P
 
 
-cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* x,
-                                    const real* a, const PointwiseArgs* at, Py_ssize_t R) noexcept nogil:
-    """One stage of one step (T = 1), units in lanes: x (n_x, R), a (n_a, R), states (S, 1, R, n_a).
-
-    Needs W with unit stride in k. `at`: arguments of the first unit.
-    """
-    cdef Py_ssize_t n = run.n_a, unit = 0, max_panels = panels_side_by_side(weights, R), P, rows
-    while unit < n:
+cdef inline void run_columns(const Run* run, const Stage* stage, const GateWeights* weights, const real* x,
+                             const real* a, const PointwiseArgs* at, Py_ssize_t first, Py_ssize_t last,
+                             Py_ssize_t R) noexcept nogil:
+    cdef Py_ssize_t unit = first, max_panels = panels_side_by_side(weights, R), P, rows
+    while unit < last:
         P = max_panels
-        while P > 1 and (n < P * LANES or 2 * (n - unit) <= P * LANES):
+        while P > 1 and (last - first < P * LANES or 2 * (last - unit) <= P * LANES):
             P //= 2
-        rows = min(n, P * LANES)
-        unit = min(unit, n - rows)              # the last units: some are summed twice, rather than lanes left idle
+        rows = min(last - first, P * LANES)
+        unit = min(unit, last - rows)           # the last units: some are summed twice, rather than lanes left idle
         if P == 1:
             run_units(run, stage, weights, x, a, at, unit, rows, 1, R)
         elif P == 2 and R < 4:
@@ -130,75 +139,25 @@ cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const Ga
         unit += rows
 
 
-cdef void run_step_unpacked(const Run* run, real* work, real* between) noexcept nogil:
-    """One step of at most MAX_UNPACKED_COLUMNS columns.
+cdef void run_stage_of_columns(const Run* run, const Stage* stage, const GateWeights* W, const real* x, const real* a,
+                               const PointwiseArgs* at, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Gates and next states of the units first <= j < last: x (n_x, m), a (n_a, m) without gaps, states (S, m, n_a).
 
-    Workspace: work (n_x + n_a, m), between (1 + kept, m, n_a) for the output and the gates of a first stage.
+    Needs 1 <= m <= MAX_UNPACKED_COLUMNS, and W with unit stride in k. `at`: arguments of the first unit.
     """
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t s, n = run.n_a, m = run.m
-    cdef const Stage* stage
-    cdef const GateWeights* W = run.weights
-    cdef const real* x = columns_of(run.x, run.x_stride_k, run.x_stride_m, run.n_x, m, work)
-    cdef const real* a
-    cdef PointwiseArgs at
-    at.row_stride = n
-    at.previous = run.initial
-    at.previous_state_stride = run.initial_state_stride
-    at.state_stride = run.state_stride
-    at.gate_stride = m * n
-    at.gates = run.gates
-    if run.gates == NULL and cell.stages > 1:
-        at.gates = between + m * n
-    for s in range(cell.stages):
-        stage = &cell.stage[s]
-        at.next = run.states if s + 1 == cell.stages else between
-        a = columns_of(run.initial if s == 0 else between, 1, n, n, m, work + run.n_x * m)
-        if m == 1:
-            run_stage_unpacked(run, stage, W, x, a, &at, 1)
-        elif m == 2:
-            run_stage_unpacked(run, stage, W, x, a, &at, 2)
-        elif m == 3:
-            run_stage_unpacked(run, stage, W, x, a, &at, 3)
-        elif m == 4:
-            run_stage_unpacked(run, stage, W, x, a, &at, 4)
-        elif m == 5:
-            run_stage_unpacked(run, stage, W, x, a, &at, 5)
-        elif m == 6:
-            run_stage_unpacked(run, stage, W, x, a, &at, 6)
-        elif m == 7:
-            run_stage_unpacked(run, stage, W, x, a, &at, 7)
-        elif m == 8:
-            run_stage_unpacked(run, stage, W, x, a, &at, 8)
-        W += stage.gates
-
-
-cdef inline const real* columns_of(const real* source, Py_ssize_t k_stride, Py_ssize_t m_stride, Py_ssize_t K,
-                                   Py_ssize_t m, real* out) noexcept nogil:
-    """(K, m) without gaps: where the source is, or copied to `out`."""
-    cdef Py_ssize_t k, r
-    if (k_stride == m or K == 1) and (m_stride == 1 or m == 1):
-        return source
-    for k in range(K):
-        for r in range(m):
-            out[k * m + r] = source[k * k_stride + r * m_stride]
-    return out
-
-
-cdef int step_unpacked(const Run* run) noexcept nogil:
-    """One step and the head for at most MAX_UNPACKED_COLUMNS columns. Returns -1 where memory is short."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t n = run.n_a, m = run.m, y_size = run.n_y * m, width = (m + LANES - 1) // LANES * LANES
-    cdef Py_ssize_t between = (1 + cell.kept) * m * n if cell.stages > 1 else 0
-    cdef void* work = malloc((between + max((run.n_x + n) * m, n * width + y_size + width)) * sizeof(real) + ALIGNMENT)
-    cdef real* a
-    if work == NULL:
-        return -1
-    run_step_unpacked(run, <real*> work + between, <real*> work)
-    if run.y != NULL and m > 0:
-        a = aligned(work)
-        pack_columns(run.states, 1, n, n, m, a)
-        head_unpacked(run, a, a + n * width)
-        memcpy(run.y, a + n * width, y_size * sizeof(real))
-    free(work)
-    return 0
+    if run.m == 1:
+        run_columns(run, stage, W, x, a, at, first, last, 1)
+    elif run.m == 2:
+        run_columns(run, stage, W, x, a, at, first, last, 2)
+    elif run.m == 3:
+        run_columns(run, stage, W, x, a, at, first, last, 3)
+    elif run.m == 4:
+        run_columns(run, stage, W, x, a, at, first, last, 4)
+    elif run.m == 5:
+        run_columns(run, stage, W, x, a, at, first, last, 5)
+    elif run.m == 6:
+        run_columns(run, stage, W, x, a, at, first, last, 6)
+    elif run.m == 7:
+        run_columns(run, stage, W, x, a, at, first, last, 7)
+    elif run.m == 8:
+        run_columns(run, stage, W, x, a, at, first, last, 8)
