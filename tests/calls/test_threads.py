@@ -13,7 +13,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from interpreter import fresh, patience
-from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, results, run_sequence
+from problems import (
+    CELLS,
+    assert_same_values,
+    each_cell,
+    each_dtype,
+    isa_in_use,
+    make,
+    results,
+    run_cell,
+    run_sequence,
+)
 
 import cyrnn
 from cyrnn.calls import threads
@@ -47,6 +57,21 @@ def test_threads_any_number_gives_the_same_bits(cell, dtype, m, split_everything
             assert_same_values(results(run_sequence(given)), want)
             bare = run_sequence(given, return_caches=False)
             assert_same_values([*bare.states, bare.y], want[: len(bare.states) + 1])
+
+
+@compiled
+@pytest.mark.parametrize("m", [1, 3, 7, 16, 33])
+@each_dtype
+@each_cell
+def test_threads_that_share_the_units_of_one_cell_call_give_the_same_bits(cell, dtype, m, split_everything):
+    problem = make(cell, dtype, m=m, n_a=137, n_x=9, n_y=3, T_x=1)
+    runs = []
+    for n in COUNTS:
+        cyrnn.set_num_threads(n)
+        done = run_cell(problem)
+        runs.append([*done.states, done.y, *done.cache[:-1]])
+    for other in runs[1:]:
+        assert_same_values(other, runs[0])
 
 
 @pytest.mark.skipif(

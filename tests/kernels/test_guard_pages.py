@@ -16,7 +16,8 @@ from paths import SUPPORT
 from problems import COMPILED, ISAS, isa_in_use
 
 FORWARD = dict.fromkeys(
-    ("activations", "pack", "forward", "interleaved", "head", "cell_calls", "sequence_calls"), "guard_cases.py"
+    ("activations", "pack", "forward", "interleaved", "head", "cell_calls", "shared_cell_calls", "sequence_calls"),
+    "guard_cases.py",
 )
 BACKWARD = dict.fromkeys(("products", "time_loop", "backward_calls", "ragged_layers"), "guard_backward.py")
 #: group -> the program that holds it

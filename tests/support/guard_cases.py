@@ -20,6 +20,7 @@ from kernel_panels import EntryPoints, split_weights
 from problems import CELLS, DTYPES, EVERY_CELL, Problem, isa_in_use, make, results, run_cell, run_sequence
 
 import cyrnn
+from cyrnn.calls import threads
 from cyrnn.kernels import dispatch
 
 SIZES = range(1, 68)
@@ -199,6 +200,18 @@ def cell_calls(points, dtype) -> None:
                 check(f"stream {name}", layer_step, problem, layout=layout)
 
 
+def shared_cell_calls(points, dtype) -> None:
+    """One step whose units threads share; some of rows that begin in one set of a cache, which are read by fewer."""
+    threads.MILLISECOND_FMAS = threads.MIN_ROWS = 1
+    for count in (1, 3):
+        cyrnn.set_num_threads(count)
+        for cell in CELLS:
+            for m in (1, 2, 3, 5, 8, 9, 17):
+                for n_a, n_x in ((129, 11), (140, 1), (256, 256)):
+                    problem = make(cell, dtype, n_x=n_x, n_a=n_a, n_y=2, m=m, T_x=1)
+                    check(f"{count} threads, {cell.name}, {m}, {n_a}, {n_x}", lambda p: one_step(p), problem)
+
+
 def one_step(problem: Problem) -> list:
     done = run_cell(problem)
     return [*done.states, done.y, *done.cache[:-1]]
@@ -261,7 +274,7 @@ FAULTS = {
     "kernel-reads": lambda: short("exp", 0),
     "kernel-writes": lambda: short("exp", 1),
 }
-ALL = (activations, pack, forward, interleaved, head, cell_calls, sequence_calls)
+ALL = (activations, pack, forward, interleaved, head, cell_calls, shared_cell_calls, sequence_calls)
 GROUPS = {function.__name__: function for function in ALL}
 
 if __name__ == "__main__":

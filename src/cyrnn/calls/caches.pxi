@@ -101,7 +101,7 @@ cdef tuple run_step(CellCalls calls, xt, tuple initial, parameters, return_cache
         run.gates = <real*> advance(run.states, calls.states * size, context.item) if stored else NULL
         run.y = <real*> data(y) if run.n_y > 0 else NULL
         _copy = initial_of_step(calls, &context)                # lives until the step is done
-        execute(&context)
+        execute(calls, &context)
         results = PyTuple_New(calls.states + 2)
         hide(results)
         for i in range(calls.states):
@@ -148,7 +148,7 @@ cdef tuple run_sequence(CellCalls calls, x, tuple initial, parameters, return_ca
             dims[0], dims[1], dims[2], dims[3] = run.T, calls.stored_gates, run.m, run.n_a
             gates = PyArray_EMPTY(4, dims, context.typenum, 0)
             run.gates = <real*> data(gates)
-        execute(&context)
+        execute(calls, &context)
         if with_caches:
             copy_to_result(&context, 0, hidden)
             if calls.states > 1:

@@ -13,7 +13,7 @@ cdef enum SlotKind:
 cdef enum Path:
     PACKED                   # packed weights, units in lanes
     UNPACKED                 # the notebook's own layout, batch in lanes
-    UNPACKED_STEP            # one step of few columns, units in lanes
+    UNPACKED_STEP            # the same for few columns, units in lanes
 
 
 cdef struct SavedArray:

@@ -6,23 +6,41 @@ cdef inline double fmas_of(const CallContext* context) noexcept nogil:
     return <double> run.T * run.m * run.n_a * (context.gates * (<double> run.n_x + run.n_a) + run.n_y)
 
 
+cdef inline bint rows_are_contiguous(CellCalls calls, const CallContext* context) noexcept nogil:
+    """Whether every row of the weights is, as it is in C order."""
+    cdef Py_ssize_t g
+    for g in range(calls.gates):
+        if context.weights[g].Wx_col_stride != 1 or context.weights[g].Wa_col_stride != 1:
+            return False
+    return True
+
+
+cdef inline Path path_of_dict(CellCalls calls, const CallContext* context) noexcept nogil:
+    """The fastest path for weights that are not packed.
+
+    One step never pays for packing. More of them count multiply-adds of vectors, per gate and k: packing is as much as
+    PACK_COST_FMAS of them for every vector of W, and a quarter is added where lanes are columns: fewer sums at once,
+    and W is read with long strides.
+    """
+    cdef const Run* run = &context.run
+    cdef Py_ssize_t lanes = context.table.lanes
+    cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
+    if run.T == 1 and rows_are_contiguous(calls, context):
+        if run.m <= 3 or (run.m < lanes and run.m <= MAX_UNPACKED_COLUMNS and run.n_a >= lanes):
+            return UNPACKED_STEP
+        return UNPACKED
+    if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + PACK_COST_FMAS):
+        return UNPACKED
+    return PACKED
+
+
 cdef void choose_path(CellCalls calls, CallContext* context) noexcept nogil:
     """Settle how to compute, and with it the layout of the results."""
     cdef Run* run = &context.run
-    cdef Py_ssize_t lanes = context.table.lanes
-    cdef Py_ssize_t unit_vectors = (run.n_a + lanes - 1) // lanes, column_vectors = (run.m + lanes - 1) // lanes
-    cdef Py_ssize_t g
     context.path = PACKED
-    if not context.packed and run.m > 0 and run.n_a > 0 and not is_shared(run.m, fmas_of(context)):
-        # multiply-adds of vectors, per gate and k; packing counts as PACK_COST_FMAS of them for every vector of W, and
-        # a quarter is added where lanes are columns: fewer sums at once, and W is read with long strides
-        if 1.25 * run.T * run.n_a * column_vectors <= unit_vectors * (run.T * run.m + PACK_COST_FMAS):
-            context.path = UNPACKED
-        if run.T == 1 and run.m <= MAX_UNPACKED_COLUMNS:
-            context.path = UNPACKED_STEP
-            for g in range(calls.gates):
-                if run.weights[g].Wx_col_stride != 1 or run.weights[g].Wa_col_stride != 1:
-                    context.path = UNPACKED
+    if not context.packed and run.m > 0 and run.n_a > 0 and (run.T == 1 or not is_shared(run.m, fmas_of(context))):
+        context.path = path_of_dict(calls, context)
+    run.units_in_lanes = context.path == UNPACKED_STEP
     if context.path == UNPACKED:
         context.unit_stride, context.column_stride = run.m * context.item, context.item
     else:
@@ -91,7 +109,7 @@ cdef cnp.ndarray states_of_sequence(CellCalls calls, CallContext* context):
     return states
 
 
-cdef int execute(CallContext* context) except -1:
+cdef int execute(CellCalls calls, CallContext* context) except -1:
     """Run the time loop and the head."""
     cdef const Run* run = &context.run
     cdef Py_ssize_t rows = run.T * run.m
@@ -99,6 +117,8 @@ cdef int execute(CallContext* context) except -1:
     if rows == 0:
         return 0
     if context.path != PACKED:
+        if run.T == 1 and is_shared(groups_of_units(run), fmas_of_units(context)):
+            return share_units(calls, context)
         return parallel_for(unpacked_range, context, 1, fmas)
     try:
         if not context.packed:
@@ -114,11 +134,59 @@ cdef int execute(CallContext* context) except -1:
 
 cdef int unpacked_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     cdef const CallContext* context = <const CallContext*> given
-    cdef Run run
-    if context.path == UNPACKED:
-        run = context.run
-        return forward_steps(context, &run, False, progress)
-    return context.table.step_unpacked(&context.run)
+    cdef Run run = context.run
+    return forward_steps(context, &run, False, progress)
+
+
+cdef struct UnitsOfStage:
+    # one stage of a step on unpacked weights, whose units threads share
+    const CallContext* context
+    Py_ssize_t stage
+    void* between            # output of a first stage, and its gates
+
+
+cdef inline Py_ssize_t groups_of_units(const Run* run) noexcept nogil:
+    return (run.n_a + UNITS_OF_GROUP - 1) // UNITS_OF_GROUP
+
+
+cdef inline double fmas_of_units(const CallContext* context) noexcept nogil:
+    """About how long a step lasts, in multiply-adds: few columns wait for W, from L3 or DRAM two for each byte. A range
+    is worth its thread from 50 us on: the calling one takes what the others come too late for.
+    """
+    cdef const Run* run = &context.run
+    cdef double elements = <double> run.n_a * context.gates * (<double> run.n_x + run.n_a)
+    return elements * (run.m + 2 * context.item) * RANGES_OF_MILLISECOND
+
+
+cdef int units_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
+    """Gates and next states of some groups of units."""
+    cdef const UnitsOfStage* w = <const UnitsOfStage*> given
+    cdef const Run* run = &w.context.run
+    return w.context.table.stage_unpacked(run, w.stage, first * UNITS_OF_GROUP, min(last * UNITS_OF_GROUP, run.n_a),
+                                          <real*> w.between)
+
+
+cdef int softmax_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
+    """y of a step on unpacked weights."""
+    cdef const CallContext* context = <const CallContext*> given
+    return context.table.head_unpacked(&context.run)
+
+
+cdef int share_units(CellCalls calls, CallContext* context) except -1:
+    """One step on unpacked weights, whose units threads share, and the head."""
+    cdef const Run* run = &context.run
+    cdef double fmas = fmas_of_units(context)
+    cdef cnp.npy_intp size = (1 + calls.stored_gates) * run.n_a * run.m
+    cdef UnitsOfStage w
+    w.context, w.between = context, NULL
+    if calls.stages > 1:
+        _between = PyArray_EMPTY(1, &size, context.typenum, 0)            # lives until the step is done
+        w.between = <void*> data(_between)
+    for w.stage in range(calls.stages):
+        parallel_for(units_range, &w, groups_of_units(run), fmas)
+    if run.y != NULL:
+        parallel_for(softmax_range, context, 1, <double> run.n_y * run.n_a * run.m)
+    return 0
 
 
 cdef int head_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:

@@ -1,7 +1,7 @@
-"""Threads over the batch: which part of the work each gets, and how many there are.
+"""Threads over the batch, or the units of a step: which part of the work each gets, and how many there are.
 
-Columns of a batch never meet, so threads split it and nothing is summed across them: the bits do not depend on their
-number. Where there are few columns, the two directions of a layer run at once instead. A thread is worth its while from
+Columns of a batch never meet, nor units of a step, so nothing is summed across threads: the bits do not depend on their
+number. Where a layer has two directions and few columns, both run at once instead. A thread is worth its while from
 about a millisecond of work on; below that everything runs where it is called.
 """
 

@@ -18,8 +18,9 @@
     backward.pxi          the backward time loop
     outer.pxi             the gradients of weights and biases
     head.pxi              softmax, and y = softmax(Wy a + by)
-    unpacked_batch.pxi    short runs without packing, batch in lanes
-    unpacked_step.pxi     one step of few columns without packing, units in lanes
+    unpacked_batch.pxi    a stage without packing, batch in lanes
+    unpacked_step.pxi     a stage without packing, units in lanes, for few columns
+    unpacked.pxi          short runs without packing
     table.pxi             the table of functions, for compiled callers
 
 A file calls functions of the files above it alone. The same text serves every dtype (`real`) and ISA: see lanes.h.
@@ -29,8 +30,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
-    LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, less, load, load_first, mask, max_, min_,
-    select, splat, store, store_first, transpose, vec,
+    COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, less, load, load_columns,
+    load_first, mask, max_, min_, select, splat, store, store_first, transpose, vec,
 )
 from cyrnn.kernels.run cimport (
     BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterRight, OuterSum, Run, Table,
@@ -58,4 +59,5 @@ include "outer.pxi"
 include "head.pxi"
 include "unpacked_batch.pxi"
 include "unpacked_step.pxi"
+include "unpacked.pxi"
 include "table.pxi"

@@ -30,3 +30,6 @@ cdef extern from "lanes.h" nogil:
     vec min_(vec a, vec b) noexcept
 
     void transpose(vec* rows) noexcept
+
+    const Py_ssize_t COLUMNS
+    void load_columns(const real* p, Py_ssize_t row_stride, vec* columns) noexcept

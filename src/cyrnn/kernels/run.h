@@ -14,7 +14,7 @@ typedef void real;                      /* callers serve both dtypes: they pass 
 
 enum {
     MAX_GATES = 4,
-    MAX_UNPACKED_COLUMNS = 3            /* of step_unpacked */
+    MAX_UNPACKED_COLUMNS = 8            /* of an unpacked run with units in lanes */
 };
 
 /* One gate's weights as the caller has them; strides of either sign. Read only. */
@@ -37,7 +37,9 @@ typedef struct {
     const real *x;                      /* (T, m, n_x), with these strides; filled by the caller */
     ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
     const real *Wx, *Wa, *b;            /* filled by pack_weights; read by forward_packed, gates in panels */
-    const GateWeights *weights;         /* (G,); read by forward_unpacked and step_unpacked */
+    const GateWeights *weights;         /* (G,); read by unpacked runs */
+    int units_in_lanes;                 /* of an unpacked run: the layout is that of packed weights, m at most */
+                                        /* MAX_UNPACKED_COLUMNS, and weights have unit stride along their rows */
     ptrdiff_t batch, batch_offset;      /* unpacked: batch = m */
     const ptrdiff_t *batch_sizes;       /* (T,), never growing: columns of the batch that take part in a step; NULL */
                                         /* for all. Buffers are not touched for the others. Packed weights only */
@@ -142,7 +144,8 @@ typedef struct {
     int (*head_packed)(const real *a, ptrdiff_t n_a, ptrdiff_t N, const real *Wy, const real *by, ptrdiff_t n_y,
                        real *y);
     int (*forward_unpacked)(const Run *run);
-    int (*step_unpacked)(const Run *run);
+    int (*stage_unpacked)(const Run *run, ptrdiff_t stage, ptrdiff_t first, ptrdiff_t last, real *between);
+    int (*head_unpacked)(const Run *run);
     void (*backward)(const BackwardRun *run);
     void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels,
                      const real *b, ptrdiff_t units, real *out);

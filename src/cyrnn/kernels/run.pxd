@@ -37,6 +37,7 @@ cdef extern from "run.h" nogil:
         const real* Wa
         const real* b
         const GateWeights* weights
+        int units_in_lanes
         Py_ssize_t batch
         Py_ssize_t batch_offset
         const Py_ssize_t* batch_sizes
@@ -125,7 +126,9 @@ cdef extern from "run.h" nogil:
         int (*head_packed)(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy, const real* by, Py_ssize_t n_y,
                            real* y) noexcept nogil
         int (*forward_unpacked)(const Run* run) noexcept nogil
-        int (*step_unpacked)(const Run* run) noexcept nogil
+        int (*stage_unpacked)(const Run* run, Py_ssize_t stage, Py_ssize_t first, Py_ssize_t last,
+                              real* between) noexcept nogil
+        int (*head_unpacked)(const Run* run) noexcept nogil
         void (*backward)(const BackwardRun* run) noexcept nogil
         void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil

@@ -1,30 +1,49 @@
-"""Forward pass on unpacked weights, for single cell calls and short runs: batch in lanes.
+"""A stage on unpacked weights, batch in lanes: xt and the state that W_a multiplies are packed, W is read once."""
 
-Design. Packing pays when the weights are used often. Otherwise two kernels give the same chains without:
-    batch in lanes   the columns of one xt or state are neighbours in memory: lanes run over them, rows are units
-    units in lanes   for one to three columns (unpacked_step.pxi): squares of W are transposed in registers
-"""
+cdef inline void pack_columns(const real* source, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
+                              Py_ssize_t m, real* out) noexcept nogil:
+    """Pack source (n, m) for a product whose lanes are its columns: panels of 4 vectors, [panel][n][4][LANES], the last
+    one of as many as it needs, with zeros behind the last column.
+    """
+    cdef Py_ssize_t first = 0, width, i, j
+    while first < m:
+        width = (min(m - first, 4 * LANES) + LANES - 1) // LANES * LANES
+        for i in range(n):
+            if col_stride == 1:
+                j = 0
+                while j < width:
+                    store(out + j, load_tail(source + i * row_stride + first + j, m - first - j))
+                    j += LANES
+            else:
+                for j in range(min(width, m - first)):
+                    out[j] = source[i * row_stride + (first + j) * col_stride]
+                for j in range(m - first, width):
+                    out[j] = 0
+            out += width
+        first += width
 
-cdef inline void copy_columns(const real* source, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
-                              Py_ssize_t m, real* out, Py_ssize_t out_row_stride) noexcept nogil:
-    """out (n, out_row_stride) = source (n, m) with zeros behind, out_row_stride a multiple of LANES."""
-    cdef Py_ssize_t i, j
-    for i in range(n):
-        if col_stride == 1:
-            j = 0
-            while j < m:
-                store(out + i * out_row_stride + j, load_tail(source + i * row_stride + j, m - j))
-                j += LANES
-        else:
-            for j in range(m):
-                out[i * out_row_stride + j] = source[i * row_stride + j * col_stride]
-            for j in range(m, out_row_stride):
-                out[i * out_row_stride + j] = 0
+
+cdef inline void product_in_place(const Product* t, Py_ssize_t R, Py_ssize_t V) noexcept nogil:
+    """z (R, V * LANES), R of rows_in_place: few vectors take more rows than `product` has, for as many chains."""
+    if V == 1 and R == 12:
+        tile(t, 12, 1, 1)
+    elif V == 2 and R == 6:
+        tile(t, 6, 1, 2)
+    else:
+        product(t, R, 1, V)
+
+
+cdef inline Py_ssize_t rows_in_place(Py_ssize_t left, Py_ssize_t V) noexcept nogil:
+    """How many of the rows that are left the next tile of V vectors has."""
+    cdef Py_ssize_t R = 12 // V if V <= 2 else TILE_ROWS
+    return R if left >= R else min(left, TILE_ROWS)
 
 
 cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z) noexcept nogil:
-    """z (rows, m), and up to a vector more behind its end: whole vectors spill over what is written next."""
-    cdef Py_ssize_t width = (m + LANES - 1) // LANES, v = (width - 1) // 4 * 4, row, R
+    """z (rows, m) of packed columns, and up to a vector more behind its end: whole vectors spill over what is written
+    next. Rows of W are read once, the columns from a cache.
+    """
+    cdef Py_ssize_t width = (m + LANES - 1) // LANES, last = (width - 1) // 4 * 4, row = 0, v, R
     cdef const real* first = p.first.rows
     cdef const real* second = p.second.rows
     cdef const real* start = p.start
@@ -33,25 +52,26 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
     p.start_is_column = True
     p.z_row_stride = m
     p.z_panel_stride = 0
-    while v >= 0:                      # the last columns first: what spills into the next row is then overwritten
-        row = 0
-        p.first.panel = first_panel + v * LANES
-        p.second.panel = second_panel + v * LANES
-        while row < rows:
-            R = min(TILE_ROWS, rows - row)
-            p.first.rows = first + row * p.first.row_stride
-            p.second.rows = second + row * p.second.row_stride
-            p.start = start + row * p.start_row_stride
+    while row < rows:
+        R = rows_in_place(rows - row, min(width, 4))
+        p.first.rows = first + row * p.first.row_stride
+        p.second.rows = second + row * p.second.row_stride
+        p.start = start + row * p.start_row_stride
+        v = last
+        while v >= 0:                  # the last columns first: what spills into the next row is then overwritten
+            p.first.panel = first_panel + v * LANES * p.first.K
+            p.second.panel = second_panel + v * LANES * p.second.K
+            p.first.panel_k_stride = p.second.panel_k_stride = min(4, width - v) * LANES
             p.z = z + row * m + v * LANES
-            product(p, R, 1, min(4, width - v))
-            row += R
-        v -= 4
+            product_in_place(p, R, min(4, width - v))
+            v -= 4
+        row += R
     p.first.panel = first_panel
     p.second.panel = second_panel
 
 
-cdef void head_unpacked(const Run* run, const real* a, Py_ssize_t width, real* y) noexcept nogil:
-    """y (n_y, m) = softmax(Wy a + by), a (n_a, width) padded; y is writable up to a vector past its end."""
+cdef void softmax_in_place(const Run* run, const real* a, real* y) noexcept nogil:
+    """y (n_y, m) = softmax(Wy a + by), a (n_a, m) packed; y is writable up to a vector past its end."""
     cdef Py_ssize_t i = 0
     cdef Product p
     p.first.K = 0
@@ -63,7 +83,6 @@ cdef void head_unpacked(const Run* run, const real* a, Py_ssize_t width, real* y
     p.second.row_stride = run.head.Wa_row_stride
     p.second.k_stride = run.head.Wa_col_stride
     p.second.panel = a
-    p.second.panel_k_stride = width
     p.start = run.head.b
     p.start_row_stride = run.head.b_stride
     rows_times_columns(&p, run.n_y, run.m, y)
@@ -72,97 +91,33 @@ cdef void head_unpacked(const Run* run, const real* a, Py_ssize_t width, real* y
         i += LANES
 
 
-cdef int forward_unpacked(const Run* run) noexcept nogil:
-    """All T steps and the head, batch in lanes. Returns -1 where memory is short."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t gates = gates_of(run.cell), n = run.n_a, m = run.m, t, s, g, y_size = run.n_y * m
-    cdef Py_ssize_t width = (m + LANES - 1) // LANES * LANES, z_gate_stride = n * m + width
-    cdef Py_ssize_t workspace = (run.n_x + n) * width + gates * z_gate_stride + y_size + width
-    cdef void* work
-    cdef real* x
-    cdef real* a
-    cdef real* z
-    cdef real* y
-    cdef real* between
-    cdef real* following
-    cdef PointwiseArgs args
-    cdef Py_ssize_t pause_at = run.pause_steps
-    cdef int outcome = 0
-    if m == 0:
-        return 0
-    if cell.stages > 1:
-        workspace += n * width + (1 + cell.kept) * n * m
-    work = malloc(workspace * sizeof(real) + ALIGNMENT)
-    if work == NULL:
-        return -1
-    x = aligned(work)
-    a = x + run.n_x * width                    # (n_a, width): a_prev; with two stages a second one, output of the first
-    z = a + cell.stages * n * width            # (gates, n_a, m), a vector of padding behind each gate
-    y = z + gates * z_gate_stride                     # (n_y, m), likewise
-    between = y + y_size + width               # (1 + kept, n_a, m)
-    # lanes behind the last column are computed too; left as malloc had them, they read as subnormal float32:
-    # lstm_forward (3,5,10,7) took 16.1 us so, 7.1 cleared (Xeon with AVX-512, 2026-11-23)
-    for g in range(gates):
-        store(z + g * z_gate_stride + n * m, splat(0))
-    args.rows = 1
-    args.n = n * m
-    args.z_row_stride = 0
-    args.z_gate_stride = z_gate_stride
-    args.row_stride = 0
-    args.previous_state_stride = run.initial_state_stride
-    args.previous = run.initial
-    args.state_stride = run.state_stride
-    args.gate_stride = n * m
-    copy_columns(run.initial, m, 1, n, m, a, width)
-    for t in range(run.T):
-        copy_columns(run.x + t * run.x_stride_t, run.x_stride_k, run.x_stride_m, run.n_x, m, x, width)
-        following = run.states + t * n * m
-        args.gates = between + n * m if cell.stages > 1 else NULL
-        if run.gates != NULL:
-            args.gates = run.gates + cell.kept * t * n * m
-        g = 0
-        for s in range(cell.stages):
-            stage_unpacked(run, &cell.stage[s], run.weights + g, x, a + s * n * width, width, z + g * z_gate_stride,
-                           z_gate_stride)
-            args.z = z + g * z_gate_stride
-            args.next = following if s + 1 == cell.stages else between
-            cell.stage[s].pointwise(&args)
-            if s + 1 < cell.stages:
-                copy_columns(between, m, 1, n, m, a + n * width, width)
-            g += cell.stage[s].gates
-        args.previous = following
-        args.previous_state_stride = args.state_stride
-        copy_columns(following, m, 1, n, m, a, width)
-        if run.y != NULL:
-            head_unpacked(run, a, width, y)
-            memcpy(run.y + t * y_size, y, y_size * sizeof(real))
-        if t + 1 == pause_at:
-            outcome = run.pause(run.progress)
-            if outcome != 0:
-                break
-            pause_at += run.pause_steps
-    free(work)
-    return outcome
+cdef void run_stage_of_batch(const Run* run, const Stage* stage, const GateWeights* weights, const real* x,
+                             const real* a, const PointwiseArgs* at, Py_ssize_t first, Py_ssize_t last,
+                             real* z) noexcept nogil:
+    """Gates and next states of the units first <= j < last: x (n_x, m) and a (n_a, m) packed, states (S, n_a, m).
 
-
-cdef void stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* x, const real* a,
-                         Py_ssize_t width, real* z, Py_ssize_t z_gate_stride) noexcept nogil:
-    """z (gates, n_a, m) of one stage, from x (n_x, width) and a (n_a, width)."""
-    cdef Py_ssize_t g
+    z: workspace, (gates, last - first, m) with a vector of padding behind each gate. `at`: arguments of the first unit.
+    """
+    cdef Py_ssize_t g, m = run.m, size = (last - first) * m, z_gate_stride = size + (m + LANES - 1) // LANES * LANES
     cdef Product p
-    p.first.panel = x
-    p.first.panel_k_stride = width
-    p.second.panel = a
-    p.second.panel_k_stride = width
+    cdef PointwiseArgs args = at[0]
+    cdef const GateWeights* W
+    p.first.panel, p.second.panel = x, a
     for g in range(stage.gates):
+        W = weights + g
+        # lanes behind the last column are computed too; left as malloc had them, they read as subnormal float32:
+        # lstm_forward (3,5,10,7) took 16.1 us so, 7.1 cleared (Xeon with AVX-512, 2026-11-23)
+        store(z + g * z_gate_stride + size, splat(0))
         p.first.K = run.n_x if g >= stage.gates - stage.input else 0
-        p.first.rows = weights[g].Wx
-        p.first.row_stride = weights[g].Wx_row_stride
-        p.first.k_stride = weights[g].Wx_col_stride
+        p.first.rows = W.Wx + first * W.Wx_row_stride
+        p.first.row_stride, p.first.k_stride = W.Wx_row_stride, W.Wx_col_stride
         p.second.K = run.n_a if g < stage.hidden else 0
-        p.second.rows = weights[g].Wa
-        p.second.row_stride = weights[g].Wa_row_stride
-        p.second.k_stride = weights[g].Wa_col_stride
-        p.start = weights[g].b
-        p.start_row_stride = weights[g].b_stride
-        rows_times_columns(&p, run.n_a, run.m, z + g * z_gate_stride)
+        p.second.rows = W.Wa + first * W.Wa_row_stride
+        p.second.row_stride, p.second.k_stride = W.Wa_row_stride, W.Wa_col_stride
+        p.start, p.start_row_stride = W.b + first * W.b_stride, W.b_stride
+        rows_times_columns(&p, last - first, m, z + g * z_gate_stride)
+    args.rows, args.n, args.z, args.z_row_stride, args.z_gate_stride = 1, size, z, 0, z_gate_stride
+    args.previous = at.previous + first * m
+    args.next = at.next + first * m
+    args.gates = NULL if at.gates == NULL else at.gates + first * m
+    stage.pointwise(&args)

@@ -1,148 +1,163 @@
-"""A step of one to three columns on unpacked weights: units in lanes.
+"""A stage on unpacked weights, units in lanes: for few columns.
 
-Squares of W are transposed in registers on their way to the sums. See unpacked_batch.pxi.
+Rows of W are transposed in registers on their way to the sums, some rows of one gate at a time: where their stride is
+a multiple of 4 KB, they begin in one set of the L1 cache, which holds 8 to 12 lines. All gates at once took f64 LSTM
+(256,256,1) from 76 to 169 us (Zen 4, 2026-11-28).
 """
 
-cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_stride, const real* x,
-                                   Py_ssize_t x_stride_m, Py_ssize_t x_stride_k, Py_ssize_t R) noexcept nogil:
-    """acc (R) += W x for LANES rows of W and LANES k."""
+cdef enum:
+    MAX_PANELS = 4           # side by side
+
+
+cdef inline const real* columns_of(const real* source, Py_ssize_t k_stride, Py_ssize_t m_stride, Py_ssize_t K,
+                                   Py_ssize_t m, real* out) noexcept nogil:
+    """(K, m) without gaps, so that strides are constants: the source in place, or a copy in `out`."""
+    cdef Py_ssize_t k, r
+    if (k_stride == m or K == 1) and (m_stride == 1 or m == 1):
+        return source
+    for k in range(K):
+        for r in range(m):
+            out[k * m + r] = source[k * k_stride + r * m_stride]
+    return out
+
+
+cdef inline void accumulate_columns(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t K,
+                                    Py_ssize_t P, Py_ssize_t R) noexcept nogil:
+    """acc (P, R) += W x, k ascending, for P * LANES rows of W, contiguous in k, and x (K, R)."""
+    cdef vec columns[MAX_LANES]
+    cdef Py_ssize_t k = 0, i, p, r
+    while k + COLUMNS <= K:
+        for p in range(P):
+            load_columns(W + p * LANES * row_stride + k, row_stride, columns)
+            for i in range(COLUMNS):
+                for r in range(R):
+                    acc[p * R + r] = fma(splat(x[(k + i) * R + r]), columns[i], acc[p * R + r])
+        k += COLUMNS
+    if k < K:
+        for p in range(P):
+            accumulate_square(acc + p * R, W + p * LANES * row_stride + k, row_stride, LANES, x + k * R, K - k, R)
+
+
+cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_stride, Py_ssize_t rows, const real* x,
+                                   Py_ssize_t K, Py_ssize_t R) noexcept nogil:
+    """acc (R) += W x for up to LANES rows and up to LANES k: nothing is read beside them."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t i, r
-    load_transposed(W, row_stride, square)
     for i in range(LANES):
+        square[i] = load_tail(W + i * row_stride, K) if i < rows else splat(0)
+    transpose(square)
+    for i in range(min(K, LANES)):
         for r in range(R):
-            acc[r] = fma(splat(x[r * x_stride_m + i * x_stride_k]), square[i], acc[r])
+            acc[r] = fma(splat(x[i * R + r]), square[i], acc[r])
 
 
-cdef inline void accumulate_transposed(vec* acc, const real** W, const Py_ssize_t* row_strides,
-                                       const Py_ssize_t* units, Py_ssize_t K, const real* x, Py_ssize_t x_stride_m,
-                                       Py_ssize_t x_stride_k, Py_ssize_t R) noexcept nogil:
-    """acc (4, R) += W x, k ascending: four matrices of units[v] rows each (unit stride in k), R columns of x."""
-    cdef Py_ssize_t k = 0, left, i, r, v
-    cdef real column[MAX_LANES]
-    if (min(min(units[0], units[1]), min(units[2], units[3])) >= LANES
-            and row_strides[1] == row_strides[0] and row_strides[2] == row_strides[0]
-            and row_strides[3] == row_strides[0]):
-        while k + LANES <= K:                   # written out, so that the sums stay in registers
-            accumulate_square(acc, W[0] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            accumulate_square(acc + R, W[1] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            accumulate_square(acc + 2 * R, W[2] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            accumulate_square(acc + 3 * R, W[3] + k, row_strides[0], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            k += LANES
+cdef inline void accumulate_rows(vec* acc, const real* W, Py_ssize_t row_stride, Py_ssize_t rows, const real* x,
+                                 Py_ssize_t K, Py_ssize_t P, Py_ssize_t R) noexcept nogil:
+    """acc (P, R) += W x for P * LANES rows, or for fewer than LANES."""
+    cdef Py_ssize_t k = 0
+    if rows >= LANES:
+        accumulate_columns(acc, W, row_stride, x, K, P, R)
+        return
     while k < K:
-        left = min(K - k, LANES)
-        for v in range(4):
-            if units[v] >= LANES and left == LANES:
-                accumulate_square(acc + v * R, W[v] + k, row_strides[v], x + k * x_stride_k, x_stride_m, x_stride_k, R)
-            elif units[v] > 0:
-                for i in range(k, k + left):
-                    pack_lanes(W[v] + i, row_strides[v], 1, min(units[v], LANES), 1, column, LANES)
-                    for r in range(R):
-                        acc[v * R + r] = fma(splat(x[r * x_stride_m + i * x_stride_k]), load(column), acc[v * R + r])
-        k += left
+        accumulate_square(acc, W + k, row_stride, rows, x + k * R, K - k, R)
+        k += LANES
 
 
-cdef inline void run_stage_unpacked(const Run* run, const Stage* stage, const GateWeights* weights, const real* a,
-                                    const PointwiseArgs* at, Py_ssize_t R) noexcept nogil:
-    """One stage of one step (T = 1), units in lanes, R = m columns: a (m, n_a), states (S, 1, m, n_a).
-
-    Needs W with unit stride in k. `at`: arguments of the first unit.
-    """
-    cdef Py_ssize_t gates = stage.gates, n = run.n_a, unit = 0, v, r, g
-    cdef Py_ssize_t per = units_per_panel(gates)
-    cdef Py_ssize_t units[4]                    # of each vector; with an input half; with a recurrent half
-    cdef Py_ssize_t units_x[4]
-    cdef Py_ssize_t units_a[4]
-    cdef const real* Wx[4]
-    cdef const real* Wa[4]
-    cdef Py_ssize_t Wx_row_stride[4]
-    cdef Py_ssize_t Wa_row_stride[4]
+cdef inline void sum_gates(const Run* run, const Stage* stage, const GateWeights* weights, Py_ssize_t unit,
+                           Py_ssize_t rows, const real* x, const real* a, real* z, Py_ssize_t P,
+                           Py_ssize_t R) noexcept nogil:
+    """z (gates, R, P * LANES) = b + Wx x + Wa a of P * LANES units, or of fewer than LANES; x (n_x, R), a (n_a, R)."""
     cdef const GateWeights* W
-    cdef vec acc[4 * MAX_UNPACKED_COLUMNS]
-    cdef real z[4 * MAX_UNPACKED_COLUMNS * MAX_LANES]
+    cdef vec acc[MAX_PANELS * MAX_UNPACKED_COLUMNS]
+    cdef Py_ssize_t g, p, r
+    for g in range(stage.gates):
+        W = weights + g
+        for p in range(P):
+            pack_lanes(W.b + (unit + p * LANES) * W.b_stride, W.b_stride, 1, min(rows, LANES), 1, z, LANES)
+            for r in range(R):
+                acc[p * R + r] = load(z)
+        if g >= stage.gates - stage.input:
+            accumulate_rows(acc, W.Wx + unit * W.Wx_row_stride, W.Wx_row_stride, rows, x, run.n_x, P, R)
+        if g < stage.hidden:
+            accumulate_rows(acc, W.Wa + unit * W.Wa_row_stride, W.Wa_row_stride, rows, a, run.n_a, P, R)
+        for p in range(P):
+            for r in range(R):
+                store(z + (r * P + p) * LANES, acc[p * R + r])
+        z += R * P * LANES
+
+
+cdef inline void run_units(const Run* run, const Stage* stage, const GateWeights* weights, const real* x,
+                           const real* a, const PointwiseArgs* at, Py_ssize_t unit, Py_ssize_t rows, Py_ssize_t P,
+                           Py_ssize_t R) noexcept nogil:
+    """Gates and next states of some units. `at`: arguments of the first unit."""
+    cdef real z[MAX_GATES * MAX_PANELS * MAX_UNPACKED_COLUMNS * MAX_LANES]
     cdef PointwiseArgs args = at[0]
-    args.rows = R
-    args.z = z
-    args.z_row_stride = 4 * LANES
-    args.z_gate_stride = per
-    while unit < n:
-        for v in range(4):
-            g = 0 if gates == 1 else min(v, gates - 1)
-            r = unit + (v * LANES if gates == 1 else 0)
-            W = weights + g
-            units[v] = min(LANES, n - r) if v < gates or gates == 1 else 0
-            units_x[v] = units[v] if gates == 1 or v >= gates - stage.input else 0
-            units_a[v] = units[v] if gates == 1 or v < stage.hidden else 0
-            Wx[v] = W.Wx + r * W.Wx_row_stride
-            Wa[v] = W.Wa + r * W.Wa_row_stride
-            Wx_row_stride[v] = W.Wx_row_stride
-            Wa_row_stride[v] = W.Wa_row_stride
-            if units[v] > 0:
-                pack_lanes(W.b + r * W.b_stride, W.b_stride, 0, units[v], 1, z, LANES)
-                for r in range(R):
-                    acc[v * R + r] = load(z)
-        accumulate_transposed(acc, Wx, Wx_row_stride, units_x, run.n_x, run.x, run.x_stride_m, run.x_stride_k, R)
-        accumulate_transposed(acc, Wa, Wa_row_stride, units_a, n, a, n, 1, R)
-        for r in range(R):
-            for v in range(4):
-                if units[v] > 0:
-                    store(z + (r * 4 + v) * LANES, acc[v * R + r])
-        args.n = min(per, n - unit)
-        args.previous = at.previous + unit
-        args.next = at.next + unit
-        args.gates = NULL if at.gates == NULL else at.gates + unit
-        stage.pointwise(&args)
-        unit += per
+    sum_gates(run, stage, weights, unit, rows, x, a, z, P, R)
+    args.rows, args.n, args.z, args.z_row_stride, args.z_gate_stride = R, rows, z, P * LANES, R * P * LANES
+    args.previous = at.previous + unit
+    args.next = at.next + unit
+    args.gates = NULL if at.gates == NULL else at.gates + unit
+    stage.pointwise(&args)
 
 
-cdef void run_step_unpacked(const Run* run, real* between) noexcept nogil:
-    """One step of at most MAX_UNPACKED_COLUMNS columns; between (1 + kept, m, n_a): workspace of a first stage."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t s, g = 0
-    cdef const real* a = run.initial
-    cdef PointwiseArgs at
-    at.row_stride = run.n_a
-    at.previous = run.initial
-    at.previous_state_stride = run.initial_state_stride
-    at.state_stride = run.state_stride
-    at.gate_stride = run.m * run.n_a
-    at.gates = run.gates
-    if run.gates == NULL and between != NULL:
-        at.gates = between + run.m * run.n_a
-    for s in range(cell.stages):
-        at.next = run.states if s + 1 == cell.stages else between
-        if run.m == 1:
-            run_stage_unpacked(run, &cell.stage[s], run.weights + g, a, &at, 1)
-        elif run.m == 2:
-            run_stage_unpacked(run, &cell.stage[s], run.weights + g, a, &at, 2)
-        elif run.m == 3:
-            run_stage_unpacked(run, &cell.stage[s], run.weights + g, a, &at, 3)
-        a = between
-        g += cell.stage[s].gates
+cdef inline Py_ssize_t sets_of(Py_ssize_t row_stride) noexcept nogil:
+    """In how many of the 64 sets of an L1 cache rows of this stride begin."""
+    cdef Py_ssize_t bytes = row_stride * <Py_ssize_t> sizeof(real), sets = 64
+    if bytes % 64 == 0:
+        while sets > 1 and bytes // 64 % 2 == 0:
+            bytes //= 2
+            sets //= 2
+    return sets
 
 
-cdef int step_unpacked(const Run* run) noexcept nogil:
-    """One step and the head for at most MAX_UNPACKED_COLUMNS columns. Returns -1 where memory is short."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t n = run.n_a, m = run.m, y_size = run.n_y * m, width = (m + LANES - 1) // LANES * LANES
-    cdef void* work
-    cdef real* a
-    if cell.stages > 1:
-        work = malloc((1 + cell.kept) * m * n * sizeof(real) + 1)
-        if work == NULL:
-            return -1
-        run_step_unpacked(run, <real*> work)
-        free(work)
-    else:
-        run_step_unpacked(run, NULL)
-    if run.y == NULL or m == 0:
-        return 0
-    work = malloc((n * width + y_size + width) * sizeof(real) + ALIGNMENT)
-    if work == NULL:
-        return -1
-    a = aligned(work)
-    copy_columns(run.states, 1, n, n, m, a, width)
-    head_unpacked(run, a, width, a + n * width)
-    memcpy(run.y, a + n * width, y_size * sizeof(real))
-    free(work)
-    return 0
+cdef inline Py_ssize_t panels_side_by_side(const GateWeights* W, Py_ssize_t R) noexcept nogil:
+    """How many panels of LANES rows are read side by side: chains enough for few columns, at most 8 rows a set."""
+    cdef Py_ssize_t P = max(16 // LANES, 2 if R == 1 else 1) if R < 4 else 1
+    cdef Py_ssize_t sets = min(sets_of(W.Wx_row_stride), sets_of(W.Wa_row_stride))
+    P = min(P, MAX_PANELS)
+    while P > 1 and P * LANES > 8 * sets:
+        P //= 2
+    return P
+
+
+cdef inline void run_columns(const Run* run, const Stage* stage, const GateWeights* weights, const real* x,
+                             const real* a, const PointwiseArgs* at, Py_ssize_t first, Py_ssize_t last,
+                             Py_ssize_t R) noexcept nogil:
+    cdef Py_ssize_t unit = first, max_panels = panels_side_by_side(weights, R), P, rows
+    while unit < last:
+        P = max_panels
+        while P > 1 and (last - first < P * LANES or 2 * (last - unit) <= P * LANES):
+            P //= 2
+        rows = min(last - first, P * LANES)
+        unit = min(unit, last - rows)           # the last units: some are summed twice, rather than lanes left idle
+        if P == 1:
+            run_units(run, stage, weights, x, a, at, unit, rows, 1, R)
+        elif P == 2 and R < 4:
+            run_units(run, stage, weights, x, a, at, unit, rows, 2, R)
+        elif R < 4 and LANES < 8:
+            run_units(run, stage, weights, x, a, at, unit, rows, 4, R)
+        unit += rows
+
+
+cdef void run_stage_of_columns(const Run* run, const Stage* stage, const GateWeights* W, const real* x, const real* a,
+                               const PointwiseArgs* at, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Gates and next states of the units first <= j < last: x (n_x, m), a (n_a, m) without gaps, states (S, m, n_a).
+
+    Needs 1 <= m <= MAX_UNPACKED_COLUMNS, and W with unit stride in k. `at`: arguments of the first unit.
+    """
+    if run.m == 1:
+        run_columns(run, stage, W, x, a, at, first, last, 1)
+    elif run.m == 2:
+        run_columns(run, stage, W, x, a, at, first, last, 2)
+    elif run.m == 3:
+        run_columns(run, stage, W, x, a, at, first, last, 3)
+    elif run.m == 4:
+        run_columns(run, stage, W, x, a, at, first, last, 4)
+    elif run.m == 5:
+        run_columns(run, stage, W, x, a, at, first, last, 5)
+    elif run.m == 6:
+        run_columns(run, stage, W, x, a, at, first, last, 6)
+    elif run.m == 7:
+        run_columns(run, stage, W, x, a, at, first, last, 7)
+    elif run.m == 8:
+        run_columns(run, stage, W, x, a, at, first, last, 8)
