@@ -7,6 +7,7 @@ sequence from its end.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,17 +71,18 @@ def _forward_layer(
 ) -> tuple[Any, Any] | None:
     """Run the directions of one layer, of few sequences both at once. `last`: the states of the layers below."""
     if len(layer) > 1 and _few_columns(layer[0], x, batch_first):
-        kept: list[Any] = []
+        kept: list[Any] | None = None if records is None else []
+        # partial, since a function of its own would make cells of all arguments, which CPython 3.11 leaks without memory
         one, other = calls.threads.at_once(
-            lambda: layer[0].forward(x, hx, batch_first, lengths, reset, last, None, records),
-            lambda: layer[1].forward(x, hx, batch_first, lengths, reset, None, None, None if records is None else kept),
+            partial(layer[0].forward, x, hx, batch_first, lengths, reset, last, None, records),
+            partial(layer[1].forward, x, hx, batch_first, lengths, reset, None, None, kept),
         )
         if one is None or other is None:
             return None
         n = one[0].shape[-1] // 2
         one[0][..., n:] = other[0][..., n:]
         _copy_states(one[1], other[1], layer[1].index)
-        if records is not None:
+        if records is not None and kept is not None:
             records += kept
         both: tuple[Any, Any] = one
         return both
@@ -127,8 +129,8 @@ def _backward_layer(
     """Go back through the directions of one layer, of few sequences through both at once."""
     if len(layer) > 1 and calls.threads.lone(records[0].m, 3 * records[0].steps_run * layer[0].row_fmas):
         pair = calls.threads.at_once(
-            lambda: layer[0].backward(records[0], d_output, d_state, d_initial),
-            lambda: layer[1].backward(records[1], d_output, d_state, None),
+            partial(layer[0].backward, records[0], d_output, d_state, d_initial),
+            partial(layer[1].backward, records[1], d_output, d_state, None),
         )
         if pair[0] is None or pair[1] is None:
             return None
@@ -141,9 +143,9 @@ def _backward_layer(
         found = sublayer.backward(record, d_output, d_state, d_initial)
         if found is None:
             return None
-        partial, d_initial, gradients = found
+        part, d_initial, gradients = found
         weights.insert(0, gradients)
-        dx = partial if dx is None else total(partial, dx)
+        dx = part if dx is None else total(part, dx)
     return dx, d_initial, weights
 
 
