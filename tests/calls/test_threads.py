@@ -63,13 +63,14 @@ def test_threads_any_number_gives_the_same_bits(cell, dtype, m, split_everything
 @pytest.mark.parametrize("m", [1, 3, 7, 16, 33])
 @each_dtype
 @each_cell
-def test_threads_that_share_the_units_of_one_cell_call_give_the_same_bits(cell, dtype, m, split_everything):
-    problem = make(cell, dtype, m=m, n_a=137, n_x=9, n_y=3, T_x=1)
+def test_threads_that_share_the_units_of_a_step_give_the_same_bits(cell, dtype, m, split_everything):
+    """In one cell call, and in a short sequence, whose weights are not packed either."""
+    problem = make(cell, dtype, m=m, n_a=137, n_x=9, n_y=3, T_x=4)
     runs = []
     for n in COUNTS:
         cyrnn.set_num_threads(n)
         done = run_cell(problem)
-        runs.append([*done.states, done.y, *done.cache[:-1]])
+        runs.append([*done.states, done.y, *done.cache[:-1], *results(run_sequence(problem))])
     for other in runs[1:]:
         assert_same_values(other, runs[0])
 
