@@ -13,17 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from interpreter import fresh, patience
-from problems import (
-    CELLS,
-    assert_same_values,
-    each_cell,
-    each_dtype,
-    isa_in_use,
-    make,
-    results,
-    run_cell,
-    run_sequence,
-)
+from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, results, run_cell, run_sequence
 
 import cyrnn
 from cyrnn.calls import threads
@@ -63,15 +53,33 @@ def test_threads_any_number_gives_the_same_bits(cell, dtype, m, split_everything
 @pytest.mark.parametrize("m", [1, 3, 7, 16, 33])
 @each_dtype
 @each_cell
-def test_threads_that_share_the_units_of_one_cell_call_give_the_same_bits(cell, dtype, m, split_everything):
-    problem = make(cell, dtype, m=m, n_a=137, n_x=9, n_y=3, T_x=1)
+def test_threads_that_share_the_units_of_a_step_give_the_same_bits(cell, dtype, m, split_everything):
+    """In one cell call, and in a short sequence, whose weights are not packed either."""
+    problem = make(cell, dtype, m=m, n_a=137, n_x=9, n_y=3, T_x=4)
     runs = []
     for n in COUNTS:
         cyrnn.set_num_threads(n)
         done = run_cell(problem)
-        runs.append([*done.states, done.y, *done.cache[:-1]])
+        runs.append([*done.states, done.y, *done.cache[:-1], *results(run_sequence(problem))])
     for other in runs[1:]:
         assert_same_values(other, runs[0])
+
+
+@compiled
+@each_dtype
+def test_threads_that_share_a_cell_call_of_many_columns_give_the_bits_of_packed_weights(dtype):
+    """More columns than a cache holds at once are summed in blocks."""
+    problem = make(cyrnn.cells.LSTM, dtype, m=147, n_a=300, n_x=900, T_x=1)
+    before, runs = cyrnn.get_num_threads(), []
+    try:
+        for n, parameters in ((1, cyrnn.pack(problem.parameters)), (1, problem.parameters), (2, problem.parameters)):
+            cyrnn.set_num_threads(n)
+            done = run_cell(replace(problem, parameters=parameters))
+            runs.append([*done.states, done.y, *done.cache[:-1]])
+    finally:
+        cyrnn.set_num_threads(before)
+    assert_same_values(runs[1], runs[0])
+    assert_same_values(runs[2], runs[0])
 
 
 @pytest.mark.skipif(

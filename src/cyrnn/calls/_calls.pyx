@@ -91,6 +91,10 @@ cdef enum:
     MAX_HELD = 3 * MAX_GATES + 2
     MAX_LANES = 16                       # elements of a vector, of any ISA and dtype
     PACK_COST_FMAS = 20                  # packing a vector costs about as much as these multiply-adds of vectors
+    FRESH_BYTES = 1 << 25                # of weights from which on all pages that malloc brings are new: each vector
+    PACK_FRESH_COST_FMAS = 100           # of them costs as much then
+    TRANSPOSE_COST_FMAS = 4              # transposing a vector of W on its way to the sums, where it is in a cache
+    CACHED_BYTES = 1 << 23               # of less than so many bytes
     COPY_COST_FMAS = 4                   # copying an element costs about as much
     RELEASE_GIL_FMAS = 100_000           # from here on, some 5 us, releasing the GIL is worth its price
     RELEASE_GIL_ELEMENTS = 10_000        # the same for functions of elements

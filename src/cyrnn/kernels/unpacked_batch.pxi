@@ -1,5 +1,9 @@
 """A stage on unpacked weights, batch in lanes: xt and the state that W_a multiplies are packed, W is read once."""
 
+cdef enum:
+    BLOCK_ELEMENTS_IN_PLACE = 1 << 17    # of packed columns: 1 MB of float64, which an L2 cache holds
+
+
 cdef inline void pack_columns(const real* source, Py_ssize_t row_stride, Py_ssize_t col_stride, Py_ssize_t n,
                               Py_ssize_t m, real* out) noexcept nogil:
     """Pack source (n, m) for a product whose lanes are its columns: panels of 4 vectors, [panel][n][4][LANES], the last
@@ -41,9 +45,11 @@ cdef inline Py_ssize_t rows_in_place(Py_ssize_t left, Py_ssize_t V) noexcept nog
 
 cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z) noexcept nogil:
     """z (rows, m) of packed columns, and up to a vector more behind its end: whole vectors spill over what is written
-    next. Rows of W are read once, the columns from a cache.
+    next. Rows of W are read once for as many columns as stay in a cache.
     """
-    cdef Py_ssize_t width = (m + LANES - 1) // LANES, last = (width - 1) // 4 * 4, row = 0, v, R
+    cdef Py_ssize_t width = (m + LANES - 1) // LANES, last = (width - 1) // 4 * 4, row, v, R
+    cdef Py_ssize_t elements = max(1, 4 * LANES * (p.first.K + p.second.K))                     # of a panel
+    cdef Py_ssize_t block = 4 * max(1, BLOCK_ELEMENTS_IN_PLACE // elements)
     cdef const real* first = p.first.rows
     cdef const real* second = p.second.rows
     cdef const real* start = p.start
@@ -52,20 +58,23 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
     p.start_is_column = True
     p.z_row_stride = m
     p.z_panel_stride = 0
-    while row < rows:
-        R = rows_in_place(rows - row, min(width, 4))
-        p.first.rows = first + row * p.first.row_stride
-        p.second.rows = second + row * p.second.row_stride
-        p.start = start + row * p.start_row_stride
-        v = last
-        while v >= 0:                  # the last columns first: what spills into the next row is then overwritten
-            p.first.panel = first_panel + v * LANES * p.first.K
-            p.second.panel = second_panel + v * LANES * p.second.K
-            p.first.panel_k_stride = p.second.panel_k_stride = min(4, width - v) * LANES
-            p.z = z + row * m + v * LANES
-            product_in_place(p, R, min(4, width - v))
-            v -= 4
-        row += R
+    while last >= 0:                   # the last columns first: what spills into the next row is then overwritten
+        row = 0
+        while row < rows:
+            R = rows_in_place(rows - row, min(width, 4))
+            p.first.rows = first + row * p.first.row_stride
+            p.second.rows = second + row * p.second.row_stride
+            p.start = start + row * p.start_row_stride
+            v = last
+            while v >= 0 and v > last - block:
+                p.first.panel = first_panel + v * LANES * p.first.K
+                p.second.panel = second_panel + v * LANES * p.second.K
+                p.first.panel_k_stride = p.second.panel_k_stride = min(4, width - v) * LANES
+                p.z = z + row * m + v * LANES
+                product_in_place(p, R, min(4, width - v))
+                v -= 4
+            row += R
+        last -= block
     p.first.panel = first_panel
     p.second.panel = second_panel
 
