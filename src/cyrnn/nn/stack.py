@@ -48,18 +48,22 @@ def forward(
         return only
     if type(hx) is list:  # the same for all layers, whatever another thread does to it
         hx = tuple(hx)
-    found = last = None
-    for k in range(0, len(sublayers), directions):
-        if k and noise:
-            x = noisy(x, noise[k // directions - 1])
-        found = _forward_layer(sublayers[k : k + directions], x, hx, batch_first, lengths, reset, last, records)
+    few = directions > 1 and _few_columns(sublayers[0], x, batch_first)
+    found = output = last = None
+    for k in range(0, len(sublayers), directions if few else 1):
+        if k and k % directions == 0:
+            x, output = noisy(output, noise[k // directions - 1]) if noise else output, None
+        if few:
+            found = _both_ways(sublayers[k : k + 2], x, hx, batch_first, lengths, reset, last, records)
+        else:
+            found = sublayers[k].forward(x, hx, batch_first, lengths, reset, last, output, records)
         if found is None:
             return None
-        x, last = found
+        output, last = found
     return found
 
 
-def _forward_layer(
+def _both_ways(
     layer: Sequence[Any],
     x: Any,
     hx: Any,
@@ -69,30 +73,22 @@ def _forward_layer(
     last: Any,
     records: list[Any] | None,
 ) -> tuple[Any, Any] | None:
-    """Run the directions of one layer, of few sequences both at once. `last`: the states of the layers below."""
-    if len(layer) > 1 and _few_columns(layer[0], x, batch_first):
-        kept: list[Any] | None = None if records is None else []
-        # partial, since a function of its own would make cells of all arguments, which CPython 3.11 leaks without memory
-        one, other = calls.threads.at_once(
-            partial(layer[0].forward, x, hx, batch_first, lengths, reset, last, None, records),
-            partial(layer[1].forward, x, hx, batch_first, lengths, reset, None, None, kept),
-        )
-        if one is None or other is None:
-            return None
-        n = one[0].shape[-1] // 2
-        one[0][..., n:] = other[0][..., n:]
-        _copy_states(one[1], other[1], layer[1].index)
-        if records is not None and kept is not None:
-            records += kept
-        both: tuple[Any, Any] = one
-        return both
-    found = output = None
-    for sublayer in layer:
-        found = sublayer.forward(x, hx, batch_first, lengths, reset, last, output, records)
-        if found is None:
-            return None
-        output, last = found
-    return found
+    """Run both directions of one layer at once. `last`: the states of the layers below."""
+    kept: list[Any] | None = None if records is None else []
+    # partial: a function of its own would make cells of all arguments, and CPython 3.11 leaks them without memory
+    one, other = calls.threads.at_once(
+        partial(layer[0].forward, x, hx, batch_first, lengths, reset, last, None, records),
+        partial(layer[1].forward, x, hx, batch_first, lengths, reset, None, None, kept),
+    )
+    if one is None or other is None:
+        return None
+    n = one[0].shape[-1] // 2
+    one[0][..., n:] = other[0][..., n:]
+    _copy_states(one[1], other[1], layer[1].index)
+    if records is not None and kept is not None:
+        records += kept
+    both: tuple[Any, Any] = one
+    return both
 
 
 def backward(
@@ -109,49 +105,43 @@ def backward(
     """
     if type(d_state) is list:  # the same for all layers, whatever another thread does to it
         d_state = tuple(d_state)
+    few = directions > 1 and calls.threads.lone(records[0].m, 3 * records[0].steps_run * sublayers[0].row_fmas)
     d_initial = dx = None
     weights: list[tuple[Array, ...]] = []
-    for k in reversed(range(0, len(sublayers), directions)):
-        own = slice(k, k + directions)
-        found = _backward_layer(sublayers[own], records[own], d_output, d_state, d_initial)
+    for k in reversed(range(0, len(sublayers), directions if few else 1)):
+        if few:
+            found = _back_both_ways(sublayers[k : k + 2], records[k : k + 2], d_output, d_state, d_initial)
+        else:
+            found = sublayers[k].backward(records[k], d_output, d_state, d_initial)
         if found is None:
             return None
-        dx, d_initial, gradients = found
-        weights = gradients + weights
-        if k:
+        part, d_initial, *gradients = found
+        weights[:0] = gradients
+        dx = part if few or (k + 1) % directions == 0 else total(part, dx)
+        if k and k % directions == 0:
             d_output = noisy(dx, noise[k // directions - 1]) if noise else dx
     return dx, d_initial, weights  # type: ignore[return-value]  # there is one sublayer at least
 
 
-def _backward_layer(
+def _back_both_ways(
     layer: Sequence[Any], records: Sequence[Any], d_output: Any, d_state: Any, d_initial: Any
-) -> tuple[Any, Any, list[tuple[Array, ...]]] | None:
-    """Go back through the directions of one layer, of few sequences through both at once."""
-    if len(layer) > 1 and calls.threads.lone(records[0].m, 3 * records[0].steps_run * layer[0].row_fmas):
-        pair = calls.threads.at_once(
-            partial(layer[0].backward, records[0], d_output, d_state, d_initial),
-            partial(layer[1].backward, records[1], d_output, d_state, None),
-        )
-        if pair[0] is None or pair[1] is None:
-            return None
-        (dx, d_initial, own), (reverse_dx, reverse_d_initial, reverse) = pair
-        _copy_states(d_initial, reverse_d_initial, layer[1].index)
-        return total(dx, reverse_dx), d_initial, [own, reverse]
-    dx = None
-    weights: list[tuple[Array, ...]] = []
-    for sublayer, record in zip(reversed(layer), reversed(records), strict=True):
-        found = sublayer.backward(record, d_output, d_state, d_initial)
-        if found is None:
-            return None
-        part, d_initial, gradients = found
-        weights.insert(0, gradients)
-        dx = part if dx is None else total(part, dx)
-    return dx, d_initial, weights
+) -> tuple[Any, ...] | None:
+    """Go back through both directions of one layer at once: the gradients of x, of the states, of the weights twice."""
+    one, other = calls.threads.at_once(
+        partial(layer[0].backward, records[0], d_output, d_state, d_initial),
+        partial(layer[1].backward, records[1], d_output, d_state, None),
+    )
+    if one is None or other is None:
+        return None
+    dx, d_initial, gradients = one
+    reverse_dx, reverse_d_initial, reverse_gradients = other
+    _copy_states(d_initial, reverse_d_initial, layer[1].index)
+    return total(dx, reverse_dx), d_initial, gradients, reverse_gradients
 
 
 def _few_columns(sublayer: Any, x: Any, batch_first: bool) -> bool:
     """Whether a batch has too few columns for threads to share them, but much work in each."""
-    if calls.threads.get_num_threads() < 2 or type(x) is not np.ndarray or not 2 <= x.ndim <= 3 or not x.size:
+    if type(x) is not np.ndarray or not 2 <= x.ndim <= 3 or not x.size:
         return False
     columns = 1 if x.ndim == 2 else x.shape[0 if batch_first else 1]
     return calls.threads.lone(columns, x.size // x.shape[-1] * sublayer.row_fmas)
