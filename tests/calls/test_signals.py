@@ -105,6 +105,7 @@ KEYBOARD = """
 import _thread, os, signal, threading, time
 cyrnn.set_num_threads(2)
 p = make(cyrnn.cells.LSTM, np.float32, n_x=256, n_a=256, m=32, T_x=3000)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins without it
 timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
 timer.start()
 begun = time.perf_counter()
