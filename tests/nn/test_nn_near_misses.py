@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from nn_models import assert_same
@@ -325,3 +327,55 @@ def test_place_that_no_model_is_at_is_refused(given):
         with pytest.raises((TypeError, NotImplementedError), match=r"^GRUCell.to: "):
             model.to(*arguments)
     assert model.dtype == np.float32
+
+
+# ---- what mutants of the checks asked for --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda lstm: lstm(np.zeros((7, 4, 4), np.float32)), "input_size = 3"),
+        (lambda lstm: lstm(X, (np.zeros((1, 4, 5), np.float32),)), "hx has 1 entries, expected 2: (h, c)"),
+        (lambda lstm: lstm.step(X[0], reset=np.zeros(5, bool)), "(4,)"),
+        (lambda lstm: nn.LSTM(3, 5, num_layers=2, dropout=-0.5), "dropout is -0.5, expected a number from 0 to 1"),
+    ],
+)
+def test_argument_that_is_too_much_or_too_little_is_refused(call, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        call(nn.LSTM(3, 5, rng=0))
+
+
+def test_weight_that_cannot_be_read_hides_none_of_the_others():
+    said = refused(WEIGHTS | {"weight_ih_l0": object(), "bias_hh_l0": np.zeros(19)}, nn.LSTM(3, 5, rng=0))
+    assert "weight_ih_l0" in said
+    assert "bias_hh_l0 has shape (19,), expected (20,)" in said
+
+
+@pytest.mark.parametrize("options", [{"hidden_size": 4}, {"hidden_size": 6}, {"num_layers": 2}, {"bidirectional": 1}])
+def test_option_that_weights_contradict_is_refused(options):
+    with pytest.raises(ValueError, match="the weights say so"):
+        nn.from_state_dict(WEIGHTS, **options)
+    assert nn.from_state_dict(WEIGHTS, hidden_size=5, batch_first=True).batch_first
+
+
+def test_number_among_the_names_of_weights_is_what_is_wrong():
+    assert "1 is not one of its parameters" in refused({1: X, **WEIGHTS})
+
+
+@pytest.mark.parametrize("path", ["model.npz", "MODEL.NPZ", "a.pt/model.npz"])
+def test_path_is_read_by_what_its_ending_says(path):
+    said = refused(path, nn.LSTM(3, 5, rng=0), TypeError)
+    assert f"np.load({path!r}) reads it" in said.replace("np.load(path)", f"np.load({path!r})")
+    assert "torch.load" not in said
+    assert "load_file" not in said
+    assert "torch.load" in refused("model", nn.LSTM(3, 5, rng=0), TypeError)
+
+
+def test_many_prefixes_are_counted():
+    given = {f"m{i:02}.{name}": value for i in range(13) for name, value in WEIGHTS.items()}
+    assert "'m05.', and 7 more" in refused(given, nn.LSTM(3, 5, rng=0))
+
+
+def test_none_is_no_state_dict():
+    assert "state_dict is None, expected a dict" in refused(None, nn.LSTM(3, 5, rng=0), TypeError)

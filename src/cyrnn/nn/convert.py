@@ -100,6 +100,7 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     kind = _CLASSES[described.name]
     _check_weights.options_of(function, options, described, (*kind._options, "dtype", "rng"))
     options.setdefault("dtype", _check_modules.dtype_of_weights(given))
-    model = kind(described.input_size, described.hidden_size, **{"rng": 0} | described.options | options)
+    sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
+    model = kind(**{"rng": 0} | sizes | described.options | options)
     model._take(function, "weights", given)
     return model
