@@ -20,9 +20,11 @@ cdef struct Application:
 cdef int apply_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """out = the function of x, of the columns first <= i < last."""
     cdef const Application* w = <const Application*> given
-    cdef Py_ssize_t block = w.table.lanes * BLOCK_ELEMENTS // w.n // MAX_LANES * MAX_LANES + MAX_LANES, count
+    cdef Py_ssize_t limit = w.table.lanes * BLOCK_ELEMENTS, block = last - first, count
     cdef const real* x
     cdef real* out
+    if w.n * block > limit:
+        block = (limit // w.n // MAX_LANES + 1) * MAX_LANES
     while True:
         count = min(block, last - first)
         x, out = advance(w.x, first, w.item), <real*> advance(w.out, first, w.item)
