@@ -105,6 +105,22 @@ def test_columns_one_at_a_time_equal_the_batch_of_a_cell_call(cell, dtype):
             assert_same_bits([alone[name] for name in names], [whole[name][:, [j]] for name in names])
 
 
+@canonical
+@pytest.mark.parametrize(
+    ("m", "n_a", "n_x"), [(1, 300, 31), (2, 64, 129), (5, 130, 70), (7, 33, 0), (13, 257, 100), (40, 21, 65)]
+)
+@each_dtype
+@each_cell
+def test_step_on_weights_in_place_has_the_bits_of_packed_ones(cell, dtype, m, n_a, n_x):
+    """Weights whose rows have gaps are packed; sizes on both sides of the rows, panels and tiles of the other road."""
+    problem = make(cell, dtype, n_a=n_a, n_x=n_x, m=m, T_x=1)
+    d, parameters = incoming(problem), {key: np.asfortranarray(value) for key, value in problem.parameters.items()}
+    want = run_cell_backward(replace(problem, parameters=parameters), d)
+    assert_same_gradients(run_cell_backward(problem, d), want)
+    columns = replace(problem, x=np.asfortranarray(problem.x), initial=tuple(map(np.asfortranarray, problem.initial)))
+    assert_same_gradients(run_cell_backward(columns, d), want)
+
+
 @each_dtype
 @each_cell
 @drawn

@@ -147,7 +147,7 @@ def test_environment_of_another_changes_no_bit_of_the_entry_points(isa, dtype, m
         views.pack(W, 0, 1, panels)
         views.multiply(x, panels, None, product)
         outer, total = np.zeros((37, 8), dtype), np.zeros(8, dtype)
-        views.add_outer(x, product, outer)
+        views.sum_outer(x, product, outer)
         views.add_rows(product, total)
         return [*flat, columns, panels, product, outer, total]
 

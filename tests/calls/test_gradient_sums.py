@@ -37,7 +37,7 @@ def test_sums_are_in_blocks_and_groups_to_the_bit(dtype, isa, N):
     left = random.standard_normal((N, 7)).astype(dtype)
     right = powers_of_two(random, N, 21, dtype=dtype)
     outer, sums = np.zeros((7, 21), dtype), np.zeros(7, dtype)
-    points.add_outer(left, right, outer)
+    points.sum_outer(left, right, outer)
     points.add_rows(left, sums)
     want = [sum_rows(left[:, [u]] * right) for u in range(7)]
     assert_same_bits([outer, sums], [np.array(want), sum_rows(left)])
@@ -82,7 +82,7 @@ def test_float32_counts_past_2_to_the_24(isa):
     N, points = 2**25, points_of(isa, np.float32)
     ones = np.broadcast_to(np.ones((1, 1), np.float32), (N, 1))
     outer, sums = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
-    points.add_outer(ones, ones, outer)
+    points.sum_outer(ones, ones, outer)
     points.add_rows(ones, sums)
     assert (outer.item(), sums.item()) == (N, N)
 

@@ -28,7 +28,7 @@ def packed_transposed(points, *matrices: np.ndarray) -> np.ndarray:
 
 
 def products(points, dtype) -> None:
-    """pack_transposed, multiply, add_outer, add_rows."""
+    """pack_transposed, multiply, sum_outer, add_rows."""
     for i, sizes in sweep("n_a", "n_x", "m"):
         n, units, N = sizes.values()
         layout = list(LAYOUTS)[i % 4]
@@ -45,12 +45,12 @@ def products(points, dtype) -> None:
         W, b, wide = draw(n, units, dtype=dtype), draw(units, 1, dtype=dtype), ("C", "wide")[i % 2]
         check(f"multiply {sizes}", multiply, left, W, layout=wide)
         check(f"multiply and add b {sizes}", multiply, left, W, b, layout=wide)
-        check(f"add_outer {sizes}", lambda a, b: outer_of_part(points, a, b, 0), left, right)
+        check(f"sum_outer {sizes}", lambda a, b: outer_of_part(points, a, b, 0), left, right)
         first = i % n  # some units of wider rows, as threads share them
-        check(f"add_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(points, a, b, f), left, right)
+        check(f"sum_outer {sizes} from {first}", lambda a, b, f=first: outer_of_part(points, a, b, f), left, right)
         out = draw(n, units, dtype=dtype)
         given = left, right, out
-        check(f"add_outer to rows {sizes}", lambda *a: added(points.add_outer, *a), *given, layout=wide)
+        check(f"sum_outer to rows {sizes}", lambda *a: added(points.sum_outer, *a), *given, layout=wide)
         sums = draw(1, n, dtype=dtype)
         check(f"add_rows {sizes}", lambda a, b: added(points.add_rows, a, b[0]), left, sums, layout=wide)
 
@@ -64,7 +64,7 @@ def added(function, *arrays: np.ndarray) -> list:
 def outer_of_part(points, left, right, first) -> list:
     """The gradients of W and b for the units from the first on."""
     out, sums = np.zeros((left.shape[1], right.shape[1]), left.dtype), np.zeros((left.shape[1], 1), left.dtype)
-    points.add_outer(left[:, first:], right, out[first:])
+    points.sum_outer(left[:, first:], right, out[first:])
     points.add_rows(left[:, first:], sums[first:, 0])
     return [out, sums]
 

@@ -172,7 +172,7 @@ def multiply(rows: Array, panels: Array, b: Array | None, out: Array) -> None:
             out += b
 
 
-def add_outer(left: Array, right: Array, out: Array) -> None:
+def sum_outer(left: Array, right: Array, out: Array) -> None:
     with np.errstate(all="ignore"):
         out += left.T @ right
 

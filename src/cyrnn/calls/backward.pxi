@@ -1,13 +1,18 @@
 """Backward pass of the notebook's functions: arrays in, a dict of gradients out."""
 
+cdef inline cnp.ndarray gradient_of_weight(const CallContext* context, bint written, int nd, const cnp.npy_intp* dims):
+    """A new array: zeros, unless a sum of outer products is written there."""
+    return PyArray_EMPTY(nd, dims, context.typenum, 0) if written else PyArray_ZEROS(nd, dims, context.typenum, 0)
+
+
 cdef int weight_gradients(CellCalls calls, const CallContext* context, GateGradients* out, dict found) except -1:
-    """Allocate the gradients of all weights, zeros, and note where those of each gate go."""
-    cdef Py_ssize_t g, n = context.run.n_a, n_x = context.run.n_x, item = context.item
+    """Allocate the gradients of all weights, and note where those of each gate go."""
+    cdef Py_ssize_t rows = context.run.T * context.run.m, g, n = context.run.n_a, n_x = context.run.n_x, item = context.item
     cdef cnp.npy_intp dims[2]
     dims[0] = n
     for key, columns in calls.gradients:
         dims[1] = 1 if columns == "1" else n if columns == "n_a" else n_x if columns == "n_x" else n + n_x
-        found[key] = PyArray_ZEROS(2, dims, context.typenum, 0)
+        found[key] = gradient_of_weight(context, columns != "1" and rows > 0, 2, dims)
     for g in range(calls.gates):
         keys = <tuple> calls.gradient_keys[g]
         out[g].stage = calls.stage[g]
@@ -85,8 +90,7 @@ cdef int gradient_results(CellCalls calls, CallContext* context, Backward* w, bi
     d_initial = PyArray_ZEROS(3, dims, context.typenum, 0)
     w.back.d_initial = <real*> data(d_initial)
     if dc.memory != NULL:
-        copy(<char*> data(d_initial) + m * n * item, item, n * item, dc.memory, dc.strides[0], dc.strides[1], n, m,
-             item)
+        copy_rows(context, dc.memory, dc.strides[0], dc.strides[1], n, <char*> data(d_initial) + m * n * item)
     dims[0], dims[1], dims[2] = run.T, m, run.n_x
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
@@ -131,11 +135,13 @@ cdef int go_back(CellCalls calls, CallContext* context, bint one, dict out) exce
     cdef cnp.npy_intp size
     cdef cnp.ndarray workspace
     cdef char* memory
+    cdef bint in_place
     w.context = context
     gradient_results(calls, context, &w, one, out)
     if rows * run.n_a == 0:
         return 0
-    size = plan_workspace(calls, context, &plan) // context.item
+    in_place = run.T == 1 and rows_are_contiguous(calls, context)
+    size = plan_workspace(calls, context, in_place, &plan) // context.item
     # and copies of states, gates, da and x, where their layout is not the kernels'
     size += rows * ((2 * calls.states + calls.stored_gates + 1) * run.n_a + run.n_x) + calls.states * run.m * run.n_a
     size += 2 * CACHE_LINE_BYTES
@@ -143,7 +149,7 @@ cdef int go_back(CellCalls calls, CallContext* context, bint one, dict out) exce
     back.cell, back.n_a, back.n_h, back.m, back.T, back.batch = calls.number, run.n_a, run.n_h, run.m, run.T, run.m
     back.batch_offset, back.batch_sizes = 0, NULL
     back.WhrT, back.dh, back.dh_initial = NULL, NULL, NULL
-    memory = divide_workspace(calls, &w, &plan, <char*> data(workspace))
+    memory = divide_workspace(calls, &w, in_place, &plan, <char*> data(workspace))
     memory = take_saved_states(calls, context, back, memory)
     memory = take_saved_gates(calls, context, back, memory)
     take_da_and_x(calls, &w, memory)

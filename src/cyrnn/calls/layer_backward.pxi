@@ -73,20 +73,21 @@ cdef int compact(Backward* w, const RowOrder* rows, char* memory) except -1:
 
 
 cdef tuple layer_gradients(Sublayer layer, Backward* w, char** hidden_biases):
-    """Allocate the gradients of the weights, zeros, and note where those of each gate go, and db_a."""
+    """Allocate the gradients of the weights, and note where those of each gate go, and db_a."""
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t item = w.context.item, g, row
     cdef cnp.npy_intp dims[2]
     cdef cnp.ndarray dW_x, dW_a, db_x, db_a, dW_hr = None
+    cdef bint written = w.rows > 0 and layer.calls.recomputed == 0      # else a gate has not both halves
     dims[0], dims[1] = layer.block_count * run.n_a, run.n_x
-    dW_x = PyArray_ZEROS(2, dims, w.context.typenum, 0)
+    dW_x = gradient_of_weight(w.context, written, 2, dims)
     dims[1] = run.n_h
-    dW_a = PyArray_ZEROS(2, dims, w.context.typenum, 0)
+    dW_a = gradient_of_weight(w.context, written, 2, dims)
     db_x, db_a = (PyArray_ZEROS(1, dims, w.context.typenum, 0) for _ in range(2))
     w.dWhr, hidden_biases[0] = NULL, <char*> data(db_a)
     if run.Whr != NULL:
         dims[0], dims[1] = run.n_h, run.n_a
-        dW_hr = PyArray_ZEROS(2, dims, w.context.typenum, 0)
+        dW_hr = gradient_of_weight(w.context, w.rows > 0, 2, dims)
         w.dWhr = <char*> data(dW_hr)
     for g in range(layer.calls.gates):
         row = layer.blocks[g] * run.n_a * item
@@ -181,6 +182,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     cdef char* db_a = NULL
     cdef tuple found
     cdef Environment environment
+    cdef bint in_place
     if saved.sublayer is not layer:
         return None
     if type(d_state) is list:
@@ -197,14 +199,15 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     dims[0], dims[1], dims[2] = 1, rows.total, run.n_x
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
-    size = plan_workspace(layer.calls, &context, &plan) // context.item
+    in_place = saved.T == 1 and rows.order == NULL and run.Whr == NULL and rows_are_contiguous(layer.calls, &context)
+    size = plan_workspace(layer.calls, &context, in_place, &plan) // context.item
     size += layer_workspace(layer, saved, &context, &rows)
     if run.Whr != NULL:
         size += context.table.packed_size(run.n_a, run.n_h, 1)
     workspace = PyArray_EMPTY(1, &size, context.typenum, 0)
     back.cell, back.n_a, back.n_h, back.m, back.T, back.batch = run.cell, run.n_a, run.n_h, run.m, run.T, run.m
     back.batch_offset, back.batch_sizes = 0, rows.batch_sizes
-    memory = divide_workspace(layer.calls, &w, &plan, <char*> data(workspace))
+    memory = divide_workspace(layer.calls, &w, in_place, &plan, <char*> data(workspace))
     environment = enter_environment()                                  # a projection is packed, gradients are added
     memory = seed_initial(layer, &w, &incoming, &rows, memory)
     memory = take_da(layer, saved, &w, &incoming, &rows, memory)

@@ -126,8 +126,8 @@ cdef inline double fmas_of_unit(const OuterSum* outer) noexcept nogil:
     return fmas
 
 
-cdef int add_outer(const Table* table, OuterSum* outer, Py_ssize_t item, Progress* progress) noexcept nogil:
-    """table.add_outer: all rows of all sums."""
+cdef int sum_outer(const Table* table, OuterSum* outer, Py_ssize_t item, Progress* progress) noexcept nogil:
+    """table.sum_outer: all rows of all sums."""
     cdef double fmas = outer.units * fmas_of_unit(outer)           # of a row
     cdef Py_ssize_t block = block_of(table, outer.N, fmas, BLOCK_ROWS), columns = 0, i
     cdef int outcome = DONE
@@ -141,7 +141,7 @@ cdef int add_outer(const Table* table, OuterSum* outer, Py_ssize_t item, Progres
             return NO_MEMORY
     while outcome == DONE and outer.stop < outer.N:
         outer.start, outer.stop = outer.stop, min(outer.stop + block, outer.N)
-        outcome = NO_MEMORY if table.add_outer(outer) else worked(table, (outer.stop - outer.start) * fmas, progress)
+        outcome = NO_MEMORY if table.sum_outer(outer) else worked(table, (outer.stop - outer.start) * fmas, progress)
     free(outer.group)
     return outcome
 

@@ -25,6 +25,7 @@ cdef struct Backward:
     const real* hidden       # (rows - first_rows, n_h): after it
     const real* inner        # (rows, n_a): what W_a of a second stage was multiplied by
     char* dx                 # (rows, n_x), written
+    bint in_place            # whether the products read W as it is; else
     char* WxT                # packed; WaT is in `back`
     Py_ssize_t skipped       # elements of a row of dz before those of gates with an input half
     char* panels             # for the z of gates that no cache keeps: W_a and b of the first gate, packed
@@ -39,7 +40,8 @@ cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t l
     cdef const Run* run = &w.context.run
     cdef const Table* table = w.context.table
     cdef const GateWeights* W = run.weights
-    table.pack_transposed_weights(run.cell, run.n_x, run.n_h, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
+    if not w.in_place:
+        table.pack_transposed_weights(run.cell, run.n_x, run.n_h, run.n_a, W, <real*> w.WxT, <real*> w.back.WaT)
     if w.panels != NULL:
         table.pack_gate(W.Wa, W.Wa_row_stride, W.Wa_col_stride, run.n_a, run.n_h, 0, 1, <real*> w.panels)
         table.pack_gate(W.b, W.b_stride, 1, run.n_a, 1, 0, 1, <real*> w.b)
@@ -75,6 +77,7 @@ cdef int columns_back_range(const void* given, Py_ssize_t first, Py_ssize_t last
     back.gates = advance(back.gates, offset, item)
     back.inner = <real*> advance(back.inner, offset, item)
     back.dz = <real*> advance(back.dz, offset * w.context.gates, item)
+    back.sums = <real*> advance(back.sums, offset, item)
     back.d_initial = <real*> advance(back.d_initial, offset, item)
     back.dh = <real*> advance(back.dh, hidden_offset, item)
     back.dh_initial = <real*> advance(back.dh_initial, hidden_offset, item)
@@ -88,6 +91,28 @@ cdef int dx_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress
     return multiply(w.context.table, advance(w.dz, first * dz_row_stride + w.skipped, item), dz_row_stride,
                     last - first, dz_row_stride - w.skipped, <const real*> w.WxT, NULL, n_x,
                     <real*> (w.dx + first * n_x * item), item, progress)
+
+
+cdef inline void group_of_units(Py_ssize_t first, Py_ssize_t last, Py_ssize_t units, Py_ssize_t* begin,
+                                Py_ssize_t* end) noexcept nogil:
+    """The units of a range of groups, of which no two threads share one."""
+    begin[0], end[0] = first * UNITS_OF_GROUP, min(last * UNITS_OF_GROUP, units)
+
+
+cdef int initial_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
+    """The gradient of the initial state of a step on weights in place, for some groups of units."""
+    cdef const Backward* w = <const Backward*> given
+    group_of_units(first, last, w.back.n_a, &first, &last)
+    w.context.table.initial_gradient(&w.back, first, last)
+    return DONE
+
+
+cdef int dx_in_place_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
+    """dx of a step on weights in place, for some groups of features."""
+    cdef const Backward* w = <const Backward*> given
+    group_of_units(first, last, w.context.run.n_x, &first, &last)
+    w.context.table.input_gradient(&w.back, w.context.run.n_x, first, last, <real*> w.dx)
+    return DONE
 
 
 cdef enum:
@@ -139,7 +164,7 @@ cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last, Pro
     while unit < last and outcome == DONE:
         find_weight_sums(w, unit, &outer)
         outer.units = min(block, last - unit)
-        outcome = add_outer(context.table, &outer, item, progress)
+        outcome = sum_outer(context.table, &outer, item, progress)
         unit += block
     g = 0
     while g < context.gates and outcome == DONE:
@@ -158,17 +183,20 @@ cdef int projection_range(const void* given, Py_ssize_t first, Py_ssize_t last, 
     outer.left, outer.left_row_stride, outer.left_gate_stride = advance(w.dh, first, item), w.back.n_h, 0
     set_right(&outer.right[0], n, NULL, 0, w.a, n)
     outer.out[0][0], outer.out_row_stride[0] = <real*> (w.dWhr + first * n * item), n
-    return add_outer(w.context.table, &outer, item, progress)
+    return sum_outer(w.context.table, &outer, item, progress)
 
 
 cdef int run_steps_back(CellCalls calls, Backward* w) except -1:
     """Pack, recompute, and run the time loop: dz, and the gradients of the initial states."""
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t rows = run.T * run.m, K = calls.gates * run.n_a
-    parallel_for(pack_transposed_range, w, 1, <double> K * (run.n_h + run.n_x))
+    if not w.in_place or w.panels != NULL:
+        parallel_for(pack_transposed_range, w, 1, <double> K * (run.n_h + run.n_x))
     if calls.recomputed:
         parallel_for(recompute_range, w, rows, <double> rows * run.n_a * run.n_h)
     parallel_for(columns_back_range, w, run.m, <double> w.rows * K * run.n_h)
+    if w.in_place:
+        parallel_for(initial_range, w, groups_of_units(run.n_a), fmas_of_units(w.context))
     return 0
 
 
@@ -176,7 +204,9 @@ cdef int run_products(CellCalls calls, Backward* w) except -1:
     """dx and the gradients of the weights, which do not wait for each other."""
     cdef const Run* run = &w.context.run
     cdef double fmas = <double> w.rows * calls.gates * run.n_a
-    if run.n_x > 0:
+    if run.n_x > 0 and w.in_place:
+        parallel_for(dx_in_place_range, w, groups_of_units(run.n_x), fmas_of_units(w.context))
+    elif run.n_x > 0:
         parallel_for(dx_range, w, w.rows, fmas * run.n_x)
     parallel_for(weights_range, w, run.n_a, fmas * (<double> run.n_x + run.n_h))
     if w.dWhr != NULL:
@@ -186,25 +216,32 @@ cdef int run_products(CellCalls calls, Backward* w) except -1:
 
 cdef struct Workspace:
     # where a backward pass works: sizes in bytes, each part from a cache line on
-    Py_ssize_t dz, WaT, WxT, inner, panels, b
+    Py_ssize_t dz, WaT, WxT, sums, inner, panels, b
 
 
-cdef Py_ssize_t plan_workspace(CellCalls calls, const CallContext* context, Workspace* plan) noexcept:
+cdef Py_ssize_t plan_workspace(CellCalls calls, const CallContext* context, bint in_place,
+                               Workspace* plan) noexcept:
     """Settle the sizes of what every backward pass needs; return their sum."""
     cdef const Run* run = &context.run
     cdef Py_ssize_t item = context.item, rows = run.T * run.m
     cdef Py_ssize_t sizes[5]
     context.table.weight_sizes(run.cell, run.n_x, run.n_h, run.n_a, sizes)
     plan.dz = rows * calls.gates * run.n_a * item
-    plan.WxT, plan.WaT = sizes[3] * item, sizes[4] * item
+    plan.WxT, plan.WaT, plan.sums = sizes[3] * item, sizes[4] * item, 0
+    if in_place:
+        plan.WxT, plan.WaT, plan.sums = 0, 0, rows * run.n_a * item if calls.stages > 1 else 0
     plan.inner = rows * run.n_a * item if calls.recomputed or calls.stages > 1 else 0
     plan.panels = context.table.packed_size(run.n_a, run.n_h, 1) * item if calls.recomputed else 0
     plan.b = context.table.packed_size(run.n_a, 1, 1) * item if calls.recomputed else 0
-    return plan.dz + plan.WxT + plan.WaT + plan.inner + plan.panels + plan.b + 8 * CACHE_LINE_BYTES
+    return (plan.dz + plan.WxT + plan.WaT + plan.sums + plan.inner + plan.panels + plan.b
+            + 9 * CACHE_LINE_BYTES)
 
 
-cdef char* divide_workspace(CellCalls calls, Backward* w, const Workspace* plan, char* memory) noexcept:
+cdef char* divide_workspace(CellCalls calls, Backward* w, bint in_place, const Workspace* plan,
+                            char* memory) noexcept:
     """Let each part of the plan have its memory; return where memory goes on."""
+    w.in_place = in_place
+    w.back.weights = w.context.run.weights if in_place else NULL
     memory = aligned(memory)
     w.skipped, w.panels, w.back.inner = calls.recomputed * w.back.n_a, NULL, NULL
     w.back.dz = <real*> memory
@@ -213,6 +250,8 @@ cdef char* divide_workspace(CellCalls calls, Backward* w, const Workspace* plan,
     memory = next_line(memory, plan.WaT)
     w.WxT = memory
     memory = next_line(memory, plan.WxT)
+    w.back.sums = <real*> memory
+    memory = next_line(memory, plan.sums)
     if plan.inner:
         w.back.inner = <real*> memory
         memory = next_line(memory, plan.inner)

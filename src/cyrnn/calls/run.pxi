@@ -8,9 +8,10 @@ cdef inline double fmas_of(const CallContext* context) noexcept nogil:
 
 cdef inline bint rows_are_contiguous(CellCalls calls, const CallContext* context) noexcept nogil:
     """Whether every row of the weights is, as it is in C order."""
+    cdef const GateWeights* W = context.run.weights
     cdef Py_ssize_t g
     for g in range(calls.gates):
-        if context.weights[g].Wx_col_stride != 1 or context.weights[g].Wa_col_stride != 1:
+        if W[g].Wx_col_stride != 1 or W[g].Wa_col_stride != 1:
             return False
     return True
 
@@ -69,6 +70,8 @@ cdef void fill_initial(CellCalls calls, const CallContext* context, char* out, P
         state = &context.initial[i]
         if state.memory == NULL:
             memset(out, 0, run.m * run.n_a * context.item)
+        elif context.unit_stride == context.item:
+            copy_rows(context, state.memory, state.strides[0], state.strides[1], run.n_a, out)
         else:
             copy(out, context.unit_stride, context.column_stride, state.memory, state.strides[0], state.strides[1],
                  run.n_a, run.m, context.item)
@@ -126,7 +129,7 @@ cdef int execute(CellCalls calls, CallContext* context) except -1:
     if rows == 0:
         return 0
     if context.path != PACKED:
-        if is_shared(groups_of_units(run), fmas_of_units(context)):
+        if is_shared(groups_of_units(run.n_a), fmas_of_units(context)):
             return share_units(calls, context)
         return parallel_for(unpacked_range, context, 1, fmas)
     try:
@@ -155,8 +158,8 @@ cdef struct UnitsOfStage:
     void* between            # output of a first stage, and its gates
 
 
-cdef inline Py_ssize_t groups_of_units(const Run* run) noexcept nogil:
-    return (run.n_a + UNITS_OF_GROUP - 1) // UNITS_OF_GROUP
+cdef inline Py_ssize_t groups_of_units(Py_ssize_t units) noexcept nogil:
+    return (units + UNITS_OF_GROUP - 1) // UNITS_OF_GROUP
 
 
 cdef inline double fmas_of_units(const CallContext* context) noexcept nogil:
@@ -194,7 +197,7 @@ cdef int share_units(CellCalls calls, CallContext* context) except -1:
     for t in range(T):
         raise_signals()
         for w.stage in range(calls.stages):
-            parallel_for(units_range, &w, groups_of_units(&w.run), fmas_of_units(context))
+            parallel_for(units_range, &w, groups_of_units(w.run.n_a), fmas_of_units(context))
         if w.run.y != NULL:
             parallel_for(softmax_range, &w, 1, <double> w.run.n_y * w.run.n_a * w.run.m)
             w.run.y = <real*> advance(w.run.y, w.run.n_y * w.run.m, item)

@@ -101,13 +101,6 @@ cdef bint is_rows_of_steps(const CallContext* context, int slot, Py_ssize_t t0, 
             and is_rows(context, entry(context, t0, slot), units))
 
 
-cdef inline void copy_rows(const CallContext* context, const SavedArray* a, Py_ssize_t units,
-                           char* out) noexcept nogil:
-    """Copy a (units, m) to rows (m, units)."""
-    copy(out, context.item, units * context.item, a.memory, a.unit_stride, a.column_stride, units, context.run.m,
-         context.item)
-
-
 cdef int gather_entry(const CallContext* context, int slot, Py_ssize_t units, Py_ssize_t stride_t,
                       char* out) except -1:
     """Copy an entry of all caches to rows of units, `stride_t` bytes from step to step."""
@@ -120,7 +113,8 @@ cdef int gather_entry(const CallContext* context, int slot, Py_ssize_t units, Py
         return 0
     for t in range(T):
         pause_between_steps(t)
-        copy_rows(context, entry(context, t, slot), units, out + t * stride_t)
+        copy_rows(context, entry(context, t, slot).memory, entry(context, t, slot).unit_stride,
+                  entry(context, t, slot).column_stride, units, out + t * stride_t)
     return 0
 
 
@@ -131,6 +125,7 @@ cdef char* take_saved_states(CellCalls calls, const CallContext* context, Backwa
     cdef Py_ssize_t i, distance = 0
     cdef int after, before, last = calls.states - 1
     cdef bint in_place = True, initial_in_place = True
+    cdef const SavedArray* a
     cdef const char* a_next = entry(context, 0, slot_for(calls, NEXT, 0)).memory
     cdef const char* a_prev = entry(context, 0, slot_for(calls, PREVIOUS, 0)).memory
     for i in range(calls.states):
@@ -162,7 +157,8 @@ cdef char* take_saved_states(CellCalls calls, const CallContext* context, Backwa
     else:
         back.initial, back.initial_state_stride = <const real*> memory, size // context.item
         for i in range(calls.states):
-            copy_rows(context, entry(context, 0, slot_for(calls, PREVIOUS, i)), n, memory + i * size)
+            a = entry(context, 0, slot_for(calls, PREVIOUS, i))
+            copy_rows(context, a.memory, a.unit_stride, a.column_stride, n, memory + i * size)
         memory += calls.states * size
     return memory
 

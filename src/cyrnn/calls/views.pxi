@@ -38,6 +38,13 @@ cdef void copy(char* out, Py_ssize_t out_stride_i, Py_ssize_t out_stride_j, cons
         source += stride_i
 
 
+cdef inline void copy_rows(const CallContext* context, const char* source, Py_ssize_t unit_stride,
+                           Py_ssize_t column_stride, Py_ssize_t units, char* out) noexcept nogil:
+    """Copy (units, m), strides in bytes, to rows (m, units)."""
+    context.table.transpose_steps(<const real*> source, unit_stride // context.item, column_stride // context.item, 0,
+                                  units, context.run.m, 1, <real*> out)
+
+
 cdef inline cnp.ndarray view_at(cnp.ndarray base, const char* memory, PyArray_Descr* descr, int flags, int nd,
                                 const cnp.npy_intp* dims, const cnp.npy_intp* strides):
     """A view of memory that base owns; steals the reference to the dtype."""

@@ -9,7 +9,8 @@ Sums have one order, whatever the batch, the layout and the threads; each is a c
 
 Design. The loop runs over W_a^T packed (units in lanes, as forward); each tile of sums becomes dz of the step before at
 once. dx needs dz alone, and the weight gradients are one long product over all steps, so both wait for the end: there
-they run at the speed of large matrices, and threads can share their output.
+they run at the speed of large matrices, and threads can share their output. A single step is not worth packing for: its
+products read W in place, row after row, and that for the initial state waits for the end, too.
 """
 
 cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ssize_t gates,
@@ -49,6 +50,17 @@ cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardA
     stage.derivative(args)
 
 
+cdef void sum_in_place(const BackwardRun* run, Py_ssize_t gate, Py_ssize_t gates, Py_ssize_t first, Py_ssize_t last,
+                       real* out) noexcept nogil:
+    """out (m, n_a) = W_a^T dz of some gates of a single step, for the units first <= j < last."""
+    cdef Py_ssize_t n = run.n_a, g
+    cdef const GateWeights* W
+    for g in range(gates):
+        W = run.weights + gate + g
+        multiply_in_place(run.dz + (gate + g) * n, gates_of(run.cell) * n, run.m, n, W.Wa + first, W.Wa_row_stride,
+                          last - first, WRITTEN if g == 0 else CONTINUED, out + first, n)
+
+
 cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noexcept nogil:
     """dz of stage s of step t, from dz of the stage after it, of the next step where this one is the last.
 
@@ -59,7 +71,7 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t n = run.n_a, m = batch_size_at(run.batch_sizes, run.batch_offset, run.m, t), gates = 0, g
     cdef Py_ssize_t width = vectors(n, 1), panels = (width + 3) // 4, full = width // 4, left = panels
-    cdef Py_ssize_t first, P, Vp, row, R, K
+    cdef Py_ssize_t first, P, Vp, row, R, K, r
     cdef const real* WaT = run.WaT
     cdef const real* later
     cdef Product p
@@ -80,6 +92,8 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     p.start = &zero
     p.start_row_stride = 0
     p.start_is_column = True
+    if run.weights != NULL and s + 1 < cell.stages:
+        sum_in_place(run, gates + cell.stage[s].gates, cell.stage[s + 1].hidden, 0, n, run.sums)
     p.second.row_stride = at.dz_row_stride
     p.second.k_stride = 1
     p.second.panel_stride = 4 * LANES * K
@@ -97,7 +111,11 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
         while row < m:
             R = args.rows = even_share(m - row, max_rows(P, Vp))
             p.second.rows = later + row * at.dz_row_stride
-            product(&p, R, P, Vp)
+            if run.weights != NULL and s + 1 < cell.stages:
+                for r in range(R):
+                    load_row(run.sums + (row + r) * n + first * 4 * LANES, args.n, p.z + r * p.z_row_stride)
+            else:
+                product(&p, R, P, Vp)
             derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &args)
             row += R
 
@@ -118,12 +136,26 @@ cdef void backward_projection(const BackwardRun* run, Py_ssize_t t) noexcept nog
     multiply_rows(dh, run.n_h, m, run.n_h, run.WhrT, NULL, run.n_a, <real*> run.da + t * run.da_stride_t)
 
 
-cdef void backward_packed(const BackwardRun* run) noexcept nogil:
-    """dz of some steps, from the last on; before the first of all, the gradient of the initial states."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t t = run.last_step, s, i, n = run.m * run.n_a
-    cdef real* skip_gradient = run.d_initial + run.batch * run.n_a
+cdef void add_skip_gradient(const BackwardRun* run, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """d_initial[0] += d_initial[1], for the units first <= j < last."""
+    cdef real* sums
+    cdef Py_ssize_t r, i
     cdef vec total
+    for r in range(run.m):
+        sums = run.d_initial + r * run.n_a
+        i = first
+        while i < last:
+            total = load_tail(sums + i, last - i) + load_tail(sums + run.batch * run.n_a + i, last - i)
+            store_tail(sums + i, total, last - i)
+            i += LANES
+
+
+cdef void backward_steps(const BackwardRun* run) noexcept nogil:
+    """dz of some steps, from the last on; before the first of all, with packed weights, the gradient of the initial
+    states.
+    """
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef Py_ssize_t t = run.last_step, s
     while t > run.first_step:
         t -= 1
         if run.WhrT != NULL:
@@ -132,13 +164,35 @@ cdef void backward_packed(const BackwardRun* run) noexcept nogil:
         while s > 0:
             s -= 1
             backward_stage(run, t, s)
-    if t > 0:
+    if t > 0 or run.weights != NULL:
         return
     multiply_rows(run.dz, gates_of(run.cell) * run.n_a, run.m, cell.stage[0].hidden * run.n_a, run.WaT, NULL,
                   run.n_h, run.d_initial if run.WhrT == NULL else run.dh_initial)
     if cell.skips and run.WhrT == NULL:
-        i = 0
-        while i < n:
-            total = load_tail(run.d_initial + i, n - i) + load_tail(skip_gradient + i, n - i)
-            store_tail(run.d_initial + i, total, n - i)
-            i += LANES
+        add_skip_gradient(run, 0, run.n_a)
+
+
+cdef void initial_gradient(const BackwardRun* run, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """d_initial[0] of a step on weights in place, for the units first <= j < last."""
+    cdef const Formulas* cell = formulas_of(run.cell)
+    sum_in_place(run, 0, cell.stage[0].hidden, first, last, run.d_initial)
+    if cell.skips:
+        add_skip_gradient(run, first, last)
+
+
+cdef void input_gradient(const BackwardRun* run, Py_ssize_t n_x, Py_ssize_t first, Py_ssize_t last,
+                         real* dx) noexcept nogil:
+    """dx (m, n_x) of a step on weights in place, for the features first <= k < last."""
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef const GateWeights* W = run.weights
+    cdef const real* dz = run.dz
+    cdef How how = WRITTEN
+    cdef Py_ssize_t s, g
+    for s in range(cell.stages):
+        for g in range(cell.stage[s].gates):
+            if g >= cell.stage[s].gates - cell.stage[s].input:
+                multiply_in_place(dz, gates_of(run.cell) * run.n_a, run.m, run.n_a, W.Wx + first, W.Wx_row_stride,
+                                  last - first, how, dx + first, n_x)
+                how = CONTINUED
+            dz += run.n_a
+            W += 1

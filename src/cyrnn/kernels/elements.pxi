@@ -11,6 +11,30 @@ cdef inline void store_tail(real* p, vec v, Py_ssize_t left) noexcept nogil:
         store_first(p, v, left)
 
 
+cdef inline void add_row(const real* z, Py_ssize_t n, real* out) noexcept nogil:
+    """out (n,) += z."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        store_tail(out + i, load_tail(out + i, n - i) + load_tail(z + i, n - i), n - i)
+        i += LANES
+
+
+cdef inline void load_row(const real* source, Py_ssize_t n, real* z) noexcept nogil:
+    """z = source (n,), with zeros up to a whole vector."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        store(z + i, load_tail(source + i, n - i))
+        i += LANES
+
+
+cdef inline void copy_row(const real* source, Py_ssize_t n, real* out) noexcept nogil:
+    """out (n,) = source."""
+    cdef Py_ssize_t i = 0
+    while i < n:
+        store_tail(out + i, load_tail(source + i, n - i), n - i)
+        i += LANES
+
+
 cdef void exp_of(const real* x, Py_ssize_t N, real* out) noexcept nogil:
     """out (N,) = exp(x)."""
     cdef Py_ssize_t i = 0

@@ -90,55 +90,12 @@ cdef void pack_panels(const OuterRight* right, Py_ssize_t row, Py_ssize_t n, rea
         v += Vp
 
 
-cdef inline void add_row(const real* z, Py_ssize_t n, real* out) noexcept nogil:
-    """out (n,) += z."""
-    cdef Py_ssize_t i = 0
-    while i < n:
-        store_tail(out + i, load_tail(out + i, n - i) + load_tail(z + i, n - i), n - i)
-        i += LANES
-
-
-cdef void add_tile(Product* p, Py_ssize_t R, Py_ssize_t Vp, Py_ssize_t columns, bint from_zero, real* out,
-                   Py_ssize_t out_row_stride) noexcept nogil:
-    """out (R, columns) += the product, as a chain that goes on from out, or one `from_zero`.
-
-    The panel of the product has Vp vectors: the last one may reach beyond the columns.
-    """
-    cdef vec tile_of_z[MAX_TILE]
-    cdef real* z = <real*> tile_of_z
-    cdef real* row
-    cdef vec begin
-    cdef Py_ssize_t r, i
-    p.start = p.z = out
-    p.start_row_stride = p.z_row_stride = out_row_stride
-    if from_zero or Vp * LANES > columns:
-        p.start = p.z = z
-        p.start_row_stride = p.z_row_stride = Vp * LANES
-        for r in range(R):
-            row = out + r * out_row_stride
-            for i in range(Vp):
-                begin = splat(0) if from_zero else load_tail(row + i * LANES, columns - i * LANES)
-                store(z + (r * Vp + i) * LANES, begin)
-    product(p, R, 1, Vp)
-    if p.z != z:
-        return
-    columns = min(columns, Vp * LANES)
-    for r in range(R):
-        row = out + r * out_row_stride
-        if from_zero:
-            add_row(z + r * Vp * LANES, columns, row)
-        else:
-            memcpy(row, z + r * Vp * LANES, columns * sizeof(real))
-
-
 cdef void add_block(const real* panels, const real* transposed, Py_ssize_t row, Py_ssize_t n, Py_ssize_t units,
-                    Py_ssize_t K, bint from_zero, real* out, Py_ssize_t out_row_stride) noexcept nogil:
-    """out (units, K) += the product of n rows: of `transposed` (units, row) and of panels."""
+                    Py_ssize_t K, How how, real* out, Py_ssize_t out_row_stride) noexcept nogil:
+    """out (units, K) = or += the product of n rows: of `transposed` (units, row) and of panels."""
     cdef Py_ssize_t width = vectors(K, 1), u = 0, v, Vp, R
     cdef Product p
     p.first.K = 0
-    p.start_is_column = False
-    p.z_panel_stride = 0
     p.second.K = n
     p.second.row_stride = row
     p.second.k_stride = 1
@@ -150,7 +107,7 @@ cdef void add_block(const real* panels, const real* transposed, Py_ssize_t row, 
             Vp = min(4, width - v)
             p.second.panel = panels + v * LANES * n
             p.second.panel_k_stride = Vp * LANES
-            add_tile(&p, R, Vp, K - v * LANES, from_zero, out + u * out_row_stride + v * LANES, out_row_stride)
+            product_to(&p, R, 1, Vp, K - v * LANES, how, out + u * out_row_stride + v * LANES, out_row_stride)
             v += Vp
         u += R
 
@@ -192,14 +149,13 @@ cdef void add_gate(const OuterSum* s, Py_ssize_t g, Py_ssize_t start, Py_ssize_t
                 out, out_row_stride = s.out[g][i], s.out_row_stride[i]
                 if start >= GROUP_ROWS:
                     out, out_row_stride = group_of(s, g, i), s.right[i].K
-                # the first block of a group is its beginning, in place
-                add_block(panels_of, transposed, transposed_row, n, units, s.right[i].K, start % GROUP_ROWS > 0,
-                          out + u * out_row_stride, out_row_stride)
+                add_block(panels_of, transposed, transposed_row, n, units, s.right[i].K,
+                          WRITTEN if start % GROUP_ROWS == 0 else ADDED, out + u * out_row_stride, out_row_stride)
             panels_of += n * vectors(s.right[i].K, 1) * LANES
         u += strip
 
 
-cdef int add_outer_of(const OuterSum* s) noexcept nogil:
+cdef int sum_outer_of(const OuterSum* s) noexcept nogil:
     """Some rows of all sums. Returns -1 where memory is short.
 
     Both sides are copied, a block of rows at a time, for the microkernel to read contiguously: rights as panels, once
@@ -224,8 +180,6 @@ cdef int add_outer_of(const OuterSum* s) noexcept nogil:
     transposed = panels + rows * width * LANES
     while start < s.stop:
         n = min(BLOCK_ROWS, s.stop - start)
-        if start >= GROUP_ROWS and start % GROUP_ROWS == 0:
-            memset(s.group, 0, s.gates * s.units * all_columns(s, s.rights) * sizeof(real))
         panels_of = panels
         for i in range(s.rights):
             pack_panels(&s.right[i], start, n, panels_of)

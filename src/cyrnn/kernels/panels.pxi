@@ -124,18 +124,30 @@ cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_str
                           Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil:
     """out (T, m, n) = x (n, m, T) with these strides: the features of a column become contiguous.
 
-    Some steps at a time: all of them are a page apart, or more, in out.
+    In squares, where an axis of x is contiguous. Some steps at a time: all of them are a page apart, or more, in out.
     """
-    cdef Py_ssize_t k, j, t, t0 = 0, steps, whole = n // LANES * LANES if x_stride_t == 1 else 0
+    cdef Py_ssize_t k, j, t, t0 = 0, steps, whole = 0
+    cdef bint by_step = x_stride_k == 1 or (x_stride_m == 1 and (x_stride_t != 1 or T == 1))
+    if by_step or x_stride_t == 1:
+        whole = n // LANES * LANES
     while t0 < T:
         steps = min(TRANSPOSED_STEPS, T - t0)
-        for j in range(m):
-            k = 0
-            while k < whole:
-                pack_lanes(x + k * x_stride_k + j * x_stride_m + t0, x_stride_k, 1, LANES, steps,
-                           out + (t0 * m + j) * n + k, m * n)
-                k += LANES
+        if by_step:
             for t in range(t0, t0 + steps):
+                k = 0
+                while k < whole:
+                    pack_lanes(x + k * x_stride_k + t * x_stride_t, x_stride_k, x_stride_m, LANES, m,
+                               out + t * m * n + k, n)
+                    k += LANES
+        else:
+            for j in range(m):
+                k = 0
+                while k < whole:
+                    pack_lanes(x + k * x_stride_k + j * x_stride_m + t0, x_stride_k, 1, LANES, steps,
+                               out + (t0 * m + j) * n + k, m * n)
+                    k += LANES
+        for t in range(t0, t0 + steps):
+            for j in range(m):
                 for k in range(whole, n):
                     out[(t * m + j) * n + k] = x[k * x_stride_k + j * x_stride_m + t * x_stride_t]
         t0 += steps

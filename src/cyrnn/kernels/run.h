@@ -78,8 +78,11 @@ typedef struct {
                                         /* gradient at a of every step, filled by the caller. With a projection (T, */
                                         /* batch, n_a) without gaps, written: Whr^T dh */
     ptrdiff_t da_stride_t, da_stride_m;
+    const GateWeights *weights;         /* (G,), unit stride along their rows: read in place, of one step without a */
+                                        /* projection; or NULL, and W_a^T is packed: */
     const real *WaT;                    /* filled by pack_transposed_weights: (n_h, gates with a recurrent half * */
                                         /* n_a) of the first stage, then (n_a, ...) of the second */
+    real *sums;                         /* (batch, n_a): workspace of two stages in place */
     const real *initial;                /* (S, batch, n_a): states before step 0 */
     ptrdiff_t initial_state_stride;
     const real *previous, *next;        /* (S, T, batch, n_a): previous[t] the states before step t + 1, next[t] */
@@ -92,7 +95,7 @@ typedef struct {
                                         /* the gate without an input half, filled by the caller; NULL with neither */
     real *dz;                           /* (T, batch, G * n_a), written; the step before reads it, and dx, dW, db */
     real *d_initial;                    /* (1 + C, batch, n_a): [0] written, gradient of a before step 0, not with a */
-                                        /* projection; the skip gradients behind: of the LSTM's c after the last */
+                                        /* projection, nor with weights in place; the skip gradients behind: of the LSTM's c after the last */
                                         /* step, of a zeros, filled by the caller; then before step 0 */
     const real *WhrT;                   /* (n_a, n_h) from pack_transposed_gate; NULL without a projection */
     real *dh;                           /* (T, batch, n_h): incoming gradient at h of every step, filled by the */
@@ -100,7 +103,7 @@ typedef struct {
     real *dh_initial;                   /* (batch, n_h): gradient of h before step 0, written; workspace until then */
 } BackwardRun;
 
-/* The gradients of matrices: out (units, K) += left^T right, over N rows, for every gate's left and some rights: each
+/* The gradients of matrices: out (units, K) = left^T right, over N rows, for every gate's left and some rights: each
  * is copied once. Rows are summed in blocks, blocks in groups, and groups: a chain of all rows would lose digits
  * (docs/numerics.md). */
 enum { BLOCK_ROWS = 256, GROUP_ROWS = 65536, MAX_RIGHTS = 3 };
@@ -147,9 +150,11 @@ typedef struct {
     int (*stage_unpacked)(const Run *run, ptrdiff_t stage, ptrdiff_t first, ptrdiff_t last, real *between);
     int (*head_unpacked)(const Run *run);
     void (*backward)(const BackwardRun *run);
+    void (*initial_gradient)(const BackwardRun *run, ptrdiff_t first, ptrdiff_t last);
+    void (*input_gradient)(const BackwardRun *run, ptrdiff_t n_x, ptrdiff_t first, ptrdiff_t last, real *dx);
     void (*multiply)(const real *rows, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t K, const real *panels,
                      const real *b, ptrdiff_t units, real *out);
-    int (*add_outer)(const OuterSum *sum);
+    int (*sum_outer)(const OuterSum *sum);
     void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out,
                      ptrdiff_t out_stride);
     void (*exp)(const real *x, ptrdiff_t N, real *out);

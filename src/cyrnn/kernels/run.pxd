@@ -71,7 +71,9 @@ cdef extern from "run.h" nogil:
         const real* da
         Py_ssize_t da_stride_t
         Py_ssize_t da_stride_m
+        const GateWeights* weights
         const real* WaT
+        real* sums
         const real* initial
         Py_ssize_t initial_state_stride
         const real* previous
@@ -130,9 +132,12 @@ cdef extern from "run.h" nogil:
                               real* between) noexcept nogil
         int (*head_unpacked)(const Run* run) noexcept nogil
         void (*backward)(const BackwardRun* run) noexcept nogil
+        void (*initial_gradient)(const BackwardRun* run, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        void (*input_gradient)(const BackwardRun* run, Py_ssize_t n_x, Py_ssize_t first, Py_ssize_t last,
+                               real* dx) noexcept nogil
         void (*multiply)(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                          const real* b, Py_ssize_t units, real* out) noexcept nogil
-        int (*add_outer)(const OuterSum* sum) noexcept nogil
+        int (*sum_outer)(const OuterSum* sum) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                          Py_ssize_t out_stride) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil

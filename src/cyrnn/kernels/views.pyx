@@ -187,7 +187,7 @@ cdef class Views:
             run.batch_sizes = &batch_sizes[0]
         run.da_stride_t, run.da_stride_m = da.strides[0] // item, da.strides[1] // item
         run.da = <const real*> (&da[0, 0, 0] + first * run.da_stride_m)
-        run.WaT = <const real*> &WaT[0]
+        run.weights, run.WaT = NULL, <const real*> &WaT[0]
         run.initial = <const real*> (&previous[0, 0, 0, 0] + first * run.n_a)
         run.previous = <const real*> (&previous[0, 0, 0, 0] + (run.batch + first) * run.n_a)
         run.next = <const real*> (&next[0, 0, 0, 0] + first * run.n_a)
@@ -225,8 +225,8 @@ cdef class Views:
                 rows.shape[1], <const real*> &panels[0], bias, out.shape[1], <real*> &out[0, 0])
             leave_environment(environment)
 
-    def add_outer(self, const floating[:, :] left, const floating[:, :] right, floating[:, :] out):
-        """out (units, K) += left^T right, for left (N, units) and right (N, K); unit stride along the last axes."""
+    def sum_outer(self, const floating[:, :] left, const floating[:, :] right, floating[:, :] out):
+        """out (units, K) = left^T right, for left (N, units) and right (N, K); unit stride along the last axes."""
         cdef Environment environment
         cdef OuterSum outer
         cdef int failed = -1
@@ -242,7 +242,7 @@ cdef class Views:
             outer.group = <real*> malloc(outer.units * right.shape[1] * sizeof(floating) + 1)
             if outer.group != NULL:
                 environment = enter_environment()
-                failed = table_of(self, sizeof(floating)).add_outer(&outer)
+                failed = table_of(self, sizeof(floating)).sum_outer(&outer)
                 leave_environment(environment)
             free(outer.group)
         if failed:
