@@ -1,13 +1,15 @@
 """Backward pass of the notebook's functions: arrays in, a dict of gradients out."""
 
-cdef inline cnp.ndarray gradient_of_weight(const CallContext* context, bint written, int nd, const cnp.npy_intp* dims):
+cdef inline cnp.ndarray gradient_of_weight(const CallContext* context, bint written, int nd,
+                                           const cnp.npy_intp* dims):
     """A new array: zeros, unless a sum of outer products is written there."""
     return PyArray_EMPTY(nd, dims, context.typenum, 0) if written else PyArray_ZEROS(nd, dims, context.typenum, 0)
 
 
 cdef int weight_gradients(CellCalls calls, const CallContext* context, GateGradients* out, dict found) except -1:
     """Allocate the gradients of all weights, and note where those of each gate go."""
-    cdef Py_ssize_t rows = context.run.T * context.run.m, g, n = context.run.n_a, n_x = context.run.n_x, item = context.item
+    cdef Py_ssize_t rows = context.run.T * context.run.m, n = context.run.n_a, n_x = context.run.n_x
+    cdef Py_ssize_t item = context.item, g
     cdef cnp.npy_intp dims[2]
     dims[0] = n
     for key, columns in calls.gradients:

@@ -5,7 +5,6 @@ cdef enum:
     ROWS_IN_PLACE = 128      # of a matrix, at a time: few pages, and a panel of them is a stack's work area
 
 
-
 cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t K, const real* panels,
                         const real* b, Py_ssize_t units, real* out) noexcept nogil:
     """out (N, units) = rows (N, K) times a packed matrix (units, K), plus b, packed, which may be NULL."""
