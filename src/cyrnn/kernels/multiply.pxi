@@ -68,6 +68,8 @@ cdef void product_to(Product* p, Py_ssize_t R, Py_ssize_t P, Py_ssize_t Vp, Py_s
             for r in range(R):
                 load_row(out + r * out_row_stride, columns, z + r * width)
     p.start, p.start_row_stride, p.start_is_column = p.z, p.z_row_stride, False
+    if how == ADDED:
+        tile_prefetch(out, out_row_stride, R, P * Vp)
     if how != CONTINUED:
         p.start, p.start_row_stride, p.start_is_column = &zero, 0, True
     product(p, R, P, Vp)

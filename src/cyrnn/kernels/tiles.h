@@ -32,6 +32,14 @@ LANE_OP void tile_load(vec *acc, const real *z, ptrdiff_t row_stride, ptrdiff_t 
                 acc[(r * P + p) * V + v] = load(z + r * row_stride + p * panel_stride + v * LANES);
 }
 
+/* Ask for what is added to soon: a gradient as large as its weights comes from beyond the L2 cache. */
+LANE_OP void tile_prefetch(const real *z, ptrdiff_t row_stride, ptrdiff_t R, ptrdiff_t V) {
+#if defined(__GNUC__) || defined(__clang__)
+    for (ptrdiff_t r = 0; r < R; r++)
+        for (ptrdiff_t v = 0; v < V; v++) __builtin_prefetch(z + r * row_stride + v * LANES, 1);
+#endif
+}
+
 /* Each row filled with its own element. */
 LANE_OP void tile_splat(vec *acc, const real *column, ptrdiff_t row_stride, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
     UNROLL for (ptrdiff_t r = 0; r < R; r++)

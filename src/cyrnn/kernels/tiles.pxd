@@ -6,6 +6,7 @@ cdef extern from "tiles.h" nogil:
     enum: MAX_TILE
     void tile_load(vec* acc, const real* z, Py_ssize_t row_stride, Py_ssize_t panel_stride, Py_ssize_t R, Py_ssize_t P,
                    Py_ssize_t V) noexcept
+    void tile_prefetch(const real* z, Py_ssize_t row_stride, Py_ssize_t R, Py_ssize_t V) noexcept
     void tile_splat(vec* acc, const real* column, Py_ssize_t row_stride, Py_ssize_t R, Py_ssize_t P,
                     Py_ssize_t V) noexcept
     void tile_store(real* z, const vec* acc, Py_ssize_t row_stride, Py_ssize_t panel_stride, Py_ssize_t R, Py_ssize_t P,
