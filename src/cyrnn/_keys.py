@@ -91,7 +91,8 @@ def recognise(
         lacks = "; ".join(f"{listed(keys)} for {name}" for name, keys in missing.items())
         cures = [_cure(given, keys) for keys in missing.values() if len(_renamed(given, keys)) == len(keys)]
         raise MissingKeys(f"{function}: parameters lacks {lacks}{_has(given)}{''.join(cures[:1])}")
-    found = [name for name in found if not any(set(cells[name]) < set(cells[other]) for other in found)]
+    if len(found) > 1:
+        found = [name for name in found if not any(set(cells[name]) < set(cells[other]) for other in found)]
     if len(found) > 1:
         raise ValueError(f"{function}: parameters has the keys of {' and of '.join(found)}, expected those of one cell")
     return found[0]

@@ -65,14 +65,15 @@ def pack(parameters: Parameters) -> Packed:
     keys = parameters.keys() if hasattr(parameters, "keys") else copies
     values = {key: copies[key] if key in copies else _frozen(parameters[key]) for key in keys} | copies
     dtype = call.dtype()
-    arrays = {key: _frozen(native(array, dtype), array) for key, array in copies.items()}
+    plain = {key: native(array, dtype) for key, array in copies.items()}
+    arrays = {key: array if array is copies[key] else _frozen(array) for key, array in plain.items()}
     own = {key: array.view() for key, array in arrays.items()}  # which nobody else has, to reshape them
     return Packed(values, arrays, calls.of(cell).pack(own), pack)
 
 
-def _frozen(value: Any, same: Any = None) -> Any:
-    """Return a copy of an array in a bytes object, which nobody can make writeable; else, and `same`, as it is."""
-    if not isinstance(value, np.ndarray) or value is same:
+def _frozen(value: Any) -> Any:
+    """Return a copy of an array in a bytes object, which nobody can make writeable; anything else as it is."""
+    if not isinstance(value, np.ndarray):
         return value
     if value.dtype.hasobject:  # beside the cell's keys
         copy = np.array(value)
