@@ -226,6 +226,11 @@ SENTENCES = [
         KeyError,
     ),
     (
+        'rnn_forward: parameters lacks "Wax", "Waa", "ba"; it has ' + ", ".join(f'"k{i}"' for i in range(20)),
+        {"parameters": {f"k{i}": WEIGHTS for i in range(20)}},
+        KeyError,
+    ),
+    (
         'pack: parameters lacks "Wax", "Waa", "ba" for rnn; '
         '"Wf", "bf", "Wi", "bi", "Wc", "bc", "Wo", "bo" for lstm; '
         '"Wz", "bz", "Wr", "br", "Wc", "bc" for gru; '
