@@ -129,6 +129,8 @@ def test_caches_of_another_cell_or_cut_short_are_refused(cell):
         from_caches(cell, other, d)
     with pytest.raises(ValueError, match=rf"^{cell.function}_backward: da has shape \(5, 10, 4\).* T <= 3"):
         from_caches(cell, (caches[0][:3], problem.x), d)
+    fewer = incoming(problem, 2)
+    assert_same_gradients(from_caches(cell, caches, fewer.map(np.ndarray.tolist)), from_caches(cell, caches, fewer))
     for length in range(len(cell.cache)):
         cut = [*caches[0][:2], caches[0][2][:length], caches[0][3]], problem.x
         with pytest.raises(ValueError, match=rf"caches\[0\]\[2\] has {length} entries, expected {len(cell.cache)}"):

@@ -35,6 +35,11 @@ BACKWARD_SENTENCES = [
         ValueError,
     ),
     (
+        "lstm_backward: caches has 1 entries, expected 2: (list of T_x caches, x)",
+        {"caches": (1,)},
+        ValueError,
+    ),
+    (
         "rnn_backward: caches[0] is of type ndarray, expected a list of T_x caches",
         {"caches": RNN_CACHES[::-1]},
         TypeError,

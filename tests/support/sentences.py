@@ -302,6 +302,15 @@ SENTENCES = [
         },
         TypeError,
     ),
+    (
+        "rnn_cell_forward: a_prev has dtype float64, expected float32: parameters is packed in float32",
+        {
+            "xt": of((3, 10), "f4"),
+            "a_prev": of((5, 10), "f8"),
+            "parameters": cyrnn.pack({key: value.astype("f4") for key, value in RNN.parameters.items()}),
+        },
+        TypeError,
+    ),
     # ---- threads
     ("set_num_threads: n is 0, expected a whole number of at least 1", {"n": 0}, ValueError),
     ("set_num_threads: n is -1, expected a whole number of at least 1", {"n": -1}, ValueError),
@@ -358,6 +367,7 @@ SENTENCES = [
     (f"{ADAM}: t is 0, expected a number at least 1", {"t": 0}, ValueError),
     (f"{ADAM}: t is nan, expected a number at least 1", {"t": float("nan")}, ValueError),
     (f"{ADAM}: learning_rate is of type str, expected a number", {"learning_rate": "0.1"}, TypeError),
+    (f"{ADAM}: learning_rate is of type ndarray, expected a number", {"learning_rate": np.ones(1)}, TypeError),
     (f"{ADAM}: beta1 is 1.0, expected a number at least 0 and less than 1", {"beta1": 1.0}, ValueError),
     (f"{ADAM}: beta1 is 1.5, expected a number at least 0 and less than 1", {"beta1": 1.5}, ValueError),
     (f"{ADAM}: beta2 is -0.5, expected a number at least 0 and less than 1", {"beta2": -0.5}, ValueError),
