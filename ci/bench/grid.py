@@ -1,7 +1,7 @@
 """The grid: every function of the notebook's kind at every size against the notebook's NumPy; nowhere slower.
 
 Both sides are called once, and their results compared, before the clock starts; then they take turns in one process,
-and minima count. A row below its limit is timed again, for REPEATS times as long at most: other processes only ever add
+and minima count; with default threads ours wait until NumPy's rest. A row below its limit is timed again, for REPEATS times as long at most: other processes only ever add
 to a minimum. A ratio is NumPy's time over ours.
 """
 
@@ -33,6 +33,10 @@ TURN_SECONDS = 0.001
 #: Turns of each side at least, and where a call takes longer than LONG_SECONDS
 LEAST_TURNS, LEAST_LONG_TURNS, LONG_SECONDS = 4, 2, 0.05
 REPEATS = 2
+#: With default threads, before a side's turns the other's threads have to be at rest: OpenBLAS's go on spinning for 0.12
+#: seconds, ours for 0.005. So each side has many turns in a row, in which its own threads find a core each. Calls of less
+#: than RESTLESS_SECONDS are left to one thread by both.
+REST_SECONDS, ROW_SECONDS, RESTLESS_SECONDS = 0.15, 0.04, 2e-5
 #: just below the largest array for which glibc raises its thresholds (DEFAULT_MMAP_THRESHOLD_MAX, 32 MiB)
 MALLOC_WARM_BYTES = 31 << 20
 
@@ -79,8 +83,9 @@ class Row:
         return "WRONG" if self.wrong else "" if self.holds else "BELOW"
 
 
-def take_turns(work: Work, least: list[float], seconds: float) -> int:
+def take_turns(work: Work, least: list[float], seconds: float, *, one_thread: bool) -> int:
     """Time both sides in turns, `seconds` for each; lower their minima; return the turns of each."""
+    rest = 0.0 if one_thread or min(work.once) < RESTLESS_SECONDS else REST_SECONDS
     entries = []
     for name, call, once in (("numpy", work.numpy, work.once[0]), ("cyrnn", work.cyrnn, work.once[1])):
         entry = clock.Entry(Variant(name, name, call, lambda _: {}))
@@ -91,14 +96,22 @@ def take_turns(work: Work, least: list[float], seconds: float) -> int:
         entries.append(entry)
     enough = LEAST_LONG_TURNS if max(work.once) > LONG_SECONDS else LEAST_TURNS
     start, turns = perf_counter(), 0
-    while turns < enough or perf_counter() < start + 2 * seconds:
+    while rest and turns < enough:
+        for entry in entries:
+            time.sleep(rest if entry is entries[1] else rest / 10)
+            end, count = perf_counter() + ROW_SECONDS, 0
+            while count < enough or perf_counter() < end:
+                clock.take_turns([entry])
+                count += 1
+        turns += count // 2
+    while turns < enough or (not rest and perf_counter() < start + 2 * seconds):
         clock.take_turns(entries[:: 1 - 2 * (turns % 2)])
         turns += 1
     least[:] = (min(known, entry.least) for known, entry in zip(least, entries, strict=True))
     return turns
 
 
-def measure(work: Work, lowest: float, seconds: float) -> Row:
+def measure(work: Work, lowest: float, seconds: float, *, one_thread: bool) -> Row:
     """Compare the results of a work, then time it."""
     where = work.function, work.dtype, work.n, work.m
     try:
@@ -107,7 +120,7 @@ def measure(work: Work, lowest: float, seconds: float) -> Row:
         return Row(*where, lowest, wrong=str(reason))
     least, turns = [math.inf, math.inf], 0
     for _ in range(1 + REPEATS):
-        turns += take_turns(work, least, seconds)
+        turns += take_turns(work, least, seconds, one_thread=one_thread)
         numpy_us, cyrnn_us = (round(each * 1e6, 3) for each in least)
         row = Row(*where, lowest, numpy_us, cyrnn_us, turns, float(f"{error:.1e}"))
         if row.holds:
@@ -154,7 +167,9 @@ def run(
                 gc.collect()
                 parameters = grid_work.weights(cell, dtype, n)
                 yield [
-                    measure(work, limit(work.function, dtype, n, m, **where), seconds)
+                    measure(
+                        work, limit(work.function, dtype, n, m, **where), seconds, one_thread=where["one_thread"]
+                    )
                     for m in batches
                     for work in grid_work.works(cell, dtype, m, parameters, wanted)
                 ]

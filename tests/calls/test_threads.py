@@ -17,6 +17,7 @@ from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_us
 
 import cyrnn
 from cyrnn.calls import threads
+from cyrnn.calls.implementation import implementation
 
 COUNTS = (1, 2, 3, 4)
 compiled = pytest.mark.skipif(isa_in_use() == "reference", reason="the reference shares no work among threads")
@@ -193,6 +194,9 @@ class Ranges:
     def divide(self, ranges: int) -> None:
         self.ranges = ranges
 
+    def offer(self, most: int) -> int:
+        return 0
+
     def __call__(self) -> None:
         while (i := next(self.taken)) < self.ranges:
             time.sleep(0.001)
@@ -217,6 +221,7 @@ def test_split_divides_among_as_many_threads_as_there_are(split_everything):
 def test_split_with_fewer_threads_than_wanted_leaves_all_to_the_caller(split_everything, monkeypatch, started):
     """The system may refuse a thread: the call is done by those there are, and a later one starts those missing."""
     cyrnn.set_num_threads(4)
+    assert wait_for(lambda: not implementation.seated())  # of other tests
     start, count = _thread.start_new_thread, itertools.count()
 
     def refuse(*arguments):
@@ -235,7 +240,7 @@ def test_split_with_fewer_threads_than_wanted_leaves_all_to_the_caller(split_eve
 
 def test_split_small_work_stays_in_the_calling_thread():
     task = Ranges(64)
-    threads.split(task, 64, threads.MILLISECOND_FMAS)
+    threads.split(task, 64, 2 * threads.MILLISECOND_FMAS // threads.SEATED - 1)
     assert task.ranges == 1
 
 

@@ -100,7 +100,7 @@ cdef enum:
     RELEASE_GIL_ELEMENTS = 10_000        # the same for functions of elements
     CACHE_LINE_BYTES = 64
     UNITS_OF_GROUP = 16                  # units that no two threads share: whole panels, and lines of a cache
-    RANGES_OF_MILLISECOND = 20           # of units
+    HASTE = 4                            # work on units, for few columns or one step, is shared so much sooner
     MIN_SHARED_ROWS = 8                  # columns from which on threads share a call: twice threads.MIN_ROWS
     TRANSPOSE_BYTES = 1 << 20            # of x, transposed to time-major order at once
     BLOCK_BYTES = 1 << 19                # of x and of hidden states that blocks.pxi has side by side at once

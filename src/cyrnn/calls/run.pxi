@@ -163,12 +163,10 @@ cdef inline Py_ssize_t groups_of_units(Py_ssize_t units) noexcept nogil:
 
 
 cdef inline double fmas_of_units(const CallContext* context) noexcept nogil:
-    """About how long a step lasts, in multiply-adds: few columns wait for W, from L3 or DRAM two for each byte. A range
-    is worth its thread from 50 us on: the calling one takes what the others come too late for.
-    """
+    """About how long a step lasts, in multiply-adds: few columns wait for W, from L3 or DRAM two for each byte."""
     cdef const Run* run = &context.run
     cdef double elements = <double> run.n_a * context.gates * (<double> run.n_x + run.n_a)
-    return elements * (run.m + 2 * context.item) * RANGES_OF_MILLISECOND
+    return elements * (run.m + 2 * context.item) * HASTE
 
 
 cdef int units_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: multiply-adds that one thread does in about a millisecond, float32 with AVX-512; other ISAs split a little early
 MILLISECOND_FMAS = 60_000_000
+#: of them, as many as make work worth a thread that has to be called from Python, and one that sits ready
+CALLED, SEATED = 8, 25
 #: a range of fewer rows leaves most of a tile of the matrix product empty
 MIN_ROWS = 4
 
@@ -77,8 +79,12 @@ def split(task: Any, rows: int, work: int) -> None:
     The caller takes those that are left, so that all are done however few others come. One that comes late finds
     nothing to do.
     """
-    ranges = min(_threads, rows // MIN_ROWS, work // MILLISECOND_FMAS)
+    ranges = min(_threads, rows // MIN_ROWS, work * SEATED // MILLISECOND_FMAS)
     if ranges < 2:
+        return
+    task.divide(ranges)
+    missing = ranges - 1 - task.offer(ranges - 1)
+    if not missing or work * CALLED < 2 * MILLISECOND_FMAS:
         return
     try:
         pool = _workers()
@@ -86,8 +92,7 @@ def split(task: Any, rows: int, work: int) -> None:
         return
     with contextlib.suppress(RuntimeError):  # no thread is to be had, as while the interpreter ends
         pool.hire(ranges - 1)
-    task.divide(ranges)
-    pool.lend(task, ranges - 1)
+    pool.lend(task, missing)
 
 
 def lone(columns: int, work: int) -> bool:
@@ -232,7 +237,7 @@ def _use(n: int) -> None:
     _forget()
     if pool is not None:
         pool.close()
-    implementation.share_above(2 * MILLISECOND_FMAS if n > 1 else 0, split)
+    implementation.share_above(max(1, 2 * MILLISECOND_FMAS // CALLED) if n > 1 else 0, split)
 
 
 def _cores() -> int:
