@@ -1,8 +1,9 @@
 """The grid: every function of the notebook's kind at every size against the notebook's NumPy; nowhere slower.
 
 Both sides are called once, and their results compared, before the clock starts; then they take turns in one process,
-and minima count; with default threads ours wait until NumPy's rest. A row below its limit is timed again, for REPEATS times as long at most: other processes only ever add
-to a minimum. A ratio is NumPy's time over ours.
+and minima count; with default threads many turns in a row, when those of the other side are at rest. A row below its
+limit is timed again, for REPEATS times as long at most: other processes only ever add to a minimum. A ratio is NumPy's
+time over ours.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ TURN_SECONDS = 0.001
 #: Turns of each side at least, and where a call takes longer than LONG_SECONDS
 LEAST_TURNS, LEAST_LONG_TURNS, LONG_SECONDS = 4, 2, 0.05
 REPEATS = 2
-#: With default threads, before a side's turns the other's threads have to be at rest: OpenBLAS's go on spinning for 0.12
-#: seconds, ours for 0.005. So each side has many turns in a row, in which its own threads find a core each. Calls of less
-#: than RESTLESS_SECONDS are left to one thread by both.
+#: With default threads, before a side's turns the other's threads have to be at rest: OpenBLAS's go on spinning for
+#: 0.12 seconds, ours for 0.005. So each side has many turns in a row, in which its own threads find a core each. Calls
+#: of less than RESTLESS_SECONDS are left to one thread by both.
 REST_SECONDS, ROW_SECONDS, RESTLESS_SECONDS = 0.15, 0.04, 2e-5
 #: just below the largest array for which glibc raises its thresholds (DEFAULT_MMAP_THRESHOLD_MAX, 32 MiB)
 MALLOC_WARM_BYTES = 31 << 20

@@ -5,11 +5,11 @@ call ends while one of its ranges runs, and none begins after. Whatever happens 
 Python, memory that is short, a thread that cannot be started or that died: the calling thread takes all ranges that
 nobody has taken, lets those that were begun know that they may stop, and waits for them.
 
-A thread that has just worked waits for more in a seat, without a GIL, before it goes back to Python: from there it takes
-50 us to come, from its seat one. In a virtual machine it may take milliseconds, call after call: Linux takes a core that
-sleeps for one that is busy with another guest, and wakes the thread on that of the calling one (Linux 6.18, 2026-11-29).
-A thread that sits is moved to another core, and lets others have the core that it is on. What is offered to a seat can
-be taken back until the thread has begun; so a thread without a core holds nobody up.
+A thread that has just worked waits for more in a seat, without a GIL, before it goes back to Python: from there it
+takes 50 us to come, from its seat one. In a virtual machine it may take milliseconds, call after call: Linux takes a
+core that sleeps for one that another guest has, and wakes the thread on that of the calling one (Linux 6.18,
+2026-11-29). A thread that sits is moved to another core, and lets others have the core that it is on. What is offered
+to a seat can be taken back until the thread has begun; so a thread without a core holds nobody up.
 
 Between blocks of some milliseconds a range says `pause`. There the calling thread looks at signals, at most every
 LOOK_MILLISECONDS, since that takes the GIL; the others look whether the call has stopped.
@@ -359,7 +359,7 @@ cdef inline long clock() noexcept nogil:
 cdef inline bint is_shared_now(Py_ssize_t rows, double fmas) noexcept nogil:
     """The same for less work, where a thread sits ready."""
     return (min_shared_fmas > 0 and rows >= MIN_SHARED_ROWS and fmas * SMALLER >= min_shared_fmas
-            and atomic_load(&ready) > 0 and clock() - atomic_load(&alone_until) >= 0)
+            and atomic_load(&ready) > 0 and not 0 < atomic_load(&alone_until) - clock() <= ALONE_MILLISECONDS)
 
 
 cdef int share(RangeFunction function, const void* context, Py_ssize_t rows, double fmas) except -1:
