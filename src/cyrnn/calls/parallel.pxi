@@ -38,7 +38,7 @@ cdef enum:
     PAUSES = 50              # between two looks at the clock, some microseconds
     HELD_UP_MICROSECONDS = 200  # a call has waited so much longer for others than it worked: cores are busy,
     ALONE_MILLISECONDS = 20  # and for so long small calls are not shared
-    SMALLER = 3              # so many times less work is worth a thread that sits ready
+    SMALLER = 3              # threads.SEATED over threads.CALLED: so much less work is worth a thread that sits ready
 
 cdef struct Progress:
     # how far a thread has come in a call: for `pause` alone

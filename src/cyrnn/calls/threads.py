@@ -1,8 +1,9 @@
 """Threads over the batch, or the units of a step: which part of the work each gets, and how many there are.
 
 Columns of a batch never meet, nor units of a step, so nothing is summed across threads: the bits do not depend on their
-number. Where a layer has two directions and few columns, both run at once instead. A thread is worth its while from
-about a millisecond of work on; below that everything runs where it is called.
+number. Where a layer has two directions and few columns, both run at once instead. A thread has to be called from
+Python, which takes 50 us and more, unless it still sits ready from the call before (parallel.pxi): less work than such a
+thread is worth is done where it is called.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 #: multiply-adds that one thread does in about a millisecond, float32 with AVX-512; other ISAs split a little early
 MILLISECOND_FMAS = 60_000_000
-#: of them, as many as make work worth a thread that has to be called from Python, and one that sits ready
+#: parts of a millisecond that are worth a thread which has to be called, and one which sits ready
 CALLED, SEATED = 8, 25
 #: a range of fewer rows leaves most of a tile of the matrix product empty
 MIN_ROWS = 4
@@ -55,7 +56,8 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        At least 1. A call uses fewer where a thread would have less than about a millisecond of work.
+        At least 1. A call uses fewer where a thread would have too little work: less than about 0.1 ms, and where
+        calls follow each other within 5 ms, for which long threads stay awake, 0.04 ms.
 
     Raises
     ------
