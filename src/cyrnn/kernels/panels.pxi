@@ -120,34 +120,59 @@ cdef void pack_transposed_gate(const real* W, Py_ssize_t row_stride, Py_ssize_t 
     pack_matrices(&transposed, 1, units, n, gate * n, gates * n, out)
 
 
+cdef void transpose_rows(const real* x, Py_ssize_t row_stride, Py_ssize_t rows, Py_ssize_t cols, real* out,
+                         Py_ssize_t out_row_stride) noexcept nogil:
+    """out (cols, rows) = x (rows, cols), unit stride along each, for up to LANES rows: in squares, if they fill one."""
+    cdef vec square[MAX_LANES]
+    cdef Py_ssize_t i, j = 0
+    if rows * min(cols, LANES) < 4 * LANES:
+        for j in range(cols):
+            for i in range(rows):
+                out[j * out_row_stride + i] = x[i * row_stride + j]
+        return
+    while j < cols:
+        for i in range(LANES):
+            square[i] = load_tail(x + i * row_stride + j, cols - j) if i < rows else splat(0)
+        transpose(square)
+        for i in range(min(LANES, cols - j)):
+            store_tail(out + (j + i) * out_row_stride, square[i], rows)
+        j += LANES
+
+
+cdef void transpose_step(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t n, Py_ssize_t m,
+                         real* out) noexcept nogil:
+    """out (m, n) = x (n, m) with these strides."""
+    cdef Py_ssize_t k = 0, j
+    if x_stride_m == 1 and x_stride_k != 1:
+        while k < n:
+            transpose_rows(x + k * x_stride_k, x_stride_k, min(LANES, n - k), m, out + k, n)
+            k += LANES
+        return
+    for j in range(m):
+        if x_stride_k == 1:
+            copy_row(x + j * x_stride_m, n, out + j * n)
+        else:
+            for k in range(n):
+                out[j * n + k] = x[k * x_stride_k + j * x_stride_m]
+
+
 cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,
                           Py_ssize_t n, Py_ssize_t m, Py_ssize_t T, real* out) noexcept nogil:
     """out (T, m, n) = x (n, m, T) with these strides: the features of a column become contiguous.
 
-    In squares, where an axis of x is contiguous. Some steps at a time: all of them are a page apart, or more, in out.
+    Where steps are contiguous in x some at a time: all of them are a page apart, or more, in out.
     """
-    cdef Py_ssize_t k, j, t, t0 = 0, steps, whole = 0
-    cdef bint by_step = x_stride_k == 1 or (x_stride_m == 1 and (x_stride_t != 1 or T == 1))
-    if by_step or x_stride_t == 1:
-        whole = n // LANES * LANES
-    while t0 < T:
-        steps = min(TRANSPOSED_STEPS, T - t0)
-        if by_step:
-            for t in range(t0, t0 + steps):
-                k = 0
-                while k < whole:
-                    pack_lanes(x + k * x_stride_k + t * x_stride_t, x_stride_k, x_stride_m, LANES, m,
-                               out + t * m * n + k, n)
-                    k += LANES
-        else:
-            for j in range(m):
-                k = 0
-                while k < whole:
-                    pack_lanes(x + k * x_stride_k + j * x_stride_m + t0, x_stride_k, 1, LANES, steps,
-                               out + (t0 * m + j) * n + k, m * n)
-                    k += LANES
-        for t in range(t0, t0 + steps):
-            for j in range(m):
-                for k in range(whole, n):
-                    out[(t * m + j) * n + k] = x[k * x_stride_k + j * x_stride_m + t * x_stride_t]
-        t0 += steps
+    cdef Py_ssize_t k, j, t = 0, steps
+    if x_stride_t != 1 or x_stride_k == 1 or T == 1:
+        for t in range(T):
+            transpose_step(x + t * x_stride_t, x_stride_k, x_stride_m, n, m, out + t * m * n)
+        return
+    while t < T:
+        steps = min(TRANSPOSED_STEPS, T - t)
+        for j in range(m):
+            k = 0
+            while k < n:
+                transpose_rows(x + k * x_stride_k + j * x_stride_m + t, x_stride_k, min(LANES, n - k), steps,
+                               out + (t * m + j) * n + k, m * n)
+                k += LANES
+        t += steps
