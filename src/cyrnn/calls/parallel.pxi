@@ -54,27 +54,31 @@ ctypedef int (*RangeFunction)(const void* context, Py_ssize_t first, Py_ssize_t 
 
 cdef extern from *:
     """
-    #if defined(_MSC_VER) && !defined(__clang__)
-    #include <intrin.h>
-    #define CYRNN_ADD(to, n) _InterlockedExchangeAdd((to), (n))
-    #include <windows.h>
-    #define CYRNN_YIELD() SwitchToThread()
-    #define CYRNN_LOAD(at) (*(volatile long *)(at))
-    #define CYRNN_REPLACE(at, old, by) (_InterlockedCompareExchange((at), (by), (old)) == (old))
-    #define CYRNN_RELAX() _mm_pause()
-    #if defined(_M_ARM64)
-    #undef CYRNN_RELAX
-    #define CYRNN_RELAX() __yield()
-    #endif
-    #else
-    #define CYRNN_ADD(to, n) __atomic_fetch_add((to), (n), __ATOMIC_SEQ_CST)
     #ifdef _WIN32
+    #ifndef WIN32_LEAN_AND_MEAN
+    #define WIN32_LEAN_AND_MEAN
+    #endif
+    #ifndef NOMINMAX
+    #define NOMINMAX
+    #endif
     #include <windows.h>
     #define CYRNN_YIELD() SwitchToThread()
     #else
     #include <sched.h>
     #define CYRNN_YIELD() sched_yield()
     #endif
+    #if defined(_MSC_VER) && !defined(__clang__)
+    #include <intrin.h>
+    #define CYRNN_ADD(to, n) _InterlockedExchangeAdd((to), (n))
+    #define CYRNN_LOAD(at) (*(volatile long *)(at))
+    #define CYRNN_REPLACE(at, old, by) (_InterlockedCompareExchange((at), (by), (old)) == (old))
+    #if defined(_M_ARM64)
+    #define CYRNN_RELAX() __yield()
+    #else
+    #define CYRNN_RELAX() _mm_pause()
+    #endif
+    #else
+    #define CYRNN_ADD(to, n) __atomic_fetch_add((to), (n), __ATOMIC_SEQ_CST)
     #define CYRNN_LOAD(at) __atomic_load_n((at), __ATOMIC_SEQ_CST)
     static int cyrnn_replace(long *at, long old, long by) {
         return __atomic_compare_exchange_n(at, &old, by, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
