@@ -84,7 +84,7 @@ class Row:
         return "WRONG" if self.wrong else "" if self.holds else "BELOW"
 
 
-def take_turns(work: Work, least: list[float], seconds: float, *, one_thread: bool) -> int:
+def take_turns(work: Work, least: list[float], seconds: float, *, one_thread: bool = True) -> int:
     """Time both sides in turns, `seconds` for each; lower their minima; return the turns of each."""
     rest = 0.0 if one_thread or min(work.once) < RESTLESS_SECONDS else REST_SECONDS
     entries = []
@@ -112,7 +112,7 @@ def take_turns(work: Work, least: list[float], seconds: float, *, one_thread: bo
     return turns
 
 
-def measure(work: Work, lowest: float, seconds: float, *, one_thread: bool) -> Row:
+def measure(work: Work, lowest: float, seconds: float, *, one_thread: bool = True) -> Row:
     """Compare the results of a work, then time it."""
     where = work.function, work.dtype, work.n, work.m
     try:

@@ -238,26 +238,6 @@ def test_split_with_fewer_threads_than_wanted_leaves_all_to_the_caller(split_eve
     assert len([life for life in threads._pool._lives if life()]) == 3
 
 
-@compiled
-def test_threads_that_sit_ready_take_smaller_calls():
-    """After a call that is worth calling threads for: they take what would not be, and go when nothing comes."""
-    before = cyrnn.get_num_threads()
-    large, small = (make(cyrnn.cells.RNN, np.float32, m=m, n_a=128, n_x=128, T_x=5) for m in (512, 64))
-    cyrnn.set_num_threads(1)
-    want = results(run_sequence(small))
-    cyrnn.set_num_threads(3)
-    try:
-        assert wait_for(lambda: not implementation.seated())
-        run_sequence(small)
-        assert not implementation.seated()
-        assert wait_for(lambda: run_sequence(large) and implementation.seated())
-        for _ in range(50):
-            assert_same_values(results(run_sequence(small)), want)
-        assert wait_for(lambda: not implementation.seated())
-    finally:
-        cyrnn.set_num_threads(before)
-
-
 def test_split_small_work_stays_in_the_calling_thread():
     task = Ranges(64)
     threads.split(task, 64, 2 * threads.MILLISECOND_FMAS // threads.SEATED - 1)

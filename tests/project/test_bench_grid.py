@@ -120,7 +120,7 @@ def test_row_within_a_tie_holds_and_one_below_is_marked():
 def test_row_below_its_limit_is_timed_again_and_minima_are_of_all_turns(monkeypatch):
     turns = iter([(1.0, 2.0), (1.0, 1.5), (0.9, 1.7)])
 
-    def take_turns(work, least, seconds):
+    def take_turns(work, least, seconds, one_thread):
         least[:] = map(min, least, next(turns))
         return 4
 

@@ -67,7 +67,7 @@ def arrays(result) -> list:
 def calls() -> dict:
     """Calls of which each allocates as its users' do; threads share those of a batch."""
     lstm, gru = (make(cell, np.float64, m=16, n_a=21, n_x=9) for cell in (cyrnn.cells.LSTM, cyrnn.cells.GRU))
-    few = make(cyrnn.cells.RNN, np.float32, m=2, n_a=90)  # of fewer units the work area is no allocation
+    few = make(cyrnn.cells.RNN, np.float32, m=2, n_a=300)  # of fewer units the work area is no allocation
     packed = cyrnn.pack(lstm.parameters)
     caches = cyrnn.lstm_forward(lstm.x, lstm.initial[0], lstm.parameters)[3]
     gru_caches = cyrnn.gru_forward(gru.x, gru.initial[0], gru.parameters)[2]

@@ -10,6 +10,9 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     plain.pxi           a caller's array, read once; containers out of the collector's sight
     environment.pxi     the floating-point environment, for facades
     context.pxi         the state of a call, and the slots of a cache tuple
+    atomics.pxi         what compilers and systems call atomic operations, clocks and waiting
+    ranges.pxi          ranges of the rows of a call, pauses within them
+    seats.pxi           where threads wait for the next call
     parallel.pxi        work shared among threads
     views.pxi           views of memory, tuples
     pauses.pxi          kernels' calls that may last, in blocks; between them signals are looked at
@@ -110,6 +113,9 @@ cdef double MAX_ELEMENTS = 2.0 ** 58     # of an array: counts of bytes stay wit
 include "plain.pxi"
 include "environment.pxi"
 include "context.pxi"
+include "atomics.pxi"
+include "ranges.pxi"
+include "seats.pxi"
 include "parallel.pxi"
 include "views.pxi"
 include "pauses.pxi"

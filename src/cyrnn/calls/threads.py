@@ -2,7 +2,7 @@
 
 Columns of a batch never meet, nor units of a step, so nothing is summed across threads: the bits do not depend on their
 number. Where a layer has two directions and few columns, both run at once instead. A thread has to be called from
-Python, which takes 50 us and more, unless it still sits ready from the call before (parallel.pxi): work that is worth
+Python, which takes 50 us and more, unless it still sits ready from the call before (seats.pxi): work that is worth
 no such thread is done where it is called.
 """
 
