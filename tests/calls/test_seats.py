@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
-from interpreter import patience
+from interpreter import wait_for
 from problems import assert_same_values, isa_in_use, make, results, run_sequence
 
 import cyrnn
 from cyrnn.calls.implementation import implementation
 
 pytestmark = pytest.mark.skipif(isa_in_use() == "reference", reason="the reference shares no work among threads")
-
-
-def wait_for(condition) -> bool:
-    """Whether a condition holds before long."""
-    end = time.monotonic() + patience(20)
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.002)
-    return condition()
 
 
 def test_threads_that_sit_ready_take_smaller_calls():

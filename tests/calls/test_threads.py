@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from interpreter import fresh, patience
+from interpreter import fresh, wait_for
 from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, results, run_cell, run_sequence
 
 import cyrnn
@@ -166,14 +166,6 @@ def test_threads_number_changed_during_calls_does_no_harm(cell, split_everything
 
 def count_of_threads() -> int:
     return _thread._count()  # of those that the interpreter started, whoever asked for them
-
-
-def wait_for(condition) -> bool:
-    """Whether a condition holds before long."""
-    end = time.monotonic() + patience(20)
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.002)
-    return condition()
 
 
 def test_threads_changed_often_do_not_pile_up(split_everything):

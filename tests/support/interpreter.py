@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,11 @@ def _of_process(
         "cwd": cwd,
         "preexec_fn": preexec_fn,
     }
+
+
+def wait_for(condition) -> bool:
+    """Whether a condition holds before long."""
+    end = time.monotonic() + patience(20)
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.002)
+    return condition()

@@ -95,8 +95,9 @@ typedef struct {
                                         /* the gate without an input half, filled by the caller; NULL with neither */
     real *dz;                           /* (T, batch, G * n_a), written; the step before reads it, and dx, dW, db */
     real *d_initial;                    /* (1 + C, batch, n_a): [0] written, gradient of a before step 0, not with a */
-                                        /* projection, nor with weights in place; the skip gradients behind: of the LSTM's c after the last */
-                                        /* step, of a zeros, filled by the caller; then before step 0 */
+                                        /* projection, nor with weights in place; the skip gradients behind: of the */
+                                        /* LSTM's c after the last step, of a zeros, filled by the caller; then */
+                                        /* before step 0 */
     const real *WhrT;                   /* (n_a, n_h) from pack_transposed_gate; NULL without a projection */
     real *dh;                           /* (T, batch, n_h): incoming gradient at h of every step, filled by the */
                                         /* caller; then the whole gradient there, for dWhr */
