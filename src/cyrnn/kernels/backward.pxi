@@ -75,12 +75,14 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     cdef const real* WaT = run.WaT
     cdef const real* later
     cdef Product p
+    cdef Py_ssize_t next_panel
     cdef PointwiseBackwardArgs at, args                          # one for the step, one for a tile
     for g in range(s):
         gates += cell.stage[g].gates
     begin_backward_args(run, t, gates, &at)
     begin_backward_args(run, t, gates, &args)
     p.first.K = 0
+    p.ahead = NULL
     if s + 1 < cell.stages:
         WaT += packed_elements(run.n_h, cell.stage[s].hidden * n, 1)
         later = at.dz + cell.stage[s].gates * n
@@ -105,6 +107,9 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
         Vp = min(4, width - first * 4)
         p.second.panel = WaT + first * 4 * LANES * K
         p.second.panel_k_stride = Vp * LANES
+        if left > 0 and P == 1:
+            next_panel = first - 1 if t % 2 != 0 else first + 1
+            ask_for(&p, WaT + next_panel * 4 * LANES * K, 4 * LANES * K)
         p.z_row_stride = args.d_next_row_stride = P * Vp * LANES
         args.n = min(p.z_row_stride, n - first * 4 * LANES)
         row = 0

@@ -37,7 +37,9 @@ from cyrnn.kernels.run cimport (
     BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterRight, OuterSum, Run, Table,
     real,
 )
-from cyrnn.kernels.tiles cimport MAX_TILE, tile_fma, tile_load, tile_prefetch, tile_splat, tile_store
+from cyrnn.kernels.tiles cimport (
+    LINE, MAX_TILE, ask_for_line, tile_fma, tile_load, tile_prefetch, tile_splat, tile_store,
+)
 
 include "activations.pxi"
 include "elements.pxi"

@@ -31,13 +31,14 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
     cdef real* z = <real*> tile_of_z
     cdef Py_ssize_t n = run.n_a, K = plan.K, V = plan.V, V_a = plan.V_a, width = plan.width
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
-    cdef Py_ssize_t row, R, first, P, Vp, p, r, v, left = panels
+    cdef Py_ssize_t row, R, first, next_panel, P, Vp, p, r, v, left = panels
     cdef bint narrow = m > 1 and 2 * n <= LANES        # one panel, and every tile has two rows or more
     cdef Product product_of
     cdef Product* o = &product_of
     cdef PointwiseArgs args
     begin_args(&args, plan, at, 0, z, 0)
     o.start_is_column = False
+    o.ahead = NULL
     o.first.K = 0
     o.second.K = K
     o.second.row_stride = K
@@ -57,6 +58,9 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
         o.second.panel = plan.Wa + first * V_a * LANES * K
         o.second.panel_stride = V_a * LANES * K
         o.second.panel_k_stride = Vp * LANES
+        if left > 0 and P == 1 and projected != NULL:
+            next_panel = first - 1 if t % 2 != 0 else first + 1
+            ask_for(o, plan.Wa + next_panel * V_a * LANES * K, V_a * LANES * K)
         o.z_row_stride = args.z_row_stride = P * V * LANES
         row = 0
         while row < m:

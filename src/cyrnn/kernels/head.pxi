@@ -40,6 +40,7 @@ cdef int head_packed(const real* a, Py_ssize_t n_a, Py_ssize_t N, const real* Wy
     z = aligned(work)
     columns = z + width * LANES * LANES
     p.first.K = 0
+    p.ahead = NULL
     p.second.K = n_a
     p.second.row_stride = n_a
     p.second.k_stride = 1

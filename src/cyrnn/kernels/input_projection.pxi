@@ -52,6 +52,7 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
     cdef Product p
     p.second.K = 0
     p.start_is_column = False
+    p.ahead = NULL
     p.start_row_stride = 0
     p.z_row_stride = plan.width * LANES
     p.z_panel_stride = 0
@@ -64,6 +65,8 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
         p.first.panel = plan.Wx + panel * V * LANES * run.n_x
         p.first.panel_k_stride = Vp * LANES
         p.start = plan.b + (panel * plan.V + skipped) * LANES
+        if (panel + 1) * plan.V < plan.width:
+            ask_for(&p, p.first.panel + V * LANES * run.n_x, V * LANES * run.n_x)
         row = 0
         while row < total:
             t, column = t0 + row // run.m, row % run.m

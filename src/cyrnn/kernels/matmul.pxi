@@ -32,18 +32,38 @@ ctypedef struct Product:
     real* z                  # (R, P, V * LANES), may be the same memory as start
     Py_ssize_t z_row_stride
     Py_ssize_t z_panel_stride  # of z and of start
+    const real* ahead        # what later tiles read, from here on, or NULL: see ask_for
+    const real* ahead_end
 
 
-cdef inline void accumulate(vec* acc, const Factor* f, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
-    """acc (R, P, V) += rows panel, k ascending."""
+cdef inline void ask_for(Product* p, const real* panel, Py_ssize_t elements) noexcept nogil:
+    """Let the tiles that come read so many elements ahead, a line at each k, for the tiles after them.
+
+    What a panel costs to bring from beyond L2, its first tile would wait for. Tiles of few rows do not ask: they read
+    as fast as memory gives.
+    """
+    p.ahead, p.ahead_end = panel, panel + elements
+
+
+cdef inline void accumulate(vec* acc, const Factor* f, const real* ahead, Py_ssize_t R, Py_ssize_t P,
+                            Py_ssize_t V) noexcept nogil:
+    """acc (R, P, V) += rows panel, k ascending. `ahead`: lines to ask for, or NULL."""
     cdef Py_ssize_t k, row_stride = f.row_stride, k_stride = f.k_stride
     cdef Py_ssize_t panel_k_stride = f.panel_k_stride, panel_stride = f.panel_stride
     cdef const real* rows = f.rows
     cdef const real* panel = f.panel
-    for k in range(f.K):
-        tile_fma(acc, rows, row_stride, panel, panel_stride, R, P, V)
-        rows += k_stride
-        panel += panel_k_stride
+    if R >= 3 and R * P * V >= 12 and ahead != NULL:
+        for k in range(f.K):
+            ask_for_line(ahead)
+            ahead += LINE
+            tile_fma(acc, rows, row_stride, panel, panel_stride, R, P, V)
+            rows += k_stride
+            panel += panel_k_stride
+    else:
+        for k in range(f.K):
+            tile_fma(acc, rows, row_stride, panel, panel_stride, R, P, V)
+            rows += k_stride
+            panel += panel_k_stride
 
 
 cdef inline void tile(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
@@ -52,8 +72,8 @@ cdef inline void tile(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V
         tile_splat(acc, t.start, t.start_row_stride, R, P, V)
     else:
         tile_load(acc, t.start, t.start_row_stride, t.z_panel_stride, R, P, V)
-    accumulate(acc, &t.first, R, P, V)
-    accumulate(acc, &t.second, R, P, V)
+    accumulate(acc, &t.first, t.ahead, R, P, V)
+    accumulate(acc, &t.second, t.ahead, R, P, V)
     tile_store(t.z, acc, t.z_row_stride, t.z_panel_stride, R, P, V)
 
 
@@ -74,7 +94,7 @@ cdef inline void tile_of_rows(const Product* t, Py_ssize_t R, Py_ssize_t V) noex
             tile(t, 6, 1, V)
 
 
-cdef void product(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
+cdef void product(Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     """z (R, P, V * LANES): P as `panels_at_once` says or 1, R <= max_rows(P, V)."""
     if V == 4:
         if P == 1:
@@ -92,6 +112,10 @@ cdef void product(const Product* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) no
         product_of_two(t, R, P)
     else:
         tile_of_rows(t, R, 1)
+    if t.ahead != NULL:
+        t.ahead += (t.first.K + t.second.K) * LINE
+        if t.ahead >= t.ahead_end:
+            t.ahead = NULL
 
 
 cdef inline void product_of_three(const Product* t, Py_ssize_t R, Py_ssize_t P) noexcept nogil:

@@ -14,6 +14,7 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
     cdef Py_ssize_t width = vectors(units, 1), v = 0, row, R, P, Vp, r, j
     cdef Product p
     p.first.K = 0
+    p.ahead = NULL
     p.start = &zero
     p.start_row_stride = 0
     p.start_is_column = b == NULL
@@ -29,6 +30,8 @@ cdef void multiply_rows(const real* rows, Py_ssize_t row_stride, Py_ssize_t N, P
         p.second.panel = panels + v * LANES * K
         p.second.panel_k_stride = Vp * LANES
         p.z_row_stride = P * Vp * LANES
+        if v + P * Vp < width:
+            ask_for(&p, p.second.panel + P * Vp * LANES * K, 4 * LANES * K)
         if b != NULL:
             p.start = b + v * LANES
         row = 0
@@ -95,6 +98,7 @@ cdef void multiply_in_place(const real* rows, Py_ssize_t row_stride, Py_ssize_t 
     cdef const real* panel
     cdef Product p
     p.first.K = 0
+    p.ahead = NULL
     p.second.row_stride, p.second.k_stride, p.second.panel_stride = row_stride, 1, 4 * LANES
     while k < K:
         n = p.second.K = min(ROWS_IN_PLACE, K - k)

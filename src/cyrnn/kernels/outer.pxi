@@ -96,6 +96,7 @@ cdef void add_block(const real* panels, const real* transposed, Py_ssize_t row, 
     cdef Py_ssize_t width = vectors(K, 1), u = 0, v, Vp, R
     cdef Product p
     p.first.K = 0
+    p.ahead = NULL
     p.second.K = n
     p.second.row_stride = row
     p.second.k_stride = 1

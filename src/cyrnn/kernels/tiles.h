@@ -40,6 +40,14 @@ LANE_OP void tile_prefetch(const real *z, ptrdiff_t row_stride, ptrdiff_t R, ptr
 #endif
 }
 
+/* Ask for a line that a later tile reads: the weights of large models come from beyond the L2 cache. */
+#define LINE ((ptrdiff_t)(64 / sizeof(real)))
+LANE_OP void ask_for_line(const real *p) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(p, 0, 2);
+#endif
+}
+
 /* Each row filled with its own element. */
 LANE_OP void tile_splat(vec *acc, const real *column, ptrdiff_t row_stride, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
     UNROLL for (ptrdiff_t r = 0; r < R; r++)

@@ -6,6 +6,8 @@ cdef extern from "tiles.h" nogil:
     enum: MAX_TILE
     void tile_load(vec* acc, const real* z, Py_ssize_t row_stride, Py_ssize_t panel_stride, Py_ssize_t R, Py_ssize_t P,
                    Py_ssize_t V) noexcept
+    enum: LINE
+    void ask_for_line(const real* p) noexcept
     void tile_prefetch(const real* z, Py_ssize_t row_stride, Py_ssize_t R, Py_ssize_t V) noexcept
     void tile_splat(vec* acc, const real* column, Py_ssize_t row_stride, Py_ssize_t R, Py_ssize_t P,
                     Py_ssize_t V) noexcept

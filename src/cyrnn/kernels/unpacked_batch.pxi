@@ -27,7 +27,7 @@ cdef inline void pack_columns(const real* source, Py_ssize_t row_stride, Py_ssiz
         first += width
 
 
-cdef inline void product_in_place(const Product* t, Py_ssize_t R, Py_ssize_t V) noexcept nogil:
+cdef inline void product_in_place(Product* t, Py_ssize_t R, Py_ssize_t V) noexcept nogil:
     """z (R, V * LANES), R of rows_in_place: few vectors take more rows than `product` has, for as many chains."""
     if V == 1 and R == 12:
         tile(t, 12, 1, 1)
@@ -56,6 +56,7 @@ cdef void rows_times_columns(Product* p, Py_ssize_t rows, Py_ssize_t m, real* z)
     cdef const real* first_panel = p.first.panel
     cdef const real* second_panel = p.second.panel
     p.start_is_column = True
+    p.ahead = NULL
     p.z_row_stride = m
     p.z_panel_stride = 0
     while last >= 0:                   # the last columns first: what spills into the next row is then overwritten
