@@ -54,7 +54,7 @@ cdef class Task:
         cdef Progress progress
         with nogil:
             begin_progress(&progress, &self.ranges.stopped, False)
-            take_ranges(&self.ranges, &progress)
+            take_ranges(&self.ranges, False, &progress)
             sit()
 
 
@@ -87,7 +87,7 @@ cdef int share(RangeFunction function, const void* context, Py_ssize_t rows, dou
         decref(result)
     with nogil:
         began = microseconds()
-        take_ranges(&task.ranges, &progress)
+        take_ranges(&task.ranges, True, &progress)
         worked = microseconds()
         wait_for_ranges(&task.ranges, &progress, process)
         take_back(task.made, task.offers, process)

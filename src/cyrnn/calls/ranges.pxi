@@ -85,21 +85,31 @@ cdef inline int run_range(RangeFunction function, const void* context, Py_ssize_
 
 
 cdef struct Ranges:
-    # of a call, for whichever threads come: each takes the next that nobody has, until none is left
+    # of a call, for whichever threads come: each takes the next that nobody has, until none is left. The calling
+    # thread takes them from the first on, the others from the last: so the weights of a range, call after call, are in
+    # the cache of the core that had them
     RangeFunction function
     const void* context
     Py_ssize_t rows, ranges
     long taken               # how many ranges threads have taken, or tried to
+    long from_first, from_last   # how many of them from either end
     long left                # how many have not ended
     long stopped             # not 0: those that begin are left out
     long no_memory           # how many failed for want of memory
     void* all_ended          # a lock that the end of the last range opens
 
 
-cdef void take_ranges(Ranges* task, Progress* progress) noexcept nogil:
+cdef inline Py_ssize_t take_range(Ranges* task, bint calling) noexcept nogil:
+    """Take a range that nobody has; -1 where there is none."""
+    if atomic_add(&task.taken, 1) >= task.ranges:
+        return -1
+    return atomic_add(&task.from_first, 1) if calling else task.ranges - 1 - atomic_add(&task.from_last, 1)
+
+
+cdef void take_ranges(Ranges* task, bint calling, Progress* progress) noexcept nogil:
     """Do ranges until all are taken; of a task that was stopped, let them pass."""
-    cdef Py_ssize_t i = atomic_add(&task.taken, 1)
-    while i < task.ranges:
+    cdef Py_ssize_t i = take_range(task, calling)
+    while i >= 0:
         if atomic_add(&task.stopped, 0) == 0:
             if run_range(task.function, task.context, task.rows * i // task.ranges, task.rows * (i + 1) // task.ranges,
                          progress) == NO_MEMORY:
@@ -107,7 +117,7 @@ cdef void take_ranges(Ranges* task, Progress* progress) noexcept nogil:
                 atomic_add(&task.stopped, 1)
         if atomic_add(&task.left, -1) == 1:
             PyThread_release_lock(task.all_ended)
-        i = atomic_add(&task.taken, 1)
+        i = take_range(task, calling)
 
 
 cdef void wait_for_ranges(Ranges* task, Progress* progress, long process) noexcept nogil:

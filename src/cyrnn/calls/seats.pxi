@@ -67,7 +67,7 @@ cdef void sit() noexcept nogil:
         if says % ONE_OFFER == OFFERED:
             if atomic_replace(&seat.says, says, says - OFFERED + AT_WORK):
                 begin_progress(&progress, &seat.offered.stopped, False)
-                take_ranges(seat.offered, &progress)
+                take_ranges(seat.offered, False, &progress)
                 atomic_replace(&seat.says, says - OFFERED + AT_WORK, READY)
                 since = microseconds()
         elif pauses % PAUSES == 0:
