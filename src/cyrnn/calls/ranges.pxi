@@ -15,6 +15,7 @@ cdef enum Outcome:
     STOPPED = -2             # by a signal whose handler raised, or by another range
 
 cdef enum:
+    WAITING_PAUSES = 1000    # of about 50 ns, before a thread sleeps
     LOOK_MILLISECONDS = 60   # the wait for a GIL that another thread keeps, 5 ms, stays below a tenth
     STEPS_OF_OBJECTS = 4096  # whose cache tuples are made, or read, in some milliseconds
 
@@ -125,6 +126,10 @@ cdef void wait_for_ranges(Ranges* task, Progress* progress, long process) noexce
 
     Not in the child of a fork, which a signal's handler may have made: the other threads are not in it.
     """
+    cdef Py_ssize_t pauses = 0
+    while pauses < WAITING_PAUSES and atomic_load(&task.left) > 0:       # to be woken takes longer
+        pauses += 1
+        relax()
     while atomic_add(&task.left, 0) > 0 and forks == process:
         if PyThread_acquire_lock_timed(task.all_ended, LOOK_MILLISECONDS * 500, 0) == 0:
             pause(progress)
