@@ -1,33 +1,44 @@
-"""The extension modules: one stub per ISA and dtype, all of them the same body. All else is in pyproject.toml."""
+"""The extension modules: one stub per ISA and dtype, all of them the same body. All else is in pyproject.toml.
 
-import platform
+Which are built, and with which flags, is asked of the compiler, not of this machine: it may build for another one, and
+on Windows be clang, which has all kernels, or MSVC, which has no vector extensions and builds `baseline` alone.
+"""
+
+import os
+import shutil
+import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import numpy
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import PlatformError
 
 KERNELS = "src/cyrnn/kernels/"
-X86 = platform.machine().lower() in ("x86_64", "amd64", "i686", "x86")
-ARM = platform.machine().lower() in ("aarch64", "arm64")
-MSVC = sys.platform == "win32"
-
-#: ISA -> the flags that let the compiler use it
-FLAGS = {"baseline": []}
-if X86 and not MSVC:
-    FLAGS["avx2"] = ["-mavx2", "-mfma"]
-    FLAGS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"]
-if ARM and not MSVC:
-    FLAGS["neon"] = []
-
+#: ISA -> the flags that let a compiler like gcc use it
+FLAGS = {
+    "baseline": [],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"],
+    "neon": [],
+}
+#: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
+ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon")}
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
 GNU = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
-NUMERICS = ["/O2", "/fp:precise"] if MSVC else GNU
+MSVC = ["/O2", "/fp:precise"]
 #: one wheel for every CPython from 3.11 on; a free-threaded one has no Limited API, and gets a wheel of its own
 ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 LIMITED_API = [("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")] if ABI3 else []
 NUMPY_API = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_NO_DEPRECATED_API", "NPY_TARGET_VERSION")]
-INLINE = [] if MSVC else [("CYTHON_INLINE", "__inline__ __attribute__((__always_inline__))")]
+INLINE = ("CYTHON_INLINE", "__inline__ __attribute__((__always_inline__))")
+GET_COMPILER = {
+    "linux": "install one: `apt install gcc python3-dev`, `dnf install gcc python3-devel`, `apk add gcc musl-dev`",
+    "darwin": "install one: `xcode-select --install`",
+    "win32": "install one: `pip install ziglang`, or the Build Tools for Visual Studio",
+}.get(sys.platform, "install gcc or clang")
 
 
 def kernel(isa: str, bits: int) -> Extension:
@@ -35,31 +46,83 @@ def kernel(isa: str, bits: int) -> Extension:
         f"cyrnn.kernels._isa_{isa}_f{bits}",
         [f"{KERNELS}_isa_{isa}_f{bits}.pyx"],
         include_dirs=[KERNELS],
-        define_macros=[(f"CYRNN_{isa.upper()}", None), ("CYRNN_DOUBLE", str(int(bits == 64))), *LIMITED_API, *INLINE],
-        extra_compile_args=[*NUMERICS, *FLAGS[isa]],
-        libraries=[] if MSVC else ["m"],
+        define_macros=[(f"CYRNN_{isa.upper()}", None), ("CYRNN_DOUBLE", str(int(bits == 64))), *LIMITED_API],
         py_limited_api=ABI3,
     )
 
 
-def plain(name: str, *flags: str) -> Extension:
+def plain(name: str) -> Extension:
     """A module that runs on any CPU of the platform: it asks for features, or calls the kernels."""
     return Extension(
         f"cyrnn.{name}",
         [f"src/cyrnn/{name.replace('.', '/')}.pyx"],
         include_dirs=[KERNELS, numpy.get_include()],
         define_macros=[*NUMPY_API, *LIMITED_API],
-        extra_compile_args=[] if MSVC else ["-g0", *flags],
         py_limited_api=ABI3,
     )
 
 
+#: of every ISA; `Build` leaves those out that the compiler does not build for
+MODULES = [kernel(isa, bits) for isa in FLAGS for bits in (32, 64)]
+
+
+def isa_of(module: Extension) -> str | None:
+    """None of a module that has no kernels."""
+    name = module.name.rpartition(".")[2]
+    return name.split("_")[2] if name.startswith("_isa_") else None
+
+
+def macros_of(command: list[str]) -> set[str]:
+    """What a compiler like gcc defines: its own name, and that of the CPU it builds for."""
+    if shutil.which(command[0]) is None:
+        raise PlatformError(f"cyrnn: no C compiler, {command[0]!r} is not found; {GET_COMPILER}")
+    asked = subprocess.run([*command, "-dM", "-E", "-x", "c", os.devnull], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        reason = (asked.stderr.strip().splitlines() or ["it says nothing"])[0]
+        raise PlatformError(f"cyrnn: the C compiler {' '.join(command)!r} does not work: {reason}")
+    lines = (line.split(maxsplit=2) for line in asked.stdout.splitlines())
+    found = {words[1]: words[2] if len(words) == 3 else "" for words in lines if len(words) > 1}
+    if "__clang__" not in found and int(found.get("__GNUC__", "0")) < 12:
+        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is too old: gcc 12, clang 14 and newer ones will do")
+    return set(found)
+
+
+class Build(build_ext):
+    def build_extensions(self) -> None:
+        if sys.maxsize <= 2**32:
+            raise PlatformError("cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one")
+        if self.compiler.compiler_type == "msvc":
+            self.initialize_msvc()
+            print("cyrnn: MSVC builds `baseline` alone, slower than AVX2 and with other bits: see README.md, Start")
+            isas, flags = ("baseline",), MSVC
+        else:
+            macros = macros_of(self.compiler.compiler_so)
+            isas, flags = next((ISAS[name] for name in ISAS if name in macros), ("baseline",)), GNU
+            headers = Path(sysconfig.get_path("include"), "Python.h")
+            if not headers.exists():
+                raise PlatformError(f"cyrnn: {headers.name} is missing, of Python's own headers; {GET_COMPILER}")
+        self.extensions = [module for module in self.extensions if isa_of(module) in (None, *isas)]
+        for module in self.extensions:
+            isa = isa_of(module)
+            if flags is GNU and isa is None:
+                module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
+            elif flags is GNU:
+                module.extra_compile_args = [*GNU, *FLAGS[isa]]
+                module.define_macros.append(INLINE)
+                module.libraries = ["m"]
+            elif isa is not None:
+                module.extra_compile_args = MSVC
+        super().build_extensions()
+
+    def initialize_msvc(self) -> None:
+        try:
+            self.compiler.initialize()
+        except PlatformError:
+            raise PlatformError(f"cyrnn: no C compiler, MSVC is not found; {GET_COMPILER}") from None
+
+
 setup(
-    ext_modules=[
-        plain("kernels._cpu"),
-        plain("kernels.views", "-Os"),
-        plain("calls._calls"),
-        *(kernel(isa, bits) for isa in FLAGS for bits in (32, 64)),
-    ],
+    ext_modules=[plain("kernels._cpu"), plain("kernels.views"), plain("calls._calls"), *MODULES],
+    cmdclass={"build_ext": Build},
     options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
 )

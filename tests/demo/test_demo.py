@@ -264,11 +264,13 @@ def test_info_json_has_the_same_facts():
         "features",
         "isa",
         "available",
+        "compiler",
         "threads",
     ]
     assert known["features"] == dispatch.features()
     assert known["isa"] == dispatch.kernels.isa
     assert known["available"] == list(dispatch.available())
+    assert known["compiler"].split()[0] in ("gcc", "clang", "MSVC")
     assert known["threads"] >= 1
 
 

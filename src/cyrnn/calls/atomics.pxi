@@ -42,13 +42,16 @@ cdef extern from *:
     #endif
     #include <time.h>
     static long long cyrnn_microseconds(void) {
-        struct timespec now;
     #ifdef _WIN32
-        timespec_get(&now, TIME_UTC);
+        LARGE_INTEGER now, second;
+        QueryPerformanceCounter(&now);
+        QueryPerformanceFrequency(&second);
+        return now.QuadPart / second.QuadPart * 1000000 + now.QuadPart % second.QuadPart * 1000000 / second.QuadPart;
     #else
+        struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
-    #endif
         return (long long) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    #endif
     }
     #define CYRNN_PROPAGATE() (-1)
     """

@@ -1,5 +1,8 @@
 # cython: freethreading_compatible=True, binding=False
-"""What this CPU can do, asked before any kernel module is imported. Compiled for the oldest CPU of the platform."""
+"""What this CPU can do, asked before any kernel module is imported. Compiled for the oldest CPU of the platform.
+
+And what compiled it: the kernels come from the same compiler.
+"""
 
 cdef extern from *:
     """
@@ -15,7 +18,19 @@ cdef extern from *:
     #else
     #define HAS_NEON 0
     #endif
+    #if defined(__clang__)
+    #define COMPILER "clang " __clang_version__
+    #elif defined(_MSC_VER)
+    #define NUMBER(n) #n
+    #define WRITTEN(n) NUMBER(n)
+    #define COMPILER "MSVC " WRITTEN(_MSC_VER) ", without kernels for AVX2 and AVX-512: `baseline` has other bits"
+    #elif defined(__GNUC__)
+    #define COMPILER "gcc " __VERSION__
+    #else
+    #define COMPILER "unknown"
+    #endif
     """
+    const char* COMPILER
     void ask_cpu()
     bint sse2 'HAS("sse2")'
     bint avx 'HAS("avx")'
@@ -36,3 +51,8 @@ def features():
         "avx512f": avx512f, "avx512dq": avx512dq, "avx512bw": avx512bw, "avx512vl": avx512vl,
         "neon": neon,
     }
+
+
+def compiler():
+    """Return the name and version of the compiler, and what it cannot do."""
+    return (<bytes> COMPILER).decode("ascii", "replace").strip()

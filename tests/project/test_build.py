@@ -1,0 +1,77 @@
+"""setup.py, where it cannot build: one sentence, soon, that says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GCC = """\
+#!/bin/sh
+echo '#define __GNUC__ 11'
+echo '#define __x86_64__ 1'
+"""
+BROKEN = """\
+#!/bin/sh
+echo 'cannot execute cc1: No such file or directory' >&2
+exit 1
+"""
+
+
+def build(tmp_path: Path, compiler: str, *, before: str = "pass") -> tuple[str, float]:
+    """The last line of a build that fails, and how long it took."""
+    command = ["setup.py", "build_ext", "-b", str(tmp_path)]
+    code = f"import sys; {before}; sys.argv = {command}; exec(open('setup.py').read())"
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "CC": compiler}, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1], time.monotonic() - start
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(text: str) -> str:
+        path = tmp_path / "compiler"
+        path.write_text(text)
+        path.chmod(0o755)
+        return str(path)
+
+    return write
+
+
+def test_no_compiler_says_what_to_install_within_seconds(tmp_path):
+    line, seconds = build(tmp_path, "no-such-compiler")
+    assert line.startswith("error: cyrnn: no C compiler, 'no-such-compiler' is not found; install ")
+    assert seconds < 20  # about half a second
+
+
+def test_an_old_gcc_is_named_with_what_will_do(tmp_path, script):
+    line, _ = build(tmp_path, script(GCC))
+    assert line.endswith("is too old: gcc 12, clang 14 and newer ones will do")
+
+
+def test_a_compiler_that_does_not_work_is_named_with_its_own_reason(tmp_path, script):
+    line, _ = build(tmp_path, script(BROKEN))
+    assert line.startswith("error: cyrnn: the C compiler ")
+    assert line.endswith("does not work: cannot execute cc1: No such file or directory")
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
+def test_missing_headers_are_named(tmp_path):
+    before = "import sysconfig; sysconfig.get_path = lambda *_: '/nowhere'"
+    line, _ = build(tmp_path, "cc", before=before)
+    assert line.startswith("error: cyrnn: Python.h is missing, of Python's own headers; install ")
+
+
+def test_a_32_bit_python_is_told(tmp_path):
+    line, _ = build(tmp_path, "cc", before="sys.maxsize = 2**31 - 1")
+    assert line == "error: cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one"
