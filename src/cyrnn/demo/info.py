@@ -26,7 +26,7 @@ def facts() -> dict[str, Any]:
         "features": dispatch.features(),
         "isa": dispatch.kernels.isa,
         "available": list(dispatch.available()),
-        "compiler": dispatch.compiled("_cpu").compiler(),
+        "compiler": dispatch.compiler(),
         "threads": cyrnn.get_num_threads(),
     }
 

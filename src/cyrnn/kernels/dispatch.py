@@ -65,6 +65,11 @@ def features() -> dict[str, bool]:
     return dict(compiled("_cpu").features())
 
 
+def compiler() -> str:
+    """Return what compiled the kernels, and what it cannot do."""
+    return str(compiled("_cpu").compiler())
+
+
 def missing(isa: str) -> list[str]:
     """Return the features that `isa` needs and this CPU lacks."""
     have = features()
