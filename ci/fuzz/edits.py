@@ -56,7 +56,7 @@ def _shuffled(case: Case, problem: Problem, made: Any, incoming: Any, want: Any)
     chosen = ([steps[t] for t in order], x)
     got = back.from_caches(problem.cell, chosen, incoming)
     case.same(got, back.from_caches(problem.cell, back.by_hand(chosen), incoming), "shuffled against copies")
-    if not any("times" in said for said in case.drawn):
+    if not case.multiplied:
         _against_equations(problem, chosen[0], incoming, got)
 
 

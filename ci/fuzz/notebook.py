@@ -75,7 +75,7 @@ def forward(case: Case) -> None:
     case.results += [states]
     if small(problem):
         want, want_y = oracle.sequence(problem)
-        if all(np.isfinite(value).all() for value in (*want, want_y)) and not any("times" in d for d in case.drawn):
+        if all(np.isfinite(value).all() for value in (*want, want_y)) and not case.multiplied:
             verdict.close(states, [*want, want_y], "sequence against oracle", verdict.FORWARD)
     worn, bare, parameters = dressed(case, problem)
     got, _ = run(worn, parameters, return_caches=case.chance(0.5))
@@ -115,7 +115,7 @@ def backward(case: Case) -> None:
     case.watch(problem.arrays, caches, incoming)
     got = back.from_caches(problem.cell, caches, incoming)
     case.results += [got]
-    if small(problem) and not any("times" in said for said in case.drawn):
+    if small(problem) and not case.multiplied:
         want = gradients.chain(problem, incoming.da, incoming.last)
         scale = max(float(abs(value).max(initial=0)) for value in want.values()) or 1.0
         verdict.close(

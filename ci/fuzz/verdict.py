@@ -66,8 +66,11 @@ def digest(result: Any) -> str:
     return found.hexdigest()[:16]
 
 
-def same(got: Any, want: Any, what: str, *, bits: bool = True, computed_in: Any = None) -> None:
-    """Fail unless the arrays of two results are equal to the bit; where that is not promised, in finite values alone.
+def same(
+    got: Any, want: Any, what: str, *, bits: bool = True, numbers: bool = True, computed_in: Any = None
+) -> None:
+    """Fail unless the arrays of two results are equal to the bit; where that is not promised, in finite values alone,
+    and without `numbers` in dtypes and shapes.
 
     `computed_in`: the dtype of what the results come from, where it is narrower than theirs.
     """
@@ -79,7 +82,7 @@ def same(got: Any, want: Any, what: str, *, bits: bool = True, computed_in: Any 
             raise Failure(f"{what}: array {i} is {a.dtype} {a.shape}, expected {b.dtype} {b.shape}")
         if bits and _bits(a) != _bits(b):
             raise Failure(f"{what}: array {i}: {int((a != b).sum())} of {a.size} elements differ")
-        if not bits:
+        if not bits and numbers:
             finite = np.isfinite(a) & np.isfinite(b)  # sums in another order overflow elsewhere
             units = GRADIENT * float(np.finfo(computed_in or b.dtype).eps / np.finfo(b.dtype).eps)
             close([a[finite]], [b[finite]], what, units)

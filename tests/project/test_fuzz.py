@@ -36,6 +36,10 @@ def test_case_is_the_same_in_every_run():
     assert "failure" not in one
 
 
+def test_rounding_that_large_weights_let_grow_is_no_failure_of_the_reference():
+    assert "failure" not in child.one(937740568519, "reference")
+
+
 def test_dresses_are_more_than_twenty_and_keep_the_numbers():
     value, rng = np.arange(12, dtype=np.float32).reshape(3, 4) - 5, np.random.default_rng(0)
     assert len(dress.KEPT) > 20
