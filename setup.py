@@ -5,6 +5,7 @@ on Windows be clang, which has all kernels, or MSVC, which has no vector extensi
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,14 +77,20 @@ def macros_of(command: list[str]) -> set[str]:
     """What a compiler like gcc defines: its own name, and that of the CPU it builds for."""
     if shutil.which(command[0]) is None:
         raise PlatformError(f"cyrnn: no C compiler, {command[0]!r} is not found; {GET_COMPILER}")
-    asked = subprocess.run([*command, "-dM", "-E", "-x", "c", os.devnull], capture_output=True, text=True, check=False)
+    command = [*command, "-dM", "-E", "-x", "c", os.devnull]
+    try:
+        asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} does not work: {error}") from None
     if asked.returncode:
         reason = (asked.stderr.strip().splitlines() or ["it says nothing"])[0]
         raise PlatformError(f"cyrnn: the C compiler {' '.join(command)!r} does not work: {reason}")
     lines = (line.split(maxsplit=2) for line in asked.stdout.splitlines())
     found = {words[1]: words[2] if len(words) == 3 else "" for words in lines if len(words) > 1}
-    if "__clang__" not in found and int(found.get("__GNUC__", "0")) < 12:
+    if "__clang__" not in found and int("0" + re.sub(r"\D", "", found.get("__GNUC__", ""))) < 12:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is too old: gcc 12, clang 14 and newer ones will do")
+    if found.get("__SIZEOF_POINTER__") == "4":
+        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} builds for 32 bits; cyrnn wants 64")
     return set(found)
 
 

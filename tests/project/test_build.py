@@ -61,6 +61,21 @@ def test_a_compiler_that_does_not_work_is_named_with_its_own_reason(tmp_path, sc
     assert line.endswith("does not work: cannot execute cc1: No such file or directory")
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("#!/nowhere\n", "does not work: "),
+        ("#!/bin/sh\nprintf '\\377'\n", "is too old: "),
+        ("#!/bin/sh\necho '#define __GNUC__ (1)'\n", "is too old: "),
+        ("#!/bin/sh\necho '#define __GNUC__ 12'; echo '#define __SIZEOF_POINTER__ 4'\n", "builds for 32 bits"),
+    ],
+)
+def test_a_compiler_that_says_strange_things_ends_in_a_sentence(tmp_path, script, text, reason):
+    line, _ = build(tmp_path, script(text))
+    assert line.startswith("error: cyrnn: the C compiler ")
+    assert reason in line
+
+
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
 def test_missing_headers_are_named(tmp_path):
     before = "import sysconfig; sysconfig.get_path = lambda *_: '/nowhere'"
