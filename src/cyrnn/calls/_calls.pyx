@@ -45,9 +45,11 @@ from libc.string cimport memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
-    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterRight, OuterSum,
-    Run, Table, real,
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, Activation, BackwardRun, GateWeights,
+    OuterRight, OuterSum, Run, Table, Variant, real,
 )
+
+from ..cells import FUNCTIONS
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -87,6 +89,9 @@ cdef extern from *:
     bint FREE_THREADED
 
 cnp.import_array()
+
+#: the names of activations, in the order of their numbers
+cdef tuple ACTIVATIONS = tuple(FUNCTIONS)
 
 cdef enum:
     MAX_SLOTS = 16                       # entries of a cache tuple

@@ -69,7 +69,7 @@ cdef inline bint take_typenum(CellCalls calls, CallContext* context) noexcept:
         context.table, context.item = calls.f32, 4
     else:
         return False
-    context.run.cell = calls.number
+    context.run.cell, context.run.variant = calls.number, NULL
     context.run.batch_offset = 0
     context.run.batch_sizes = NULL
     context.run.pause_steps = 0

@@ -149,13 +149,13 @@ cdef int go_back(CellCalls calls, CallContext* context, bint one, dict out) exce
     size += 2 * CACHE_LINE_BYTES
     workspace = PyArray_EMPTY(1, &size, context.typenum, 0)             # large ones come on huge pages
     back.cell, back.n_a, back.n_h, back.m, back.T, back.batch = calls.number, run.n_a, run.n_h, run.m, run.T, run.m
-    back.batch_offset, back.batch_sizes = 0, NULL
+    back.variant, back.batch_offset, back.batch_sizes = NULL, 0, NULL
     back.WhrT, back.dh, back.dh_initial = NULL, NULL, NULL
     memory = divide_workspace(calls, &w, in_place, &plan, <char*> data(workspace))
     memory = take_saved_states(calls, context, back, memory)
     memory = take_saved_gates(calls, context, back, memory)
     take_da_and_x(calls, &w, memory)
-    w.rows, w.dz, w.inner, w.dWhr = rows, back.dz, back.inner, NULL
+    w.rows, w.dz, w.inner, w.dWhr, w.dP = rows, back.dz, back.inner, NULL, NULL
     w.first_rows, w.first_hidden, w.hidden = run.m, back.initial, back.previous
     run_steps_back(calls, &w)
     run_products(calls, &w)

@@ -13,6 +13,7 @@ cdef class CellCalls:
     cdef bint has_x[MAX_GATES]              # whether a gate has an input half,
     cdef bint has_a[MAX_GATES]              # a recurrent half
     cdef int stage[MAX_GATES]
+    cdef int peepholes, peephole_gates[MAX_GATES]   # how many there may be, and of which gates
     cdef int stages, recomputed, skip_gradients     # how many there are; recomputed: gates without an input half
     cdef object W_y, b_y, misnamed_head
     cdef tuple gradients     # the keys of all gradients of weights, as users see them, with the parameter's columns
@@ -36,6 +37,9 @@ cdef class CellCalls:
                                if key not in (cell.W_y, cell.b_y))
         self.stages, self.recomputed = len(cell.stages), len(cell.recomputed)
         self.skip_gradients = len(cell.skip_gradients)
+        self.peepholes = len(cell.peepholes)
+        for i, name in enumerate(cell.peepholes):
+            self.peephole_gates[i] = [gate.name for gate in cell.gates].index(name)
         for i, gate in enumerate(cell.gates):
             self.has_x[i], self.has_a[i] = gate.W_x is not None, gate.W_a is not None
             self.stage[i] = [gate in stage.gates for stage in cell.stages].index(True)
@@ -79,6 +83,6 @@ cdef class CellCalls:
         return pack_parameters(self, arrays)
 
     def sublayer(self, W_x, W_a, b, W_hr, tuple blocks, Py_ssize_t index, Py_ssize_t count, Py_ssize_t directions,
-                 bint single_step):
+                 bint single_step, variant=None):
         """Return one layer of nn in one direction, or nn's cell (sublayer.pxi)."""
-        return Sublayer(self, (W_x, W_a, b, W_hr), blocks, index, count, directions, single_step)
+        return Sublayer(self, (W_x, W_a, b, W_hr), blocks, index, count, directions, single_step, variant)

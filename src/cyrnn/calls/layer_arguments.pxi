@@ -52,6 +52,7 @@ cdef bint take_rows(Sublayer layer, CallContext* context, object given, bint bat
         run.m, run.x_stride_m = x.shape[layout.batch], x.strides[layout.batch] // context.item
     run.n_x, run.x_stride_k = x.shape[nd - 1], x.strides[nd - 1] // context.item
     run.batch, run.gates, run.state_stride, run.state_stride_t = run.m, NULL, 0, 0
+    run.variant = layer.variant
     context.packed = True
     return take_panels(layer.calls, context, layer.panels)
 

@@ -69,6 +69,9 @@ cdef int compact(Backward* w, const RowOrder* rows, char* memory) except -1:
         w.a = <const real*> memory
         memory = compact_rows(rows, 0, <const char*> back.next, n_a, memory)
     w.hidden, memory = <const real*> memory, compact_rows(rows, 1, <const char*> w.hidden, n_h, memory)
+    if w.dP != NULL:
+        w.c_prev, memory = <const real*> memory, compact_rows(rows, 0, <const char*> w.c_prev, n_a, memory)
+        w.c_next, memory = <const real*> memory, compact_rows(rows, 0, <const char*> w.c_next, n_a, memory)
     return 0
 
 
@@ -77,14 +80,14 @@ cdef tuple layer_gradients(Sublayer layer, Backward* w, char** hidden_biases):
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t item = w.context.item, g, row
     cdef cnp.npy_intp dims[2]
-    cdef cnp.ndarray dW_x, dW_a, db_x, db_a, dW_hr = None
+    cdef cnp.ndarray dW_x, dW_a, db_x, db_a, dW_hr = None, dP = None
     cdef bint written = w.rows > 0 and layer.calls.recomputed == 0      # else a gate has not both halves
     dims[0], dims[1] = layer.block_count * run.n_a, run.n_x
     dW_x = gradient_of_weight(w.context, written, 2, dims)
     dims[1] = run.n_h
     dW_a = gradient_of_weight(w.context, written, 2, dims)
     db_x, db_a = (PyArray_ZEROS(1, dims, w.context.typenum, 0) for _ in range(2))
-    w.dWhr, hidden_biases[0] = NULL, <char*> data(db_a)
+    w.dWhr, w.dP, hidden_biases[0] = NULL, NULL, <char*> data(db_a)
     if run.Whr != NULL:
         dims[0], dims[1] = run.n_h, run.n_a
         dW_hr = gradient_of_weight(w.context, w.rows > 0, 2, dims)
@@ -96,7 +99,11 @@ cdef tuple layer_gradients(Sublayer layer, Backward* w, char** hidden_biases):
         w.out[g].dWx = <char*> data(dW_x) + row * run.n_x if layer.calls.has_x[g] else NULL
         w.out[g].dWa = <char*> data(dW_a) + row * run.n_h if layer.calls.has_a[g] else NULL
         w.out[g].db = <char*> data(db_x if layer.calls.has_x[g] else db_a) + row
-    return (dW_x, dW_a, db_x, db_a) if dW_hr is None else (dW_x, dW_a, db_x, db_a, dW_hr)
+    if layer.peepholes is not None:
+        dims[0], dims[1] = layer.calls.peepholes, run.n_a
+        dP = PyArray_ZEROS(2, dims, w.context.typenum, 0)
+        w.dP, w.peepholes, w.peephole_gates = <char*> data(dP), layer.calls.peepholes, layer.calls.peephole_gates
+    return dW_x, dW_a, db_x, db_a, dW_hr, dP
 
 
 cdef void share_biases(Sublayer layer, const Backward* w, char* db_a) noexcept:
@@ -163,6 +170,8 @@ cdef Py_ssize_t layer_workspace(Sublayer layer, SavedForward saved, const CallCo
         elements += grid * run.n_x
     if rows.order != NULL:
         elements += grid * (run.n_h + (run.n_a if run.Whr != NULL else 0))              # hidden states, compacted; a
+    if rows.order != NULL and layer.peepholes is not None:
+        elements += 2 * grid * run.n_a                                                  # cell states
     return elements
 
 
@@ -191,7 +200,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     take_typenum(layer.calls, &context)
     run.m, run.batch, run.T = saved.m, saved.m, saved.T
     run.n_x, run.n_a, run.n_h, run.n_y = layer.panels.n_x, saved.n_a, saved.n_h, 0
-    run.Whr, run.weights = layer.panels.Whr, layer.weights
+    run.Whr, run.weights, run.variant = layer.panels.Whr, layer.weights, layer.variant
     if not take_incoming(layer, saved, &context, d_output, d_state, &incoming):
         return None
     w.context, w.rows = &context, rows.total
@@ -206,7 +215,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
         size += context.table.packed_size(run.n_a, run.n_h, 1)
     workspace = PyArray_EMPTY(1, &size, context.typenum, 0)
     back.cell, back.n_a, back.n_h, back.m, back.T, back.batch = run.cell, run.n_a, run.n_h, run.m, run.T, run.m
-    back.batch_offset, back.batch_sizes = 0, rows.batch_sizes
+    back.variant, back.batch_offset, back.batch_sizes = run.variant, 0, rows.batch_sizes
     memory = divide_workspace(layer.calls, &w, in_place, &plan, <char*> data(workspace))
     environment = enter_environment()                                  # a projection is packed, gradients are added
     memory = seed_initial(layer, &w, &incoming, &rows, memory)
@@ -218,6 +227,8 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
             memset(back.dz, 0, plan.dz)
         run_steps_back(layer.calls, &w)
         w.dz, w.inner, w.dh, w.a = back.dz, back.inner, back.dh, back.next
+        w.c_prev = advance(back.initial, back.state_stride, context.item)
+        w.c_next = advance(back.next, back.state_stride, context.item)
         if rows.order != NULL:
             compact(&w, &rows, memory)
         run_products(layer.calls, &w)

@@ -146,6 +146,14 @@ cdef int sum_outer(const Table* table, OuterSum* outer, Py_ssize_t item, Progres
     return outcome
 
 
+cdef int add_products(const Table* table, const real* left, Py_ssize_t left_row_stride, const real* right,
+                      Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out, Py_ssize_t item,
+                      Progress* progress) noexcept nogil:
+    """table.add_products: out (units,) += the sum of the N rows of left, times those of right."""
+    table.add_products(left, left_row_stride, right, right_row_stride, N, units, out)
+    return STOPPED if worked(table, <double> N * units * 32, progress) else DONE
+
+
 cdef int add_rows(const Table* table, const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units,
                   real* out, Py_ssize_t item, Progress* progress) noexcept nogil:
     """table.add_rows: out (units,) += the sum of the N rows of left."""

@@ -33,6 +33,11 @@ cdef struct Backward:
     const real* dh           # (rows, n_h): the gradients of a projection,
     const real* a            # (rows, n_a): and what it was multiplied by
     char* dWhr               # (n_h, n_a)
+    const real* c_prev       # (rows, n_a): what peepholes were multiplied by, before each step
+    const real* c_next       # and after it
+    char* dP                 # (peepholes, n_a); NULL where there are none
+    const int* peephole_gates  # which gate each is of
+    Py_ssize_t peepholes
 
 
 cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
@@ -156,7 +161,7 @@ cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last, Pro
     """The gradients of some units' weights, in every gate."""
     cdef const Backward* w = <const Backward*> given
     cdef const CallContext* context = w.context
-    cdef Py_ssize_t n = context.run.n_a, item = context.item, unit = first, g, block
+    cdef Py_ssize_t n = context.run.n_a, item = context.item, unit = first, g, block, p
     cdef OuterSum outer
     cdef int outcome = DONE
     find_weight_sums(w, first, &outer)
@@ -171,6 +176,12 @@ cdef int weights_range(const void* given, Py_ssize_t first, Py_ssize_t last, Pro
         outcome = add_rows(context.table, advance(w.dz, g * n + first, item), context.gates * n, w.rows, last - first,
                            <real*> (w.out[g].db + first * item), item, progress)
         g += 1
+    for p in range(w.peepholes if w.dP != NULL else 0):
+        if outcome == DONE:
+            g = w.peephole_gates[p]                    # of ot, the last one, the cell state after the step
+            outcome = add_products(context.table, advance(w.dz, g * n + first, item), context.gates * n,
+                                   advance(w.c_next if g + 1 == context.gates else w.c_prev, first, item), n, w.rows,
+                                   last - first, <real*> (w.dP + (p * n + first) * item), item, progress)
     return outcome
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..cells import Cell
+from ..cells import Cell, Variant
 from ..cells.spec import Array, Arrays
 from .reference_batch import Axes, Lengths, StepOfBatch, steps_of
 from .reference_step import (
@@ -76,9 +76,13 @@ class Sublayer:
         count: int,
         directions: int,
         single_step: bool,
+        variant: Variant | None = None,
     ) -> None:
         W_x, W_a, b, W_hr = self.arrays = arrays
         self.cell, self.dtype, self.blocks = cell, W_x.dtype, blocks
+        self._peepholes = None
+        if variant is not None and cell.stages_of is not None:
+            self.cell, self._peepholes = cell._replace(stages=cell.stages_of(variant)), variant.peepholes
         self.n_x, self.n_h, self.n_a = W_x.shape[1], W_a.shape[1], b.shape[1]
         self.index, self.count, self.single_step = index, count, single_step
         self.directions, self.direction = directions, index % directions
@@ -146,12 +150,12 @@ class Sublayer:
     @np.errstate(all="ignore")
     def backward(
         self, saved: SavedForward, d_output: Any, d_state: Any, d_initial: Any = None
-    ) -> tuple[Array, Any, Arrays] | None:
+    ) -> tuple[Array, Any, tuple[Array | None, ...]] | None:
         """Return (dx, gradients of the initial states, of the weights), from the record of a forward pass; or None.
 
         Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.
         `d_initial`: what another sublayer returned, beside which this one's are written. Gradients of the weights:
-        dW_x, dW_a as the sublayer was given them, db_x, db_a (B * n_a,) of the halves, dW_hr if there is one.
+        dW_x, dW_a as the sublayer was given them, db_x, db_a (B * n_a,) of the halves, dW_hr and dP or None.
         """
         axes, T, m = saved.axes, saved.T, saved.m
         leading = axes.given(np.empty((T, m, 0))).shape[:-1]
@@ -183,9 +187,20 @@ class Sublayer:
             sum_weights(self.cell, steps, d_z[::-1], self._of_gates(dW_x, dW_a, db))
         if steps and dW_hr is not None:
             dW_hr += sum_outer(rows_of(d_h[::-1]), rows_of([step.next[0] for step in steps]))
-        biases = self._biases(db)
-        gradients = (dW_x, dW_a, *biases) if dW_hr is None else (dW_x, dW_a, *biases, dW_hr)
+        gradients = (dW_x, dW_a, *self._biases(db), dW_hr, self._of_peepholes(steps, d_z[::-1]))
         return axes.given(dx), self._with_states(d_states, axes, m, d_initial), gradients
+
+    def _of_peepholes(self, steps: list[Step], d_z: list[Arrays]) -> Array | None:
+        """Return dP, a row for each peephole: dz of its gate times the cell state that it shows, summed over all steps."""
+        if self._peepholes is None:
+            return None
+        names, dP = [gate.name for gate in self.cell.gates], np.zeros_like(self._peepholes)
+        for row, name in zip(dP, self.cell.peepholes, strict=True):
+            shown = [(step.next if name == "ot" else step.previous)[-1] for step in steps]
+            products = [dz[names.index(name)] * c for dz, c in zip(d_z, shown, strict=True)]
+            if products:
+                row += sum_outer(rows_of(products), np.ones((sum(p.shape[1] for p in products), 1), row.dtype))[:, 0]
+        return dP
 
     def _biases(self, db: list[Array]) -> tuple[Array, Array]:
         """Return db_x and db_a (B * n_a,). The halves of a gate have a bias each: its b is their sum."""

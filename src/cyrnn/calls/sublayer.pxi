@@ -84,6 +84,32 @@ cdef bint take_weights(Sublayer layer, CallContext* context, tuple blocks) excep
     return True
 
 
+cdef bint take_variant(Sublayer layer, CallContext* context, object variant) except -1:
+    """Read a Variant of ../cells/activations.py once; False where its peepholes do not fit."""
+    cdef Variant* out = &layer.own_variant
+    cdef PlainArray P
+    cdef int which = 0
+    if layer.calls.cell.stages_of is None:
+        return False
+    for activation in (variant.gate, variant.candidate, variant.output):
+        take_activation(&out.gate if which == 0 else &out.candidate if which == 1 else &out.output, activation)
+        which += 1
+    out.clip = variant.clip
+    layer.variant, layer.peepholes, out.peepholes = out, variant.peepholes, NULL
+    if layer.peepholes is None:
+        return True
+    if (not read_plain(<PyObject*> layer.peepholes, context.typenum, 2, &P) or P.shape[0] != layer.calls.peepholes
+            or P.shape[1] != context.run.n_a or not P.flags & cnp.NPY_ARRAY_C_CONTIGUOUS):
+        return False
+    out.peepholes = <const real*> P.memory
+    return True
+
+
+cdef int take_activation(Activation* out, object activation) except -1:
+    out.kind, out.alpha, out.beta = ACTIVATIONS.index(activation.name), activation.alpha, activation.beta
+    return 0
+
+
 cdef class Sublayer:
     """One layer in one direction; its calls give None where the arguments are not plain arrays that fit."""
 
@@ -97,9 +123,12 @@ cdef class Sublayer:
     cdef readonly Py_ssize_t index
     cdef Py_ssize_t count, directions
     cdef bint single_step, reverse
+    cdef const Variant* variant          # NULL, or this one, whose peepholes are those of the array:
+    cdef Variant own_variant
+    cdef object peepholes                # (P, n_a), or None
 
     def __cinit__(self, CellCalls calls not None, tuple arrays not None, tuple blocks not None, Py_ssize_t index,
-                  Py_ssize_t count, Py_ssize_t directions, bint single_step):
+                  Py_ssize_t count, Py_ssize_t directions, bint single_step, variant=None):
         cdef CallContext context
         begin(&context)
         self.calls, self.arrays, self.single_step = calls, arrays, single_step
@@ -108,6 +137,8 @@ cdef class Sublayer:
             raise TypeError("cyrnn: the weights of a layer are no plain arrays of float32 or float64")
         if directions < 1 or not 0 <= index < count or not take_weights(self, &context, blocks):
             raise ValueError("cyrnn: the weights of a layer do not fit each other")
+        if variant is not None and not take_variant(self, &context, variant):
+            raise ValueError("cyrnn: the variant of a layer does not fit its cell")
         require_sizes(calls, &context)
         self.reverse = index % directions > 0
         self.panels = Panels()
@@ -136,6 +167,6 @@ cdef class Sublayer:
 
         Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.
         `d_initial`: what another sublayer returned, beside which this one's are written. Gradients of the weights:
-        dW_x, dW_a as the sublayer was given them, db_x, db_a (blocks * n,) of the halves, dW_hr if there is one.
+        dW_x, dW_a as the sublayer was given them, db_x, db_a (blocks * n,) of the halves, dW_hr and dP or None.
         """
         return backward_sublayer(self, saved, d_output, d_state, d_initial)

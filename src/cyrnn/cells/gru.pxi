@@ -6,7 +6,7 @@ cdef inline vec blend(vec zt, vec a_prev, vec cct) noexcept nogil:
 
 # ---- reset before the product: two stages -----------------------------------------------------------------------
 
-cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
+cdef inline void gru_gates_forward(const PointwiseArgs* args, const Variant* variant) noexcept nogil:
     # z (gate, rows, n) in the order z, r; `next` (rows, n): inner; the gates are always kept, for the candidate
     cdef Py_ssize_t r = 0, i = 0, at, left
     cdef const real* z
@@ -17,14 +17,14 @@ cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
         at = r * args.row_stride + i
         z = args.z + r * args.z_row_stride + i
         kept = args.gates + at
-        rt = sigmoid_(load(z + args.z_gate_stride))
-        store_tail(kept, sigmoid_(load(z)), left)
+        rt = gate_(variant, load(z + args.z_gate_stride))
+        store_tail(kept, gate_(variant, load(z)), left)
         store_tail(kept + args.gate_stride, rt, left)
         store_tail(args.next + at, rt * load_tail(args.previous + at, left), left)
         to_next_vector(args.n, &r, &i)
 
 
-cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
+cdef inline void gru_candidate_forward(const PointwiseArgs* args, const Variant* variant) noexcept nogil:
     # z (rows, n): one gate. `next` (rows, n): a_next
     cdef Py_ssize_t r, i, at, left
     cdef real* kept
@@ -35,13 +35,13 @@ cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
             left = args.n - i
             at = r * args.row_stride + i
             kept = args.gates + at
-            cct = tanh_(load(args.z + r * args.z_row_stride + i))
+            cct = candidate_(variant, load(args.z + r * args.z_row_stride + i))
             store_tail(kept + 2 * args.gate_stride, cct, left)
             store_tail(args.next + at, blend(load_tail(kept, left), load_tail(args.previous + at, left), cct), left)
             i += LANES
 
 
-cdef void gru_candidate_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+cdef inline void gru_candidate_backward(const PointwiseBackwardArgs* args, const Variant* variant) noexcept nogil:
     # dz (rows, n): of c; `skip_gradient` (rows, n): of a_next past the products, then all of a_next's gradient
     cdef Py_ssize_t r, i, at, left
     cdef const real* d_next
@@ -64,11 +64,11 @@ cdef void gru_candidate_derivative(const PointwiseBackwardArgs* args) noexcept n
             cct = load_tail(kept + 2 * args.gate_stride, left)
             da = load(d_next + i) + load_tail(skip_gradient, left) + load_tail(incoming + i, left)
             store_tail(skip_gradient, da, left)
-            store_tail(dz + i, da * (splat(1) - zt) * one_minus_square(cct), left)  # cct = tanh(z_c)
+            store_tail(dz + i, da * (splat(1) - zt) * from_candidate(variant, cct), left)  # cct = tanh(z_c)
             i += LANES
 
 
-cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+cdef inline void gru_gates_backward(const PointwiseBackwardArgs* args, const Variant* variant) noexcept nogil:
     # dz (gate, rows, n) in the order z, r; `skip_gradient` (rows, n): of a_next, then of a_prev past the products
     cdef Py_ssize_t r, i, at, left
     cdef const real* d_next
@@ -91,8 +91,8 @@ cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil
             a_prev = load_tail(args.previous + at, left)
             d_inner = load(d_next + i)
             da = load_tail(skip_gradient, left)
-            store_tail(dz, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
-            store_tail(dz + args.dz_gate_stride, d_inner * a_prev * from_sigmoid(rt), left)  # rt = sigmoid(z_r)
+            store_tail(dz, da * (a_prev - cct) * from_gate(variant, zt), left)  # zt = sigmoid(z_z)
+            store_tail(dz + args.dz_gate_stride, d_inner * a_prev * from_gate(variant, rt), left)  # rt = sigmoid(z_r)
             store_tail(skip_gradient, fma(da, zt, d_inner * rt), left)
             store_tail(args.inner + at, rt * a_prev, left)
             i += LANES
@@ -100,7 +100,7 @@ cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil
 
 # ---- reset after the product ------------------------------------------------------------------------------------
 
-cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
+cdef inline void gru_after_forward(const PointwiseArgs* args, const Variant* variant) noexcept nogil:
     # z (gate, rows, n) in the order inner, z, r, c. Two loops, as in lstm_pointwise
     cdef Py_ssize_t r = 0, i = 0, at, left, z_gate_stride = args.z_gate_stride, gate = args.gate_stride
     cdef real* z
@@ -109,7 +109,7 @@ cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
         left = args.n - i
         at = r * args.row_stride + i
         z = args.z + r * args.z_row_stride + i
-        rt = sigmoid_(load(z + 2 * z_gate_stride))
+        rt = gate_(variant, load(z + 2 * z_gate_stride))
         store(z, fma(rt, load(z), load(z + 3 * z_gate_stride)))
         if args.gates != NULL:
             store_tail(args.gates + gate + at, rt, left)
@@ -119,8 +119,8 @@ cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
         left = args.n - i
         at = r * args.row_stride + i
         z = args.z + r * args.z_row_stride + i
-        zt = sigmoid_(load(z + z_gate_stride))
-        cct = tanh_(load(z))
+        zt = gate_(variant, load(z + z_gate_stride))
+        cct = candidate_(variant, load(z))
         store_tail(args.next + at, blend(zt, load_tail(args.previous + at, left), cct), left)
         if args.gates != NULL:
             store_tail(args.gates + at, zt, left)
@@ -128,7 +128,7 @@ cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
         to_next_vector(args.n, &r, &i)
 
 
-cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+cdef inline void gru_after_backward(const PointwiseBackwardArgs* args, const Variant* variant) noexcept nogil:
     # dz (gate, rows, n) in the order inner, z, r, c; `skip_gradient` (rows, n): of a_next, then a_prev, past products
     cdef Py_ssize_t r, i, at, left
     cdef const real* d_next
@@ -153,10 +153,60 @@ cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil
             inner = load_tail(args.inner + at, left)
             a_prev = load_tail(args.previous + at, left)
             da = load(d_next + i) + load_tail(skip_gradient, left) + load_tail(incoming + i, left)
-            dz_c = da * (splat(1) - zt) * one_minus_square(cct)  # cct = tanh(z_c)
-            store_tail(dz + args.dz_gate_stride, da * (a_prev - cct) * from_sigmoid(zt), left)  # zt = sigmoid(z_z)
-            store_tail(dz + 2 * args.dz_gate_stride, dz_c * inner * from_sigmoid(rt), left)  # rt = sigmoid(z_r)
+            dz_c = da * (splat(1) - zt) * from_candidate(variant, cct)  # cct = tanh(z_c)
+            store_tail(dz + args.dz_gate_stride, da * (a_prev - cct) * from_gate(variant, zt), left)  # zt = sigmoid(z_z)
+            store_tail(dz + 2 * args.dz_gate_stride, dz_c * inner * from_gate(variant, rt), left)  # rt = sigmoid(z_r)
             store_tail(dz + 3 * args.dz_gate_stride, dz_c, left)
             store_tail(dz, dz_c * rt, left)
             store_tail(skip_gradient, da * zt, left)
             i += LANES
+
+
+# ---- as the registry has them: the plain forms, and the variants -------------------------------------------------
+
+cdef void gru_gates_pointwise(const PointwiseArgs* args) noexcept nogil:
+    gru_gates_forward(args, NULL)
+
+
+cdef void gru_gates_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    gru_gates_backward(args, NULL)
+
+
+cdef void gru_candidate_pointwise(const PointwiseArgs* args) noexcept nogil:
+    gru_candidate_forward(args, NULL)
+
+
+cdef void gru_candidate_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    gru_candidate_backward(args, NULL)
+
+
+cdef void gru_after_pointwise(const PointwiseArgs* args) noexcept nogil:
+    gru_after_forward(args, NULL)
+
+
+cdef void gru_after_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    gru_after_backward(args, NULL)
+
+
+cdef void gru_gates_variant(const PointwiseArgs* args) noexcept nogil:
+    gru_gates_forward(args, variant_of(args.variant))
+
+
+cdef void gru_gates_variant_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    gru_gates_backward(args, variant_of(args.variant))
+
+
+cdef void gru_candidate_variant(const PointwiseArgs* args) noexcept nogil:
+    gru_candidate_forward(args, variant_of(args.variant))
+
+
+cdef void gru_candidate_variant_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    gru_candidate_backward(args, variant_of(args.variant))
+
+
+cdef void gru_after_variant(const PointwiseArgs* args) noexcept nogil:
+    gru_after_forward(args, variant_of(args.variant))
+
+
+cdef void gru_after_variant_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    gru_after_backward(args, variant_of(args.variant))

@@ -21,11 +21,15 @@ and backward, dx being the gradient of x, and z_g the pre-activation of gate g: 
 
 The paper resets before the product; cuDNN and torch reset after (ONNX: linear_before_reset = 1), since one product of
 all gates is faster. Some courses write u for 1 - zt.
+
+Variants, of `nn` alone: other activations in the places of sigmoid and of tanh, pre-activations limited to -clip .. clip.
 """
 
 from __future__ import annotations
 
-from .activations import sigmoid, tanh
+from functools import partial
+
+from .activations import PLAIN, Variant
 from .spec import Array, Arrays, Cell, Gate, PointwiseBackwardArgs, PointwiseGradients, Stage
 
 
@@ -36,9 +40,9 @@ def blend(zt: Array, a_prev: Array, cct: Array) -> Array:
 # ---- reset before the product --------------------------------------------------------------------
 
 
-def gates_pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
+def gates_pointwise(z: Arrays, previous: Arrays, _: Arrays, variant: Variant = PLAIN) -> tuple[Arrays, Arrays]:
     z_z, z_r = z
-    return (sigmoid(z_z), sigmoid(z_r)), ()
+    return (variant.gate(variant.clipped(z_z)), variant.gate(variant.clipped(z_r))), ()
 
 
 def hands_on(previous: Arrays, gates: Arrays) -> Array:
@@ -46,53 +50,74 @@ def hands_on(previous: Arrays, gates: Arrays) -> Array:
     return rt * a_prev
 
 
-def candidate_pointwise(z: Arrays, previous: Arrays, values: Arrays) -> tuple[Arrays, Arrays]:
+def candidate_pointwise(
+    z: Arrays, previous: Arrays, values: Arrays, variant: Variant = PLAIN
+) -> tuple[Arrays, Arrays]:
     (z_c,), (a_prev,), (zt, _) = z, previous, values
-    cct = tanh(z_c)
+    cct = variant.candidate(variant.clipped(z_c))
     return (cct,), (blend(zt, a_prev, cct),)
 
 
-def candidate_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+def candidate_derivative(args: PointwiseBackwardArgs, variant: Variant = PLAIN) -> PointwiseGradients:
     (skip,) = args.skip_gradients
     zt, _, cct = args.gates
     da = args.d_next + skip
-    dz_c = da * (1 - zt) * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
+    dz_c = da * (1 - zt) * variant.slope(variant.candidate, cct)  # cct = tanh(z_c)
     return PointwiseGradients(dz=(dz_c,), skip_gradients=(da,))
 
 
-def gates_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+def gates_derivative(args: PointwiseBackwardArgs, variant: Variant = PLAIN) -> PointwiseGradients:
     d_inner, (da,) = args.d_next, args.skip_gradients
     (a_prev,) = args.previous
     zt, rt, cct = args.gates
-    dz_z = da * (a_prev - cct) * zt * (1 - zt)  # zt = sigmoid(z_z)
-    dz_r = d_inner * a_prev * rt * (1 - rt)  # rt = sigmoid(z_r)
+    dz_z = da * (a_prev - cct) * variant.slope(variant.gate, zt)  # zt = sigmoid(z_z)
+    dz_r = d_inner * a_prev * variant.slope(variant.gate, rt)  # rt = sigmoid(z_r)
     return PointwiseGradients(dz=(dz_z, dz_r), skip_gradients=(da * zt + d_inner * rt,))
 
 
 # ---- reset after the product ---------------------------------------------------------------------
 
 
-def after_pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
+def after_pointwise(z: Arrays, previous: Arrays, _: Arrays, variant: Variant = PLAIN) -> tuple[Arrays, Arrays]:
     inner, z_z, z_r, z_c = z
     (a_prev,) = previous
-    zt = sigmoid(z_z)
-    rt = sigmoid(z_r)
-    cct = tanh(z_c + rt * inner)
+    zt = variant.gate(variant.clipped(z_z))
+    rt = variant.gate(variant.clipped(z_r))
+    cct = variant.candidate(variant.clipped(z_c + rt * inner))
     return (inner, zt, rt, cct), (blend(zt, a_prev, cct),)
 
 
-def after_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+def after_derivative(args: PointwiseBackwardArgs, variant: Variant = PLAIN) -> PointwiseGradients:
     (skip,), (a_prev,) = args.skip_gradients, args.previous
     zt, rt, cct, inner = args.gates
     da = args.d_next + skip
-    dz_z = da * (a_prev - cct) * zt * (1 - zt)  # zt = sigmoid(z_z)
-    dz_c = da * (1 - zt) * (1 - cct) * (1 + cct)  # cct = tanh(z_c)
-    dz_r = dz_c * inner * rt * (1 - rt)  # rt = sigmoid(z_r)
+    dz_z = da * (a_prev - cct) * variant.slope(variant.gate, zt)  # zt = sigmoid(z_z)
+    dz_c = da * (1 - zt) * variant.slope(variant.candidate, cct)  # cct = tanh(z_c)
+    dz_r = dz_c * inner * variant.slope(variant.gate, rt)  # rt = sigmoid(z_r)
     return PointwiseGradients(dz=(dz_c * rt, dz_z, dz_r, dz_c), skip_gradients=(da * zt,))
+
+
+def stages(variant: Variant) -> tuple[Stage, ...]:
+    return (
+        Stage(
+            (UPDATE, RESET), partial(gates_pointwise, variant=variant), partial(gates_derivative, variant=variant), hands_on
+        ),
+        Stage(
+            (CANDIDATE,), partial(candidate_pointwise, variant=variant), partial(candidate_derivative, variant=variant)
+        ),
+    )
+
+
+def after_stages(variant: Variant) -> tuple[Stage, ...]:
+    parts = partial(after_pointwise, variant=variant), partial(after_derivative, variant=variant)
+    return (Stage((INNER, UPDATE, RESET, CANDIDATE_OF_X), *parts),)
 
 
 UPDATE = Gate("zt", W_x="Wz", W_a="Wz", b="bz")
 RESET = Gate("rt", W_x="Wr", W_a="Wr", b="br")
+CANDIDATE = Gate("cct", W_x="Wc", W_a="Wc", b="bc")
+INNER = Gate("inner", W_x=None, W_a="Wc", b="bca")
+CANDIDATE_OF_X = Gate("cct", W_x="Wc", W_a=None, b="bc")
 SHAPES = {
     "Wz": ("n_a", "n_a + n_x"),
     "bz": ("n_a", "1"),
@@ -109,7 +134,7 @@ GRU = Cell(
     shapes=SHAPES | HEAD,
     stages=(
         Stage((UPDATE, RESET), gates_pointwise, gates_derivative, hands_on),
-        Stage((Gate("cct", W_x="Wc", W_a="Wc", b="bc"),), candidate_pointwise, candidate_derivative),
+        Stage((CANDIDATE,), candidate_pointwise, candidate_derivative),
     ),
     states=("a",),
     skip_gradients=("a",),
@@ -122,18 +147,7 @@ GRU = Cell(
 GRU_AFTER = Cell(
     name="gru_after",
     shapes=SHAPES | {"bca": ("n_a", "1")} | HEAD,
-    stages=(
-        Stage(
-            gates=(
-                Gate("inner", W_x=None, W_a="Wc", b="bca"),
-                UPDATE,
-                RESET,
-                Gate("cct", W_x="Wc", W_a=None, b="bc"),
-            ),
-            pointwise=after_pointwise,
-            derivative=after_derivative,
-        ),
-    ),
+    stages=(Stage((INNER, UPDATE, RESET, CANDIDATE_OF_X), after_pointwise, after_derivative),),
     states=("a",),
     skip_gradients=("a",),
     W_y="Wy",
@@ -141,4 +155,9 @@ GRU_AFTER = Cell(
     cache=CACHE,
     function="gru",
     keywords={"reset_after": True},
+)
+
+GRU_VARIANT = GRU._replace(name="gru_variant", stages=stages(PLAIN), function=None, stages_of=stages)
+GRU_AFTER_VARIANT = GRU_AFTER._replace(
+    name="gru_after_variant", stages=after_stages(PLAIN), function=None, keywords={}, stages_of=after_stages
 )

@@ -1,6 +1,6 @@
 """The plain recurrent cell, compiled: see rnn.py for the equations."""
 
-cdef void rnn_pointwise(const PointwiseArgs* args) noexcept nogil:
+cdef inline void rnn_forward(const PointwiseArgs* args, const Variant* variant) noexcept nogil:
     # z (rows, n): one gate. `next` (rows, n): a_next. Nothing aliases.
     cdef Py_ssize_t r, i, left
     cdef const real* z
@@ -11,11 +11,11 @@ cdef void rnn_pointwise(const PointwiseArgs* args) noexcept nogil:
         i = 0
         while i < args.n:
             left = args.n - i
-            store_tail(a_next + i, tanh_(load(z + i)), left)
+            store_tail(a_next + i, candidate_(variant, load(z + i)), left)
             i += LANES
 
 
-cdef void rnn_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+cdef inline void rnn_backward(const PointwiseBackwardArgs* args, const Variant* variant) noexcept nogil:
     cdef Py_ssize_t r, i, at, left
     cdef const real* d_next
     cdef const real* incoming
@@ -31,8 +31,24 @@ cdef void rnn_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
             at = r * args.row_stride + i
             a = load_tail(args.next + at, left)
             da = load(d_next + i) + load_tail(incoming + i, left)
-            store_tail(dz + i, da * one_minus_square(a), left)  # a_next = tanh(z)
+            store_tail(dz + i, da * from_candidate(variant, a), left)  # a_next = tanh(z)
             i += LANES
+
+
+cdef void rnn_pointwise(const PointwiseArgs* args) noexcept nogil:
+    rnn_forward(args, NULL)
+
+
+cdef void rnn_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    rnn_backward(args, NULL)
+
+
+cdef void rnn_variant_pointwise(const PointwiseArgs* args) noexcept nogil:
+    rnn_forward(args, variant_of(args.variant))
+
+
+cdef void rnn_variant_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+    rnn_backward(args, variant_of(args.variant))
 
 
 cdef void rnn_relu_pointwise(const PointwiseArgs* args) noexcept nogil:

@@ -8,25 +8,29 @@ and backward, dx being the gradient of x:
     dz      = da_next * (1 - a_next^2)      or  da_next where a_next > 0, else 0
     da_prev = Waa^T dz      dxt  = Wax^T dz
     dWaa    = dz a_prev^T   dWax = dz xt^T   dba = dz, summed over the batch
+
+Variants, of `nn` alone: another activation in the place of tanh, z limited to -clip .. clip.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from .activations import tanh
+from .activations import PLAIN, Variant
 from .spec import Arrays, Cell, Gate, PointwiseBackwardArgs, PointwiseGradients, Stage
 
 
-def pointwise(z: Arrays, previous: Arrays, _: Arrays) -> tuple[Arrays, Arrays]:
+def pointwise(z: Arrays, previous: Arrays, _: Arrays, variant: Variant = PLAIN) -> tuple[Arrays, Arrays]:
     (z_a,) = z
-    a_next = tanh(z_a)
+    a_next = variant.candidate(variant.clipped(z_a))
     return (a_next,), (a_next,)
 
 
-def derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
+def derivative(args: PointwiseBackwardArgs, variant: Variant = PLAIN) -> PointwiseGradients:
     da, (a_next,) = args.d_next, args.next
-    dz = da * (1 - a_next) * (1 + a_next)  # a_next = tanh(z)
+    dz = da * variant.slope(variant.candidate, a_next)  # a_next = tanh(z)
     return PointwiseGradients(dz=(dz,), skip_gradients=())
 
 
@@ -40,6 +44,10 @@ def relu_derivative(args: PointwiseBackwardArgs) -> PointwiseGradients:
     da, (a_next,) = args.d_next, args.next
     dz = np.where(a_next > 0, da, da.dtype.type(0))  # a_next = max(z, 0)
     return PointwiseGradients(dz=(dz,), skip_gradients=())
+
+
+def stages(variant: Variant) -> tuple[Stage, ...]:
+    return (Stage(GATES, partial(pointwise, variant=variant), partial(derivative, variant=variant)),)
 
 
 GATES = (Gate("a_next", W_x="Wax", W_a="Waa", b="ba"),)
@@ -65,3 +73,4 @@ RNN = Cell(
 RNN_RELU = RNN._replace(
     name="rnn_relu", stages=(Stage(GATES, relu_pointwise, relu_derivative),), function=None
 )
+RNN_VARIANT = RNN._replace(name="rnn_variant", stages=stages(PLAIN), function=None, stages_of=stages)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .activations import Variant
+
 Array: TypeAlias = "NDArray[np.floating]"
 Arrays: TypeAlias = "tuple[Array, ...]"
 
@@ -96,6 +98,10 @@ class _Fields(NamedTuple):
     #: the stem of the cell's functions in the notebook facade, "lstm" of lstm_forward; and the keywords that choose it
     function: str | None = None
     keywords: dict[str, bool] = {}  # noqa: RUF012  # read only
+    #: the stages of the cell with other activations and so on; None of a cell that has no variants
+    stages_of: Callable[[Variant], tuple[Stage, ...]] | None = None
+    #: the gates that peepholes may show the cell state: the last of the states, before the step; "ot" after it
+    peepholes: tuple[str, ...] = ()
 
 
 class Cell(_Fields):

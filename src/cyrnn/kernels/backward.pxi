@@ -17,6 +17,7 @@ cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ss
                                      PointwiseBackwardArgs* args) noexcept nogil:
     """Arguments of the first row and unit of a stage in step t, behind so many gates of earlier stages."""
     cdef Py_ssize_t n = run.n_a, step = run.batch * n
+    args.variant = run.variant
     args.previous, args.previous_state_stride = run.initial, run.initial_state_stride
     if t > 0:
         args.previous, args.previous_state_stride = run.previous + (t - 1) * step, run.state_stride
@@ -38,6 +39,7 @@ cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardA
                                     Py_ssize_t unit, PointwiseBackwardArgs* args) noexcept nogil:
     """dz of args.rows rows, from `row` on, and args.n units, from `unit` on, whose sums are args.d_next."""
     cdef Py_ssize_t i = row * at.row_stride + unit
+    args.unit = unit
     args.da = at.da + row * at.da_row_stride + unit
     args.previous = at.previous + i
     args.next = at.next + i

@@ -6,6 +6,7 @@
     panels.pxi            how matrices are packed for them
     multiply.pxi          rows times a packed matrix
     pointwise.pxi         the arguments of the cells' functions
+    variants.pxi          their other activations, limits, peepholes
     ../cells/rnn.pxi      pointwise and its derivative, one stem per cell
     ../cells/lstm.pxi
     ../cells/gru.pxi
@@ -26,6 +27,7 @@
 A file calls functions of the files above it alone. The same text serves every dtype (`real`) and ISA: see lanes.h.
 """
 from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -34,8 +36,9 @@ from cyrnn.kernels.lanes cimport (
     load_first, mask, max_, min_, select, splat, store, store_first, transpose, vec,
 )
 from cyrnn.kernels.run cimport (
-    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_UNPACKED_COLUMNS, BackwardRun, GateWeights, OuterRight, OuterSum, Run, Table,
-    real,
+    AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS, RELU,
+    SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH, THRESHOLDED_RELU, Activation, BackwardRun, GateWeights, OuterRight,
+    OuterSum, Run, Table, Variant, real,
 )
 from cyrnn.kernels.tiles cimport (
     LINE, MAX_TILE, ask_for_line, tile_fma, tile_load, tile_prefetch, tile_splat, tile_store,
@@ -47,6 +50,7 @@ include "matmul.pxi"
 include "panels.pxi"
 include "multiply.pxi"
 include "pointwise.pxi"
+include "variants.pxi"
 include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
 include "../cells/gru.pxi"

@@ -32,7 +32,8 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
     cdef Py_ssize_t n = run.n_a, K = plan.K, V = plan.V, V_a = plan.V_a, width = plan.width
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
     cdef Py_ssize_t row, R, first, next_panel, P, Vp, p, r, v, left = panels
-    cdef bint narrow = m > 1 and 2 * n <= LANES        # one panel, and every tile has two rows or more
+    # one panel, and every tile has two rows or more; peepholes are those of one row
+    cdef bint narrow = m > 1 and 2 * n <= LANES and at.variant == NULL
     cdef Product product_of
     cdef Product* o = &product_of
     cdef PointwiseArgs args
@@ -100,6 +101,7 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
     cdef const real* hidden                    # (m, n_h) before the step
     cdef PointwiseArgs at
     cdef Interleaved next_rows
+    at.variant = run.variant
     at.row_stride = n
     at.state_stride = run.state_stride + t * (run.state_stride_t - run.batch * n)
     if t > 0:

@@ -9,12 +9,14 @@ cdef enum:
     COLUMN_VECTORS = 4       # units of a bias summed at a time
 
 
-cdef inline void add_columns(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
+cdef inline void add_columns(const real* left, Py_ssize_t left_row_stride, const real* right,
+                             Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                              Py_ssize_t out_stride, Py_ssize_t V) noexcept nogil:
-    """out (units,) += the sum of the rows of left (N, units), units up to V vectors."""
+    """out (units,) += the sum of the rows of left (N, units), times those of right unless it is NULL; up to V vectors."""
     cdef vec block[COLUMN_VECTORS]
     cdef vec group[COLUMN_VECTORS]
     cdef vec total[COLUMN_VECTORS]
+    cdef vec row
     cdef real sums[COLUMN_VECTORS * MAX_LANES]
     cdef Py_ssize_t k, v, i
     for i in range(V * LANES):
@@ -24,7 +26,11 @@ cdef inline void add_columns(const real* left, Py_ssize_t left_row_stride, Py_ss
         group[v] = block[v] = splat(0)
     for k in range(N):
         for v in range(V):
-            block[v] = block[v] + load_tail(left + k * left_row_stride + v * LANES, units - v * LANES)
+            row = load_tail(left + k * left_row_stride + v * LANES, units - v * LANES)
+            if right == NULL:
+                block[v] = block[v] + row
+            else:
+                block[v] = fma(row, load_tail(right + k * right_row_stride + v * LANES, units - v * LANES), block[v])
         if (k + 1) % BLOCK_ROWS == 0:
             for v in range(V):
                 group[v] = group[v] + block[v]
@@ -48,11 +54,21 @@ cdef void add_rows_of(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N
     cdef Py_ssize_t u = 0
     while u < units:
         if units - u > (COLUMN_VECTORS - 1) * LANES:
-            add_columns(left + u, left_row_stride, N, units - u, out + u * out_stride, out_stride, COLUMN_VECTORS)
+            add_columns(left + u, left_row_stride, NULL, 0, N, units - u, out + u * out_stride, out_stride,
+                        COLUMN_VECTORS)
             u += COLUMN_VECTORS * LANES
         else:
-            add_columns(left + u, left_row_stride, N, units - u, out + u * out_stride, out_stride, 1)
+            add_columns(left + u, left_row_stride, NULL, 0, N, units - u, out + u * out_stride, out_stride, 1)
             u += LANES
+
+
+cdef void add_products_of(const real* left, Py_ssize_t left_row_stride, const real* right, Py_ssize_t right_row_stride,
+                          Py_ssize_t N, Py_ssize_t units, real* out) noexcept nogil:
+    """out (units,) += the sum of the rows of left (N, units) times those of right (N, units)."""
+    cdef Py_ssize_t u = 0
+    while u < units:
+        add_columns(left + u, left_row_stride, right + u, right_row_stride, N, units - u, out + u, 1, 1)
+        u += LANES
 
 
 cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize_t n, Py_ssize_t units, real* out,

@@ -6,6 +6,8 @@ Units in lanes: rows are columns of the batch. Batch in lanes: one row of n_a * 
 ctypedef struct PointwiseArgs:
     # Forward. Inputs alias no output.
     Py_ssize_t rows, n
+    const Variant* variant   # NULL for the plain form of a cell
+    Py_ssize_t unit          # which unit the first is
     real* z                  # (gates, rows, n), pre-activations, then workspace; up to a whole vector past each row
     Py_ssize_t z_row_stride, z_gate_stride
     const real* previous     # (S, rows, n), states before the step
@@ -19,6 +21,8 @@ ctypedef struct PointwiseArgs:
 ctypedef struct PointwiseBackwardArgs:
     # Backward. The gradient of a stage's output is d_next, of a last stage d_next + da (and the skip gradient of a).
     Py_ssize_t rows, n
+    const Variant* variant   # as above
+    Py_ssize_t unit
     const real* d_next       # (rows, n), gradient through the products of the stage after; readable as z above
     Py_ssize_t d_next_row_stride
     const real* da           # (rows, n), the caller's gradient of a_next; read by a last stage

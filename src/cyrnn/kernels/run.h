@@ -25,11 +25,29 @@ typedef struct {
     ptrdiff_t Wx_row_stride, Wx_col_stride, Wa_row_stride, Wa_col_stride, b_stride;
 } GateWeights;
 
+/* Activations of the cells that have variants, by the order of cells/activations.py, which says what each is. */
+enum {
+    SIGMOID, TANH, RELU, HARD_SIGMOID, IDENTITY, AFFINE, LEAKY_RELU, THRESHOLDED_RELU, SCALED_TANH, ELU, SOFTSIGN,
+    SOFTPLUS
+};
+typedef struct {
+    int kind;
+    double alpha, beta;
+} Activation;
+
+/* What such a cell has in other places than its plain form. Read only. */
+typedef struct {
+    Activation gate, candidate, output;
+    double clip;                        /* pre-activations are limited to -clip .. clip; infinity: not at all */
+    const real *peepholes;              /* (3, n_a): P of it, ot, ft; NULL without */
+} Variant;
+
 /* The forward pass of a cell: T steps of m columns, which are neighbours in a batch of `batch`. Of buffers with a batch
  * axis the pointers are those of column `batch_offset`; threads share a pass by columns.
  * Two layouts: packed weights go with units in lanes, rows (m, n_a); unpacked ones with batch in lanes, (n_a, m). */
 typedef struct {
     int cell;                           /* its number: registry.pxi */
+    const Variant *variant;             /* NULL for its plain form. With peepholes packed weights only */
     ptrdiff_t n_x;                      /* size of the input */
     ptrdiff_t n_h;                      /* size of the hidden state that the recurrent product reads: n_a, or of h */
     ptrdiff_t n_a;                      /* number of units */
@@ -70,6 +88,7 @@ typedef struct {
  * caller fills dz with zeros, which stay where a column takes no part. */
 typedef struct {
     int cell;
+    const Variant *variant;
     ptrdiff_t n_h, n_a, m, T;
     ptrdiff_t first_step, last_step;    /* done by this call, first_step <= t < last_step: from T to 0, in pieces */
     ptrdiff_t batch, batch_offset;
@@ -158,6 +177,8 @@ typedef struct {
     int (*sum_outer)(const OuterSum *sum);
     void (*add_rows)(const real *left, ptrdiff_t left_row_stride, ptrdiff_t N, ptrdiff_t units, real *out,
                      ptrdiff_t out_stride);
+    void (*add_products)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride,
+                         ptrdiff_t N, ptrdiff_t units, real *out);
     void (*exp)(const real *x, ptrdiff_t N, real *out);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);

@@ -22,8 +22,35 @@ cdef extern from "run.h" nogil:
         Py_ssize_t Wa_col_stride
         Py_ssize_t b_stride
 
+    enum:
+        SIGMOID
+        TANH
+        RELU
+        HARD_SIGMOID
+        IDENTITY
+        AFFINE
+        LEAKY_RELU
+        THRESHOLDED_RELU
+        SCALED_TANH
+        ELU
+        SOFTSIGN
+        SOFTPLUS
+
+    ctypedef struct Activation:
+        int kind
+        double alpha
+        double beta
+
+    ctypedef struct Variant:
+        Activation gate
+        Activation candidate
+        Activation output
+        double clip
+        const real* peepholes
+
     ctypedef struct Run:
         int cell
+        const Variant* variant
         Py_ssize_t n_x
         Py_ssize_t n_h
         Py_ssize_t n_a
@@ -59,6 +86,7 @@ cdef extern from "run.h" nogil:
 
     ctypedef struct BackwardRun:
         int cell
+        const Variant* variant
         Py_ssize_t n_h
         Py_ssize_t n_a
         Py_ssize_t m
@@ -140,6 +168,8 @@ cdef extern from "run.h" nogil:
         int (*sum_outer)(const OuterSum* sum) noexcept nogil
         void (*add_rows)(const real* left, Py_ssize_t left_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                          Py_ssize_t out_stride) noexcept nogil
+        void (*add_products)(const real* left, Py_ssize_t left_row_stride, const real* right,
+                             Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil

@@ -64,6 +64,7 @@ cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const Po
                             real* z, Py_ssize_t z_row_stride) noexcept nogil:
     """Fill in the fields that all panels share. One by one: a wide copy would wait for the narrow stores of `at`."""
     args.rows = rows
+    args.variant = at.variant
     args.z = z
     args.z_row_stride = z_row_stride
     args.z_gate_stride = units_per_panel(plan.stage.gates)
@@ -78,6 +79,7 @@ cdef inline void pointwise_of_panel(const StagePlan* plan, const PointwiseArgs* 
     """Gates and next states of args.rows rows, from `row` on, and the units of a panel, whose z is args.z."""
     cdef Py_ssize_t per = units_per_panel(plan.stage.gates)
     args.n = min(per, n - panel * per)
+    args.unit = panel * per
     pointwise_from(plan, at, row * n + panel * per, args)
 
 

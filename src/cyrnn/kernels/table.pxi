@@ -20,13 +20,17 @@ functions.input_gradient = input_gradient
 functions.multiply = multiply_rows
 functions.sum_outer = sum_outer_of
 functions.add_rows = add_rows_of
+functions.add_products = add_products_of
 functions.exp = exp_of
 functions.tanh = tanh_of
 functions.sigmoid = sigmoid_of
 functions.softmax = softmax_of
 table = PyCapsule_New(&functions, "cyrnn.kernels.table", NULL)
 
-cell_numbers = {"rnn": 0, "lstm": 1, "gru": 2, "gru_after": 3, "rnn_relu": 4}
+cell_numbers = {
+    "rnn": 0, "lstm": 1, "gru": 2, "gru_after": 3, "rnn_relu": 4,
+    "rnn_variant": 5, "lstm_variant": 6, "lstm_coupled": 7, "gru_variant": 8, "gru_after_variant": 9,
+}
 
 
 def define_cell(int cell, int stages, int kept, bint skips):

@@ -30,6 +30,7 @@ cdef void run_stage_in_place(const Run* run, Py_ssize_t s, Py_ssize_t t, Py_ssiz
     cdef const real* x = run.x + t * run.x_stride_t
     cdef const real* a
     cdef PointwiseArgs at
+    at.variant = run.variant
     at.row_stride = n
     at.previous = run.initial if t == 0 else run.states + (t - 1) * step
     at.previous_state_stride = run.initial_state_stride if t == 0 else run.state_stride

@@ -117,7 +117,7 @@ cdef class Views:
         cdef Run run
         cdef int failed
         cdef Py_ssize_t item = sizeof(floating)
-        run.cell = self.cell_numbers[cell]
+        run.cell, run.variant = self.cell_numbers[cell], NULL
         run.T, run.batch, run.n_x, run.n_a = x.shape[0], x.shape[1], x.shape[2], states.shape[3]
         run.m, run.batch_offset = (run.batch if last < 0 else last) - first, first
         run.batch_sizes = NULL
@@ -178,7 +178,7 @@ cdef class Views:
         cdef Environment environment
         cdef BackwardRun run
         cdef Py_ssize_t item = sizeof(floating)
-        run.cell = self.cell_numbers[cell]
+        run.cell, run.variant = self.cell_numbers[cell], NULL
         run.T, run.batch, run.n_a = da.shape[0], da.shape[1], da.shape[2]
         run.first_step, run.last_step = 0, run.T
         run.m, run.batch_offset = (run.batch if last < 0 else last) - first, first
