@@ -36,9 +36,8 @@ class Function(NamedTuple):
 
     y: Callable[[Array, float, float], Array]
     slope: Callable[[Array, float, float], Array]
-    #: alpha and beta where none are given, as ONNX has them; None where the function has none
-    alpha: float | None = None
-    beta: float | None = None
+    #: alpha and beta, or alpha, where none are given, as ONNX has them; () where the function has none
+    constants: tuple[float, ...] = ()
 
 
 #: every kind by its name, in the order of the kernels' numbers (run.h)
@@ -49,24 +48,23 @@ FUNCTIONS: dict[str, Function] = {
     "hard_sigmoid": Function(
         lambda z, a, b: np.clip(a * z + b, 0, 1),  # nan stays nan
         lambda y, a, _: np.where((y > 0) & (y < 1), a, 0.0),
-        0.2,
-        0.5,
+        (0.2, 0.5),
     ),
     "identity": Function(lambda z, *_: z, lambda y, *_: np.ones_like(y)),
-    "affine": Function(lambda z, a, b: a * z + b, lambda y, a, _: np.full_like(y, a), 1.0, 0.0),
+    "affine": Function(lambda z, a, b: a * z + b, lambda y, a, _: np.full_like(y, a), (1.0, 0.0)),
     "leaky_relu": Function(
-        lambda z, a, _: np.where(z < 0, a * z, z), lambda y, a, _: np.where(y > 0, 1.0, a), 0.01
+        lambda z, a, _: np.where(z < 0, a * z, z), lambda y, a, _: np.where(y > 0, 1.0, a), (0.01,)
     ),
     "thresholded_relu": Function(
-        lambda z, a, _: np.where(z <= a, 0, z), lambda y, *_: np.where(y != 0, 1.0, 0.0), 1.0
+        lambda z, a, _: np.where(z <= a, 0, z), lambda y, *_: np.where(y != 0, 1.0, 0.0), (1.0,)
     ),
     "scaled_tanh": Function(
-        lambda z, a, b: a * tanh(b * z), lambda y, a, b: b * (a - y * (y / a if a else 0 * y)), 1.0, 1.0
+        lambda z, a, b: a * tanh(b * z), lambda y, a, b: b * (a - y * (y / a if a else 0 * y)), (1.0, 1.0)
     ),
     "elu": Function(
         lambda z, a, _: np.where(z < 0, a * np.expm1(np.minimum(z, 0)), z),
         lambda y, a, _: np.where(y > 0, 1.0, y + a),
-        1.0,
+        (1.0,),
     ),
     "softsign": Function(lambda z, *_: z / (1 + np.abs(z)), lambda y, *_: (1 - np.abs(y)) ** 2),
     "softplus": Function(

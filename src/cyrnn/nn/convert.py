@@ -98,7 +98,7 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     if described is None:
         _check_weights.undescribed(function, "weights", given)
     kind = _CLASSES[described.name]
-    _check_weights.options_of(function, options, described, (*kind._options, "dtype", "rng"))
+    _check_weights.options_of(function, options, described, (*kind._options, *kind._variants, "dtype", "rng"))
     options.setdefault("dtype", _check_modules.dtype_of_weights(given))
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
     model = kind(**{"rng": 0} | sizes | described.options | options)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from . import _check
+from ..cells import PLAIN, Variant
+from . import _check, _check_variants
 from .differentiable import Differentiable
 from .typed import DType, F, One
+from .variants import VARIANT_OPTIONS, cell_name, given_as, variant_of
 from .weights import Plan
 
-#: the cells of an RNN, by its nonlinearity
+#: the cells of an RNN, by its nonlinearity; any other is a variant
 NONLINEARITIES = {"tanh": "rnn", "relu": "rnn_relu"}
 
 #: the options of every class of layers, and their defaults
@@ -35,8 +37,8 @@ class RNN(Differentiable[F, One[F]]):
         Features of the input; units of each layer, H_out.
     num_layers : int
         How many layers; each reads the output of the one below.
-    nonlinearity : str
-        "tanh" or "relu".
+    nonlinearity : str or tuple
+        "tanh" or "relu"; or another activation, see `LSTM`.
     bias : bool
         If False, there are no `bias_ih_l0` and so on; they count as zero.
     batch_first : bool
@@ -49,6 +51,8 @@ class RNN(Differentiable[F, One[F]]):
         float32 or float64, of weights and results. Inputs have to be of it.
     rng : Generator or seed, optional
         What the weights are drawn from, uniformly up to 1 / sqrt(hidden_size) either way.
+    clip : float, optional
+        Limit of what goes into the nonlinearity: it stays within -clip .. clip.
 
     Raises
     ------
@@ -74,13 +78,14 @@ class RNN(Differentiable[F, One[F]]):
     """
 
     _options: ClassVar[dict[str, Any]] = {"nonlinearity": "tanh"} | LAYER_OPTIONS
+    _variants: ClassVar[dict[str, Any]] = {"clip": None}
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
-        nonlinearity: str = "tanh",
+        nonlinearity: str | tuple[Any, ...] = "tanh",
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
@@ -88,18 +93,21 @@ class RNN(Differentiable[F, One[F]]):
         *,
         dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
         rng: np.random.Generator | int | None = None,
+        clip: float | None = None,
     ) -> None:
-        cell = _check.choice("RNN", "nonlinearity", nonlinearity, NONLINEARITIES)
+        activation = _check_variants.activation("RNN", "nonlinearity", nonlinearity)
+        variant = PLAIN._replace(candidate=activation, clip=_check_variants.clip("RNN", clip))
+        cell = "rnn_variant" if clip is not None else NONLINEARITIES.get(activation.name, "rnn_variant")
         sizes = input_size, hidden_size, num_layers
-        build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+        build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng, variant)
 
     if TYPE_CHECKING:
 
         def double(self) -> RNN[np.float64]: ...
 
     @property
-    def nonlinearity(self) -> str:
-        return nonlinearity_of(self._plan)
+    def nonlinearity(self) -> Any:
+        return given_as(self._plan.variant.candidate)
 
 
 class GRU(Differentiable[F, One[F]]):
@@ -113,6 +121,11 @@ class GRU(Differentiable[F, One[F]]):
     ----------
     input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng
         As for `RNN`.
+    reset_after : bool
+        If False, the reset gate stands before the product: n = tanh(W_in x_t + b_in + W_hn (r * h_(t-1)) + b_hn), as
+        in Cho et al., ONNX's and Paddle's default, Keras with reset_after=False.
+    recurrent_activation, activation, clip
+        As for `LSTM`: the activation of r and z, that of n, the limit of what goes into them.
 
     Raises
     ------
@@ -136,6 +149,7 @@ class GRU(Differentiable[F, One[F]]):
     """
 
     _options: ClassVar[dict[str, Any]] = LAYER_OPTIONS
+    _variants: ClassVar[dict[str, Any]] = {"reset_after": True} | VARIANT_OPTIONS
 
     def __init__(
         self,
@@ -149,9 +163,20 @@ class GRU(Differentiable[F, One[F]]):
         *,
         dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
         rng: np.random.Generator | int | None = None,
+        reset_after: bool = True,
+        recurrent_activation: str | tuple[Any, ...] = "sigmoid",
+        activation: str | tuple[Any, ...] = "tanh",
+        clip: float | None = None,
     ) -> None:
+        form = "gru_after" if _check.flag("GRU", "reset_after", reset_after) else "gru"
+        variant = variant_of("GRU", recurrent_activation, activation, clip)._replace(output=PLAIN.output)
         sizes = input_size, hidden_size, num_layers
-        build(self, "gru_after", *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng)
+        cell = cell_name(form, variant)
+        build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng, variant)
+
+    @property
+    def reset_after(self) -> bool:
+        return self._plan.name.startswith("gru_after")
 
     if TYPE_CHECKING:
 
@@ -176,6 +201,8 @@ def build(
     proj_size: Any,
     dtype: Any,
     rng: Any,
+    variant: Variant = PLAIN,
+    peephole: bool = False,
 ) -> None:
     """Check what a constructor was given, and let the model begin."""
     function = type(model).__name__
@@ -189,6 +216,8 @@ def build(
         _check.whole_number(function, "num_layers", num_layers, least=1),
         2 if _check.flag(function, "bidirectional", bidirectional) else 1,
         _check.projection(function, proj_size, units),
+        variant=variant,
+        peephole=peephole,
     )
     model.batch_first = _check.flag(function, "batch_first", batch_first)
     model.dropout = _check.probability(function, "dropout", dropout)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import numpy as np
 
-from . import stack
+from . import _check, stack
 from .differentiable import Differentiable
 from .layers import LAYER_OPTIONS, build
 from .typed import Cells, DType, F, Gates, Pair
+from .variants import VARIANT_OPTIONS, cell_name, given_as, variant_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -29,6 +30,19 @@ class LSTM(Differentiable[F, Pair[F]]):
         As for `RNN`.
     proj_size : int
         If not 0, the size H_out of the hidden state, less than hidden_size.
+    peephole : bool
+        Whether the gates see the cell state, too: i and f with + w_ci * c_(t-1) and + w_cf * c_(t-1), o with
+        + w_co * c_t.
+    coupled : bool
+        Whether there is no forget gate of its own: f = 1 - i. Weights have 3 * hidden_size rows then, in the order
+        i, g, o.
+    recurrent_activation, activation, output_activation : str or tuple
+        The activation of i, f, o; of g; and that of c_t on its way to h_t, which is that of g if left out. One of
+        "sigmoid", "tanh", "relu", "hard_sigmoid", "identity", "affine", "leaky_relu", "thresholded_relu",
+        "scaled_tanh", "elu", "softsign", "softplus", as ONNX defines them; or a tuple with alpha and beta behind the
+        name: ("hard_sigmoid", 1 / 6, 0.5) is that of torch and Keras 3, "hard_sigmoid" alone that of ONNX and Keras 2.
+    clip : float, optional
+        Limit of what goes into the gates and g: it stays within -clip .. clip.
 
     Raises
     ------
@@ -38,12 +52,14 @@ class LSTM(Differentiable[F, Pair[F]]):
     Notes
     -----
     Weights as for `RNN`, with 4 * hidden_size rows in the order i, f, g, o, which the notebook calls `it ft cct ot`.
+    With peephole there is `weight_ch_l0` (3, hidden_size), the rows w_ci, w_co, w_cf; (2, hidden_size) of coupled gates.
     With proj_size there is `weight_hr_l0` (proj_size, hidden_size), too; `weight_hh_l0` has proj_size columns, and the
     input of the layers above D * proj_size features.
 
     References
     ----------
-    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Sak, Senior and Beaufays 2014 (the
+    Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Gers and Schmidhuber 2000 (peepholes); Greff et
+    al. 2015 (coupled gates); Sak, Senior and Beaufays 2014 (the
     projection); torch.nn.LSTM, PyTorch 2.
 
     Examples
@@ -57,12 +73,15 @@ class LSTM(Differentiable[F, Pair[F]]):
     """
 
     if TYPE_CHECKING:
+        weight_ch_l0: NDArray[F]
+        weight_ch_l0_reverse: NDArray[F]
         weight_hr_l0: NDArray[F]
         weight_hr_l0_reverse: NDArray[F]
         weight_hr_l1: NDArray[F]
         weight_hr_l1_reverse: NDArray[F]
 
     _options: ClassVar[dict[str, Any]] = {"proj_size": 0} | LAYER_OPTIONS
+    _variants: ClassVar[dict[str, Any]] = {"peephole": False, "coupled": False, "output_activation": None} | VARIANT_OPTIONS
 
     def __init__(
         self,
@@ -77,9 +96,33 @@ class LSTM(Differentiable[F, Pair[F]]):
         *,
         dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
         rng: np.random.Generator | int | None = None,
+        peephole: bool = False,
+        coupled: bool = False,
+        recurrent_activation: str | tuple[Any, ...] = "sigmoid",
+        activation: str | tuple[Any, ...] = "tanh",
+        output_activation: str | tuple[Any, ...] | None = None,
+        clip: float | None = None,
     ) -> None:
+        variant = variant_of("LSTM", recurrent_activation, activation, clip, output_activation)
+        peephole = _check.flag("LSTM", "peephole", peephole)
+        cell = "lstm_variant" if peephole else cell_name("lstm", variant)
+        cell = "lstm_coupled" if _check.flag("LSTM", "coupled", coupled) else cell
         sizes = input_size, hidden_size, num_layers
-        build(self, "lstm", *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng)
+        build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng, variant, peephole)
+
+    @property
+    def peephole(self) -> bool:
+        return self._plan.peephole
+
+    @property
+    def coupled(self) -> bool:
+        return self._plan.name == "lstm_coupled"
+
+    @property
+    def output_activation(self) -> Any:
+        """The activation of the cell state on its way to the hidden state; None where it is that of the candidate."""
+        variant = self._plan.variant
+        return None if variant.output == variant.candidate else given_as(variant.output)
 
     if TYPE_CHECKING:
 

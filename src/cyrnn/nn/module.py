@@ -11,6 +11,7 @@ import numpy as np
 from . import _check, _check_modules, _check_weights, stack, weights
 from .habits import Habits
 from .typed import F
+from .variants import given_as
 from .weights import Plan, described
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Module(Habits, Generic[F]):
 
     #: the arguments of the constructor beside the sizes, in the order in which `repr` shows them, and their defaults
     _options: ClassVar[dict[str, Any]]
+    #: those that torch's classes have not
+    _variants: ClassVar[dict[str, Any]] = {}
 
     _plan: Plan
     _sublayers: tuple[Any, ...]
@@ -160,11 +163,27 @@ class Module(Habits, Generic[F]):
         return self._plan.bias
 
     @property
+    def clip(self) -> float | None:
+        """The limit of pre-activations, which stay within -clip .. clip; None where there is none."""
+        return None if self._plan.variant.clip == np.inf else self._plan.variant.clip
+
+    @property
+    def recurrent_activation(self) -> Any:
+        """The activation of the gates: its name, or a tuple of its name and its constants."""
+        return given_as(self._plan.variant.gate)
+
+    @property
+    def activation(self) -> Any:
+        """The activation of the candidate, likewise."""
+        return given_as(self._plan.variant.candidate)
+
+    @property
     def dtype(self) -> np.dtype[F]:
         return self._plan.dtype
 
     def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name, default in self._options.items() if getattr(self, name) != default}
+        options = self._options | self._variants
+        shown = {name: getattr(self, name) for name, default in options.items() if getattr(self, name) != default}
         if self.dtype != np.float32:
             shown["dtype"] = self.dtype.name
         sizes = [str(self.input_size), str(self.hidden_size)]

@@ -14,14 +14,16 @@ import numpy as np
 
 from .. import calls
 from ..cells.spec import Array
-from .weights import Plan, for_call
+from .weights import Plan, for_call, variant_for_call
 
 
 def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Any, ...]:
     """Return the sublayers of a model, in torch's order: layers, then directions."""
     of_cell, place = calls.of(plan.cell), (plan.sublayers, plan.directions, not plan.numbered)
     sublayers = [
-        of_cell.sublayer(*for_call(plan, weights, suffix), plan.blocks, index, *place)
+        of_cell.sublayer(
+            *for_call(plan, weights, suffix), plan.blocks, index, *place, variant_for_call(plan, weights, suffix)
+        )
         for index, suffix in enumerate(plan.suffixes)
     ]
     return tuple(sublayers)  # of a generator it would be seen by the collector before it is full
@@ -98,7 +100,7 @@ def backward(
     d_output: Any,
     d_state: Any,
     noise: Sequence[Array] = (),
-) -> tuple[Array, Any, list[tuple[Array, ...]]] | None:
+) -> tuple[Array, Any, list[tuple[Any, ...]]] | None:
     """Return the gradients of x, of the initial states and of each sublayer's weights.
 
     None where d_output or d_state are not plain arrays that fit.
@@ -107,7 +109,7 @@ def backward(
         d_state = tuple(d_state)
     few = directions > 1 and calls.threads.lone(records[0].m, 3 * records[0].steps_run * sublayers[0].row_fmas)
     d_initial = dx = None
-    weights: list[tuple[Array, ...]] = []
+    weights: list[tuple[Any, ...]] = []
     for k in reversed(range(0, len(sublayers), directions if few else 1)):
         if few:
             found = _back_both_ways(sublayers[k : k + 2], records[k : k + 2], d_output, d_state, d_initial)

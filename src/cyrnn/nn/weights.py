@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..calls import DefaultEnvironment
-from ..cells import CELLS, Cell
+from ..cells import CELLS, PLAIN, Cell, Variant
 from ..cells.spec import Array
 from ..weights.torch_names import CLASSES, Described
 
 #: cell -> torch's order of its gates, by the first letters of the notebook's names
-_ORDER = {"rnn": "a", "rnn_relu": "a", "lstm": "ifco", "gru_after": "rzc"}
+_ORDER = dict.fromkeys(("rnn", "rnn_relu", "rnn_variant"), "a") | {"lstm": "ifco", "lstm_variant": "ifco"}
+_ORDER |= {"lstm_coupled": "ico"} | dict.fromkeys(("gru", "gru_after", "gru_variant", "gru_after_variant"), "rzc")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Plan:
     directions: int = 1
     proj_size: int = 0
     numbered: bool = True  # whether the names of weights say their layer
+    variant: Variant = PLAIN  # without its peepholes, which are weights:
+    peephole: bool = False
 
     @property
     def cell(self) -> Cell:
@@ -87,19 +90,24 @@ class Plan:
                 shapes[f"bias_ih{suffix}"] = shapes[f"bias_hh{suffix}"] = (rows,)
             if self.proj_size:
                 shapes[f"weight_hr{suffix}"] = (self.proj_size, self.hidden_size)
+            if self.peephole:
+                shapes[f"weight_ch{suffix}"] = (len(self.cell.peepholes), self.hidden_size)
         return shapes
 
 
 def described(plan: Plan) -> Described:
     """Return what names and shapes say of a model."""
-    name = CLASSES[len(_ORDER[plan.name])] + "Cell" * (not plan.numbered)
+    name = CLASSES[4 if plan.name == "lstm_coupled" else len(_ORDER[plan.name])] + "Cell" * (not plan.numbered)
     sizes = (plan.input_size, plan.hidden_size, plan.num_layers)
-    return Described(name, *sizes, plan.bias, plan.directions == 2, plan.proj_size)
+    coupled = plan.name == "lstm_coupled"
+    return Described(name, *sizes, plan.bias, plan.directions == 2, plan.proj_size, plan.peephole, coupled)
 
 
 def shapes_of(module: Described) -> dict[str, tuple[int, ...]]:
     """Return the shapes of all weights of a module of torch's."""
     cell = {"RNN": "rnn", "LSTM": "lstm", "GRU": "gru_after"}[module.name.removesuffix("Cell")]
+    if module.peephole or module.coupled:
+        cell = "lstm_coupled" if module.coupled else "lstm_variant"
     return Plan(
         cell,
         module.input_size,
@@ -110,6 +118,7 @@ def shapes_of(module: Described) -> dict[str, tuple[int, ...]]:
         2 if module.bidirectional else 1,
         module.proj_size,
         numbered=not module.name.endswith("Cell"),
+        peephole=module.peephole,
     ).shapes
 
 
@@ -117,6 +126,13 @@ def initial(plan: Plan, rng: np.random.Generator) -> dict[str, Array]:
     """Return weights as torch's start: uniform, up to 1 / sqrt(hidden_size) either way."""
     bound = 1 / np.sqrt(plan.hidden_size)
     return {name: rng.uniform(-bound, bound, shape).astype(plan.dtype) for name, shape in plan.shapes.items()}
+
+
+def variant_for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> Variant | None:
+    """Return the variant of one sublayer, with its peepholes; None of a cell that has none."""
+    if plan.cell.stages_of is None:
+        return None
+    return plan.variant._replace(peepholes=weights.get(f"weight_ch{suffix}"))
 
 
 def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Array, Array, Array, Array | None]:
@@ -133,13 +149,15 @@ def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Arr
     return weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"], b, weights.get(f"weight_hr{suffix}")
 
 
-def named(plan: Plan, gradients: Sequence[tuple[Array, ...]]) -> dict[str, Array]:
-    """Return the gradients of every sublayer's weights, (dW_x, dW_a, db_x, db_a[, dW_hr]), by torch's names."""
+def named(plan: Plan, gradients: Sequence[tuple[Any, ...]]) -> dict[str, Array]:
+    """Return the gradients of every sublayer's weights, (dW_x, dW_a, db_x, db_a, dW_hr, dP), by torch's names."""
     found: dict[str, Array] = {}
-    for suffix, (dW_x, dW_a, db_x, db_a, *dW_hr) in zip(plan.suffixes, gradients, strict=True):
+    for suffix, (dW_x, dW_a, db_x, db_a, dW_hr, dP) in zip(plan.suffixes, gradients, strict=True):
         found[f"weight_ih{suffix}"], found[f"weight_hh{suffix}"] = dW_x, dW_a
         if plan.bias:
             found[f"bias_ih{suffix}"], found[f"bias_hh{suffix}"] = db_x, db_a
-        if dW_hr:
-            found[f"weight_hr{suffix}"] = dW_hr[0]
+        if dW_hr is not None:
+            found[f"weight_hr{suffix}"] = dW_hr
+        if dP is not None:
+            found[f"weight_ch{suffix}"] = dP
     return found

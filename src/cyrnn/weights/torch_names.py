@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 #: prefix, name, layer, direction; compiled where it is first wanted, for a millisecond less of import
-_NAME = r"(?s:(.*?))((?:weight_(?:ih|hh|hr)|bias_(?:ih|hh))(?:_l([0-9]{1,3})(_reverse)?)?)"
+_NAME = r"(?s:(.*?))((?:weight_(?:ih|hh|hr|ch)|bias_(?:ih|hh))(?:_l([0-9]{1,3})(_reverse)?)?)"
 
 #: blocks of rows in a weight -> torch's class of layers; one for each gate, and one for the RNN, which has none
 CLASSES = {1: "RNN", 3: "GRU", 4: "LSTM"}
@@ -28,6 +28,8 @@ class Described(NamedTuple):
     bias: bool = True
     bidirectional: bool = False
     proj_size: int = 0
+    peephole: bool = False  # cyrnn's own: torch has none
+    coupled: bool = False
 
     @property
     def options(self) -> dict[str, bool | int]:
@@ -78,14 +80,18 @@ def described(shapes: Mapping[str, tuple[int, ...]]) -> Described | None:
         return None
     hidden_size = (W_hr or W_a)[1]
     blocks, rest = divmod(W_x[0], hidden_size or 1)
+    P = shapes.get(f"weight_ch{first}", ())
+    coupled = blocks == 3 and bool(P)  # without peepholes it has the shapes of a GRU, whose names these are then
     if rest or blocks not in CLASSES or not hidden_size:
         return None
     return Described(
-        CLASSES[blocks] + "Cell" * (not layers),
+        CLASSES[4 if coupled else blocks] + "Cell" * (not layers),
         W_x[1],
         hidden_size,
         num_layers=max(layers, default=0) + 1,
         bias=any(name.startswith("bias") for name in names),
         bidirectional=any(match[4] for match in names.values()),
         proj_size=W_hr[0] if W_hr else 0,
+        peephole=bool(P),
+        coupled=coupled,
     )
