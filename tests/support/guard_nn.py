@@ -14,8 +14,15 @@ from kernel_panels import EntryPoints
 from nn_models import KINDS, arrays, build, draw_state, joined, parts
 from problems import DTYPES, isa_in_use
 
+from cyrnn import nn
 from cyrnn.kernels import dispatch
 
+#: and cells that have variants: their peepholes, limits and activations
+VARIANTS = {
+    "peephole": ("LSTM", {"peephole": True, "clip": 1.0}),
+    "coupled": ("LSTM", {"coupled": True, "peephole": True}),
+    "before": ("GRU", {"reset_after": False, "activation": "elu"}),
+}
 OPTIONS = ({}, {"num_layers": 2}, {"bidirectional": True}, {"batch_first": True})
 
 
@@ -50,7 +57,26 @@ def layer_calls(points, dtype) -> None:
                 check(f"step {name}", stepped, x, *state, layout=layout)
 
 
-GROUPS = {function.__name__: function for function in (layer_calls,)}
+def variant_calls(points, dtype) -> None:
+    """The same of variants, forward with a tape, and back: peepholes are read beside the panels."""
+    for kind, (name, options) in VARIANTS.items():
+        for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=1):
+            n_x, n, m, T = sizes.values()
+            model = getattr(nn, name)(n_x, n, **options, bidirectional=i % 4 == 3, dtype=dtype, rng=1)
+            lengths = np.random.RandomState(i).randint(0, T + 1, m) if i % 2 else None
+            x, d = draw(T, m, n_x, dtype=dtype), draw(T, m, n * (2 if model.bidirectional else 1), dtype=dtype)
+
+            def there_and_back(x, d, *weights, model=model, lengths=lengths):
+                model.load_state_dict(dict(zip(model.state_dict(), weights, strict=True)))
+                output, _, tape = model.forward(x, lengths=lengths)
+                gradients = model.backward(tape, d)
+                return [output, gradients.input, *gradients.weights.values()]
+
+            layout = [layout for layout in LAYOUTS if layout != "wide"][i % 4]
+            check(f"{kind} {sizes}", there_and_back, x, d, *model.state_dict().values(), layout=layout)
+
+
+GROUPS = {function.__name__: function for function in (layer_calls, variant_calls)}
 
 if __name__ == "__main__":
     for dtype in DTYPES:

@@ -19,6 +19,8 @@ from paths import DATA
 from problems import CANONICAL, CELLS, DTYPES, Problem, Sizes, isa_in_use, results, run_sequence
 
 import cyrnn
+from cyrnn import nn
+from cyrnn.cells import FUNCTIONS
 
 PATH = DATA / "ledger.json"
 SIZES = [
@@ -34,6 +36,14 @@ SIZES = [
     Sizes(n_x=1, n_a=2, n_y=1, m=257, T_x=300),
 ]
 POINTWISE = ("sigmoid", "tanh", "softmax")
+#: models of nn whose cells are not the notebook's
+MODELS = {
+    "lstm-peephole": (nn.LSTM, {"peephole": True, "clip": 1.0}),
+    "lstm-coupled": (nn.LSTM, {"coupled": True, "peephole": True}),
+    "gru-before": (nn.GRU, {"reset_after": False}),
+    "gru-hard": (nn.GRU, {"recurrent_activation": ("hard_sigmoid", 1 / 6, 0.5), "activation": "softsign"}),
+}
+MODELS |= {f"rnn-{name}": (nn.RNN, {"nonlinearity": name}) for name in FUNCTIONS if name != "tanh"}
 
 
 def exact(random: np.random.RandomState, shape: tuple, scale: float, dtype) -> np.ndarray:
@@ -88,6 +98,25 @@ def gradients() -> dict:
     return {key: case for dtype in DTYPES for key, case in of_every_cell(dtype, "-backward", gradients_of).items()}
 
 
+def run_model(kind, options: dict, dtype) -> list:
+    """A ragged batch through two directions of a model, and back."""
+    random = np.random.RandomState(7)
+    model = kind(17, 33, bidirectional=True, dtype=dtype, **options)
+    model.load_state_dict({key: exact(random, w.shape, 0.125, dtype) for key, w in model.state_dict().items()})
+    x, lengths = exact(random, (6, 19, 17), 2.0, dtype), [int(n) for n in random.randint(0, 7, 19)]
+    output, _, tape = model.forward(x, lengths=lengths)
+    gradients = model.backward(tape, exact(random, output.shape, 1.0, dtype))
+    return [output, gradients.input, *gradients.weights.values()]
+
+
+def models() -> dict:
+    return {
+        f"{name}-{dtype.name}": lambda k=kind, o=options, d=dtype: run_model(k, o, d)
+        for dtype in DTYPES
+        for name, (kind, options) in MODELS.items()
+    }
+
+
 def corpus() -> dict:
     """Name of each case -> what computes its arrays."""
     cases = {}
@@ -96,7 +125,7 @@ def corpus() -> dict:
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases | gradients()
+    return cases | gradients() | models()
 
 
 def recorded() -> dict:

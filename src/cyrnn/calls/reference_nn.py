@@ -150,12 +150,13 @@ class Sublayer:
     @np.errstate(all="ignore")
     def backward(
         self, saved: SavedForward, d_output: Any, d_state: Any, d_initial: Any = None
-    ) -> tuple[Array, Any, tuple[Array | None, ...]] | None:
+    ) -> tuple[Array, Any, Arrays] | None:
         """Return (dx, gradients of the initial states, of the weights), from the record of a forward pass; or None.
 
         Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.
         `d_initial`: what another sublayer returned, beside which this one's are written. Gradients of the weights:
-        dW_x, dW_a as the sublayer was given them, db_x, db_a (B * n_a,) of the halves, dW_hr and dP or None.
+        dW_x, dW_a as the sublayer was given them, db_x, db_a (B * n_a,) of the halves, dW_hr and dP if there are
+        such.
         """
         axes, T, m = saved.axes, saved.T, saved.m
         leading = axes.given(np.empty((T, m, 0))).shape[:-1]
@@ -187,11 +188,12 @@ class Sublayer:
             sum_weights(self.cell, steps, d_z[::-1], self._of_gates(dW_x, dW_a, db))
         if steps and dW_hr is not None:
             dW_hr += sum_outer(rows_of(d_h[::-1]), rows_of([step.next[0] for step in steps]))
-        gradients = (dW_x, dW_a, *self._biases(db), dW_hr, self._of_peepholes(steps, d_z[::-1]))
+        others = [d for d in (dW_hr, self._of_peepholes(steps, d_z[::-1])) if d is not None]
+        gradients = (dW_x, dW_a, *self._biases(db), *others)
         return axes.given(dx), self._with_states(d_states, axes, m, d_initial), gradients
 
     def _of_peepholes(self, steps: list[Step], d_z: list[Arrays]) -> Array | None:
-        """Return dP, a row for each peephole: dz of its gate times the cell state that it shows, summed over all steps."""
+        """Return dP, a row for each peephole: dz of its gate times the cell state that it shows, summed."""
         if self._peepholes is None:
             return None
         names, dP = [gate.name for gate in self.cell.gates], np.zeros_like(self._peepholes)

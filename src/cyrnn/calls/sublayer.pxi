@@ -167,6 +167,7 @@ cdef class Sublayer:
 
         Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.
         `d_initial`: what another sublayer returned, beside which this one's are written. Gradients of the weights:
-        dW_x, dW_a as the sublayer was given them, db_x, db_a (blocks * n,) of the halves, dW_hr and dP or None.
+        dW_x, dW_a as the sublayer was given them, db_x, db_a (blocks * n,) of the halves, dW_hr and dP if there are
+        such.
         """
         return backward_sublayer(self, saved, d_output, d_state, d_initial)

@@ -22,7 +22,8 @@ and backward, dx being the gradient of x, and z_g the pre-activation of gate g: 
 The paper resets before the product; cuDNN and torch reset after (ONNX: linear_before_reset = 1), since one product of
 all gates is faster. Some courses write u for 1 - zt.
 
-Variants, of `nn` alone: other activations in the places of sigmoid and of tanh, pre-activations limited to -clip .. clip.
+Variants, of `nn` alone: other activations in the places of sigmoid and of tanh; pre-activations limited to -clip ..
+clip.
 """
 
 from __future__ import annotations
@@ -98,13 +99,10 @@ def after_derivative(args: PointwiseBackwardArgs, variant: Variant = PLAIN) -> P
 
 
 def stages(variant: Variant) -> tuple[Stage, ...]:
+    of = partial(partial, variant=variant)
     return (
-        Stage(
-            (UPDATE, RESET), partial(gates_pointwise, variant=variant), partial(gates_derivative, variant=variant), hands_on
-        ),
-        Stage(
-            (CANDIDATE,), partial(candidate_pointwise, variant=variant), partial(candidate_derivative, variant=variant)
-        ),
+        Stage((UPDATE, RESET), of(gates_pointwise), of(gates_derivative), hands_on),
+        Stage((CANDIDATE,), of(candidate_pointwise), of(candidate_derivative)),
     )
 
 

@@ -41,7 +41,8 @@ cdef inline void lstm_forward(const PointwiseArgs* args, const Variant* variant,
         at = r * args.row_stride + i
         z = args.z + r * args.z_row_stride + i
         c = load(z)
-        ot = gate_(variant, peep(variant, PEEPHOLE_O, n_a, unit + i, left, c, load(z + (first + 2) * args.z_gate_stride)))
+        ot = peep(variant, PEEPHOLE_O, n_a, unit + i, left, c, load(z + (first + 2) * args.z_gate_stride))
+        ot = gate_(variant, ot)
         store_tail(args.next + at, ot * output_(variant, c), left)
         if args.gates != NULL:
             store_tail(args.gates + (first + 2) * gate + at, ot, left)

@@ -15,9 +15,9 @@ and backward, dx being the gradient of x, and z_g the pre-activation of gate g: 
     [da_prev, dxt] = sum over the gates of W_g^T dz_g
     dW_g    = dz_g [a_prev, xt]^T                db_g = dz_g, summed over the batch
 
-Variants, of `nn` alone: other activations in the places of sigmoid, of tanh in cct and of tanh in a_next; pre-activations
-limited to -clip .. clip; coupled gates, ft = 1 - it (Greff et al. 2015); and peepholes (Gers and Schmidhuber 2000),
-which show the gates the cell state,
+Variants, of `nn` alone: other activations in the places of sigmoid, of tanh in cct and of tanh in a_next;
+pre-activations limited to -clip .. clip; coupled gates, ft = 1 - it (Greff et al. 2015); and peepholes (Gers and
+Schmidhuber 2000), which show the gates the cell state,
 
     z_f += P_f * c_prev       z_i += P_i * c_prev       z_o += P_o * c_next
 
@@ -32,7 +32,7 @@ from __future__ import annotations
 from functools import partial
 
 from .activations import PLAIN, Variant
-from .spec import Arrays, Cell, Gate, PointwiseBackwardArgs, PointwiseGradients, Stage
+from .spec import Array, Arrays, Cell, Gate, PointwiseBackwardArgs, PointwiseGradients, Stage
 
 #: rows of the peepholes
 P_I, P_O, P_F = 0, 1, 2
@@ -61,7 +61,7 @@ def derivative(args: PointwiseBackwardArgs, variant: Variant = PLAIN) -> Pointwi
     return PointwiseGradients(dz=(dz_f, dz_i, dz_c, dz_o), skip_gradients=(dc_prev,))
 
 
-def of_cell_state(args: PointwiseBackwardArgs, ot: Arrays, variant: Variant) -> Arrays:
+def of_cell_state(args: PointwiseBackwardArgs, ot: Array, variant: Variant) -> tuple[Array, Array]:
     """Return the whole gradient of c_next, and dz_o."""
     da, (dc,) = args.d_next, args.skip_gradients
     tc = variant.output(args.next[1])

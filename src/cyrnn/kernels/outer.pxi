@@ -12,7 +12,7 @@ cdef enum:
 cdef inline void add_columns(const real* left, Py_ssize_t left_row_stride, const real* right,
                              Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out,
                              Py_ssize_t out_stride, Py_ssize_t V) noexcept nogil:
-    """out (units,) += the sum of the rows of left (N, units), times those of right unless it is NULL; up to V vectors."""
+    """out (units,) += the sum of the rows of left (N, units), times those of right unless it is NULL; V vectors."""
     cdef vec block[COLUMN_VECTORS]
     cdef vec group[COLUMN_VECTORS]
     cdef vec total[COLUMN_VECTORS]

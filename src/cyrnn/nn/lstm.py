@@ -52,7 +52,7 @@ class LSTM(Differentiable[F, Pair[F]]):
     Notes
     -----
     Weights as for `RNN`, with 4 * hidden_size rows in the order i, f, g, o, which the notebook calls `it ft cct ot`.
-    With peephole there is `weight_ch_l0` (3, hidden_size), the rows w_ci, w_co, w_cf; (2, hidden_size) of coupled gates.
+    With peephole there is `weight_ch_l0` (3, hidden_size), rows w_ci, w_co, w_cf; of coupled gates (2, hidden_size).
     With proj_size there is `weight_hr_l0` (proj_size, hidden_size), too; `weight_hh_l0` has proj_size columns, and the
     input of the layers above D * proj_size features.
 
@@ -81,7 +81,9 @@ class LSTM(Differentiable[F, Pair[F]]):
         weight_hr_l1_reverse: NDArray[F]
 
     _options: ClassVar[dict[str, Any]] = {"proj_size": 0} | LAYER_OPTIONS
-    _variants: ClassVar[dict[str, Any]] = {"peephole": False, "coupled": False, "output_activation": None} | VARIANT_OPTIONS
+    _variants: ClassVar[dict[str, Any]] = (
+        {"peephole": False, "coupled": False} | VARIANT_OPTIONS | {"output_activation": None}
+    )
 
     def __init__(
         self,

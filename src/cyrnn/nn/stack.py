@@ -100,7 +100,7 @@ def backward(
     d_output: Any,
     d_state: Any,
     noise: Sequence[Array] = (),
-) -> tuple[Array, Any, list[tuple[Any, ...]]] | None:
+) -> tuple[Array, Any, list[tuple[Array, ...]]] | None:
     """Return the gradients of x, of the initial states and of each sublayer's weights.
 
     None where d_output or d_state are not plain arrays that fit.
@@ -109,7 +109,7 @@ def backward(
         d_state = tuple(d_state)
     few = directions > 1 and calls.threads.lone(records[0].m, 3 * records[0].steps_run * sublayers[0].row_fmas)
     d_initial = dx = None
-    weights: list[tuple[Any, ...]] = []
+    weights: list[tuple[Array, ...]] = []
     for k in reversed(range(0, len(sublayers), directions if few else 1)):
         if few:
             found = _back_both_ways(sublayers[k : k + 2], records[k : k + 2], d_output, d_state, d_initial)

@@ -149,15 +149,13 @@ def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Arr
     return weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"], b, weights.get(f"weight_hr{suffix}")
 
 
-def named(plan: Plan, gradients: Sequence[tuple[Any, ...]]) -> dict[str, Array]:
-    """Return the gradients of every sublayer's weights, (dW_x, dW_a, db_x, db_a, dW_hr, dP), by torch's names."""
+def named(plan: Plan, gradients: Sequence[tuple[Array, ...]]) -> dict[str, Array]:
+    """Return the gradients of every sublayer's weights, (dW_x, dW_a, db_x, db_a[, dW_hr][, dP]), by torch's names."""
     found: dict[str, Array] = {}
-    for suffix, (dW_x, dW_a, db_x, db_a, dW_hr, dP) in zip(plan.suffixes, gradients, strict=True):
+    for suffix, (dW_x, dW_a, db_x, db_a, *others) in zip(plan.suffixes, gradients, strict=True):
         found[f"weight_ih{suffix}"], found[f"weight_hh{suffix}"] = dW_x, dW_a
         if plan.bias:
             found[f"bias_ih{suffix}"], found[f"bias_hh{suffix}"] = db_x, db_a
-        if dW_hr is not None:
-            found[f"weight_hr{suffix}"] = dW_hr
-        if dP is not None:
-            found[f"weight_ch{suffix}"] = dP
+        names = ["weight_hr"] * (plan.proj_size > 0) + ["weight_ch"] * plan.peephole
+        found |= {f"{name}{suffix}": d for name, d in zip(names, others, strict=True)}
     return found
