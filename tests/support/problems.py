@@ -19,8 +19,8 @@ from cyrnn.kernels import dispatch
 
 #: those that the notebook's functions run
 CELLS = tuple(cell for cell in cyrnn.cells.CELLS.values() if cell.function)
-#: and those that have none, as `rnn_relu`: what is tested at the kernels' entry points, and through `sequence`. Variants
-#: of cells are tested through nn: test_variants.py
+#: and those that have none, as `rnn_relu`: what is tested at the kernels' entry points, and through `sequence`.
+#: Variants of cells are tested through nn: test_variants.py
 EVERY_CELL = tuple(cell for cell in cyrnn.cells.CELLS.values() if cell.stages_of is None)
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 ISAS = tuple(dispatch.available())
