@@ -217,7 +217,7 @@ RESULTS = """
 import sys, warnings
 from meddler import at_lines_of, flat, reshape
 from cyrnn import nn
-from cyrnn.nn import stack
+from cyrnn.calls import stack
 warnings.simplefilter("ignore")
 outcomes = set()
 for name in ("output", "last", "d_initial"):

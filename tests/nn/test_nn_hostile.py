@@ -11,7 +11,7 @@ import pytest
 from nn_models import assert_same, build, each_kind, make, parts
 
 from cyrnn import nn
-from cyrnn.nn import stack
+from cyrnn.calls import stack
 
 X = np.zeros((7, 4, 3), np.float32)
 

@@ -83,6 +83,11 @@ cdef class CellCalls:
         return pack_parameters(self, arrays)
 
     def sublayer(self, W_x, W_a, b, W_hr, tuple blocks, Py_ssize_t index, Py_ssize_t count, Py_ssize_t directions,
-                 bint single_step, variant=None):
-        """Return one layer of nn in one direction, or nn's cell (sublayer.pxi)."""
-        return Sublayer(self, (W_x, W_a, b, W_hr), blocks, index, count, directions, single_step, variant)
+                 bint single_step, variant=None, reverse=None):
+        """Return one layer of nn in one direction, or nn's cell (sublayer.pxi).
+
+        `variant`: of a cell that has such; `reverse`: whether sequences are read from their ends, as the second of two
+        directions reads them if it is left out.
+        """
+        return Sublayer(self, (W_x, W_a, b, W_hr), blocks, index, count, directions, single_step, variant,
+                        reverse)

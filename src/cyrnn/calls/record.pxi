@@ -155,7 +155,7 @@ cdef cnp.ndarray scatter_record(Sublayer layer, LayerRun* w, const Layout* layou
             k = sequence_of(&w.rows, j)
             memcpy(w.last[i] + k * size, states + (length_of(&w.rows, k) * run.m + j) * size, size)
     size = w.sizes[0] * item
-    if layer.directions == 1 and saved.lengths is None:
+    if layer.directions == 1 and not layer.reverse and saved.lengths is None:
         sizes_of(layout, run.T, run.m, w.sizes[0], dims)
         sizes_of(layout, run.m * size, size, item, strides)
         return in_axes(view(saved.states if saved.hidden is None else saved.hidden, run.m * size, layout.nd, dims,

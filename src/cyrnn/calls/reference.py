@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..cells import Cell, Variant, activations
+from ..cells import Cell, activations
 from ..cells.spec import Array, Arrays
 from .reference_batch import lengths
 from .reference_nn import Sublayer
@@ -266,10 +266,11 @@ class CellCalls:
         count: int,
         directions: int,
         single_step: bool,
-        variant: Variant | None = None,
+        *variant_and_reverse: Any,
     ) -> Sublayer:
         """Return one layer of nn in one direction, or nn's cell: see reference_nn.py."""
-        return Sublayer(self._cell, (W_x, W_a, b, W_hr), blocks, index, count, directions, single_step, variant)
+        place = index, count, directions, single_step
+        return Sublayer(self._cell, (W_x, W_a, b, W_hr), blocks, *place, *variant_and_reverse)
 
 
 class Elements:

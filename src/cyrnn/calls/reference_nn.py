@@ -77,6 +77,7 @@ class Sublayer:
         directions: int,
         single_step: bool,
         variant: Variant | None = None,
+        reverse: bool | None = None,
     ) -> None:
         W_x, W_a, b, W_hr = self.arrays = arrays
         self.cell, self.dtype, self.blocks = cell, W_x.dtype, blocks
@@ -86,6 +87,7 @@ class Sublayer:
         self.n_x, self.n_h, self.n_a = W_x.shape[1], W_a.shape[1], b.shape[1]
         self.index, self.count, self.single_step = index, count, single_step
         self.directions, self.direction = directions, index % directions
+        self._reverse = self.direction > 0 if reverse is None else reverse
         self._weights, self._W_hr = self._of_gates(W_x, W_a, list(b[:, :, None])), W_hr
 
     def _of_gates(self, W_x: Array, W_a: Array, b: list[Array]) -> list[GateWeights]:
@@ -132,7 +134,7 @@ class Sublayer:
         ends = np.full(m, T) if lengths is None else lengths.lengths
         saved = SavedForward(self, axes, T, m)
         hidden = np.zeros((T, m, self.n_h), self.dtype)
-        for part in steps_of(ends, reverse=self.direction > 0):
+        for part in steps_of(ends, reverse=self._reverse):
             sequences, times = part
             before = tuple([state[:, sequences] for state in states])  # (n_h, k), then (n_a, k)
             step = step_forward(self.cell, self._weights, rows[times, sequences].T, before)

@@ -36,7 +36,7 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
             forward_in_place(layer, &w)
         else:
             output = take_output(layer, &w, &layout, output)
-            if lengths is None and layer.directions == 1 and run.Whr == NULL:
+            if lengths is None and layer.directions == 1 and not layer.reverse and run.Whr == NULL:
                 forward_in_place(layer, &w)
             else:
                 forward_in_blocks(layer, &w)
@@ -128,7 +128,7 @@ cdef class Sublayer:
     cdef object peepholes                # (P, n_a), or None
 
     def __cinit__(self, CellCalls calls not None, tuple arrays not None, tuple blocks not None, Py_ssize_t index,
-                  Py_ssize_t count, Py_ssize_t directions, bint single_step, variant=None):
+                  Py_ssize_t count, Py_ssize_t directions, bint single_step, variant=None, reverse=None):
         cdef CallContext context
         begin(&context)
         self.calls, self.arrays, self.single_step = calls, arrays, single_step
@@ -140,7 +140,7 @@ cdef class Sublayer:
         if variant is not None and not take_variant(self, &context, variant):
             raise ValueError("cyrnn: the variant of a layer does not fit its cell")
         require_sizes(calls, &context)
-        self.reverse = index % directions > 0
+        self.reverse = index % directions > 0 if reverse is None else reverse
         self.panels = Panels()
         self.panels.fill(&context, calls, <const real*> self.W_hr.memory, self.W_hr.strides[0] // context.item,
                          self.W_hr.strides[1] // context.item)

@@ -33,7 +33,7 @@ from .layers import GRU as GRU
 from .layers import RNN as RNN
 from .lstm import LSTM as LSTM
 
-# Gone from a star import and from a shell: the modules of this room, which `from cyrnn.nn import stack` still finds
+# Gone from a star import and from a shell: the modules of this room, which `from cyrnn.nn import weights` still finds
 _modules = [name for name, value in globals().items() if getattr(value, "__package__", None) == __name__]
 for _name in [*_modules, "_modules", "_name"]:
     del globals()[_name]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
-from . import _check, arguments, stack
+from ..calls import stack
+from . import _check, arguments
 from .recurrent import Recurrent
 from .tape import Gradients, Tape, dropout_noise
 from .typed import F, S

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import numpy as np
 
-from . import _check, stack
+from ..calls import stack
+from . import _check
 from .differentiable import Differentiable
 from .layers import LAYER_OPTIONS, build
 from .typed import Cells, DType, F, Gates, Pair

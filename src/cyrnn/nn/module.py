@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
 
-from . import _check, _check_modules, _check_weights, stack, weights
+from . import _check, _check_modules, _check_weights, weights
 from .habits import Habits
 from .typed import F
 from .variants import given_as
@@ -97,7 +97,7 @@ class Module(Habits, Generic[F]):
         An attribute may be written to, or be replaced by another array; one of another dtype is cast to the model's.
         Until this is called nothing of that can be seen in any result.
         """
-        self._sublayers = stack.packed(self._plan, self._weights("pack"))
+        self._sublayers = weights.packed(self._plan, self._weights("pack"))
 
     def state_dict(self) -> dict[str, NDArray[F]]:
         """Return copies of the weights as they now stand in the attributes, by their names, in torch's order.
@@ -216,12 +216,12 @@ class Module(Habits, Generic[F]):
         if dtype != self.dtype:
             plan = replace(self._plan, dtype=dtype)
             taken = {name: array.astype(dtype) for name, array in self._weights("to").items()}
-            packed = stack.packed(plan, {name: array.copy() for name, array in taken.items()})
+            packed = weights.packed(plan, {name: array.copy() for name, array in taken.items()})
             self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed})
 
     def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
         taken = _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
-        packed = stack.packed(self._plan, {name: array.copy() for name, array in taken.items()})
+        packed = weights.packed(self._plan, {name: array.copy() for name, array in taken.items()})
         self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:

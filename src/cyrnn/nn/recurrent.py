@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 import numpy as np
 
 from .. import calls
-from . import _check, arguments, stack
+from ..calls import stack
+from . import _check, arguments
 from .module import Module
 from .typed import F, Gates, S
 

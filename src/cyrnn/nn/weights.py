@@ -14,14 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..calls import DefaultEnvironment
+from .. import calls
+from ..calls import stack
 from ..cells import CELLS, PLAIN, Cell, Variant
 from ..cells.spec import Array
+from ..weights import orders
 from ..weights.torch_names import CLASSES, Described
-
-#: cell -> torch's order of its gates, by the first letters of the notebook's names
-_ORDER = dict.fromkeys(("rnn", "rnn_relu", "rnn_variant"), "a") | {"lstm": "ifco", "lstm_variant": "ifco"}
-_ORDER |= {"lstm_coupled": "ico"} | dict.fromkeys(("gru", "gru_after", "gru_variant", "gru_after_variant"), "rzc")
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,7 @@ class Plan:
     @cached_property
     def blocks(self) -> tuple[int, ...]:
         """Return for each gate of the cell its place in torch's order: which block of rows it has in weights."""
-        order = _ORDER[self.name]
-        by_key: dict[str | None, int] = {g.W_x: order.index(g.name[0]) for g in self.cell.gates if g.W_x}
-        return tuple([by_key[gate.W_x or gate.W_a] for gate in self.cell.gates])
+        return orders.blocks(self.cell, orders.order_of("torch", self.cell))
 
     @property
     def sublayers(self) -> int:
@@ -81,7 +77,7 @@ class Plan:
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight by its name, in torch's order."""
-        rows = len(_ORDER[self.name]) * self.hidden_size
+        rows = (max(self.blocks) + 1) * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {}
         for sublayer, suffix in enumerate(self.suffixes):
             shapes[f"weight_ih{suffix}"] = (rows, self.features(sublayer))
@@ -97,7 +93,7 @@ class Plan:
 
 def described(plan: Plan) -> Described:
     """Return what names and shapes say of a model."""
-    name = CLASSES[4 if plan.name == "lstm_coupled" else len(_ORDER[plan.name])] + "Cell" * (not plan.numbered)
+    name = CLASSES[4 if plan.name == "lstm_coupled" else max(plan.blocks) + 1] + "Cell" * (not plan.numbered)
     sizes = (plan.input_size, plan.hidden_size, plan.num_layers)
     coupled = plan.name == "lstm_coupled"
     return Described(name, *sizes, plan.bias, plan.directions == 2, plan.proj_size, plan.peephole, coupled)
@@ -137,16 +133,21 @@ def variant_for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> V
 
 def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Array, Array, Array, Array | None]:
     """Return W_x, W_a, b and W_hr of one sublayer as calls.of(cell).sublayer takes them."""
-    n = plan.hidden_size
-    b = np.zeros((len(plan.cell.gates), n), plan.dtype)
-    if plan.bias:
-        b_x, b_a = weights[f"bias_ih{suffix}"].reshape(-1, n), weights[f"bias_hh{suffix}"].reshape(-1, n)
-        with np.errstate(all="ignore"), DefaultEnvironment():
-            both = b_x + b_a
-        for row, gate, block in zip(b, plan.cell.gates, plan.blocks, strict=True):
-            halves = both if gate.W_x and gate.W_a else b_x if gate.W_x else b_a
-            row[...] = halves[block]
+    halves = weights.get(f"bias_ih{suffix}"), weights.get(f"bias_hh{suffix}")
+    b = stack.biases(plan.cell, plan.blocks, *halves, plan.hidden_size, plan.dtype)
     return weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"], b, weights.get(f"weight_hr{suffix}")
+
+
+def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Any, ...]:
+    """Return the sublayers of a model, in torch's order: layers, then directions."""
+    of_cell, place = calls.of(plan.cell), (plan.sublayers, plan.directions, not plan.numbered)
+    sublayers = [
+        of_cell.sublayer(
+            *for_call(plan, weights, suffix), plan.blocks, index, *place, variant_for_call(plan, weights, suffix)
+        )
+        for index, suffix in enumerate(plan.suffixes)
+    ]
+    return tuple(sublayers)  # of a generator it would be seen by the collector before it is full
 
 
 def named(plan: Plan, gradients: Sequence[tuple[Array, ...]]) -> dict[str, Array]:

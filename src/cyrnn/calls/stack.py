@@ -6,27 +6,33 @@ sequence from its end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .. import calls
+from ..cells import Cell
 from ..cells.spec import Array
-from .weights import Plan, for_call, variant_for_call
+from . import threads
+from .implementation import implementation
 
 
-def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Any, ...]:
-    """Return the sublayers of a model, in torch's order: layers, then directions."""
-    of_cell, place = calls.of(plan.cell), (plan.sublayers, plan.directions, not plan.numbered)
-    sublayers = [
-        of_cell.sublayer(
-            *for_call(plan, weights, suffix), plan.blocks, index, *place, variant_for_call(plan, weights, suffix)
-        )
-        for index, suffix in enumerate(plan.suffixes)
-    ]
-    return tuple(sublayers)  # of a generator it would be seen by the collector before it is full
+def biases(cell: Cell, blocks: Sequence[int], b_x: Array | None, b_a: Array | None, n_a: int, dtype: Any) -> Array:
+    """Return b (G, n_a) of a cell's gates, from the biases of the input and of the hidden state (blocks * n_a,).
+
+    A gate with both halves has the sum of both: inside of a product, as in the candidate of the GRU, each stays alone.
+    """
+    b = np.zeros((len(cell.gates), n_a), dtype)
+    if b_x is None or b_a is None:
+        return b
+    b_x, b_a = b_x.reshape(-1, n_a), b_a.reshape(-1, n_a)
+    with np.errstate(all="ignore"), implementation.DefaultEnvironment():
+        both = b_x + b_a
+    for row, gate, block in zip(b, cell.gates, blocks, strict=True):
+        halves = both if gate.W_x and gate.W_a else b_x if gate.W_x else b_a
+        row[...] = halves[block]
+    return b
 
 
 def forward(
@@ -78,7 +84,7 @@ def _both_ways(
     """Run both directions of one layer at once. `last`: the states of the layers below."""
     kept: list[Any] | None = None if records is None else []
     # partial: a function of its own would make cells of all arguments, and CPython 3.11 leaks them without memory
-    one, other = calls.threads.at_once(
+    one, other = threads.at_once(
         partial(layer[0].forward, x, hx, batch_first, lengths, reset, last, None, records),
         partial(layer[1].forward, x, hx, batch_first, lengths, reset, None, None, kept),
     )
@@ -107,7 +113,7 @@ def backward(
     """
     if type(d_state) is list:  # the same for all layers, whatever another thread does to it
         d_state = tuple(d_state)
-    few = directions > 1 and calls.threads.lone(records[0].m, 3 * records[0].steps_run * sublayers[0].row_fmas)
+    few = directions > 1 and threads.lone(records[0].m, 3 * records[0].steps_run * sublayers[0].row_fmas)
     d_initial = dx = None
     weights: list[tuple[Array, ...]] = []
     for k in reversed(range(0, len(sublayers), directions if few else 1)):
@@ -129,7 +135,7 @@ def _back_both_ways(
     layer: Sequence[Any], records: Sequence[Any], d_output: Any, d_state: Any, d_initial: Any
 ) -> tuple[Any, ...] | None:
     """Go back through both directions of one layer at once: the gradients of x, of the states, of the weights twice."""
-    one, other = calls.threads.at_once(
+    one, other = threads.at_once(
         partial(layer[0].backward, records[0], d_output, d_state, d_initial),
         partial(layer[1].backward, records[1], d_output, d_state, None),
     )
@@ -146,7 +152,7 @@ def _few_columns(sublayer: Any, x: Any, batch_first: bool) -> bool:
     if type(x) is not np.ndarray or not 2 <= x.ndim <= 3 or not x.size:
         return False
     columns = 1 if x.ndim == 2 else x.shape[0 if batch_first else 1]
-    return calls.threads.lone(columns, x.size // x.shape[-1] * sublayer.row_fmas)
+    return threads.lone(columns, x.size // x.shape[-1] * sublayer.row_fmas)
 
 
 def _copy_states(own: Any, other: Any, index: int) -> None:
@@ -157,10 +163,10 @@ def _copy_states(own: Any, other: Any, index: int) -> None:
 
 
 def total(left: Any, right: Any) -> Any:
-    with np.errstate(all="ignore"), calls.DefaultEnvironment():
+    with np.errstate(all="ignore"), implementation.DefaultEnvironment():
         return left + right
 
 
 def noisy(x: Any, noise: Array) -> Any:
-    with np.errstate(all="ignore"), calls.DefaultEnvironment():
+    with np.errstate(all="ignore"), implementation.DefaultEnvironment():
         return x * noise

@@ -1,0 +1,15 @@
+"""The recurrent operators of ONNX, on NumPy arrays: RNN, LSTM and GRU with all their attributes, forward and backward.
+
+    rnn, lstm, gru    the operators: positional arguments are their inputs, keywords their attributes
+    RNN, LSTM, GRU    prepared layers: weights are packed once, for many calls
+
+Names, shapes and defaults are those of the operators' descriptions, opsets 1 to 22, https://onnx.ai/onnx/operators/.
+Nothing of onnx or onnxruntime is imported.
+"""
+
+from .operators import gru as gru
+from .operators import lstm as lstm
+from .operators import rnn as rnn
+from .prepared import GRU as GRU
+from .prepared import LSTM as LSTM
+from .prepared import RNN as RNN

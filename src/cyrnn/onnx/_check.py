@@ -1,0 +1,114 @@
+"""Every check of the operators' inputs and attributes, and its error sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+from .._check import as_array
+from ..cells.spec import Array
+
+T = TypeVar("T")
+_FLOATS = (np.float16, np.float32, np.float64)
+
+
+def one_of(function: str, attribute: str, given: Any, choices: Mapping[str, T]) -> T:
+    if isinstance(given, bytes):  # as a file has it
+        given = given.decode(errors="replace")
+    if not isinstance(given, str) or given not in choices:
+        raise ValueError(f"{function}: {attribute} is {given!r}, expected {' or '.join(map(repr, choices))}")
+    return choices[given]
+
+
+def count(function: str, attribute: str, given: Any, wanted: int, why: str) -> None:
+    if not isinstance(given, (list, tuple)):
+        raise TypeError(f"{function}: {attribute} is of type {type(given).__name__}, expected a list of names")
+    if len(given) != wanted:
+        raise ValueError(f"{function}: {attribute} has {len(given)} entries, expected {wanted}: {why}")
+
+
+def unknown_activation(function: str, attribute: str, given: Any, known: Sequence[str]) -> NoReturn:
+    raise ValueError(f"{function}: {attribute} is {given!r}, expected one of {', '.join(known)}, in any case")
+
+
+def none_left(function: str, attribute: str, left: Sequence[Any]) -> None:
+    if left:
+        has = attribute.removeprefix("activation_")
+        raise ValueError(f"{function}: {attribute} has {len(left)} numbers more than there are activations with {has}")
+
+
+def number(function: str, attribute: str, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{function}: {attribute} is of type {type(given).__name__}, expected a number")
+    if not np.isfinite(given):
+        raise ValueError(f"{function}: {attribute} is {given}, expected a finite number")
+    return float(given)
+
+
+def limit(function: str, given: Any) -> float:
+    """Return clip, infinity where it is None."""
+    if given is None:
+        return np.inf
+    clip = number(function, "clip", given)
+    if clip <= 0:
+        raise ValueError(f"{function}: clip is {clip}, expected a number above 0, or None")
+    return clip
+
+
+def flag(function: str, attribute: str, given: Any) -> bool:
+    if given not in (0, 1) or isinstance(given, (float, np.ndarray)):
+        raise ValueError(f"{function}: {attribute} is {given!r}, expected 0 or 1")
+    return bool(given)
+
+
+def weight(
+    function: str, name: str, given: Any, axes: Sequence[str], shape: Sequence[int | None], dtype: Any = None
+) -> Array:
+    """Return a tensor of floats of this shape, where a size that is None may be any."""
+    array = as_array(function, name, given)
+    if array.dtype not in _FLOATS:
+        raise TypeError(f"{function}: {name} has dtype {array.dtype}, expected float16, float32 or float64")
+    if dtype is not None and array.dtype != dtype:
+        raise TypeError(f"{function}: {name} has dtype {array.dtype}, expected {dtype}, that of W")
+    sizes, axes = tuple(shape), list(axes)
+    if array.ndim != len(sizes) or any(size not in (None, own) for size, own in zip(sizes, array.shape, strict=True)):
+        known = all(size is not None for size in sizes)
+        wanted = f" = {sizes}" if known else ""
+        raise ValueError(f"{function}: {name} has shape {array.shape}, expected ({', '.join(axes)}){wanted}")
+    return array
+
+
+def gates(function: str, W: Array, gates: int, hidden: int) -> None:
+    if W.shape[1] != gates * hidden:
+        wanted = f"{gates} * hidden_size = {gates * hidden}: hidden_size = {hidden} from R"
+        raise ValueError(f"{function}: W has {W.shape[1]} rows, expected {wanted}")
+
+
+def hidden_size(function: str, given: Any, hidden: int) -> None:
+    if given is not None and given != hidden:
+        raise ValueError(f"{function}: hidden_size is {given!r}, expected {hidden}, that of R")
+
+
+def lengths(function: str, given: Any, steps: int, batch: int) -> list[int]:
+    """Return sequence_lens (batch,), each from 0 to the number of steps."""
+    array = as_array(function, "sequence_lens", given)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{function}: sequence_lens has dtype {array.dtype}, expected int32")
+    if array.shape != (batch,):
+        raise ValueError(f"{function}: sequence_lens has shape {array.shape}, expected (batch_size,) = ({batch},)")
+    found = [int(length) for length in array]
+    for i, length in enumerate(found):
+        if not 0 <= length <= steps:
+            why = f"seq_length = {steps} from X"
+            raise ValueError(f"{function}: sequence_lens[{i}] is {length}, expected 0 to {steps}: {why}")
+    return found
+
+
+def tape_of(function: str, tape: Any, kind: type, layer: object) -> None:
+    """Refuse what is not a tape of this layer."""
+    if not isinstance(tape, kind):
+        raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
+    if tape.layer is not layer:  # type: ignore[attr-defined]  # it is a tape
+        raise ValueError(f"{function}: tape is of another layer: {tape.layer!r}")  # type: ignore[attr-defined]

@@ -1,0 +1,182 @@
+"""Prepared layers: the operators with their weights packed once, for many calls, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from .. import calls
+from ..calls import stack
+from ..cells import CELLS
+from ..cells.spec import Array
+from ..weights import orders
+from . import _check
+from .attributes import OneDirection
+
+
+class Tape(NamedTuple):
+    """A forward pass, for `backward`."""
+
+    layer: Layer
+    records: list[Any]
+    output_shape: tuple[int, ...]
+
+
+class Layer:
+    """What the three operators have in common."""
+
+    _operator: ClassVar[str]
+    _gates: ClassVar[int]
+    _names: ClassVar[tuple[str, ...]]  # of the states
+
+    def _prepare(
+        self, W: Any, R: Any, B: Any, P: Any, parts: Sequence[OneDirection], hidden_size: Any, layout: Any
+    ) -> None:
+        """Check the weights of all directions, and pack them."""
+        function, D, G = f"onnx.{self._operator}", len(parts), self._gates
+        self._batch_first = _check.flag(function, "layout", layout)
+        axes = ("num_directions", f"{G} * hidden_size")
+        W = _check.weight(function, "W", W, (*axes, "input_size"), (D, None, None))
+        R = _check.weight(function, "R", R, (*axes, "hidden_size"), (D, W.shape[1], None), W.dtype)
+        n = self.hidden_size = R.shape[2]
+        _check.gates(function, W, G, n)
+        _check.hidden_size(function, hidden_size, n)
+        self.input_size, self.dtype, self._directions = W.shape[2], W.dtype, tuple(parts)
+        self._computed = np.dtype(np.float64 if W.dtype == np.float64 else np.float32)
+        if B is not None:
+            B = _check.weight(function, "B", B, (axes[0], f"{2 * G} * hidden_size"), (D, 2 * G * n), W.dtype)
+        if P is not None:
+            P = _check.weight(function, "P", P, (axes[0], "3 * hidden_size"), (D, 3 * n), W.dtype)
+        weights = {name: value for name, value in (("W", W), ("R", R), ("B", B), ("P", P)) if value is not None}
+        self._shapes = {name: value.shape for name, value in weights.items()}
+        sublayers = [self._sublayer(d, {name: value[d] for name, value in weights.items()}) for d in range(D)]
+        self._sublayers = tuple(sublayers)
+
+    def _sublayer(self, d: int, weights: dict[str, Array]) -> Any:
+        """Pack the weights of one direction."""
+        part, D, n, dtype = self._directions[d], len(self._directions), self.hidden_size, self._computed
+        cell, rows = CELLS[part.cell], self._rows(d)
+        blocks = orders.blocks(cell, orders.order_of("torch", cell))
+        W_x, W_a = (np.ascontiguousarray(weights[name][rows], dtype) for name in "WR")
+        b_x = b_a = None
+        if "B" in weights:
+            b_x, b_a = (half[rows].astype(dtype) for half in np.split(weights["B"], 2))
+        b = stack.biases(cell, blocks, b_x, b_a, n, dtype)
+        variant = None
+        if cell.stages_of is not None:
+            variant = part.variant
+            if "P" in weights:
+                P = np.array(weights["P"].reshape(3, n)[: len(cell.peepholes)], dtype, order="C")
+                variant = variant._replace(peepholes=P)
+        return calls.of(cell).sublayer(W_x, W_a, b, None, blocks, d, D, D, False, variant, part.reverse)
+
+    def _rows(self, d: int) -> list[int]:
+        """Return which rows of the operator's weights those of the cell are."""
+        cell = CELLS[self._directions[d].cell]
+        given = orders.ORDERS["onnx"][self._operator.lower()]
+        return orders.rows(given, orders.order_of("torch", cell), self.hidden_size)
+
+    def _call(self, X: Any, sequence_lens: Any, states: tuple[Any, ...], records: list[Any] | None = None) -> Any:
+        """Run the operator; its outputs, as it has them."""
+        D, plain = len(self._directions), sequence_lens is None and states.count(None) == len(states)
+        found = None
+        if plain and self.dtype == self._computed:
+            found = stack.forward(self._sublayers, D, X, None, self._batch_first, None, None, records)
+        if found is None:
+            if records:
+                records.clear()
+            x, lengths, hx = self._plain(X, sequence_lens, states)
+            found = stack.forward(self._sublayers, D, x, hx, self._batch_first, lengths, None, records)
+        output, last = found  # type: ignore[misc]  # plain arrays are taken
+        Y = output.reshape(*output.shape[:2], D, self.hidden_size)
+        if not self._batch_first:
+            Y = Y.transpose(0, 2, 1, 3)
+        last = last if type(last) is tuple else (last,)
+        return tuple([self._given(value) for value in (Y, *map(self._state, last))])
+
+    def _given(self, value: Array) -> Array:
+        """Return a result in the dtype of the operator."""
+        return value if self.dtype == self._computed else value.astype(self.dtype)
+
+    def _state(self, state: Array) -> Array:
+        """Exchange the axes of directions and batch where the layout says so."""
+        return state.swapaxes(0, 1) if self._batch_first else state
+
+    def _plain(self, X: Any, sequence_lens: Any, states: tuple[Any, ...]) -> tuple[Array, Any, Any]:
+        """Return the inputs as compiled calls take them, or say what is wrong with one."""
+        function, D = f"onnx.{self._operator}", len(self._directions)
+        axes = ["batch_size", "seq_length"] if self._batch_first else ["seq_length", "batch_size"]
+        x = _check.weight(function, "X", X, (*axes, "input_size"), (None, None, self.input_size), self.dtype)
+        T, m = x.shape[1::-1] if self._batch_first else x.shape[:2]
+        shape = (m, D, self.hidden_size) if self._batch_first else (D, m, self.hidden_size)
+        found = []
+        for name, given in zip(self._names, states, strict=True):
+            if given is None:
+                found.append(np.zeros((D, m, self.hidden_size), self._computed))
+            else:
+                value = _check.weight(function, f"initial_{name}", given, self._axes_of_states(), shape, self.dtype)
+                found.append(self._state(value).astype(self._computed, copy=False))
+        lengths = None
+        if sequence_lens is not None:
+            lengths = calls.lengths(_check.lengths(function, sequence_lens, T, m), T, m)
+        hx = tuple(found) if len(found) > 1 else found[0]
+        return x.astype(self._computed, copy=False), lengths, hx
+
+    def _axes_of_states(self) -> tuple[str, ...]:
+        names = ("batch_size", "num_directions") if self._batch_first else ("num_directions", "batch_size")
+        return (*names, "hidden_size")
+
+    def _axes_of_Y(self) -> tuple[str, ...]:
+        if self._batch_first:
+            return ("batch_size", "seq_length", "num_directions", "hidden_size")
+        return ("seq_length", "num_directions", "batch_size", "hidden_size")
+
+    def _forward(self, X: Any, sequence_lens: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        records: list[Any] = []
+        outputs = self._call(X, sequence_lens, states, records)
+        return *[value.copy() for value in outputs], Tape(self, records, outputs[0].shape)
+
+    def _backward(self, tape: Tape, dY: Any, d_states: tuple[Any, ...]) -> dict[str, Array]:
+        """Return the gradients of all inputs of the operator that were given, by their names."""
+        function, D, n = f"onnx.{self._operator}.backward", len(self._directions), self.hidden_size
+        _check.tape_of(function, tape, Tape, self)
+        d_output = None
+        if dY is not None:
+            dY = _check.weight(function, "dY", dY, self._axes_of_Y(), tape.output_shape, self.dtype)
+            rows = dY if self._batch_first else dY.transpose(0, 2, 1, 3)
+            d_output = rows.reshape(*rows.shape[:2], D * n).astype(self._computed, copy=False)
+        m = tape.output_shape[0 if self._batch_first else 2]
+        shape = (m, D, n) if self._batch_first else (D, m, n)
+        d_last = []
+        for name, given in zip(self._names, d_states, strict=True):
+            value = None
+            if given is not None:
+                value = _check.weight(function, f"dY_{name}", given, self._axes_of_states(), shape, self.dtype)
+                value = self._state(value).astype(self._computed, copy=False)
+            d_last.append(value)
+        d_state = tuple(d_last) if len(d_last) > 1 else d_last[0]
+        dx, d_initial, of_weights = stack.backward(self._sublayers, D, tape.records, d_output, d_state)  # type: ignore[misc]
+        found = {"X": dx} | self._by_name(of_weights)
+        d_initial = d_initial if type(d_initial) is tuple else (d_initial,)
+        found |= {f"initial_{name}": self._state(d) for name, d in zip(self._names, d_initial, strict=True)}
+        return {name: self._given(value) for name, value in found.items()}
+
+    def _by_name(self, of_weights: Sequence[tuple[Array, ...]]) -> dict[str, Array]:
+        """Return dW, dR, dB and dP with the rows of the operator."""
+        found = {name: np.zeros(shape, self._computed) for name, shape in self._shapes.items()}
+        for d, (dW_x, dW_a, db_x, db_a, *dP) in enumerate(of_weights):
+            rows = self._rows(d)
+            found["W"][d, rows], found["R"][d, rows] = dW_x, dW_a
+            if "B" in found:
+                for half, db in zip(np.split(found["B"][d], 2), (db_x, db_a), strict=True):
+                    half[rows] = db
+            if dP:
+                found["P"][d, : dP[0].size] = dP[0].ravel()
+        return found
+
+    def __repr__(self) -> str:
+        ways = {(False,): "forward", (True,): "reverse", (False, True): "bidirectional"}
+        way = ways[tuple([part.reverse for part in self._directions])]
+        return f"<onnx.{self._operator} {self.input_size} -> {self.hidden_size}, {way}, {self.dtype}>"
