@@ -49,8 +49,6 @@ from cyrnn.kernels.run cimport (
     OuterRight, OuterSum, Run, Table, Variant, real,
 )
 
-from ..cells import FUNCTIONS
-
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
     PyObject* PyDict_GetItemWithError(object d, object key) except? NULL
@@ -89,9 +87,6 @@ cdef extern from *:
     bint FREE_THREADED
 
 cnp.import_array()
-
-#: the names of activations, in the order of their numbers
-cdef tuple ACTIVATIONS = tuple(FUNCTIONS)
 
 cdef enum:
     MAX_SLOTS = 16                       # entries of a cache tuple

@@ -106,7 +106,7 @@ cdef bint take_variant(Sublayer layer, CallContext* context, object variant) exc
 
 
 cdef int take_activation(Activation* out, object activation) except -1:
-    out.kind, out.alpha, out.beta = ACTIVATIONS.index(activation.name), activation.alpha, activation.beta
+    out.kind, out.alpha, out.beta = activation.number, activation.alpha, activation.beta
     return 0
 
 

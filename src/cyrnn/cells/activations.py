@@ -80,6 +80,11 @@ class Activation(NamedTuple):
     alpha: float = 0.0
     beta: float = 0.0
 
+    @property
+    def number(self) -> int:
+        """Its number in the kernels."""
+        return list(FUNCTIONS).index(self.name)
+
     def __call__(self, z: Array) -> Array:
         return FUNCTIONS[self.name].y(z, self.alpha, self.beta).astype(z.dtype, copy=False)
 

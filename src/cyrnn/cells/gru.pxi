@@ -193,7 +193,7 @@ cdef void gru_gates_variant(const PointwiseArgs* args) noexcept nogil:
     gru_gates_forward(args, variant_of(args.variant))
 
 
-cdef void gru_gates_variant_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+cdef void gru_gates_variant_back(const PointwiseBackwardArgs* args) noexcept nogil:
     gru_gates_backward(args, variant_of(args.variant))
 
 
@@ -201,7 +201,7 @@ cdef void gru_candidate_variant(const PointwiseArgs* args) noexcept nogil:
     gru_candidate_forward(args, variant_of(args.variant))
 
 
-cdef void gru_candidate_variant_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+cdef void gru_candidate_variant_back(const PointwiseBackwardArgs* args) noexcept nogil:
     gru_candidate_backward(args, variant_of(args.variant))
 
 
@@ -209,5 +209,5 @@ cdef void gru_after_variant(const PointwiseArgs* args) noexcept nogil:
     gru_after_forward(args, variant_of(args.variant))
 
 
-cdef void gru_after_variant_derivative(const PointwiseBackwardArgs* args) noexcept nogil:
+cdef void gru_after_variant_back(const PointwiseBackwardArgs* args) noexcept nogil:
     gru_after_backward(args, variant_of(args.variant))

@@ -33,10 +33,9 @@ formulas[4].stage[0].pointwise, formulas[4].stage[0].derivative = rnn_relu_point
 formulas[5].stage[0].pointwise, formulas[5].stage[0].derivative = rnn_variant_pointwise, rnn_variant_derivative
 formulas[6].stage[0].pointwise, formulas[6].stage[0].derivative = lstm_variant_pointwise, lstm_variant_derivative
 formulas[7].stage[0].pointwise, formulas[7].stage[0].derivative = lstm_coupled_pointwise, lstm_coupled_derivative
-formulas[8].stage[0].pointwise, formulas[8].stage[0].derivative = gru_gates_variant, gru_gates_variant_derivative
-formulas[8].stage[1].pointwise = gru_candidate_variant
-formulas[8].stage[1].derivative = gru_candidate_variant_derivative
-formulas[9].stage[0].pointwise, formulas[9].stage[0].derivative = gru_after_variant, gru_after_variant_derivative
+formulas[8].stage[0].pointwise, formulas[8].stage[0].derivative = gru_gates_variant, gru_gates_variant_back
+formulas[8].stage[1].pointwise, formulas[8].stage[1].derivative = gru_candidate_variant, gru_candidate_variant_back
+formulas[9].stage[0].pointwise, formulas[9].stage[0].derivative = gru_after_variant, gru_after_variant_back
 
 
 cdef inline const Formulas* formulas_of(int cell) noexcept nogil:

@@ -1,4 +1,4 @@
-"""Prepared layers: the operators with their weights packed once, for many calls, and the way back."""
+"""Prepared layers: the operators with their weights packed once, for many calls; forward, and backward."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class Layer:
 
     def _call(self, X: Any, sequence_lens: Any, states: tuple[Any, ...], records: list[Any] | None = None) -> Any:
         """Run the operator; its outputs, as it has them."""
-        D, plain = len(self._directions), sequence_lens is None and states.count(None) == len(states)
-        found = None
-        if plain and self.dtype == self._computed:
+        D, found = len(self._directions), None
+        plain = sequence_lens is None and all(state is None for state in states)
+        if plain and type(X) is np.ndarray and X.ndim == 3 and self.dtype == self._computed:
             found = stack.forward(self._sublayers, D, X, None, self._batch_first, None, None, records)
         if found is None:
             if records:
