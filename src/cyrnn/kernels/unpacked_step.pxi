@@ -69,17 +69,23 @@ cdef inline void sum_gates(const Run* run, const Stage* stage, const GateWeights
     """z (gates, R, P * LANES) = b + Wx x + Wa a of P * LANES units, or of fewer than LANES; x (n_x, R), a (n_a, R)."""
     cdef const GateWeights* W
     cdef vec acc[MAX_PANELS * MAX_UNPACKED_COLUMNS]
-    cdef Py_ssize_t g, p, r
+    cdef const real* w
+    cdef const real* columns
+    cdef Py_ssize_t g, p, r, half, row_stride, K
     for g in range(stage.gates):
         W = weights + g
         for p in range(P):
             pack_lanes(W.b + (unit + p * LANES) * W.b_stride, W.b_stride, 1, min(rows, LANES), 1, z, LANES)
             for r in range(R):
                 acc[p * R + r] = load(z)
-        if g >= stage.gates - stage.input:
-            accumulate_rows(acc, W.Wx + unit * W.Wx_row_stride, W.Wx_row_stride, rows, x, run.n_x, P, R)
-        if g < stage.hidden:
-            accumulate_rows(acc, W.Wa + unit * W.Wa_row_stride, W.Wa_row_stride, rows, a, run.n_a, P, R)
+        for half in range(2):                          # a loop, for half the code
+            if half == 0 and g >= stage.gates - stage.input:
+                w, row_stride, columns, K = W.Wx, W.Wx_row_stride, x, run.n_x
+            elif half == 1 and g < stage.hidden:
+                w, row_stride, columns, K = W.Wa, W.Wa_row_stride, a, run.n_a
+            else:
+                continue
+            accumulate_rows(acc, w + unit * row_stride, row_stride, rows, columns, K, P, R)
         for p in range(P):
             for r in range(R):
                 store(z + (r * P + p) * LANES, acc[p * R + r])
