@@ -61,3 +61,15 @@ def test_security_page_names_what_is_there():
     named = re.findall(r"`((?:ci|\.github)/[\w./]+)`", text)
     assert len(named) > 3
     assert all((ROOT / name).exists() for name in named)
+
+
+def test_citation_is_of_this_version():
+    cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    assert cited is not None
+    assert cited[1] == PYPROJECT["project"]["version"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").glob("**/*TEMPLATE*/*.yml")), ids=lambda path: path.name)
+def test_issue_form_asks_what_runs_there(path):
+    text = path.read_text(encoding="utf-8")
+    assert path.name == "config.yml" or "python -m cyrnn info" in text
