@@ -39,8 +39,6 @@ Names = tuple[str, ...]
 
 def as_array(function: str, argument: str, value: object) -> NDArray[Any]:
     """Return value as a plain array of real numbers, sharing its memory where it is an array already."""
-    if type(value) is np.ndarray and value.dtype.char in COMPUTED_IN:
-        return value
     if type(value) is np.ndarray and value.dtype.char in COMPUTED_IN:  # as usual
         return value
     where = f"{function}: {argument}"

@@ -52,7 +52,11 @@ def weights(
         if name not in given:
             continue
         try:
-            array = as_array(function, name, values(given[name]))
+            value = given[name]
+            if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape:  # as usual
+                copies[name] = value.copy()
+                continue
+            array = as_array(function, name, values(value))
         except MemoryError:
             raise
         except Exception as error:  # of as_array, a tensor, a closed file, a broken one: whatever a mapping may raise
