@@ -39,7 +39,8 @@ LIMITED_API = [("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")] if
 NUMPY_API = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_NO_DEPRECATED_API", "NPY_TARGET_VERSION")]
 INLINE = ("CYTHON_INLINE", "__inline__ __attribute__((__always_inline__))")
 GET_COMPILER = {
-    "linux": "install one: `apt install gcc python3-dev`, `dnf install gcc python3-devel`, `apk add gcc musl-dev`",
+    "linux": "install one: `apt install gcc python3-dev`, `dnf install gcc python3-devel`, "
+    "`apk add gcc musl-dev python3-dev`",
     "darwin": "install one: `xcode-select --install`",
     "win32": "install one: `pip install ziglang`, and leave CC unset",
 }.get(sys.platform, "install gcc or clang")

@@ -215,6 +215,12 @@ def test_compiler_that_is_given_and_missing_is_named(tmp_path):
     )
 
 
+def test_a_32_bit_python_is_told_before_any_compiler_is_asked(tmp_path):
+    line = last(build(tmp_path, platform="win32", zig=ZIG, before="sys.maxsize = 2**31 - 1\n"))
+    assert line == "error: cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one"
+    assert not (tmp_path / "calls").exists()
+
+
 def test_ziglang_that_does_not_work_is_told(tmp_path):
     line = last(build(tmp_path, zig="raise SystemExit('no cache: AccessDenied')"))
     assert line.startswith("error: cyrnn: the C compiler ")
