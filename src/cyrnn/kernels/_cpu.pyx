@@ -18,6 +18,11 @@ cdef extern from *:
     #else
     #define HAS_NEON 0
     #endif
+    #ifdef __wasm__
+    #define HAS_WASM 1
+    #else
+    #define HAS_WASM 0
+    #endif
     #if defined(__clang__)
     #define COMPILER "clang " __clang_version__
     #elif defined(_MSC_VER)
@@ -41,6 +46,7 @@ cdef extern from *:
     bint avx512bw 'HAS("avx512bw")'
     bint avx512vl 'HAS("avx512vl")'
     bint neon "HAS_NEON"
+    bint wasm "HAS_WASM"
 
 
 def features():
@@ -49,7 +55,7 @@ def features():
     return {
         "sse2": sse2, "avx": avx, "avx2": avx2, "fma": fma,
         "avx512f": avx512f, "avx512dq": avx512dq, "avx512bw": avx512bw, "avx512vl": avx512vl,
-        "neon": neon,
+        "neon": neon, "wasm": wasm,
     }
 
 
