@@ -102,12 +102,12 @@ import { readFileSync } from "node:fs";
 const [work, pyodide, program, ...rest] = process.argv.slice(2);
 const { loadPyodide } = await import(pyodide + "/pyodide.mjs");
 const python = await loadPyodide({ indexURL: pyodide, args: [] });
-python.FS.mkdirTree("/work");
-python.FS.mount(python.FS.filesystems.NODEFS, { root: work }, "/work");
+python.FS.mkdirTree("/here");
+python.FS.mount(python.FS.filesystems.NODEFS, { root: work }, "/here");
 python.globals.set("rest", python.toPy(rest));
 python.runPython(`import os, sys
-os.chdir("/work/beside")
-sys.path[:0] = ["/work/site", "tests/support"]
+os.chdir("/here/beside")
+sys.path[:0] = ["/here/site", "tests/support"]
 sys.dont_write_bytecode = True`);
 process.exitCode = await python.runPythonAsync(program);
 END

@@ -13,6 +13,8 @@ import pytest
 
 #: variables that cyrnn reads at its import
 OURS = ("CYRNN_ISA", "CYRNN_NUM_THREADS")
+#: of tests that are many callers at once
+needs_threads = pytest.mark.skipif(sys.platform == "emscripten", reason="WebAssembly starts no thread")
 #: names that the code of `isolated` finds
 PRELUDE = "import numpy as np, cyrnn\nfrom problems import *\n"
 
