@@ -109,7 +109,7 @@ python.runPython(`import os, sys
 os.chdir("/here/beside")
 sys.path[:0] = ["/here/site", "tests/support"]
 sys.dont_write_bytecode = True`);
-process.exitCode = await python.runPythonAsync(program);
+process.exitCode = Number(await python.runPythonAsync(program));
 END
 pyodide_python() { # PROGRAM ARGUMENT...: its last expression is the exit code
     node "$work/run.mjs" "$work" "$pyodide" "$@"
