@@ -166,7 +166,7 @@ LANE_OP vec fma_(vec a, vec b, vec c) { return (vec)vfmaq_f32((float32x4_t)c, (f
 #elif defined(CYRNN_BASELINE)
 LANE_OP vec fma_(vec a, vec b, vec c) { return a * b + c; }
 #elif CYRNN_DOUBLE
-LANE_OP vec fma_(vec a, vec b, vec c) { return fma(a, b, c); }
+LANE_OP vec fma_(vec a, vec b, vec c) { return fma_of_doubles(a, b, c); }
 #else
 LANE_OP vec fma_(vec a, vec b, vec c) { return fma_of_floats(a, b, c); }
 #endif
