@@ -1,11 +1,14 @@
 """The extension modules: one stub per ISA and dtype, all of them the same body. All else is in pyproject.toml.
 
 Which are built, and with which flags, is asked of the compiler, not of this machine: it may build for another one, and
-on Windows be clang, which has all kernels, or MSVC, which has no vector extensions and builds `baseline` alone.
+on Windows be clang, which has all kernels, or MSVC, which has no vector extensions and builds `baseline` alone. Windows
+has no compiler of its own: there pip brings one, `ziglang` (see `compiler_on_windows`).
 """
 
+import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,10 +40,13 @@ LIMITED_API = [("Py_LIMITED_API", "0x030B0000"), ("CYTHON_LIMITED_API", "1")] if
 NUMPY_API = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_NO_DEPRECATED_API", "NPY_TARGET_VERSION")]
 INLINE = ("CYTHON_INLINE", "__inline__ __attribute__((__always_inline__))")
 GET_COMPILER = {
-    "linux": "install one: `apt install gcc python3-dev`, `dnf install gcc python3-devel`, `apk add gcc musl-dev`",
+    "linux": "install one: `apt install gcc python3-dev`, `dnf install gcc python3-devel`, "
+    "`apk add gcc musl-dev python3-dev`",
     "darwin": "install one: `xcode-select --install`",
-    "win32": "install one: `pip install ziglang`, or the Build Tools for Visual Studio",
+    "win32": "install one: `pip install ziglang`, and leave CC unset",
 }.get(sys.platform, "install gcc or clang")
+#: setuptools' name of a Windows -> ziglang's; without one, `zig cc` builds for this very CPU
+ZIG_TARGETS = {"win-amd64": "x86_64-windows-gnu", "win-arm64": "aarch64-windows-gnu"}
 
 
 def kernel(isa: str, bits: int) -> Extension:
@@ -74,13 +80,32 @@ def isa_of(module: Extension) -> str | None:
     return name.split("_")[2] if name.startswith("_isa_") else None
 
 
-def macros_of(command: list[str]) -> set[str]:
+def compiler_on_windows(platform: str) -> str | None:
+    """Which of setuptools' compilers to take, where none was asked for. None is its own choice there, MSVC.
+
+    `mingw32` is any compiler like gcc, by the name in CC: the one given, or `zig cc`, which is clang with headers and
+    libraries of Windows. A clang that is only found in PATH is not taken: LLVM's own has neither.
+    """
+    given = os.environ.get("CC", "").replace("\\", "/")  # a backslash would hide the letter behind it
+    if not given and platform in ZIG_TARGETS and importlib.util.find_spec("ziglang"):
+        given = f'"{Path(sys.executable).as_posix()}" -m ziglang cc -target {ZIG_TARGETS[platform]}'
+    elif shutil.which(given):
+        given = f'"{given}"'  # of one word, whose folders may have spaces
+    words = shlex.split(given)
+    if not words or Path(words[0]).stem.lower() in ("cl", "clang-cl"):
+        return None
+    macros_of(words)  # setuptools starts it without asking whether it is there
+    os.environ["CC"] = given
+    return "mingw32"
+
+
+def macros_of(command: list[str]) -> dict[str, str]:
     """What a compiler like gcc defines: its own name, and that of the CPU it builds for."""
     if shutil.which(command[0]) is None:
         raise PlatformError(f"cyrnn: no C compiler, {command[0]!r} is not found; {GET_COMPILER}")
-    command = [*command, "-dM", "-E", "-x", "c", os.devnull]
+    command = [*command, "-dM", "-E", "-x", "c", "-"]
     try:
-        asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)
+        asked = subprocess.run(command, input="", capture_output=True, encoding="utf-8", errors="replace", timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} does not work: {error}") from None
     if asked.returncode:
@@ -92,10 +117,24 @@ def macros_of(command: list[str]) -> set[str]:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is too old: gcc 12, clang 14 and newer ones will do")
     if found.get("__SIZEOF_POINTER__") == "4" and "__wasm__" not in found:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} builds for 32 bits; cyrnn wants 64")
-    return set(found)
+    if "_MSC_VER" in found or ("_WIN32" in found and "__clang__" not in found):
+        # as MSVC does, for whose linker nothing here is written; or gcc, which aligns the stack to 16 (its bug 54412)
+        cure = "take a clang with --target=x86_64-w64-windows-gnu, or leave CC unset: then it is that of `ziglang`"
+        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} cannot build AVX for Windows; {cure}")
+    return found
 
 
 class Build(build_ext):
+    def run(self) -> None:
+        if sys.platform == "win32" and self.compiler is None:
+            self.compiler = compiler_on_windows(self.plat_name)
+        super().run()
+
+    def get_libraries(self, module: Extension) -> list[str]:
+        """`python3` is the library of the Limited API; setuptools takes that of this very version on Windows."""
+        names = super().get_libraries(module)
+        return [re.sub(r"^python3\d+$", "python3", name) for name in names] if ABI3 else names
+
     def build_extensions(self) -> None:
         if sys.maxsize <= 2**32:
             raise PlatformError("cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one")
@@ -106,6 +145,10 @@ class Build(build_ext):
         else:
             macros = macros_of(self.compiler.compiler_so)
             isas, flags = next((ISAS[name] for name in ISAS if name in macros), ("baseline",)), GNU
+            name = "clang" if "__clang__" in macros else "gcc"
+            print(f"cyrnn: {' '.join(isas)}, by {name}: {' '.join(self.compiler.compiler_so)}")
+            if "_WIN32" in macros:
+                self.prepare_windows()
             headers = Path(sysconfig.get_path("include"), "Python.h")
             if not headers.exists():
                 raise PlatformError(f"cyrnn: {headers.name} is missing, of Python's own headers; {GET_COMPILER}")
@@ -121,6 +164,14 @@ class Build(build_ext):
             elif isa is not None:
                 module.extra_compile_args = MSVC
         super().build_extensions()
+
+    def prepare_windows(self) -> None:
+        """What Python's headers and setuptools leave out for compilers like gcc."""
+        for module in self.extensions:
+            module.define_macros.append(("MS_WIN64", ""))  # as the headers themselves, from 3.13 on
+            # Of ziglang: its run-time library is smaller then, by 14 kB a module; and no .lib beside it, in the wheel.
+            implib = Path(self.build_temp, module.name + ".lib").as_posix()
+            module.extra_link_args = ["-Os", f"-Wl,--out-implib={implib}"]
 
     def initialize_msvc(self) -> None:
         try:

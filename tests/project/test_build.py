@@ -86,3 +86,17 @@ def test_missing_headers_are_named(tmp_path):
 def test_a_32_bit_python_is_told(tmp_path):
     line, _ = build(tmp_path, "cc", before="sys.maxsize = 2**31 - 1")
     assert line == "error: cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one"
+
+
+@pytest.mark.parametrize(
+    ("system", "cure"),
+    [
+        ("linux", "`apt install gcc python3-dev`, `dnf install gcc python3-devel`, `apk add gcc musl-dev python3-dev`"),
+        ("darwin", "`xcode-select --install`"),
+        ("freebsd14", "install gcc or clang"),
+    ],
+)
+def test_no_compiler_names_what_the_system_has(tmp_path, system, cure):
+    before = f"import numpy, setuptools.command.build_ext; sys.platform = {system!r}"
+    line, _ = build(tmp_path, "no-such-compiler", before=before)
+    assert line.endswith(cure)

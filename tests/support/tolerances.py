@@ -48,7 +48,7 @@ def assert_close(got, want, what: str, name: str = "") -> None:
 
 
 def assert_gradients_close(got: dict, want: dict, what: str) -> None:
-    """Fail unless got has want's names and each gradient is within the row `what` of want's, by its largest element."""
+    """Fail unless got has the names in want, each within the row `what` of it, by its largest element."""
     assert got.keys() == want.keys()
     for name, wanted in want.items():
         assert got[name].shape == wanted.shape, name

@@ -6,12 +6,37 @@ And what compiled it: the kernels come from the same compiler.
 
 cdef extern from *:
     """
-    #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
-    #define HAS(name) (__builtin_cpu_supports(name) != 0)
-    static void ask_cpu(void) { __builtin_cpu_init(); }
+    /* Bits of what CPUID answers, as Intel's manual numbers them (volume 2A), and of XCR0: which registers the system
+       keeps. Not `__builtin_cpu_supports`: in what `zig cc` builds, it says no to everything. */
+    #if defined(__x86_64__) && defined(__GNUC__)
+    #include <cpuid.h>
+    #define BIT(word, n) ((int)((word) >> (n)) & 1)
+    static unsigned leaf_1_c, leaf_1_d, leaf_7_b;
+    static int keeps_ymm, keeps_zmm;
+    static void ask_cpu(void) {
+        unsigned a, b, d, c, low = 0, high = 0;
+        if (!__get_cpuid(1, &a, &b, &leaf_1_c, &leaf_1_d)) return;
+        if (!__get_cpuid_count(7, 0, &a, &leaf_7_b, &c, &d)) leaf_7_b = 0;
+        if (BIT(leaf_1_c, 27)) __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        keeps_ymm = (low & 0x06) == 0x06;
+    #ifdef __APPLE__
+        keeps_zmm = keeps_ymm; /* macOS sets those bits when a thread first uses such a register */
     #else
-    #define HAS(name) 0
+        keeps_zmm = (low & 0xe6) == 0xe6;
+    #endif
+    }
+    #define SSE2 BIT(leaf_1_d, 26)
+    #define AVX (keeps_ymm & BIT(leaf_1_c, 28))
+    #define FMA (keeps_ymm & BIT(leaf_1_c, 12))
+    #define AVX2 (keeps_ymm & BIT(leaf_7_b, 5))
+    #define AVX512(n) (keeps_zmm & BIT(leaf_7_b, n))
+    #else
     static void ask_cpu(void) {}
+    #define SSE2 0
+    #define AVX 0
+    #define FMA 0
+    #define AVX2 0
+    #define AVX512(n) 0
     #endif
     #ifdef __aarch64__
     #define HAS_NEON 1
@@ -24,27 +49,27 @@ cdef extern from *:
     #define HAS_WASM 0
     #endif
     #if defined(__clang__)
-    #define COMPILER "clang " __clang_version__
+    #define BUILT_BY "clang " __clang_version__
     #elif defined(_MSC_VER)
     #define NUMBER(n) #n
     #define WRITTEN(n) NUMBER(n)
-    #define COMPILER "MSVC " WRITTEN(_MSC_VER) ", without kernels for AVX2 and AVX-512: `baseline` has other bits"
+    #define BUILT_BY "MSVC " WRITTEN(_MSC_VER) ", without kernels for AVX2 and AVX-512: `baseline` has other bits"
     #elif defined(__GNUC__)
-    #define COMPILER "gcc " __VERSION__
+    #define BUILT_BY "gcc " __VERSION__
     #else
-    #define COMPILER "unknown"
+    #define BUILT_BY "unknown"
     #endif
     """
-    const char* COMPILER
+    const char* BUILT_BY
     void ask_cpu()
-    bint sse2 'HAS("sse2")'
-    bint avx 'HAS("avx")'
-    bint avx2 'HAS("avx2")'
-    bint fma 'HAS("fma")'
-    bint avx512f 'HAS("avx512f")'
-    bint avx512dq 'HAS("avx512dq")'
-    bint avx512bw 'HAS("avx512bw")'
-    bint avx512vl 'HAS("avx512vl")'
+    bint sse2 "SSE2"
+    bint avx "AVX"
+    bint avx2 "AVX2"
+    bint fma "FMA"
+    bint avx512f "AVX512(16)"
+    bint avx512dq "AVX512(17)"
+    bint avx512bw "AVX512(30)"
+    bint avx512vl "AVX512(31)"
     bint neon "HAS_NEON"
     bint wasm "HAS_WASM"
 
@@ -61,4 +86,4 @@ def features():
 
 def compiler():
     """Return the name and version of the compiler, and what it cannot do."""
-    return (<bytes> COMPILER).decode("ascii", "replace").strip()
+    return (<bytes> BUILT_BY).decode("ascii", "replace").strip()

@@ -134,7 +134,7 @@ def no_prefix(function: str, argument: str, given: Mapping[str, Any], first: str
     _misfit(function, argument, said)
 
 
-def shapes_of(given: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+def shapes_of(given: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
     """Return the shapes of what has one, and of lists."""
     found: dict[str, tuple[int, ...]] = {}
     for name in given:
@@ -150,7 +150,7 @@ def shapes_of(given: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def undescribed(function: str, argument: str, given: Mapping[str, Any]) -> NoReturn:
+def undescribed(function: str, argument: str, given: Mapping[Any, Any]) -> NoReturn:
     """Refuse weights from whose names and shapes no module can be made."""
     unread = _unread(given)
     if unread:
@@ -162,7 +162,7 @@ def undescribed(function: str, argument: str, given: Mapping[str, Any]) -> NoRet
     _misfit(function, argument, f"it {got}, expected those of one of torch.nn's recurrent modules: {wanted}")
 
 
-def _unread(given: Mapping[str, Any]) -> str:
+def _unread(given: Mapping[Any, Any]) -> str:
     """Say what is wrong with the first recurrent weight that cannot be read; "" if there is none."""
     for name in given:
         if not isinstance(name, str) or not torch_names.prefixes([name]):
@@ -187,7 +187,7 @@ def options_of(function: str, options: Mapping[str, Any], found: Described, know
             raise TypeError(f"{function}: {name} is no option of {found.name}, expected one of {', '.join(known)}")
 
 
-def other_contents(function: str, argument: str, given: Mapping[str, Any]) -> None:
+def other_contents(function: str, argument: str, given: Mapping[Any, Any]) -> None:
     """Refuse the members of a file of torch's, arrays without names, and a checkpoint around the weights."""
     names = [name for name in given if isinstance(name, str)]
     if any(f"/{name}".endswith("/data.pkl") for name in names):

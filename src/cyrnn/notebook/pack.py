@@ -82,4 +82,3 @@ def _frozen(value: Any) -> Any:
     value = np.asarray(value)  # a subclass may have another tobytes
     order: Literal["C", "F"] = "F" if value.flags.fnc else "C"
     return np.ndarray(value.shape, value.dtype, value.tobytes(order), order=order)
-

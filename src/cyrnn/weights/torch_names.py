@@ -43,7 +43,7 @@ class Described(NamedTuple):
 class Under(Mapping[str, Any]):
     """The entries of a mapping whose names begin with a prefix, without it; each is read where it is asked for."""
 
-    def __init__(self, given: Mapping[str, Any], prefix: str) -> None:
+    def __init__(self, given: Mapping[Any, Any], prefix: str) -> None:
         self._given = given
         names = [name for name in given if isinstance(name, str) and name.startswith(prefix)]
         self._names = {name.removeprefix(prefix): name for name in names}
