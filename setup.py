@@ -27,9 +27,10 @@ FLAGS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"],
     "neon": [],
+    "wasm": [],
 }
 #: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
-ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon")}
+ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon"), "__wasm__": ("wasm",)}
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
 GNU = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
 MSVC = ["/O2", "/fp:precise"]
@@ -114,7 +115,7 @@ def macros_of(command: list[str]) -> dict[str, str]:
     found = {words[1]: words[2] if len(words) == 3 else "" for words in lines if len(words) > 1}
     if "__clang__" not in found and int("0" + re.sub(r"\D", "", found.get("__GNUC__", ""))) < 12:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is too old: gcc 12, clang 14 and newer ones will do")
-    if found.get("__SIZEOF_POINTER__") == "4":
+    if found.get("__SIZEOF_POINTER__") == "4" and "__wasm__" not in found:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} builds for 32 bits; cyrnn wants 64")
     if "_MSC_VER" in found or ("_WIN32" in found and "__clang__" not in found):
         # as MSVC does, for whose linker nothing here is written; or gcc, which aligns the stack to 16 (its bug 54412)

@@ -23,7 +23,7 @@ from backward import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreter import run_python
+from interpreter import needs_threads, run_python
 from problems import (
     CANONICAL,
     assert_same_bits,
@@ -261,6 +261,7 @@ def test_threads_large_call_gives_the_same_bits(cell):
         assert_same_gradients(other, runs[0])
 
 
+@needs_threads
 @each_cell
 def test_threads_eight_callers_at_once_get_their_own_gradients(cell, split_everything):
     parameters = cyrnn.pack(make(cell, np.float64, n_a=40, n_x=20).parameters)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from backward import incoming, run_backward, run_cell_backward
 from environment import FLAGS, MODES, WHY_NOT, environment, register, set_register
-from interpreter import isolated
+from interpreter import isolated, needs_threads
 from kernel_panels import EntryPoints
 from problems import (
     COMPILED,
@@ -157,6 +157,7 @@ def test_environment_of_another_changes_no_bit_of_the_entry_points(isa, dtype, m
     assert_same_bits(got, want)
 
 
+@needs_threads
 def test_environment_of_a_thread_is_its_own_and_is_kept(number_of_threads):
     """Threads in different modes call at once, on the workers that they share: same bits, and each keeps its mode."""
     number_of_threads(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from interpreter import wait_for
+from interpreter import needs_threads, wait_for
 from problems import assert_same_values, isa_in_use, make, results, run_sequence
 
 import cyrnn
@@ -13,6 +13,7 @@ from cyrnn.calls.implementation import implementation
 pytestmark = pytest.mark.skipif(isa_in_use() == "reference", reason="the reference shares no work among threads")
 
 
+@needs_threads
 def test_threads_that_sit_ready_take_smaller_calls():
     """After a call that is worth calling threads for: they take what would not be, and go when nothing comes."""
     before = cyrnn.get_num_threads()

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from interpreter import fresh, wait_for
+from interpreter import fresh, needs_threads, wait_for
 from problems import CELLS, assert_same_values, each_cell, each_dtype, isa_in_use, make, results, run_cell, run_sequence
 
 import cyrnn
@@ -102,6 +102,7 @@ def test_threads_large_call_gives_the_same_bits(cell):
         assert_same_values(other, runs[0])
 
 
+@needs_threads
 @each_cell
 def test_threads_eight_callers_at_once_get_their_own_results(cell, split_everything):
     """On shared packed parameters; also while calls are themselves split."""
@@ -142,6 +143,7 @@ def test_threads_that_share_one_packed_object_get_its_results(cell, served):
         assert_same_values(results(run_sequence(problem)), want)
 
 
+@needs_threads
 @each_cell
 def test_threads_number_changed_during_calls_does_no_harm(cell, split_everything):
     problem = make(cell, np.float64, m=16)
@@ -208,6 +210,7 @@ def test_split_divides_among_as_many_threads_as_there_are(split_everything):
             assert sorted(i for i, _ in task.by) == list(range(task.ranges))
 
 
+@needs_threads
 @compiled
 @pytest.mark.parametrize("started", [0, 1])
 def test_split_with_fewer_threads_than_wanted_leaves_all_to_the_caller(split_everything, monkeypatch, started):
@@ -379,6 +382,7 @@ def test_call_while_the_interpreter_ends_runs_in_its_own_thread(when, before):
     assert not done.stderr
 
 
+@needs_threads
 def test_one_thread_at_a_time_starts_others_and_nobody_waits_for_it():
     """It may be this very thread, in whose midst a signal's handler makes a call."""
     pool = threads._Pool(2)

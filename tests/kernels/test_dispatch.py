@@ -12,7 +12,7 @@ from problems import CANONICAL, ISAS, isa_in_use
 
 from cyrnn.kernels import dispatch
 
-BEST_FIRST = ["avx512", "avx2", "neon", "baseline", "reference"]
+BEST_FIRST = ["avx512", "avx2", "neon", "wasm", "baseline", "reference"]
 
 
 USED = "from cyrnn.kernels import dispatch; print(dispatch.kernels.isa)"
@@ -22,7 +22,7 @@ def test_available_lists_known_isas_best_first():
     assert isinstance(dispatch.available(), tuple)
     assert [isa for isa in BEST_FIRST if isa in ISAS] == list(ISAS)
     assert "reference" in ISAS
-    assert {"avx2", "neon"} >= set(CANONICAL) - {"avx512"}
+    assert {"avx2", "neon", "wasm"} >= set(CANONICAL) - {"avx512"}
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -1,4 +1,4 @@
-"""lanes.h's portable branch, one lane wide and with C's own fma: the same bits as every vector ISA.
+"""lanes.h's portable branch, one lane wide, its fma in need of no instruction: the same bits as every vector ISA.
 
 It is in no wheel, so it is built for these tests alone.
 """

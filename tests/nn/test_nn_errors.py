@@ -41,7 +41,7 @@ SENTENCES = {
         "LSTM: input has dtype float64, expected float32: the weights are float32; input.astype(np.float32)",
     ),
     "input of integers": (
-        lambda: call()(X.astype(int)),
+        lambda: call()(X.astype(np.int64)),
         TypeError,
         "LSTM: input has dtype int64, expected float32: the weights are float32; token ids: embed first, "
         "embedding[input]; other whole numbers: input.astype(np.float32)",
@@ -150,7 +150,7 @@ SENTENCES = {
         "LSTM.step: reset has shape (1,), expected (N,) = (4,)",
     ),
     "reset of numbers": (
-        lambda: call().step(X[0], reset=[0, 1, 0, 1]),
+        lambda: call().step(X[0], reset=np.array([0, 1, 0, 1], np.int64)),
         TypeError,
         "LSTM.step: reset has dtype int64, expected bool",
     ),

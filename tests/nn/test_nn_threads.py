@@ -7,7 +7,7 @@ from threading import Barrier
 
 import numpy as np
 import pytest
-from interpreter import fresh, patience
+from interpreter import fresh, needs_threads, patience
 from nn_models import assert_same, build, each_kind, make
 
 import cyrnn
@@ -33,6 +33,7 @@ def everything(case) -> list:
     ]
 
 
+@needs_threads
 @each_kind
 def test_one_object_serves_many_threads(kind):
     case = make(kind, num_layers=2, dropout=0.5)
@@ -47,6 +48,7 @@ def test_one_object_serves_many_threads(kind):
         list(pool.map(work, range(THREADS)))
 
 
+@needs_threads
 def test_weights_loaded_meanwhile_are_old_or_new_and_never_half():
     case = make("lstm", num_layers=2)
     weights = [case.model.state_dict(), {name: -value for name, value in case.model.state_dict().items()}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import gradients
@@ -53,6 +54,7 @@ def as_cell(wanted: dict) -> dict:
     return {names.get(name, name): value[:, :, 0] if name == "dx" else value for name, value in wanted.items()}
 
 
+@pytest.mark.skipif(sys.platform == "emscripten", reason="musl's tanh of real and complex numbers differ by an ULP")
 @each_cell
 @drawn
 @given(data=st.data())

@@ -207,7 +207,7 @@ def test_kernel_c_functions_are_noexcept_nogil(path):
 
 def test_stub_is_short_and_there_for_each_isa_and_dtype():
     stubs = {path.stem for path in CYTHON if path.name.startswith("_isa_")}
-    isas = ("avx2", "avx512", "baseline", "neon")
+    isas = ("avx2", "avx512", "baseline", "neon", "wasm")
     assert stubs == {f"_isa_{isa}_{bits}" for isa in isas for bits in ("f32", "f64")}
     for path in CYTHON:
         if path.stem in stubs:
@@ -238,7 +238,7 @@ def test_cell_is_one_stem_with_two_twins():
 def test_facade_knows_no_isa_and_no_gate(name):
     """It names, checks, builds tuples and dicts; gate order and ISA are known further down."""
     code = ast.unparse(without_docstrings(tree_of(name)))
-    assert not re.search(r"avx|neon|baseline|\.isa\b|NEEDS", code, re.IGNORECASE)
+    assert not re.search(r"avx|neon|wasm|baseline|\.isa\b|NEEDS", code, re.IGNORECASE)
     assert not re.search(r"""["'](?:[fioz]t|rt|cct|inner|W[ficozr]|b[ficozr]|bca)["']""", code)
 
 

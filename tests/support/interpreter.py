@@ -9,8 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 #: variables that cyrnn reads at its import
 OURS = ("CYRNN_ISA", "CYRNN_NUM_THREADS")
+#: of tests that are many callers at once
+needs_threads = pytest.mark.skipif(sys.platform == "emscripten", reason="WebAssembly starts no thread")
 #: names that the code of `isolated` finds
 PRELUDE = "import numpy as np, cyrnn\nfrom problems import *\n"
 
@@ -20,8 +24,14 @@ def patience(seconds: float) -> float:
     return seconds * float(os.environ.get("CYRNN_TEST_PATIENCE") or 1)
 
 
+def skip_without_processes() -> None:
+    if sys.platform == "emscripten":
+        pytest.skip("WebAssembly starts no other process")
+
+
 def start_python(*arguments: str | Path, **options: Any) -> subprocess.Popen:
     """Start an interpreter with pipes for output and errors; `run_python` has the options."""
+    skip_without_processes()
     return subprocess.Popen([sys.executable, *arguments], **_of_process(**options))
 
 
@@ -36,6 +46,7 @@ def run_python(*arguments: str | Path, seconds: float = 60, **options: Any) -> s
     preexec_fn : callable, optional; POSIX alone
     options : variables of the environment beside those of this process; None takes one away
     """
+    skip_without_processes()
     command, process = [sys.executable, *arguments], _of_process(**options)
     return subprocess.run(command, **process, timeout=patience(seconds), check=False)
 

@@ -108,7 +108,8 @@ cdef enum:
     TRANSPOSE_BYTES = 1 << 20            # of x, transposed to time-major order at once
     BLOCK_BYTES = 1 << 19                # of x and of hidden states that blocks.pxi has side by side at once
 
-cdef double MAX_ELEMENTS = 2.0 ** 58     # of an array: counts of bytes stay within 64 bits
+# of an array: counts of bytes stay within those of an address, 64 or (WebAssembly) 32
+cdef double MAX_ELEMENTS = 2.0 ** 58 if sizeof(void*) == 8 else 2.0 ** 27
 
 include "plain.pxi"
 include "environment.pxi"

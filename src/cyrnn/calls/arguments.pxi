@@ -180,7 +180,7 @@ cdef bint take_initial(CellCalls calls, CallContext* context, tuple initial, bin
 
 
 cdef int require_sizes(CellCalls calls, const CallContext* context) except -1:
-    """Refuse sizes that arrays of stride 0 can claim and no memory holds: every count of bytes fits 64 bits."""
+    """Refuse sizes that arrays of stride 0 can claim and no memory holds: every count of bytes fits an address."""
     cdef const Run* run = &context.run
     cdef double rows = (<double> run.T + 1) * run.m, units = run.n_a + 64.0
     if (rows * (units * 4 * MAX_GATES + run.n_x + run.n_y) < MAX_ELEMENTS

@@ -42,7 +42,8 @@ def lengths(given, Py_ssize_t T, Py_ssize_t m):
     """Return m lengths from 0 to T, sorted; None where `given` is neither whole numbers in a list nor a plain array."""
     cdef Lengths out
     cdef cnp.ndarray array
-    cdef Py_ssize_t j, length
+    cdef Py_ssize_t j
+    cdef const cnp.int64_t* found
     if type(given) is list or type(given) is tuple:
         given = tuple(given)                             # the same from here on, whatever another thread does to a list
         for item in given:
@@ -55,7 +56,7 @@ def lengths(given, Py_ssize_t T, Py_ssize_t m):
     if T < 0 or m < 0 or T > MAX_ELEMENTS or m > MAX_ELEMENTS:
         return None
     try:
-        array = cnp.PyArray_FROM_OTF(given, cnp.NPY_INTP, cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_ENSURECOPY)
+        array = cnp.PyArray_FROM_OTF(given, cnp.NPY_INT64, cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_ENSURECOPY)
     except (TypeError, OverflowError):
         return None
     if cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_SIZE(array) != m:
@@ -67,11 +68,11 @@ def lengths(given, Py_ssize_t T, Py_ssize_t m):
     out.T, out.m = T, m
     out.order = out.lengths + m
     out.batch_sizes = out.order + m
-    memcpy(out.lengths, data(array), m * sizeof(Py_ssize_t))
+    found = <const cnp.int64_t*> data(array)
     for j in range(m):
-        length = out.lengths[j]
-        if length < 0 or length > T:
+        if found[j] < 0 or found[j] > T:
             return None
+        out.lengths[j] = <Py_ssize_t> found[j]
     out.sort()
     return out
 

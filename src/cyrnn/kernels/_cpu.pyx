@@ -43,6 +43,11 @@ cdef extern from *:
     #else
     #define HAS_NEON 0
     #endif
+    #ifdef __wasm__
+    #define HAS_WASM 1
+    #else
+    #define HAS_WASM 0
+    #endif
     #if defined(__clang__)
     #define BUILT_BY "clang " __clang_version__
     #elif defined(_MSC_VER)
@@ -66,6 +71,7 @@ cdef extern from *:
     bint avx512bw "AVX512(30)"
     bint avx512vl "AVX512(31)"
     bint neon "HAS_NEON"
+    bint wasm "HAS_WASM"
 
 
 def features():
@@ -74,7 +80,7 @@ def features():
     return {
         "sse2": sse2, "avx": avx, "avx2": avx2, "fma": fma,
         "avx512f": avx512f, "avx512dq": avx512dq, "avx512bw": avx512bw, "avx512vl": avx512vl,
-        "neon": neon,
+        "neon": neon, "wasm": wasm,
     }
 
 

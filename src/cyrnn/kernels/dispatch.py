@@ -19,6 +19,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "avx512": ("avx512f", "avx512dq", "avx512bw", "avx512vl"),
     "avx2": ("avx2", "fma"),
     "neon": ("neon",),
+    "wasm": ("wasm",),
     "baseline": (),
     "reference": (),
 }

@@ -2,7 +2,7 @@
  *
  * Each kernel module is compiled for one dtype and one ISA. setup.py says which, with
  *     CYRNN_DOUBLE                0 for float32, 1 for float64
- *     CYRNN_AVX512 | CYRNN_AVX2 | CYRNN_NEON | CYRNN_BASELINE | CYRNN_ONE_LANE
+ *     CYRNN_AVX512 | CYRNN_AVX2 | CYRNN_NEON | CYRNN_WASM | CYRNN_BASELINE | CYRNN_ONE_LANE
  * and this header turns it into
  *     real   the element            bits   the unsigned integer of the same width: sums and shifts wrap
  *     vec    LANES elements         ivec   LANES such integers       mask   LANES truth values
@@ -12,7 +12,8 @@
  * a formula written with them gives the same bits whichever ISA runs it. The one exception is CYRNN_BASELINE,
  * whose `fma` rounds twice because SSE2 has no fused multiply-add. Pointers are to `real` and need no alignment.
  * Where vector extensions are missing (MSVC), LANES is 1: CYRNN_BASELINE then rounds as it does elsewhere, and
- * CYRNN_ONE_LANE, whose `fma` is C's, gives the bits of the other ISAs, slowly: tests/kernels/test_one_lane.py.
+ * CYRNN_ONE_LANE, whose `fma` needs no instruction for it, gives the bits of the other ISAs, slowly:
+ * tests/kernels/test_one_lane.py. It is what CYRNN_WASM is: WebAssembly has vectors, but no exact fma.
  */
 #ifndef CYRNN_LANES_H
 #define CYRNN_LANES_H
@@ -21,6 +22,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "fma.h"
+
+#ifdef CYRNN_WASM
+#define CYRNN_ONE_LANE
+#endif
 
 #if CYRNN_DOUBLE
 typedef double real;
@@ -58,7 +64,7 @@ typedef uint32_t bits;
 #elif defined(CYRNN_BASELINE) && defined(__GNUC__)
 #define VECTOR_BYTES 16
 #elif !defined(CYRNN_ONE_LANE) && !defined(CYRNN_BASELINE)
-#error "name one ISA: CYRNN_AVX512, CYRNN_AVX2, CYRNN_NEON, CYRNN_BASELINE or CYRNN_ONE_LANE"
+#error "name one ISA: CYRNN_AVX512, CYRNN_AVX2, CYRNN_NEON, CYRNN_WASM, CYRNN_BASELINE or CYRNN_ONE_LANE"
 #endif
 
 #ifdef VECTOR_BYTES
@@ -160,9 +166,9 @@ LANE_OP vec fma_(vec a, vec b, vec c) { return (vec)vfmaq_f32((float32x4_t)c, (f
 #elif defined(CYRNN_BASELINE)
 LANE_OP vec fma_(vec a, vec b, vec c) { return a * b + c; }
 #elif CYRNN_DOUBLE
-LANE_OP vec fma_(vec a, vec b, vec c) { return fma(a, b, c); }
+LANE_OP vec fma_(vec a, vec b, vec c) { return fma_of_doubles(a, b, c); }
 #else
-LANE_OP vec fma_(vec a, vec b, vec c) { return fmaf(a, b, c); }
+LANE_OP vec fma_(vec a, vec b, vec c) { return fma_of_floats(a, b, c); }
 #endif
 
 /* Comparisons are false where either side is nan. select_(m, a, b) is a where m, else b. */
