@@ -1,11 +1,11 @@
-# Shared by arm64.sh, plain_x86.sh, sid.sh, freethreaded.sh and ci/sanitizers/threads.sh, which run tests where this
-# machine cannot by itself. To be sourced, by root on Debian. It makes the folder $work with a copy of the checkout in $work/tree; when
-# the script ends, all of it is unmounted and removed.
+# Shared by arm64.sh, plain_x86.sh, sid.sh, freethreaded.sh, windows.sh and ci/sanitizers/threads.sh, which run tests
+# where this machine cannot by itself. To be sourced, by root on Debian. It makes the folder $work with a copy of the
+# checkout in $work/tree; when the script ends, all of it is unmounted and removed.
 # shellcheck shell=bash
 set -euo pipefail
 exec </dev/null
 unset CYRNN_ISA CYRNN_NUM_THREADS PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore DEBIAN_FRONTEND=noninteractive
 
 python=${PYTHON:-python3}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -87,5 +87,8 @@ build_python() { # CONFIGURE-OPTION...
 }
 
 mkdir "$work/tree" # the files that git knows, and new ones it does not ignore: nothing built earlier can take part
-git -C "$root" ls-files -z --cached --others --exclude-standard |
-    tar -C "$root" --null --ignore-failed-read -T - -cf - | tar -C "$work/tree" -xf -
+if git -C "$root" ls-files -z --cached --others --exclude-standard >"$work/files" 2>"$work/git.log"; then
+    tar -C "$root" --null --ignore-failed-read -T "$work/files" -cf - | tar -C "$work/tree" -xf -
+else # not a checkout: an unpacked archive, or ci/run.sh's copy, has nothing else in it
+    tar -C "$root" -cf - . | tar -C "$work/tree" -xf -
+fi

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import tracemalloc
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+import resident
 from interpreter import run_python
 from problems import (
     CELLS,
@@ -27,15 +26,9 @@ from problems import (
 import cyrnn
 from cyrnn import nn
 
-STATM = Path("/proc/self/statm")
 CALLS, ROUNDS = 2000, 60
 #: a leak of one small array per call would be CALLS * 500 bytes
 SLACK = 512 * 1024
-
-
-def resident() -> int:
-    """Resident bytes of this process."""
-    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def refused(call) -> None:
@@ -94,7 +87,7 @@ KINDS = {cell.name: partial(work, cell) for cell in CELLS} | {
 each_work = pytest.mark.parametrize("work", KINDS.values(), ids=KINDS)
 
 
-@pytest.mark.skipif(not STATM.exists(), reason="resident size is read from Linux's /proc")
+@pytest.mark.skipif(not resident.KNOWN, reason=resident.WHY_NOT)
 @each_work
 def test_resident_size_over_many_calls_is_flat(work):
     calls = work()
@@ -108,7 +101,7 @@ def test_resident_size_over_many_calls_is_flat(work):
     sizes = []
     for _ in range(4):
         round_of(CALLS)
-        sizes.append(resident())
+        sizes.append(resident.resident())
     # the allocator may grow at any time, but not every time
     assert min(after - before for before, after in pairwise(sizes)) < SLACK
 
@@ -201,10 +194,11 @@ def test_no_caches_allocates_little_beside_the_outputs(cell):
 
 
 PEAK = """
-import resource, sys
+import sys
 import numpy as np
 import cyrnn
 from problems import make, sequence_function
+from resident import peak
 cell = cyrnn.cells.CELLS[sys.argv[1]]
 problem = make(cell, np.float64, n_x=64, n_a=8, n_y=2, m=1, T_x=10)
 x = np.random.RandomState(0).standard_normal((64, 1, 100_000))
@@ -213,14 +207,13 @@ if sys.argv[2] == "fortran":
 p = cyrnn.pack(problem.parameters) if sys.argv[3] == "packed" else problem.parameters
 function = sequence_function(cell)
 function(x[:, :, :1000], problem.initial[0], p, return_caches=False)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 out = function(x, problem.initial[0], p, return_caches=False)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) * 1024 - sum(value.nbytes for value in out[:-1]))
+print(peak() - before - sum(value.nbytes for value in out[:-1]))
 """
 
 
-@pytest.mark.skipif(not STATM.exists(), reason="the unit of the peak of resident memory is Linux's")
+@pytest.mark.skipif(not resident.KNOWN, reason=resident.WHY_NOT)
 @pytest.mark.skipif(isa_in_use() == "reference", reason="the reference makes NumPy's temporaries")
 @pytest.mark.parametrize("parameters", ["dict", "packed"])
 @pytest.mark.parametrize("order", ["c", "fortran"])

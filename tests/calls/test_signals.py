@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +14,9 @@ from problems import assert_same_bits, each_cell, each_dtype, isa_in_use, make, 
 import cyrnn
 import cyrnn.nn
 
-pytestmark = [
-    pytest.mark.skipif(isa_in_use() == "reference", reason="Python looks at signals between its own lines"),
-    pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer that sends a signal"),
-]
+pytestmark = pytest.mark.skipif(
+    isa_in_use() == "reference", reason="Python looks at signals between its own lines"
+)
 
 #: by what is called, code that makes `call`, long enough to be interrupted, and `short`, to be repeated afterwards
 CALLS = {
@@ -40,7 +38,8 @@ CALLS = {
 }
 
 CODE = """
-import signal, time
+import time
+import alarm
 from cyrnn import nn
 cyrnn.set_num_threads({threads})
 
@@ -75,17 +74,17 @@ def ask(*_):
     global answered
     answered = time.perf_counter()
     raise Asked
-signal.signal(signal.SIGALRM, ask)
+alarm.handle(ask)
 want = [array.tobytes() for array in short()]
 waits = []
 for after in (0.01, 0.03, 0.08):
     begun = time.perf_counter()
-    signal.setitimer(signal.ITIMER_REAL, after)
+    alarm.start(after)
     try:
         call()
     except Asked:
         waits.append(time.perf_counter() - begun - after)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    alarm.stop()
 got = [array.tobytes() for array in short()]
 print(len(waits), max(waits), got == want)
 """
@@ -102,11 +101,12 @@ def test_signal_ends_a_long_call_soon(call, threads):
 
 
 KEYBOARD = """
-import _thread, os, signal, threading, time
+import signal, threading, time
+import alarm
 cyrnn.set_num_threads(2)
 p = make(cyrnn.cells.LSTM, np.float32, n_x=256, n_a=256, m=32, T_x=3000)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins without it
-timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+timer = threading.Timer(0.1, alarm.control_c)
 timer.start()
 begun = time.perf_counter()
 try:
@@ -122,7 +122,7 @@ def test_signal_of_the_keyboard_is_a_keyboard_interrupt():
 
 
 STREAM = """
-import signal
+import alarm
 from cyrnn import nn
 layer = nn.LSTM(256, 256, num_layers=2, rng=0)
 x = np.full((1500, 32, 256), 0.5, np.float32)
@@ -133,8 +133,8 @@ output, _, tape = layer.forward(x[:20], hx)
 want = layer.backward(tape, output)
 class Asked(Exception): pass
 def ask(*_): raise Asked
-signal.signal(signal.SIGALRM, ask)
-signal.setitimer(signal.ITIMER_REAL, 0.1)
+alarm.handle(ask)
+alarm.start(0.1)
 try:
     layer(x, hx)
 except Asked:
@@ -152,17 +152,17 @@ def test_signal_leaves_states_weights_and_tape_as_they_were():
 
 
 HANDLER = """
-import signal
+import alarm
 p = make(cyrnn.cells.LSTM, np.float32, n_x=128, n_a=128, m=32, T_x=1500)
 cyrnn.set_num_threads({threads})
 want = results(run_sequence(p, return_caches=False))
 small, inside = make(cyrnn.cells.GRU, np.float64), []
 def handle(*_):
     inside.append(results(run_sequence(small)))  # another call in the middle of one
-signal.signal(signal.SIGALRM, handle)
-signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+alarm.handle(handle)
+alarm.start(0.02, 0.02)
 got = [results(run_sequence(p, return_caches=False)) for _ in range(3)]
-signal.setitimer(signal.ITIMER_REAL, 0)
+alarm.stop()
 assert len(inside) > 1
 for run in got:
     assert_same_bits(run, want)
@@ -228,14 +228,15 @@ def test_blocks_of_a_layer_have_the_bits_of_short_ones(options):
 
 
 HANDLERS = """
-import os, signal, sys
+import os
+import alarm
 from cyrnn.calls import threads
 cyrnn.set_num_threads(2)
 p = make(cyrnn.cells.LSTM, np.float32, n_x=64, n_a=128, m=64, T_x=400)
 want = run_sequence(p, return_caches=False).states[0]
 def handler(*_):
     {handler}
-signal.signal(signal.SIGALRM, handler)
+alarm.handle(handler)
 {calls}
 """
 # at growing times, so that some come while threads are started; one at a time, so that a slow ISA comes to its end
@@ -245,16 +246,16 @@ p = make(cyrnn.cells.LSTM, np.float32, n_x=16, n_a=24, m=16, T_x=20)
 want = run_sequence(p, return_caches=False).states[0]
 for i in range(300):
     cyrnn.set_num_threads(2 + i % 7)
-    signal.setitimer(signal.ITIMER_REAL, 1e-5 * (1 + i))
+    alarm.start(1e-5 * (1 + i))
     np.testing.assert_array_equal(run_sequence(p, return_caches=False).states[0], want)
-signal.setitimer(signal.ITIMER_REAL, 0)
+alarm.stop()
 print("done")"""
 NESTED = """global busy
     if not busy:
         busy = True
         run_sequence(p, return_caches=False)
         busy = False"""
-FORKS = """signal.setitimer(signal.ITIMER_REAL, 0.02)
+FORKS = """alarm.start(0.02)
 parent = os.getpid()
 try:
     run_sequence(p, return_caches=False)

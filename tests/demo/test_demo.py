@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from subprocess import CompletedProcess
 
@@ -54,7 +55,7 @@ def quick() -> str:
     done = python("--quick", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     assert done.stderr == b""
-    return done.stdout.decode("ascii")
+    return done.stdout.decode("ascii").replace(os.linesep, "\n")
 
 
 def test_demo_output_fits_80_columns_without_colour(quick):

@@ -76,7 +76,7 @@ def sample(dtype) -> np.ndarray:
     switches = (np.arange(0, 2.2 * kind.nmant) + 0.5) * np.log(2) / 2  # where n goes up: tanh, exp
     far = np.arange(most / np.log(2) - kind.nmant - 4, most / np.log(2) + 1) * np.log(2)
     ends = [np.log(float(kind.max)), -np.log(float(kind.tiny)), most]
-    saturated = np.arctanh(1 - np.longdouble(kind.eps) / 4)
+    saturated = np.log(8 / float(kind.eps)) / 2  # arctanh(1 - eps / 4): not every long double has that 1 - eps / 4
     thresholds = neighbours(
         [*switches, *far, *ends, saturated, 8.717, 18.7676], 3 if fine == 2 else 20, dtype
     )

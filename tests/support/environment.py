@@ -1,7 +1,8 @@
 """The floating-point environment of a thread, read and set through C's fenv: Python has no other way.
 
 `fenv_t` has a known layout in the C libraries of Linux: on x86-64 MXCSR stands behind the 28 bytes of the x87 unit, on
-aarch64 FPCR comes first. The registers' bits are the CPU's.
+aarch64 FPCR comes first. The registers' bits are the CPU's. Windows' C library translates them, so there MXCSR is read
+and set by the CPU's own instructions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import ctypes
 import platform
 import sys
 
-MACHINE = platform.machine() if sys.platform == "linux" else ""
+WINDOWS = sys.platform == "win32"
+MACHINE = platform.machine().replace("AMD64", "x86_64") if WINDOWS or sys.platform == "linux" else ""
 #: where the control register is in fenv_t
 OFFSET = {"x86_64": 28, "aarch64": 0}.get(MACHINE)
 #: what another library may have set, by name: bits of the register beside the default
@@ -33,14 +35,29 @@ MODES = {
 FLAGS = 0x3F if MACHINE == "x86_64" else 0
 WHY_NOT = "the layout of this platform's fenv_t is not known to the test"
 
+if WINDOWS and MODES:
+    STORE, LOAD = b"\x0f\xae\x19\xc3", b"\x0f\xae\x11\xc3"  # stmxcsr [rcx], ldmxcsr [rcx]; each returns
+    _allocate = ctypes.WinDLL("kernel32").VirtualAlloc
+    _allocate.restype, _allocate.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_uint32] * 2
+    _code = _allocate(None, 8, 0x3000, 0x40)  # reserved and committed; to be written and executed
+    ctypes.memmove(_code, STORE + LOAD, 8)
+    _store, _load = (ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_code + i) for i in (0, 4))
+
 
 def register() -> int:
     """The control register of this thread, its flags of exceptions included."""
+    if WINDOWS:
+        value = ctypes.c_uint32()
+        _store(ctypes.addressof(value))
+        return value.value
     saved = _saved()
     return int.from_bytes(saved[OFFSET : OFFSET + 4], "little")
 
 
 def set_register(value: int) -> None:
+    if WINDOWS:
+        _load(ctypes.addressof(ctypes.c_uint32(value)))
+        return
     saved = _saved()
     saved[OFFSET : OFFSET + 4] = value.to_bytes(4, "little")
     if _libm().fesetenv(saved):

@@ -1,13 +1,15 @@
 """NumPy arrays that end, or begin, at a page that may not be touched: to read or write one element beyond is to die.
 
 NumPy lets a program choose where array data comes from (NEP 49). Within `guarded(side)` that is a few pages between two
-that `mprotect` has closed, for every array that is made: copies of inputs, and results, whoever allocates them.
+that `mprotect`, or Windows' `VirtualProtect`, has closed, for every array that is made: copies of inputs, and results,
+whoever allocates them.
 """
 
 from __future__ import annotations
 
 import ctypes
 import mmap
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,12 +58,31 @@ class Pages:
         self._memory = mmap.mmap(-1, self.size + 2 * PAGE)
         self.first = ctypes.addressof(ctypes.c_char.from_buffer(self._memory)) + PAGE
         for closed in (self.first - PAGE, self.first + self.size):
-            if _mprotect(closed, PAGE, 0) != 0:
-                raise OSError(ctypes.get_errno(), "mprotect")
+            _close(closed)
 
 
-_mprotect = ctypes.CDLL(None, use_errno=True).mprotect
-_mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+if sys.platform == "win32":
+    import msvcrt
+
+    msvcrt.SetErrorMode(msvcrt.SEM_NOGPFAULTERRORBOX)  # dead by design: no debugger and no box that asks
+    PAGE_NOACCESS = 1
+    _protect = ctypes.WinDLL("kernel32", use_last_error=True).VirtualProtect
+    _protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_void_p]
+
+    def _close(page: int) -> None:
+        before = ctypes.c_uint32()
+        if not _protect(page, PAGE, PAGE_NOACCESS, ctypes.addressof(before)):
+            raise ctypes.WinError(ctypes.get_last_error())
+
+else:
+    _mprotect = ctypes.CDLL(None, use_errno=True).mprotect
+    _mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+    def _close(page: int) -> None:
+        if _mprotect(page, PAGE, 0) != 0:
+            raise OSError(ctypes.get_errno(), "mprotect")
+
+
 _side = SIDES[0]
 _idle: dict[int, list[Pages]] = defaultdict(list)
 _used: dict[int, tuple[Pages, int]] = {}  # by the address that was given out
