@@ -6,10 +6,12 @@ on Windows be clang, which has all kernels, or MSVC, which has no vector extensi
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 import numpy
@@ -25,6 +27,11 @@ FLAGS = {
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"],
     "neon": [],
 }
+#: what gcc alone is told. On ARM it orders instructions before it assigns registers, and then spills sums of large tiles:
+#: to 10 accesses of the stack for 24 multiply-adds, none so (gcc 12: ci/clang/loops.py)
+GCC = {"neon": ["-fno-schedule-insns"]}
+#: flags that make a compiler do something else than compile and link
+ELSE = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version"}
 #: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
 ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon")}
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
@@ -73,20 +80,37 @@ def isa_of(module: Extension) -> str | None:
     return name.split("_")[2] if name.startswith("_isa_") else None
 
 
+def check_cc(cc: str) -> None:
+    """What the environment has to say of the compiler, before setuptools takes it apart."""
+    try:
+        words = shlex.split(cc)
+    except ValueError as error:
+        raise PlatformError(f"cyrnn: CC is {cc!r}, which is no command: {error}") from None
+    if not words:
+        raise PlatformError(f"cyrnn: CC is {cc!r}; let it name a compiler, or unset it")
+    if wrong := ELSE.intersection(words):
+        raise PlatformError(f"cyrnn: CC is {cc!r}; {min(wrong)!r} is not for there: a compiler has to compile and link")
+
+
 def macros_of(command: list[str]) -> set[str]:
     """What a compiler like gcc defines: its own name, and that of the CPU it builds for."""
     if shutil.which(command[0]) is None:
         raise PlatformError(f"cyrnn: no C compiler, {command[0]!r} is not found; {GET_COMPILER}")
-    command = [*command, "-dM", "-E", "-x", "c", os.devnull]
-    try:
-        asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} does not work: {error}") from None
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "empty.c")  # which a C++ compiler takes for C++: no -x here
+        source.touch()
+        command = [*command, "-dM", "-E", str(source)]
+        try:
+            asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise PlatformError(f"cyrnn: the C compiler {command[0]!r} does not work: {error}") from None
     if asked.returncode:
         reason = (asked.stderr.strip().splitlines() or ["it says nothing"])[0]
         raise PlatformError(f"cyrnn: the C compiler {' '.join(command)!r} does not work: {reason}")
     lines = (line.split(maxsplit=2) for line in asked.stdout.splitlines())
     found = {words[1]: words[2] if len(words) == 3 else "" for words in lines if len(words) > 1}
+    if "__cplusplus" in found:
+        raise PlatformError(f"cyrnn: {command[0]!r} compiles C++; cyrnn is C: gcc, say, or clang")
     if "__clang__" not in found and int("0" + re.sub(r"\D", "", found.get("__GNUC__", ""))) < 12:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is too old: gcc 12, clang 14 and newer ones will do")
     if found.get("__SIZEOF_POINTER__") == "4":
@@ -95,6 +119,11 @@ def macros_of(command: list[str]) -> set[str]:
 
 
 class Build(build_ext):
+    def run(self) -> None:
+        if "CC" in os.environ and (os.name != "nt" or self.compiler == "mingw32"):  # MSVC does not look at it
+            check_cc(os.environ["CC"])
+        super().run()
+
     def build_extensions(self) -> None:
         if sys.maxsize <= 2**32:
             raise PlatformError("cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one")
@@ -114,7 +143,7 @@ class Build(build_ext):
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
             elif flags is GNU:
-                module.extra_compile_args = [*GNU, *FLAGS[isa]]
+                module.extra_compile_args = [*GNU, *FLAGS[isa], *([] if "__clang__" in macros else GCC.get(isa, []))]
                 module.define_macros.append(INLINE)
                 module.libraries = ["m"]
             elif isa is not None:
