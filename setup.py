@@ -27,8 +27,8 @@ FLAGS = {
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"],
     "neon": [],
 }
-#: what gcc alone is told. On ARM it orders instructions before it assigns registers, and then spills sums of large tiles:
-#: to 10 accesses of the stack for 24 multiply-adds, none so (gcc 12: ci/clang/loops.py)
+#: what gcc alone is told: on ARM it orders instructions before it assigns registers, and then spills sums of large
+#: tiles, up to 10 accesses of the stack for 24 multiply-adds; none so (gcc 12, by ci/clang/loops.py)
 GCC = {"neon": ["-fno-schedule-insns"]}
 #: flags that make a compiler do something else than compile and link
 ELSE = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version"}

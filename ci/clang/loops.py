@@ -1,11 +1,10 @@
-"""Which loops over k keep their sums in registers? Reads assembly of kernel modules, for x86-64 or ARM, by any compiler.
+"""Which loops over k keep their sums in registers? Reads assembly of kernel modules, for x86-64 or ARM.
 
-    python ci/clang/loops.py FILE.s...         fails if such a loop touches the stack, or none is found
+    python ci/clang/loops.py [--but FUNCTION] FILE.s...     fails if such a loop touches the stack, or few are found
 
-A loop counts if it adds to sums by fused multiply-adds: to registers that no other instruction in it writes, or, where
-the sums are not kept in registers, to what it then stores. A sum loop reads rows and panels, whose addresses change with
-k, and writes nothing. So each store is a spill, and each load from an address that the loop does not change, unless it
-is a named constant.
+A loop counts if it adds to sums by fused multiply-adds: to registers that no other instruction in it writes, or to
+memory that it reads before. Such a loop reads rows and panels, whose addresses change with k, and writes nothing. So
+each store is a spill, and each load from an address that the loop does not change, unless it is a named constant.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def functions(lines: list[str]) -> dict[str, list[str]]:
         label = LABEL.match(line)
         if label and not re.match(r"\.?L", label[1]):
             current = found.setdefault(label[1], [])
-        elif line and not DIRECTIVE.match(line) or label:
+        elif label or (line and not DIRECTIVE.match(line)):
             current.append(line.strip())
     return found
 
@@ -87,7 +86,6 @@ def blocks_of(lines: list[str]) -> list[Block]:
             if falls:
                 blocks[-1].next.add(len(blocks))
             blocks.append(Block())
-            falls = True if falls else False
     for block, target in jumps:
         if target in targets:
             blocks[block].next.add(targets[target])
@@ -166,9 +164,8 @@ def written(instruction: Instruction, arm: bool) -> set[str]:
         parts = operands_of(instruction.operands)
         names = parts[: 2 if instruction.op.startswith("ldp") else 1] if arm else parts[-1:]
         found = {number(name) for name in names if "(" not in name and "[" not in name}
-    if arm and (memory := ARM_MEMORY.search(instruction.operands)):
-        if memory[2] or "]," in instruction.operands:
-            found.add(number(memory[1].split(",")[0]))
+    if arm and (memory := ARM_MEMORY.search(instruction.operands)) and (memory[2] or "]," in instruction.operands):
+        found.add(number(memory[1].split(",")[0]))
     return found
 
 
@@ -240,8 +237,8 @@ def main(arguments: list[str]) -> int:
         most = max((loop.fmas for loop in loops), default=0)
         print(f"    {path.name}: {len(loops)} loops, up to {most} FMAs each; {len(spilled)} touch the stack")
         for loop in spilled:
-            print(f"        {loop.function}: {loop.fmas} FMAs of {loop.instructions} instructions, {loop.vectors} vectors")
-            print(f"            and {loop.pointers} pointers on the stack")
+            print(f"        {loop.function}: {loop.fmas} FMAs of {loop.instructions} instructions,")
+            print(f"            {loop.vectors} vectors and {loop.pointers} pointers on the stack")
         failed |= bool(spilled) or len(loops) < FEWEST
     return int(failed)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Do kernels that clang builds keep their sums in registers? Compiles them for macOS and Linux on ARM, and for x86-64, by
+# Do kernels that clang builds keep their sums in registers? Compiles them for macOS and Linux on ARM, and x86-64, by
 # the newest clang that an index of Python packages has (ziglang), with setup.py's flags, and reads the assembly.
 #     bash ci/clang/run.sh
-# Then the same of a tile whose loops are not unrolled by command, which spills: a check that finds nothing would be none.
+# Then of a tile whose loops are not unrolled by command, which spills: a check that finds nothing would be none.
 set -euo pipefail
 exec </dev/null
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

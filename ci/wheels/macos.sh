@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does the package compile for macOS, ARM and x86-64? Both wheels, cross-compiled by ziglang's clang with Linux's headers of
-# Python, whose Limited API is the same there. What is in them is looked at, nothing is run. As root on Debian:
+# Does the package compile for macOS, ARM and x86-64? Both wheels, cross-compiled by ziglang's clang with Linux's headers
+# of Python, whose Limited API is the same there. What is in them is looked at, nothing is run. As root on Debian:
 #     bash ci/wheels/macos.sh
 source "$(dirname "${BASH_SOURCE[0]}")/elsewhere.sh"
 needs llvm-objdump:llvm
@@ -16,21 +16,20 @@ wheel() { # ARCHITECTURE OLDEST-MACOS ZIG'S-NAME MACH-O'S-NAME
         --platform "macosx_11_0_$1" --platform "macosx_10_9_$1" 'numpy<2.3' # for its headers
     CC="python -m ziglang cc -target $target -I$work/numpy-$1/numpy/_core/include" \
         LDSHARED="python -m ziglang cc -target $target -shared -Wl,-undefined,dynamic_lookup -Wl,-s" \
-        python setup.py -q build_py -d "$folder" build_ext -b "$folder" -t "$work/objects-$1" >"$work/log" 2>&1 ||
+        python setup.py -q build -b "$work/build-$1" --build-lib "$folder" \
+        bdist_wheel --plat-name "macosx_${2/./_}_$1" -d "$work/wheels" >"$work/log" 2>&1 ||
         { tail -n 50 "$work/log" && return 1; }
-    python setup.py -q build -b "$work/build-$1" --build-lib "$folder" bdist_wheel --skip-build \
-        --plat-name "macosx_${2/./_}_$1" -d "$work/wheels" >"$work/log" 2>&1 || { tail -n 50 "$work/log" && return 1; }
     modules=("$folder"/cyrnn/*/*.so)
     for module in "${modules[@]}"; do
         llvm-objdump --macho --private-header "$module" | grep -qE "MH_MAGIC_64 +$4 .* DYLIB "
         llvm-nm -m --undefined-only "$module" >"$work/symbols"
         # Python's own, looked up when it is loaded; all else is of the one library that is always there
-        if grep -vE '\(undefined\) (weak )?external (__?Py\w+ \(dynamically looked up\)|\w+ \(from libSystem\))$' \
+        if grep -vE '\(undefined\) (weak )?external (_+Py\w+( \(dynamically looked up\))?|\w+ \(from libSystem\))$' \
             "$work/symbols"; then
             echo "undefined in $module"
             return 1
         fi
-        llvm-objdump --macho --dylibs-used "$module" | sed 1d | awk '{print $1}'
+        llvm-objdump --macho --dylibs-used "$module" | sed 1,2d | awk '{print $1}'
     done | sort | uniq -c
     printf '%s\n' "${modules[@]##*/}"
 }
