@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 import numpy
@@ -29,6 +30,11 @@ FLAGS = {
     "neon": [],
     "wasm": [],
 }
+#: what gcc alone is told: on ARM it orders instructions before it assigns registers, and then spills sums of large
+#: tiles, up to 10 accesses of the stack for 24 multiply-adds; none so (gcc 12, by ci/clang/loops.py)
+GCC = {"neon": ["-fno-schedule-insns"]}
+#: flags that make a compiler do something else than compile and link
+ELSE = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version"}
 #: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
 ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon"), "__wasm__": ("wasm",)}
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
@@ -80,6 +86,18 @@ def isa_of(module: Extension) -> str | None:
     return name.split("_")[2] if name.startswith("_isa_") else None
 
 
+def check_cc(cc: str) -> None:
+    """What the environment has to say of the compiler, before setuptools takes it apart."""
+    try:
+        words = shlex.split(cc)
+    except ValueError as error:
+        raise PlatformError(f"cyrnn: CC is {cc!r}, which is no command: {error}") from None
+    if not words:
+        raise PlatformError(f"cyrnn: CC is {cc!r}; let it name a compiler, or unset it")
+    if wrong := ELSE.intersection(words):
+        raise PlatformError(f"cyrnn: CC is {cc!r}; {min(wrong)!r} is not for there: a compiler has to compile and link")
+
+
 def compiler_on_windows(platform: str) -> str | None:
     """Which of setuptools' compilers to take, where none was asked for. None is its own choice there, MSVC.
 
@@ -103,16 +121,21 @@ def macros_of(command: list[str]) -> dict[str, str]:
     """What a compiler like gcc defines: its own name, and that of the CPU it builds for."""
     if shutil.which(command[0]) is None:
         raise PlatformError(f"cyrnn: no C compiler, {command[0]!r} is not found; {GET_COMPILER}")
-    command = [*command, "-dM", "-E", "-x", "c", "-"]
-    try:
-        asked = subprocess.run(command, input="", capture_output=True, encoding="utf-8", errors="replace", timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} does not work: {error}") from None
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "empty.c")  # which a C++ compiler takes for C++: no -x here
+        source.touch()
+        command = [*command, "-dM", "-E", str(source)]
+        try:
+            asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise PlatformError(f"cyrnn: the C compiler {command[0]!r} does not work: {error}") from None
     if asked.returncode:
         reason = (asked.stderr.strip().splitlines() or ["it says nothing"])[0]
         raise PlatformError(f"cyrnn: the C compiler {' '.join(command)!r} does not work: {reason}")
     lines = (line.split(maxsplit=2) for line in asked.stdout.splitlines())
     found = {words[1]: words[2] if len(words) == 3 else "" for words in lines if len(words) > 1}
+    if "__cplusplus" in found:
+        raise PlatformError(f"cyrnn: {command[0]!r} compiles C++; cyrnn is C: gcc, say, or clang")
     if "__clang__" not in found and int("0" + re.sub(r"\D", "", found.get("__GNUC__", ""))) < 12:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is too old: gcc 12, clang 14 and newer ones will do")
     if found.get("__SIZEOF_POINTER__") == "4" and "__wasm__" not in found:
@@ -126,6 +149,8 @@ def macros_of(command: list[str]) -> dict[str, str]:
 
 class Build(build_ext):
     def run(self) -> None:
+        if "CC" in os.environ and (os.name != "nt" or self.compiler == "mingw32"):  # MSVC does not look at it
+            check_cc(os.environ["CC"])
         if sys.platform == "win32" and self.compiler is None:
             self.compiler = compiler_on_windows(self.plat_name)
         super().run()
@@ -158,7 +183,7 @@ class Build(build_ext):
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
             elif flags is GNU:
-                module.extra_compile_args = [*GNU, *FLAGS[isa]]
+                module.extra_compile_args = [*GNU, *FLAGS[isa], *([] if "__clang__" in macros else GCC.get(isa, []))]
                 module.define_macros.append(INLINE)
                 module.libraries = ["m"]
             elif isa is not None:

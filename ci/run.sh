@@ -101,6 +101,7 @@ part 'copy of the tree' copy_tree || exit 1
 second_lane() { # in a tree of its own: builds leave files there
     tree=$work/second
     part 'sanitizers' sanitizers
+    part "clang's kernels keep their sums in registers" bash "$tree/ci/clang/run.sh"
     part 'wheels' bash "$tree/ci/wheels/run.sh"
     part 'Windows' bash "$work/untouched/ci/wheels/windows.sh" --short
     return 0 # parts tell of themselves; another status is that of a lane that was ended

@@ -76,6 +76,27 @@ def test_a_compiler_that_says_strange_things_ends_in_a_sentence(tmp_path, script
     assert reason in line
 
 
+@pytest.mark.parametrize(
+    ("cc", "sentence"),
+    [
+        ("", "CC is ''; let it name a compiler, or unset it"),
+        ("  ", "CC is '  '; let it name a compiler, or unset it"),
+        ("'gcc", "CC is \"'gcc\", which is no command: No closing quotation"),
+        ("gcc -c", "CC is 'gcc -c'; '-c' is not for there: a compiler has to compile and link"),
+        ("gcc -m64 -E", "CC is 'gcc -m64 -E'; '-E' is not for there: a compiler has to compile and link"),
+    ],
+)
+def test_a_cc_that_is_no_compiler_is_quoted(tmp_path, cc, sentence):
+    line, _ = build(tmp_path, cc)
+    assert line == f"error: cyrnn: {sentence}"
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+def test_a_compiler_of_another_language_is_named(tmp_path):
+    line, _ = build(tmp_path, "c++")
+    assert line == "error: cyrnn: 'c++' compiles C++; cyrnn is C: gcc, say, or clang"
+
+
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
 def test_missing_headers_are_named(tmp_path):
     before = "import sysconfig; sysconfig.get_path = lambda *_: '/nowhere'"

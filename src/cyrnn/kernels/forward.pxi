@@ -127,7 +127,8 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
         projected = projected_row(run, &plans[s], t) if plans[s].steps > 0 else NULL
         at.next = run.states + t * run.batch * n if s + 1 == cell.stages else between
         rows = hidden if s == 0 else between
-        if plans[s].interleaved_rows > 0 and next_interleaved(run, &plans[s], t, &next_rows):
+        # the first condition is a constant: where `can_interleave` says no, nothing of it is compiled
+        if TILE_ROWS > 3 and plans[s].interleaved_rows > 0 and next_interleaved(run, &plans[s], t, &next_rows):
             run_stage_interleaved(run, &plans[s], t, projected, rows, &at, &next_rows)
         else:
             run_stage(run, &plans[s], t, m, projected, rows, &at)

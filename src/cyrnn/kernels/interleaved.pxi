@@ -102,6 +102,7 @@ cdef inline void tile_interleaved(const Product* t, const Interleaved* next_rows
         tile_fma(sums, x, x_row_stride, x_panel, 0, R, 1, V)
         x += x_k_stride
         x_panel += panel_k_stride
+        tile_is_summed(sums, R, 1, V)
         for i in range(R):
             tile_fma(acc, row + i, 0, panel, 0, 1, 1, V)
             panel += panel_k_stride

@@ -15,6 +15,11 @@
 #else
 #define UNROLL
 #endif
+#ifdef __clang__
+#define UNROLL_BY_CLANG UNROLL
+#else
+#define UNROLL_BY_CLANG                   /* gcc unrolls these by itself, and assigns registers worse where told to */
+#endif
 #define MAX_TILE 24                       /* vectors of a tile */
 /* Which vector of a panel is loaded for each row anew: clang 18 to 22 do not fit 12 sums, 3 vectors and a splat into 16
  * registers. */
@@ -96,6 +101,34 @@ LANE_OP void tile_fma(vec *acc, const real *row, ptrdiff_t row_stride, const rea
                     acc[(r * P + p) * V + v] = fma_(s, w, acc[(r * P + p) * V + v]);
                 }
         }
+    }
+}
+
+/* Whatever a later line reads is read once these sums are there. clang 22, for ARM in general, would rather work ahead
+ * where several tiles are summed side by side, and spill sums for it. No instruction comes of this. */
+LANE_OP void tile_is_summed(const vec *acc, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
+#if defined(__clang__) && defined(CYRNN_NEON)
+    UNROLL for (ptrdiff_t i = 0; i < R * P * V; i++) __asm__ volatile("" : : "w"(acc[i]));
+#else
+    (void)acc, (void)R, (void)P, (void)V;
+#endif
+}
+
+/* acc (P, R) = b (P), for each of R columns. */
+LANE_OP void columns_start(vec *acc, const vec *b, ptrdiff_t P, ptrdiff_t R) {
+    UNROLL_BY_CLANG for (ptrdiff_t p = 0; p < P; p++)
+        UNROLL_BY_CLANG for (ptrdiff_t r = 0; r < R; r++) acc[p * R + r] = b[p];
+}
+
+/* acc (P, R) += COLUMNS steps in k: W (P * LANES, COLUMNS) times x (COLUMNS, R), which has no gaps. */
+LANE_OP void columns_fma(vec *acc, const real *W, ptrdiff_t row_stride, const real *x, ptrdiff_t P, ptrdiff_t R) {
+    vec columns[MAX_LANES];
+    UNROLL_BY_CLANG for (ptrdiff_t p = 0; p < P; p++) {
+        load_columns(W + p * LANES * row_stride, row_stride, columns);
+        UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < COLUMNS; i++)
+            UNROLL_BY_CLANG for (ptrdiff_t r = 0; r < R; r++)
+                acc[p * R + r] = fma_(splat(x[i * R + r]), columns[i], acc[p * R + r]);
+        tile_is_summed(acc + p * R, R, 1, 1);
     }
 }
 

@@ -24,18 +24,17 @@ cdef inline const real* columns_of(const real* source, Py_ssize_t k_stride, Py_s
 cdef inline void accumulate_columns(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t K,
                                     Py_ssize_t P, Py_ssize_t R) noexcept nogil:
     """acc (P, R) += W x, k ascending, for P * LANES rows of W, contiguous in k, and x (K, R)."""
-    cdef vec columns[MAX_LANES]
-    cdef Py_ssize_t k = 0, i, p, r
+    cdef Py_ssize_t k = 0
     while k + COLUMNS <= K:
-        for p in range(P):
-            load_columns(W + p * LANES * row_stride + k, row_stride, columns)
-            for i in range(COLUMNS):
-                for r in range(R):
-                    acc[p * R + r] = fma(splat(x[(k + i) * R + r]), columns[i], acc[p * R + r])
+        columns_fma(acc, W + k, row_stride, x + k * R, P, R)
         k += COLUMNS
     if k < K:
-        for p in range(P):
-            accumulate_square(acc + p * R, W + p * LANES * row_stride + k, row_stride, LANES, x + k * R, K - k, R)
+        accumulate_square(acc, W + k, row_stride, LANES, x + k * R, K - k, R)
+        if P > 1:
+            accumulate_square(acc + R, W + LANES * row_stride + k, row_stride, LANES, x + k * R, K - k, R)
+        if P > 2:
+            accumulate_square(acc + 2 * R, W + 2 * LANES * row_stride + k, row_stride, LANES, x + k * R, K - k, R)
+            accumulate_square(acc + 3 * R, W + 3 * LANES * row_stride + k, row_stride, LANES, x + k * R, K - k, R)
 
 
 cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_stride, Py_ssize_t rows, const real* x,
@@ -69,15 +68,16 @@ cdef inline void sum_gates(const Run* run, const Stage* stage, const GateWeights
     """z (gates, R, P * LANES) = b + Wx x + Wa a of P * LANES units, or of fewer than LANES; x (n_x, R), a (n_a, R)."""
     cdef const GateWeights* W
     cdef vec acc[MAX_PANELS * MAX_UNPACKED_COLUMNS]
+    cdef vec b[MAX_PANELS]
     cdef const real* w
     cdef const real* columns
-    cdef Py_ssize_t g, p, r, half, row_stride, K
+    cdef Py_ssize_t g, p, half, row_stride, K
     for g in range(stage.gates):
         W = weights + g
         for p in range(P):
             pack_lanes(W.b + (unit + p * LANES) * W.b_stride, W.b_stride, 1, min(rows, LANES), 1, z, LANES)
-            for r in range(R):
-                acc[p * R + r] = load(z)
+            b[p] = load(z)
+        columns_start(acc, b, P, R)
         for half in range(2):                          # a loop, for half the code
             if half == 0 and g >= stage.gates - stage.input:
                 w, row_stride, columns, K = W.Wx, W.Wx_row_stride, x, run.n_x
@@ -86,9 +86,7 @@ cdef inline void sum_gates(const Run* run, const Stage* stage, const GateWeights
             else:
                 continue
             accumulate_rows(acc, w + unit * row_stride, row_stride, rows, columns, K, P, R)
-        for p in range(P):
-            for r in range(R):
-                store(z + (r * P + p) * LANES, acc[p * R + r])
+        tile_store(z, acc, LANES, P * LANES, P, R, 1)
         z += R * P * LANES
 
 
