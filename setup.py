@@ -180,10 +180,14 @@ class Build(build_ext):
         self.extensions = [module for module in self.extensions if isa_of(module) in (None, *isas)]
         for module in self.extensions:
             isa = isa_of(module)
+            if flags is GNU and "__linux__" in macros and not any("_SANITIZE_" in name for name in macros):
+                module.extra_link_args.append("-Wl,-s")  # no symbols: a twentieth of a wheel
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
             elif flags is GNU:
                 module.extra_compile_args = [*GNU, *FLAGS[isa], *([] if "__clang__" in macros else GCC.get(isa, []))]
+                if isa == "baseline" and len(isas) > 1:  # of CPUs before AVX2: small comes first
+                    module.extra_compile_args.append("-O2")
                 module.define_macros.append(INLINE)
                 module.libraries = ["m"]
             elif isa is not None:

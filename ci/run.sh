@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that a change must pass, in fresh virtual environments: lint, a build whose warnings are shown, the test
 # suite as README.md runs it and once for each other ISA, the demo, random cases, sanitizers, wheels, Windows. Parts run
-# in two lanes, one for each core: what the second says is shown when both have ended. Every part runs even if one before
-# it failed; the last lines are pytest's own, and the exit status says whether all parts passed.
+# in two lanes, one for each core: what the second says is shown when both have ended. Every part runs even if one
+# before it failed; the last lines are pytest's own, and the exit status says whether all parts passed.
 set -uo pipefail
 exec </dev/null
 unset CYRNN_ISA PYTHONPATH PYTHONHOME VIRTUAL_ENV

@@ -103,8 +103,9 @@ cdef tuple layer_gradients(Sublayer layer, Backward* w, char** hidden_biases):
         dims[0], dims[1] = layer.calls.peepholes, run.n_a
         dP = PyArray_ZEROS(2, dims, w.context.typenum, 0)
         w.dP, w.peepholes, w.peephole_gates = <char*> data(dP), layer.calls.peepholes, layer.calls.peephole_gates
-    others = tuple([d for d in (dW_hr, dP) if d is not None])
-    return (dW_x, dW_a, db_x, db_a) + others
+    if dP is None:
+        return (dW_x, dW_a, db_x, db_a) if dW_hr is None else (dW_x, dW_a, db_x, db_a, dW_hr)
+    return (dW_x, dW_a, db_x, db_a, dP) if dW_hr is None else (dW_x, dW_a, db_x, db_a, dW_hr, dP)
 
 
 cdef void share_biases(Sublayer layer, const Backward* w, char* db_a) noexcept:

@@ -157,6 +157,7 @@ def named(plan: Plan, gradients: Sequence[tuple[Array, ...]]) -> dict[str, Array
         found[f"weight_ih{suffix}"], found[f"weight_hh{suffix}"] = dW_x, dW_a
         if plan.bias:
             found[f"bias_ih{suffix}"], found[f"bias_hh{suffix}"] = db_x, db_a
-        names = ["weight_hr"] * (plan.proj_size > 0) + ["weight_ch"] * plan.peephole
-        found |= {f"{name}{suffix}": d for name, d in zip(names, others, strict=True)}
+        if others:
+            names = ["weight_hr"] * (plan.proj_size > 0) + ["weight_ch"] * plan.peephole
+            found |= {f"{name}{suffix}": d for name, d in zip(names, others, strict=True)}
     return found
