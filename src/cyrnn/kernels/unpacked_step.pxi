@@ -78,7 +78,7 @@ cdef inline void sum_gates(const Run* run, const Stage* stage, const GateWeights
             pack_lanes(W.b + (unit + p * LANES) * W.b_stride, W.b_stride, 1, min(rows, LANES), 1, z, LANES)
             b[p] = load(z)
         columns_start(acc, b, P, R)
-        if sizeof(real) == 8 or LANES == 1:            # half the code; in float32 AVX-512 and AVX2 lose 6% by it
+        if sizeof(real) == 8 or LANES == 1 or R > 3:   # half the code; of few columns float32 would lose 6% by it
             for half in range(2):
                 if half == 0 and g >= stage.gates - stage.input:
                     w, row_stride, columns, K = W.Wx, W.Wx_row_stride, x, run.n_x
@@ -120,11 +120,15 @@ cdef inline Py_ssize_t sets_of(Py_ssize_t row_stride) noexcept nogil:
     return sets
 
 
+cdef inline Py_ssize_t most_panels(Py_ssize_t R) noexcept nogil:
+    """How many panels of LANES rows may be read side by side: chains enough for few columns."""
+    return min(MAX_PANELS, max(16 // LANES, 2 if R == 1 else 1)) if R < 4 else 1
+
+
 cdef inline Py_ssize_t panels_side_by_side(const GateWeights* W, Py_ssize_t R) noexcept nogil:
-    """How many panels of LANES rows are read side by side: chains enough for few columns, at most 8 rows a set."""
-    cdef Py_ssize_t P = max(16 // LANES, 2 if R == 1 else 1) if R < 4 else 1
+    """How many panels are: at most 8 rows a set."""
+    cdef Py_ssize_t P = most_panels(R)
     cdef Py_ssize_t sets = min(sets_of(W.Wx_row_stride), sets_of(W.Wa_row_stride))
-    P = min(P, MAX_PANELS)
     while P > 1 and P * LANES > 8 * sets:
         P //= 2
     return P
@@ -142,9 +146,9 @@ cdef inline void run_columns(const Run* run, const Stage* stage, const GateWeigh
         unit = min(unit, last - rows)           # the last units: some are summed twice, rather than lanes left idle
         if P == 1:
             run_units(run, stage, weights, x, a, at, unit, rows, 1, R)
-        elif P == 2 and R < 4:
+        elif P == 2 and most_panels(R) >= 2:           # what cannot be is not compiled
             run_units(run, stage, weights, x, a, at, unit, rows, 2, R)
-        elif R < 4 and LANES < 8:
+        elif most_panels(R) >= 4:
             run_units(run, stage, weights, x, a, at, unit, rows, 4, R)
         unit += rows
 
