@@ -40,7 +40,7 @@ class Instruction(NamedTuple):
 
 
 @dataclass
-class Block:
+class BasicBlock:
     instructions: list[Instruction] = field(default_factory=list)
     next: set[int] = field(default_factory=set)
 
@@ -68,14 +68,14 @@ def functions(lines: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def blocks_of(lines: list[str]) -> list[Block]:
+def blocks_of(lines: list[str]) -> list[BasicBlock]:
     """The function's basic blocks, and where each can go on; of jumps by table that is not known."""
-    blocks, targets, jumps, falls = [Block()], {}, [], True
+    blocks, targets, jumps, falls = [BasicBlock()], {}, [], True
     for line in lines:
         if label := LABEL.match(line):
             if falls:
                 blocks[-1].next.add(len(blocks))
-            blocks.append(Block())
+            blocks.append(BasicBlock())
             targets[label[1]], falls = len(blocks) - 1, True
             continue
         op, _, operands = line.partition("\t") if "\t" in line else line.partition(" ")
@@ -85,14 +85,14 @@ def blocks_of(lines: list[str]) -> list[Block]:
             falls = not ALWAYS.match(op)
             if falls:
                 blocks[-1].next.add(len(blocks))
-            blocks.append(Block())
+            blocks.append(BasicBlock())
     for block, target in jumps:
         if target in targets:
             blocks[block].next.add(targets[target])
     return blocks
 
 
-def cycles(blocks: list[Block], among: set[int]) -> list[set[int]]:
+def cycles(blocks: list[BasicBlock], among: set[int]) -> list[set[int]]:
     """Strongly connected components with a cycle, by Tarjan's algorithm, without recursion."""
     order: dict[int, int] = {}
     low: dict[int, int] = {}
@@ -126,7 +126,7 @@ def cycles(blocks: list[Block], among: set[int]) -> list[set[int]]:
     return found
 
 
-def loops_of(blocks: list[Block], among: set[int]) -> list[tuple[set[int], set[int]]]:
+def loops_of(blocks: list[BasicBlock], among: set[int]) -> list[tuple[set[int], set[int]]]:
     """Each loop, nested ones too: its blocks, and those of them that are in no loop within it."""
     found = []
     for cycle in cycles(blocks, among):
@@ -192,7 +192,7 @@ def accesses_of(instructions: list[Instruction], arm: bool, changed: Counter[str
     return found
 
 
-def measured(function: str, blocks: list[Block], cycle: set[int], own: set[int]) -> Loop | None:
+def measured(function: str, blocks: list[BasicBlock], cycle: set[int], own: set[int]) -> Loop | None:
     every = [instruction for block in sorted(cycle) for instruction in blocks[block].instructions]
     direct = [instruction for block in sorted(own) for instruction in blocks[block].instructions]
     fmas = [instruction for instruction in direct if FMA.match(instruction.op)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from interpreter import patience, run_python
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the compilers here are shell scripts")
 
 ROOT = Path(__file__).resolve().parents[2]
 GCC = """\

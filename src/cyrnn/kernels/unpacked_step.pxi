@@ -120,14 +120,14 @@ cdef inline Py_ssize_t sets_of(Py_ssize_t row_stride) noexcept nogil:
     return sets
 
 
-cdef inline Py_ssize_t most_panels(Py_ssize_t R) noexcept nogil:
+cdef inline Py_ssize_t max_side_by_side(Py_ssize_t R) noexcept nogil:
     """How many panels of LANES rows may be read side by side: chains enough for few columns."""
     return min(MAX_PANELS, max(16 // LANES, 2 if R == 1 else 1)) if R < 4 else 1
 
 
 cdef inline Py_ssize_t panels_side_by_side(const GateWeights* W, Py_ssize_t R) noexcept nogil:
     """How many panels are: at most 8 rows a set."""
-    cdef Py_ssize_t P = most_panels(R)
+    cdef Py_ssize_t P = max_side_by_side(R)
     cdef Py_ssize_t sets = min(sets_of(W.Wx_row_stride), sets_of(W.Wa_row_stride))
     while P > 1 and P * LANES > 8 * sets:
         P //= 2
@@ -146,9 +146,9 @@ cdef inline void run_columns(const Run* run, const Stage* stage, const GateWeigh
         unit = min(unit, last - rows)           # the last units: some are summed twice, rather than lanes left idle
         if P == 1:
             run_units(run, stage, weights, x, a, at, unit, rows, 1, R)
-        elif P == 2 and most_panels(R) >= 2:           # what cannot be is not compiled
+        elif P == 2 and max_side_by_side(R) >= 2:           # what cannot be is not compiled
             run_units(run, stage, weights, x, a, at, unit, rows, 2, R)
-        elif most_panels(R) >= 4:
+        elif max_side_by_side(R) >= 4:
             run_units(run, stage, weights, x, a, at, unit, rows, 4, R)
         unit += rows
 
