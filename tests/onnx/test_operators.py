@@ -244,6 +244,34 @@ def test_what_does_not_fit_is_refused(call, sentence):
         call(*inputs("RNN")[:4])
 
 
+@pytest.mark.parametrize("dress", ["unaligned", "swapped", "reversed", "read-only", "list"])
+def test_arrays_in_any_dress_have_the_values_of_plain_ones(dress):
+    def dressed(array):
+        if dress == "unaligned":
+            memory = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+            memory[...] = array
+            return memory
+        if dress == "swapped":
+            return array.astype(array.dtype.newbyteorder())
+        if dress == "reversed":
+            return array[..., ::-1].copy()[..., ::-1]
+        if dress == "list":
+            return array.tolist()
+        array = array.copy()
+        array.setflags(write=False)
+        return array
+
+    given = inputs("LSTM", peepholes=True)
+    assert_same_bits(run("LSTM", [dressed(array) for array in given]), run("LSTM", given))
+    X, W, R, B, _, h, c, _ = given
+    layer = onnx.LSTM(W, R, B)
+    Y, _, _, tape = layer.forward(dressed(X), None, dressed(h), dressed(c))
+    d = layer.backward(tape, dressed(Y), dressed(h), dressed(c))
+    Y, _, _, tape = layer.forward(X, None, h, c)
+    wanted = layer.backward(tape, Y, h, c)
+    assert_same_bits(d.values(), wanted.values())
+
+
 def test_other_dtypes_are_refused():
     X, W, R, *_ = inputs("RNN")
     with pytest.raises(TypeError, match="RNN: X has dtype float32, expected float64, that of W"):

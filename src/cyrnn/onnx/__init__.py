@@ -2,11 +2,13 @@
 
     rnn, lstm, gru    the operators: positional arguments are their inputs, keywords their attributes
     RNN, LSTM, GRU    prepared layers: weights are packed once, for many calls
+    load              the recurrent nodes of a file of ONNX, as prepared layers
 
 Names, shapes and defaults are those of the operators' descriptions, opsets 1 to 22, https://onnx.ai/onnx/operators/.
 Nothing of onnx or onnxruntime is imported.
 """
 
+from .files import load as load
 from .operators import gru as gru
 from .operators import lstm as lstm
 from .operators import rnn as rnn

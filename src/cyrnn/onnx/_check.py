@@ -68,12 +68,13 @@ def weight(
 ) -> Array:
     """Return a tensor of floats of this shape, where a size that is None may be any."""
     array = as_array(function, name, given)
-    if array.dtype not in _FLOATS:
+    own = array.dtype.newbyteorder("=")
+    if own not in _FLOATS:
         raise TypeError(f"{function}: {name} has dtype {array.dtype}, expected float16, float32 or float64")
-    if dtype is not None and array.dtype != dtype:
+    if dtype is not None and own != dtype.newbyteorder("="):
         raise TypeError(f"{function}: {name} has dtype {array.dtype}, expected {dtype}, that of W")
     sizes, axes = tuple(shape), list(axes)
-    if array.ndim != len(sizes) or any(size not in (None, own) for size, own in zip(sizes, array.shape, strict=True)):
+    if array.ndim != len(sizes) or any(size not in (None, n) for size, n in zip(sizes, array.shape, strict=True)):
         known = all(size is not None for size in sizes)
         wanted = f" = {sizes}" if known else ""
         raise ValueError(f"{function}: {name} has shape {array.shape}, expected ({', '.join(axes)}){wanted}")
@@ -104,6 +105,16 @@ def lengths(function: str, given: Any, steps: int, batch: int) -> list[int]:
             why = f"seq_length = {steps} from X"
             raise ValueError(f"{function}: sequence_lens[{i}] is {length}, expected 0 to {steps}: {why}")
     return found
+
+
+def of_file(source: str, place: str, error: Exception) -> NoReturn:
+    """Say what is wrong with a file, and where."""
+    said = str(error)
+    raise ValueError(f"onnx.load: {source}: {'' if place and said.startswith(place) else place}{said}") from None
+
+
+def no_source(given: object) -> NoReturn:
+    raise TypeError(f"onnx.load: source is of type {type(given).__name__}, expected a path or the bytes of a file")
 
 
 def tape_of(function: str, tape: Any, kind: type, layer: object) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from .. import calls
+from .._convert import native
 from ..calls import stack
 from ..cells import CELLS
 from ..cells.spec import Array
@@ -30,6 +31,8 @@ class Layer:
     _operator: ClassVar[str]
     _gates: ClassVar[int]
     _names: ClassVar[tuple[str, ...]]  # of the states
+    #: initial states that a file has, for calls that are given none
+    initial: tuple[Any, ...] = ()
 
     def _prepare(
         self, W: Any, R: Any, B: Any, P: Any, parts: Sequence[OneDirection], hidden_size: Any, layout: Any
@@ -43,7 +46,7 @@ class Layer:
         n = self.hidden_size = R.shape[2]
         _check.gates(function, W, G, n)
         _check.hidden_size(function, hidden_size, n)
-        self.input_size, self.dtype, self._directions = W.shape[2], W.dtype, tuple(parts)
+        self.input_size, self.dtype, self._directions = W.shape[2], W.dtype.newbyteorder("="), tuple(parts)
         self._computed = np.dtype(np.float64 if W.dtype == np.float64 else np.float32)
         if B is not None:
             B = _check.weight(function, "B", B, (axes[0], f"{2 * G} * hidden_size"), (D, 2 * G * n), W.dtype)
@@ -80,6 +83,8 @@ class Layer:
 
     def _call(self, X: Any, sequence_lens: Any, states: tuple[Any, ...], records: list[Any] | None = None) -> Any:
         """Run the operator; its outputs, as it has them."""
+        if self.initial:
+            states = tuple([own if state is None else state for state, own in zip(states, self.initial, strict=True)])
         D, found = len(self._directions), None
         plain = sequence_lens is None and all(state is None for state in states)
         if plain and type(X) is np.ndarray and X.ndim == 3 and self.dtype == self._computed:
@@ -117,12 +122,12 @@ class Layer:
                 found.append(np.zeros((D, m, self.hidden_size), self._computed))
             else:
                 value = _check.weight(function, f"initial_{name}", given, self._axes_of_states(), shape, self.dtype)
-                found.append(self._state(value).astype(self._computed, copy=False))
+                found.append(native(self._state(value), self._computed))
         lengths = None
         if sequence_lens is not None:
             lengths = calls.lengths(_check.lengths(function, sequence_lens, T, m), T, m)
         hx = tuple(found) if len(found) > 1 else found[0]
-        return x.astype(self._computed, copy=False), lengths, hx
+        return native(x, self._computed), lengths, hx
 
     def _axes_of_states(self) -> tuple[str, ...]:
         names = ("batch_size", "num_directions") if self._batch_first else ("num_directions", "batch_size")
@@ -146,7 +151,7 @@ class Layer:
         if dY is not None:
             dY = _check.weight(function, "dY", dY, self._axes_of_Y(), tape.output_shape, self.dtype)
             rows = dY if self._batch_first else dY.transpose(0, 2, 1, 3)
-            d_output = rows.reshape(*rows.shape[:2], D * n).astype(self._computed, copy=False)
+            d_output = native(rows.reshape(*rows.shape[:2], D * n), self._computed)
         m = tape.output_shape[0 if self._batch_first else 2]
         shape = (m, D, n) if self._batch_first else (D, m, n)
         d_last = []
@@ -154,7 +159,7 @@ class Layer:
             value = None
             if given is not None:
                 value = _check.weight(function, f"dY_{name}", given, self._axes_of_states(), shape, self.dtype)
-                value = self._state(value).astype(self._computed, copy=False)
+                value = native(self._state(value), self._computed)
             d_last.append(value)
         d_state = tuple(d_last) if len(d_last) > 1 else d_last[0]
         dx, d_initial, of_weights = stack.backward(self._sublayers, D, tape.records, d_output, d_state)  # type: ignore[misc]

@@ -1,0 +1,75 @@
+"""Operators of ONNX through which a constant weight is followed: what quantising and transposing tools leave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..cells.spec import Array
+
+if TYPE_CHECKING:
+    from .onnx_file import Node
+
+
+class NotConstant(ValueError):
+    """A weight that is computed from what the file does not know."""
+
+
+def _along(values: Array, parameter: Array, axis: int) -> Array:
+    """A scale or a zero point, of one number or of one for each entry of an axis, in a shape that goes with values."""
+    if parameter.size == 1:
+        return parameter.reshape(())
+    if not -values.ndim <= axis < values.ndim or parameter.shape != (values.shape[axis],):
+        raise ValueError(f"a scale of shape {parameter.shape} does not fit values of shape {values.shape}")
+    shape = [1] * values.ndim
+    shape[axis] = parameter.size
+    return parameter.reshape(shape)
+
+
+def dequantized(values: Array, scale: Array, zero: Array | None, axis: int = 1) -> Array:
+    """(values - zero point) * scale, in the dtype of the scale."""
+    whole = values.astype(np.float32)
+    if zero is not None:
+        whole = whole - _along(values, zero, axis).astype(np.float32)
+    return np.asarray(whole * _along(values, scale, axis)).astype(scale.dtype, copy=False)
+
+
+def _dequantize(node: Node, values: Array, others: list[Array | None]) -> Array:
+    scale, zero = [*others, None, None][:2]
+    if scale is None:
+        raise NotConstant(f"{node} has no scale")
+    axis = node.attribute("axis")
+    return dequantized(values, scale, zero, 1 if axis is None else axis)
+
+
+def _quantize(node: Node, values: Array, others: list[Array | None]) -> Array:
+    scale, zero = [*others, None, None][:2]
+    if scale is None:
+        raise NotConstant(f"{node} has no scale")
+    axis = node.attribute("axis")
+    axis, dtype = 1 if axis is None else axis, np.dtype(np.uint8) if zero is None else zero.dtype
+    whole = np.rint(values / _along(values, scale, axis))
+    if zero is not None:
+        whole = whole + _along(values, zero, axis)
+    if dtype.kind not in "iu":
+        raise NotConstant(f"{node} makes {dtype}, expected whole numbers")
+    limits = np.iinfo(dtype.str)
+    return np.clip(whole, limits.min, limits.max).astype(dtype)
+
+
+def _transpose(node: Node, values: Array, _: list[Array | None]) -> Array:
+    order = node.attribute("perm")
+    try:
+        return values.transpose(order if order else None)
+    except ValueError:
+        raise NotConstant(f"{node} has the order {order} for values of shape {values.shape}") from None
+
+
+#: operators through which a constant is followed
+FOLDED: dict[str, Any] = {
+    "Identity": lambda node, values, others: values,
+    "Transpose": _transpose,
+    "DequantizeLinear": _dequantize,
+    "QuantizeLinear": _quantize,
+}
