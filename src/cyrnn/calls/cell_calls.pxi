@@ -13,7 +13,8 @@ cdef class CellCalls:
     cdef bint has_x[MAX_GATES]              # whether a gate has an input half,
     cdef bint has_a[MAX_GATES]              # a recurrent half
     cdef int stage[MAX_GATES]
-    cdef int peepholes, peephole_gates[MAX_GATES]   # how many there may be, and of which gates
+    cdef int peepholes       # how many there may be,
+    cdef int peephole_gates[MAX_GATES]      # and of which gates
     cdef int stages, recomputed, skip_gradients     # how many there are; recomputed: gates without an input half
     cdef object W_y, b_y, misnamed_head
     cdef tuple gradients     # the keys of all gradients of weights, as users see them, with the parameter's columns
