@@ -43,7 +43,8 @@ ARGUMENTS = {
 def test_constructor_arguments_are_torchs_then_ours_by_keyword(name):
     arguments = inspect.signature(getattr(nn, name)).parameters.values()
     ours = [a for a in arguments if a.kind is a.KEYWORD_ONLY]
-    assert [(a.name, a.default) for a in ours] == [("dtype", np.float32), ("rng", None)]
+    assert [(a.name, a.default) for a in ours[:2]] == [("dtype", np.float32), ("rng", None)]
+    assert {a.name: a.default for a in ours[2:]} == getattr(nn, name)._variants
     given = [a for a in arguments if a not in ours]
     assert [a.name for a in given[:2]] == ["input_size", "hidden_size"]
     assert " ".join(f"{a.name}={a.default!r}" for a in given[2:]) == ARGUMENTS[name]

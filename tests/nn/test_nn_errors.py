@@ -259,7 +259,8 @@ SENTENCES = {
     "nonlinearity unknown": (
         lambda: nn.RNN(3, 5, nonlinearity="gelu"),
         ValueError,
-        "RNN: nonlinearity is 'gelu', expected 'tanh' or 'relu'",
+        "RNN: nonlinearity is 'gelu', expected one of sigmoid, tanh, relu, hard_sigmoid, identity, affine, leaky_relu, "
+        "thresholded_relu, scaled_tanh, elu, softsign, softplus",
     ),
     "dtype of integers": (
         lambda: nn.LSTM(3, 5, dtype=int),

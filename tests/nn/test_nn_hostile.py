@@ -11,7 +11,7 @@ import pytest
 from nn_models import assert_same, build, each_kind, make, parts
 
 from cyrnn import nn
-from cyrnn.calls import stack
+from cyrnn.nn import weights
 
 X = np.zeros((7, 4, 3), np.float32)
 
@@ -118,7 +118,7 @@ def test_weights_that_cannot_be_packed_are_not_half_loaded(kind, monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(stack, "packed", no_memory)
+        patch.setattr(weights, "packed", no_memory)
         refused(lambda: model.load_state_dict(other), MemoryError)
     assert_same([model.state_dict(), model(X)], [before, want])
 

@@ -44,6 +44,7 @@ MODELS = {
     "gru-hard": (nn.GRU, {"recurrent_activation": ("hard_sigmoid", 1 / 6, 0.5), "activation": "softsign"}),
 }
 MODELS |= {f"rnn-{name}": (nn.RNN, {"nonlinearity": name}) for name in FUNCTIONS if name != "tanh"}
+MODELS["rnn-affine"] = (nn.RNN, {"nonlinearity": ("affine", 0.5, 0.25)})  # alone it is the identity
 
 
 def exact(random: np.random.RandomState, shape: tuple, scale: float, dtype) -> np.ndarray:

@@ -78,7 +78,8 @@ cdef inline void sum_gates(const Run* run, const Stage* stage, const GateWeights
             pack_lanes(W.b + (unit + p * LANES) * W.b_stride, W.b_stride, 1, min(rows, LANES), 1, z, LANES)
             b[p] = load(z)
         columns_start(acc, b, P, R)
-        if sizeof(real) == 8 or LANES == 1 or R > 3:   # half the code; of few columns float32 would lose 6% by it
+        # half the code; of few columns float32 would lose 6% by it, and NEON's float64 keep addresses on the stack
+        if (sizeof(real) == 8 and LANES > 2) or LANES == 1 or R > 3:
             for half in range(2):
                 if half == 0 and g >= stage.gates - stage.input:
                     w, row_stride, columns, K = W.Wx, W.Wx_row_stride, x, run.n_x
