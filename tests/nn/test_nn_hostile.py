@@ -145,8 +145,8 @@ def test_weights_that_another_thread_loads_meanwhile_are_all_or_none(kind, what)
     model.__dict__ = attributes = Interrupted(vars(model))
     attributes.turn = lambda: model.load_state_dict(new)
     found = getattr(model, what)(*[old] * (what == "load_state_dict"))
-    for weights in [found] if what == "state_dict" else [model.state_dict()]:
-        assert any(all(np.array_equal(weights[name], loaded[name]) for name in old) for loaded in (old, new))
+    for whole in [found] if what == "state_dict" else [model.state_dict()]:
+        assert any(all(np.array_equal(whole[name], loaded[name]) for name in old) for loaded in (old, new))
     assert any(np.array_equal(model(X + 1)[0], want) for want, _ in outputs)
 
 

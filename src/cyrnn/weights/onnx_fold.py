@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NotConstant(ValueError):
-    """A weight that is computed from what the file does not know."""
+    """A weight that is computed from what the file does not know, or that does not fit."""
 
 
 def _along(values: Array, parameter: Array, axis: int) -> Array:
@@ -21,7 +21,7 @@ def _along(values: Array, parameter: Array, axis: int) -> Array:
     if parameter.size == 1:
         return parameter.reshape(())
     if not -values.ndim <= axis < values.ndim or parameter.shape != (values.shape[axis],):
-        raise ValueError(f"a scale of shape {parameter.shape} does not fit values of shape {values.shape}")
+        raise NotConstant(f"a scale of shape {parameter.shape} does not fit values of shape {values.shape}")
     shape = [1] * values.ndim
     shape[axis] = parameter.size
     return parameter.reshape(shape)

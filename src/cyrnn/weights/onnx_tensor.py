@@ -16,6 +16,10 @@ from .protobuf import Field, Malformed, Message
 DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8", 16: "<u2"}
 
 
+class Elsewhere(ValueError):
+    """A tensor in a file that cannot be read, or may not."""
+
+
 @dataclass
 class Tensor:
     """A TensorProto, unread."""
@@ -75,10 +79,10 @@ class Tensor:
         """The bytes of a tensor in a file of its own beside the model."""
         location = entries.get("location", "")
         if folder is None:
-            raise ValueError(f"the tensor {self.name!r} is in the file {location!r}: load the model by its path")
+            raise Elsewhere(f"the tensor {self.name!r} is in the file {location!r}: load the model by its path")
         path = os.path.normpath(os.path.join(folder, location))
         if not location or os.path.isabs(location) or os.path.relpath(path, folder).startswith(os.pardir):
-            raise ValueError(f"the tensor {self.name!r} is in {location!r}, expected a file beside the model")
+            raise Elsewhere(f"the tensor {self.name!r} is in {location!r}, expected a file beside the model")
         try:
             offset, length = int(entries.get("offset") or 0), int(entries.get("length") or size)
         except ValueError:
