@@ -232,8 +232,8 @@ def test_split_with_fewer_threads_than_wanted_leaves_all_to_the_caller(split_eve
     assert len([life for life in threads._pool._lives if life()]) == started
     monkeypatch.setattr(_thread, "start_new_thread", start)
     assert_same_values(results(run_sequence(problem)), refused)
-    lives = threads._pool._lives
-    assert wait_for(lambda: len([life for life in lives if life()]) == 3 or not results(run_sequence(problem)))
+    assert wait_for(lambda: sum(life() is not None for life in threads._pool._lives) == 3 or not results(
+        run_sequence(problem)))
 
 
 def test_split_small_work_stays_in_the_calling_thread():

@@ -47,7 +47,7 @@ class Layer:
         _check.gates(function, W, G, n)
         _check.hidden_size(function, hidden_size, n)
         self.input_size, self.dtype, self._directions = W.shape[2], W.dtype.newbyteorder("="), tuple(parts)
-        self._computed = np.dtype(np.float64 if W.dtype == np.float64 else np.float32)
+        self._computed = np.dtype(np.float64 if self.dtype == np.float64 else np.float32)
         if B is not None:
             B = _check.weight(function, "B", B, (axes[0], f"{2 * G} * hidden_size"), (D, 2 * G * n), W.dtype)
         if P is not None:
