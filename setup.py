@@ -33,6 +33,9 @@ FLAGS = {
 #: what gcc alone is told: on ARM it orders instructions before it assigns registers, and then spills sums of large
 #: tiles, up to 10 accesses of the stack for 24 multiply-adds; none so (gcc 12, by ci/clang/loops.py)
 GCC = {"neon": ["-fno-schedule-insns"]}
+#: and clang: as fast as gcc's -O3 (0.93 to 1.09 of its time, mean 1.00; Xeon with AVX-512, 2026-11-29), and a third
+#: smaller than its own
+CLANG = ["-O2"]
 #: flags that make a compiler do something else than compile and link
 ELSE = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version"}
 #: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
@@ -185,7 +188,7 @@ class Build(build_ext):
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
             elif flags is GNU:
-                module.extra_compile_args = [*GNU, *FLAGS[isa], *([] if "__clang__" in macros else GCC.get(isa, []))]
+                module.extra_compile_args = [*GNU, *FLAGS[isa], *(CLANG if "__clang__" in macros else GCC.get(isa, []))]
                 if isa == "baseline" and len(isas) > 1:  # of CPUs before AVX2: small comes first
                     module.extra_compile_args.append("-O2")
                 module.define_macros.append(INLINE)
