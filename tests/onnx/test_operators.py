@@ -282,6 +282,15 @@ def test_other_dtypes_are_refused():
         onnx.rnn(X, W, R, None, [1.0, 2.0, 3.0])
 
 
+@pytest.mark.parametrize("name", ["LeakyRelu", "Elu"])
+def test_a_slope_that_the_value_does_not_tell_is_refused(name):
+    X, W, R, *_ = inputs("RNN")
+    layer = onnx.RNN(W, R, activations=[name], activation_alpha=[-0.5])
+    Y, _, tape = layer.forward(X)
+    with pytest.raises(ValueError, match=r"has alpha = -0\.5, expected 0 or more: the slope is computed from"):
+        layer.backward(tape, Y)
+
+
 def test_a_tape_belongs_to_its_layer():
     X, W, R, *_ = inputs("RNN")
     one, two = onnx.RNN(W, R), onnx.RNN(W, R)

@@ -117,9 +117,16 @@ def no_source(given: object) -> NoReturn:
     raise TypeError(f"onnx.load: source is of type {type(given).__name__}, expected a path or the bytes of a file")
 
 
-def tape_of(function: str, tape: Any, kind: type, layer: object) -> None:
+def slope_known(function: str, name: str, alpha: float) -> None:
+    """Refuse to go back through an activation whose slope its value does not tell."""
+    if name in ("leaky_relu", "elu") and alpha < 0:
+        why = "the slope is computed from the value, which does not tell the sign of what went in"
+        raise ValueError(f"{function}: {name} has alpha = {alpha}, expected 0 or more: {why}")
+
+
+def tape_of(function: str, tape: Any, kind: type[Any], layer: object) -> None:
     """Refuse what is not a tape of this layer."""
     if not isinstance(tape, kind):
         raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
-    if tape.layer is not layer:  # type: ignore[attr-defined]  # it is a tape
-        raise ValueError(f"{function}: tape is of another layer: {tape.layer!r}")  # type: ignore[attr-defined]
+    if tape.layer is not layer:
+        raise ValueError(f"{function}: tape is of another layer: {tape.layer!r}")

@@ -82,7 +82,8 @@ def load(source: Any) -> Model:
     <onnx model 2 bytes: no recurrent node>
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        shown, folder, data = f"{len(source)} bytes", None, memoryview(source).cast("B")
+        data = memoryview(bytes(source))  # a copy of what its owner may change; layers are prepared later
+        shown, folder = f"{len(data)} bytes", None
     elif isinstance(source, (str, os.PathLike)):
         shown, folder = repr(os.fspath(source)), os.path.dirname(os.path.abspath(os.fspath(source)))
         with open(source, "rb") as file:

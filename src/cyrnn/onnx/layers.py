@@ -147,6 +147,9 @@ class Layer:
         """Return the gradients of all inputs of the operator that were given, by their names."""
         function, D, n = f"onnx.{self._operator}.backward", len(self._directions), self.hidden_size
         _check.tape_of(function, tape, Tape, self)
+        for part in self._directions:
+            for activation in (part.variant.gate, part.variant.candidate, part.variant.output):
+                _check.slope_known(function, activation.name, activation.alpha)
         d_output = None
         if dY is not None:
             dY = _check.weight(function, "dY", dY, self._axes_of_Y(), tape.output_shape, self.dtype)
@@ -162,7 +165,8 @@ class Layer:
                 value = native(self._state(value), self._computed)
             d_last.append(value)
         d_state = tuple(d_last) if len(d_last) > 1 else d_last[0]
-        dx, d_initial, of_weights = stack.backward(self._sublayers, D, tape.records, d_output, d_state)  # type: ignore[misc]
+        gradients = stack.backward(self._sublayers, D, tape.records, d_output, d_state)
+        dx, d_initial, of_weights = gradients  # type: ignore[misc]  # plain arrays are taken
         found = {"X": dx} | self._by_name(of_weights)
         d_initial = d_initial if type(d_initial) is tuple else (d_initial,)
         found |= {f"initial_{name}": self._state(d) for name, d in zip(self._names, d_initial, strict=True)}
