@@ -135,9 +135,9 @@ def models() -> tuple[Watched, Watched, dict[str, Watched]]:
     for net in ("ws_model", "pos_model", "char_seq_model"):
         exchange(getattr(swapped, net).lstm, (0, 1, 3, 2))
         lstm = getattr(forgetful, net).lstm
-        lstm.load_state_dict(
-            {name: value * (not name.startswith("bias_hh")) for name, value in lstm.state_dict().items()}
-        )
+        for bias in (lstm.bias_ih_l0, lstm.bias_ih_l0_reverse):
+            bias[lstm.hidden_size : 2 * lstm.hidden_size] -= 1
+        lstm.pack()
     mistakes = {"with o and g exchanged": swapped, "without the 1 at the forget gate": forgetful}
     return Watched(package), Watched(ours), {mistake: Watched(model) for mistake, model in mistakes.items()}
 
