@@ -41,8 +41,8 @@ from cyrnn.kernels.run cimport (
     OuterSum, Run, Table, Variant, real,
 )
 from cyrnn.kernels.tiles cimport (
-    LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, tile_fma, tile_is_summed, tile_load, tile_prefetch,
-    tile_splat, tile_store,
+    LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
+    tile_prefetch, tile_splat, tile_store,
 )
 
 include "activations.pxi"

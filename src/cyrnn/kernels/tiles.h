@@ -77,6 +77,15 @@ LANE_OP vec load_here(const real *p) { return *(const volatile vec_unaligned *)p
 LANE_OP vec load_here(const real *p) { return load(p); }
 #endif
 
+/* p, of which the compiler does not know that it is so far from another pointer: a register of its own in a loop. No
+ * instruction comes of this. */
+LANE_OP const real *pointer_alone(const real *p) {
+#if defined(__GNUC__) || defined(__clang__)
+    __asm__("" : "+r"(p));
+#endif
+    return p;
+}
+
 /* acc += one step in k: row[r * row_stride] times panel (P, V). The fewer, rows or vectors, stay in registers; the
  * others pass through one after the other. */
 LANE_OP void tile_fma(vec *acc, const real *row, ptrdiff_t row_stride, const real *panel, ptrdiff_t panel_stride,
