@@ -8,18 +8,6 @@
 #define CYRNN_TILES_H
 #include "lanes.h"
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 24")
-#else
-#define UNROLL
-#endif
-#ifdef __clang__
-#define UNROLL_BY_CLANG UNROLL
-#else
-#define UNROLL_BY_CLANG                   /* gcc unrolls these by itself, and assigns registers worse where told to */
-#endif
 #define MAX_TILE 24                       /* vectors of a tile */
 /* Which vector of a panel is loaded for each row anew: clang 18 to 22 do not fit 12 sums, 3 vectors and a splat into 16
  * registers. */
