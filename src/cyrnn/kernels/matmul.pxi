@@ -209,6 +209,12 @@ cdef inline Py_ssize_t next_panels(Py_ssize_t* left, Py_ssize_t panels, Py_ssize
     return P
 
 
+cdef inline void ask_for_next_panel(Product* p, const real* panels, Py_ssize_t elements, Py_ssize_t first,
+                                    bint backwards) noexcept nogil:
+    """ask_for the panel behind that number `first` in the order of `next_panels`; each has so many elements."""
+    ask_for(p, panels + (first - 1 if backwards else first + 1) * elements, elements)
+
+
 cdef inline Py_ssize_t max_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     """How many rows a tile of P panels has at most."""
     cdef bint wide = TILE_ROWS > 3
