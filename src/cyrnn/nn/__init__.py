@@ -5,6 +5,7 @@ model is loaded as it is. A call is as in eval mode; the gradients of a model co
 
     RNN, LSTM, GRU              layers of a recurrent cell
     RNNCell, LSTMCell, GRUCell  one step of one layer
+    Linear, Embedding           the layers behind and before them
     from_torch                  the model of a module in memory
     from_state_dict             the model that names and shapes of weights describe
 
@@ -29,8 +30,10 @@ from .cells import LSTMCell as LSTMCell
 from .cells import RNNCell as RNNCell
 from .convert import from_state_dict as from_state_dict
 from .convert import from_torch as from_torch
+from .embedding import Embedding as Embedding
 from .layers import GRU as GRU
 from .layers import RNN as RNN
+from .linear import Linear as Linear
 from .lstm import LSTM as LSTM
 
 # Gone from a star import and from a shell: the modules of this room, which `from cyrnn.nn import weights` still finds

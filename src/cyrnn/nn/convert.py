@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..weights import torch_names
-from . import _check_modules, _check_weights
+from . import _check_heads, _check_modules, _check_weights
+from .cell_module import CellModule
 from .cells import GRUCell, LSTMCell, RNNCell
+from .embedding import Embedding
+from .head import Head
 from .layers import GRU, RNN
+from .linear import Linear
 from .lstm import LSTM
-from .module import Module
 
-_CLASSES: dict[str, type[Module[Any]]] = {kind.__name__: kind for kind in (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)}
+_CELLS = (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)
+_CLASSES: dict[str, type[CellModule[Any]]] = {kind.__name__: kind for kind in _CELLS}
+_HEADS: dict[str, type[Head[Any]]] = {kind.__name__: kind for kind in (Linear, Embedding)}
 
 
 def from_torch(module: Any, *, dtype: Any = None) -> Any:
@@ -21,14 +26,15 @@ def from_torch(module: Any, *, dtype: Any = None) -> Any:
     Parameters
     ----------
     module : torch.nn.Module
-        An RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, or of a subclass of one; or what torch.compile, DataParallel
-        or torch.jit.script made of it. Only its attributes are asked for: torch is not imported.
+        An RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding, or of a subclass of one; or what
+        torch.compile, DataParallel or torch.jit.script made of it. Only its attributes are asked for: torch is not
+        imported.
     dtype : dtype, optional
         float32 or float64; if left out, float64 for weights in float64, else float32.
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
         With copies of the weights. A type checker cannot know which: `nn.LSTM.from_torch(module)` tells it.
 
     Raises
@@ -49,7 +55,8 @@ def from_torch(module: Any, *, dtype: Any = None) -> Any:
     LSTMCell(1, 2, bias=False)
     """
     module = _check_modules.module_inside("from_torch", module)
-    return _CLASSES[_check_modules.framework_class("from_torch", module, _CLASSES)].from_torch(module, dtype=dtype)
+    kinds = _CLASSES | _HEADS
+    return kinds[_check_modules.framework_class("from_torch", module, kinds)].from_torch(module, dtype=dtype)
 
 
 def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any) -> Any:
@@ -67,9 +74,10 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell or Linear
         The class by the blocks of rows and by the names, which are a cell's where they have no `_l0`; sizes, number of
-        layers, directions, bias and projection by names and shapes. A type checker cannot know which class.
+        layers, directions, bias and projection by names and shapes. `weight` and `bias` are those of a Linear; `weight`
+        alone might be an Embedding's as well, and is refused. A type checker cannot know which class.
 
     Raises
     ------
@@ -89,6 +97,9 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     function = "from_state_dict"
     given = _check_weights.state_dict(function, "weights", weights, prefix)
     _check_weights.other_contents(function, "weights", weights)
+    head = _check_heads.linear_sizes(function, given, _check_weights.shapes_of(given))
+    if head is not None:
+        return _linear(function, given, head, options)
     found = torch_names.prefixes(given)
     if len(found) == 1 and found[0]:
         given = _check_weights.state_dict(function, "weights", given, found[0])
@@ -102,5 +113,13 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     options.setdefault("dtype", _check_modules.dtype_of_weights(given))
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
     model = kind(**{"rng": 0} | sizes | described.options | options)
+    model._take(function, "weights", given)
+    return model
+
+
+def _linear(function: str, given: Mapping[str, Any], sizes: dict[str, Any], options: dict[str, Any]) -> Linear[Any]:
+    _check_heads.linear_options(function, options, sizes)
+    options.setdefault("dtype", _check_modules.dtype_of_weights(given))
+    model: Linear[Any] = Linear(**{"rng": 0} | sizes | options)
     model._take(function, "weights", given)
     return model

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
-from . import _check, _check_modules, _check_weights, weights
+from . import _check, _check_modules, _check_weights
 from .habits import Habits
 from .typed import F
-from .variants import given_as
-from .weights import Plan, described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,61 +25,20 @@ class Module(Habits, Generic[F]):
     packs what the attributes hold.
     """
 
-    #: the arguments of the constructor beside the sizes, in the order in which `repr` shows them, and their defaults
-    _options: ClassVar[dict[str, Any]]
-    #: those that torch's classes have not
-    _variants: ClassVar[dict[str, Any]] = {}
-
-    _plan: Plan
+    #: what the model is: a dataclass with the `shapes` of its weights by their names, and their `dtype`
+    _plan: Any
+    #: what computes, of packed weights
     _sublayers: tuple[Any, ...]
 
-    if TYPE_CHECKING:
+    #: what weights begin with, (plan, rng) -> name: array; and what computes with them, (plan, weights) -> _sublayers
+    _initial: Callable[[Any, np.random.Generator], dict[str, Any]]
+    _packed: Callable[[Any, Mapping[str, Any]], tuple[Any, ...]]
 
-        def __init__(self, input_size: Any, hidden_size: Any, **options: Any) -> None: ...
-
-    def _begin(self, plan: Plan, rng: Any) -> None:
+    def _begin(self, plan: Any, rng: Any) -> None:
         self._plan = plan
         generator = _check.generator(type(self).__name__, "rng", rng)
-        self.__dict__.update(weights.initial(plan, generator))
+        self.__dict__.update(self._initial(plan, generator))
         self.pack()
-
-    @classmethod
-    def from_torch(cls, module: Any, *, dtype: Any = None) -> Self:
-        """Make a model with the sizes, the options and the weights of one of torch.nn's.
-
-        Parameters
-        ----------
-        module : torch.nn.Module
-            Of the class of the same name, or of a subclass of it, or wrapped, as `from_torch` says. Only its attributes
-            are asked for: torch is not imported.
-        dtype : dtype, optional
-            float32 or float64; if left out, float64 for weights in float64, else float32.
-
-        Returns
-        -------
-        Module
-            Of the class that this is called on; its weights are copies.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If module is of another class, quantised, or without numbers, or its weights do not fit its sizes.
-        """
-        function = f"{cls.__name__}.from_torch"
-        kinds = {kind.__name__: kind for kind in cls.__mro__ if "_options" in vars(kind)}  # cls may be a subclass
-        module = _check_modules.module_inside(function, module)
-        _check_modules.framework_class(function, module, kinds)
-
-        def own(name: str) -> Any:
-            return _check_modules.attribute(function, module, name)
-
-        options = {name: own(name) for name in cls._options}
-        if dtype is None:
-            name = "weight_ih" if hasattr(module, "weight_ih") else "weight_ih_l0"
-            dtype = _check_modules.dtype_of_weights({name: own(name)})
-        model = cls(own("input_size"), own("hidden_size"), **options, dtype=dtype, rng=0)
-        model._take(function, "module", {name: own(name) for name in model._plan.shapes})
-        return model
 
     def pack(self) -> None:
         """Let the weights, as they now stand in the attributes, take effect.
@@ -97,7 +54,7 @@ class Module(Habits, Generic[F]):
         An attribute may be written to, or be replaced by another array; one of another dtype is cast to the model's.
         Until this is called nothing of that can be seen in any result.
         """
-        self._sublayers = weights.packed(self._plan, self._weights("pack"))
+        self._sublayers = self._packed(self._plan, self._weights("pack"))
 
     def state_dict(self) -> dict[str, NDArray[F]]:
         """Return copies of the weights as they now stand in the attributes, by their names, in torch's order.
@@ -147,47 +104,12 @@ class Module(Habits, Generic[F]):
             misfit = error.with_traceback(None)
         # what the whole of it is says more than the list of what does not fit
         _check_weights.other_contents(function, "state_dict", state_dict)
-        _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
+        self._refuse_others(function, given)
         raise misfit
 
     @property
-    def input_size(self) -> int:
-        return self._plan.input_size
-
-    @property
-    def hidden_size(self) -> int:
-        return self._plan.hidden_size
-
-    @property
-    def bias(self) -> bool:
-        return self._plan.bias
-
-    @property
-    def clip(self) -> float | None:
-        """The limit of pre-activations, which stay within -clip .. clip; None where there is none."""
-        return None if self._plan.variant.clip == np.inf else self._plan.variant.clip
-
-    @property
-    def recurrent_activation(self) -> Any:
-        """The activation of the gates: its name, or a tuple of its name and its constants."""
-        return given_as(self._plan.variant.gate)
-
-    @property
-    def activation(self) -> Any:
-        """The activation of the candidate, likewise."""
-        return given_as(self._plan.variant.candidate)
-
-    @property
     def dtype(self) -> np.dtype[F]:
-        return self._plan.dtype
-
-    def __repr__(self) -> str:
-        options = self._options | self._variants
-        shown = {name: getattr(self, name) for name, default in options.items() if getattr(self, name) != default}
-        if self.dtype != np.float32:
-            shown["dtype"] = self.dtype.name
-        sizes = [str(self.input_size), str(self.hidden_size)]
-        return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!r}' for name, value in shown.items()])})"
+        return self._plan.dtype  # type: ignore[no-any-return]  # as the annotation says
 
     def __getstate__(self) -> dict[str, Any]:
         self._weights("pickle")  # what could not be packed again is found out here, not where it is loaded
@@ -212,16 +134,19 @@ class Module(Habits, Generic[F]):
         special = {name for name in super().__dir__() if name[:1] != "_" or name[:2] == "__"}
         return sorted(special - set(_check_modules.REFUSED))
 
+    def _refuse_others(self, function: str, given: Mapping[str, Any]) -> None:
+        """Refuse weights of which it is known what else they are."""
+
     def _cast(self, dtype: np.dtype[Any]) -> None:
         if dtype != self.dtype:
             plan = replace(self._plan, dtype=dtype)
             taken = {name: array.astype(dtype) for name, array in self._weights("to").items()}
-            packed = weights.packed(plan, {name: array.copy() for name, array in taken.items()})
+            packed = self._packed(plan, {name: array.copy() for name, array in taken.items()})
             self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed})
 
     def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
         taken = _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
-        packed = weights.packed(self._plan, {name: array.copy() for name, array in taken.items()})
+        packed = self._packed(self._plan, {name: array.copy() for name, array in taken.items()})
         self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
