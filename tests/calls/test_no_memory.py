@@ -22,7 +22,7 @@ PROGRAM = Path(__file__).parents[1] / "support" / "no_memory.py"
 PYTHONS = ("pack", "load_state_dict")
 COMPILED = (
     "rnn_cell_forward", "lstm_forward", "lstm_forward packed", "lstm_backward", "gru_backward",
-    "softmax", "nn", "nn projected", "nn training",
+    "softmax", "nn", "nn projected", "nn training", "linear", "embedding",
 )
 GENERATORS = """import _testcapi
 for k in range(40):
