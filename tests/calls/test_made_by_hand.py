@@ -201,10 +201,10 @@ def test_initialising_again_changes_nothing():
 def test_arrays_that_a_head_cannot_read_are_refused():
     """Those of nn are contiguous copies."""
     W = np.ones((5, 6), np.float32)
-    for make in (lambda W: calls.linear(W, None), lambda W: calls.embedding(W, None)):
+    for layer in (lambda W: calls.linear(W, None), lambda W: calls.embedding(W, None)):
         for wrong in (W.astype(int), W[0], W.astype(W.dtype.newbyteorder())):
-            assert "no plain array" in refused(lambda make=make, wrong=wrong: make(wrong), TypeError)
-        refused(lambda make=make: make(None), TypeError)
+            assert "no plain array" in refused(lambda layer=layer, wrong=wrong: layer(wrong), TypeError)
+        refused(lambda layer=layer: layer(None), TypeError)
     refused(lambda: calls.embedding(W[:, ::2], None), TypeError)
     assert "do not fit" in refused(lambda: calls.linear(W, W[0]), ValueError)
     x = np.ones((2, 6), np.float32)

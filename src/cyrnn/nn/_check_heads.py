@@ -9,6 +9,7 @@ import numpy as np
 
 from .._check import as_array
 from ..cells.spec import Array
+from ._check import lengths as lengths_of_batch
 from ._check import widened
 
 _EMBED = "token ids: nn.Embedding makes their vectors"
@@ -59,18 +60,20 @@ def whole_numbers(function: str, value: Any) -> Array:
     return found.copy()  # before it is checked: another thread or process may write to the caller's
 
 
-def indices(function: str, found: Array, rows: int, lengths: Array | None, batch_first: bool) -> Array:
-    """Return indices as int64, each that of a row; behind the ends of sequences anything may stand."""
-    outside = (found < 0) | (found >= rows)
+def indices(function: str, found: Array, rows: int, lengths: Any, batch_first: bool) -> tuple[Array, Array | None]:
+    """Return indices as int64, each that of a row, and lengths; behind the ends of sequences anything may stand."""
+    outside, ends = (found < 0) | (found >= rows), None
     if lengths is not None:
-        within = np.arange(found.shape[1 if batch_first else 0])[:, None] < lengths
+        steps, columns = found.shape[::-1] if batch_first else found.shape
+        ends = lengths_of_batch(function, lengths, steps, columns, batched=True)
+        within = np.arange(steps)[:, None] < ends
         outside &= within.T if batch_first else within
     if outside.any():
         where = [int(i) for i in np.unravel_index(np.flatnonzero(outside)[0], found.shape)]
         name = f"input[{', '.join(map(str, where))}]" if where else "input"
         got = f"{name} is {found[tuple(where)]}"
         raise ValueError(f"{function}: {got}, expected 0 <= index < num_embeddings = {rows}")
-    return found.astype(np.int64)
+    return found.astype(np.int64), ends
 
 
 def plain_embedding(function: str, module: Any) -> None:

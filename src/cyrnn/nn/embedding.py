@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import calls
 from . import _check, _check_heads
-from .head import Head, HeadTape, Plain, flat
+from .head import Head, HeadTape, flat
 from .typed import DType, F
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Embedding(Head[F]):
             found = layer.forward(input)
             if found is not None:
                 return found  # type: ignore[no-any-return]  # as the annotation says
-        return self._forward(layer, self._plain("Embedding", input, lengths))  # type: ignore[no-any-return]
+        return self._run("Embedding", layer, input, lengths)[0]
 
     def forward(self, input: ArrayLike, *, lengths: ArrayLike | None = None) -> tuple[NDArray[F], HeadTape]:
         """Return the vector of every index, and keep what `backward` needs.
@@ -193,9 +193,7 @@ class Embedding(Head[F]):
         <tape of Embedding, 10 of 3: 4 rows>
         """
         (layer,) = self._sublayers
-        given = self._plain("Embedding.forward", input, lengths)
-        tape = HeadTape(self._plan, layer, given.input, given.leading, given.lengths, self.batch_first)
-        return self._forward(layer, given), tape
+        return self._run("Embedding.forward", layer, input, lengths)
 
     def backward(self, tape: HeadTape, d_output: ArrayLike) -> EmbeddingGradients[F]:
         """Return the gradient of the weight for a pass of `forward`.
@@ -258,8 +256,14 @@ class Embedding(Head[F]):
             shown.append(f"dtype={plan.dtype.name!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def _plain(self, function: str, input: Any, lengths: Any) -> Plain:
-        found = _check_heads.whole_numbers(function, input)  # a copy
-        leading, (ragged, ends) = found.shape, self._ragged(function, found.shape, lengths)
-        found = _check_heads.indices(function, found, self._plan.num_embeddings, ends, self.batch_first)
-        return Plain(found.reshape(flat(leading)), leading, ragged)
+    def _run(self, function: str, layer: Any, input: Any, lengths: Any) -> tuple[NDArray[F], HeadTape]:
+        plan, batch_first = self._plan, self.batch_first
+        indices = _check_heads.whole_numbers(function, input)  # a copy
+        leading, ragged = indices.shape, self._ragged(function, indices.shape, lengths)
+        found = layer.forward(indices.reshape(flat(leading)), ragged, batch_first)
+        if found is None:
+            indices, ends = _check_heads.indices(function, indices, plan.num_embeddings, lengths, batch_first)
+            ragged = self._ragged(function, leading, ends)
+            found = layer.forward(indices.reshape(flat(leading)), ragged, batch_first)
+        tape = HeadTape(plan, layer, indices.reshape(flat(leading)), leading, ragged, batch_first)
+        return found.reshape(*leading, plan.embedding_dim), tape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self
 
 from .. import calls
 from . import _check, _check_heads, _check_modules
@@ -31,14 +31,6 @@ class HeadTape:
 
     def __reduce__(self) -> NoReturn:
         _check.tape_stays()
-
-
-class Plain(NamedTuple):
-    """The arguments of a call, made plain."""
-
-    input: NDArray[Any]  # of two leading axes at most
-    leading: tuple[int, ...]  # those that the caller's has
-    lengths: Any  # as calls take them; or None
 
 
 class Head(Module[F], Generic[F]):
@@ -94,21 +86,18 @@ class Head(Module[F], Generic[F]):
         model._take(function, "module", {name: own(name) for name in model._plan.shapes})
         return model
 
-    def _ragged(self, function: str, shape: tuple[int, ...], lengths: Any) -> tuple[Any, NDArray[Any] | None]:
-        """Return lengths as calls take them, and as an array (N,), for the shape of an input."""
+    def _ragged(self, function: str, shape: tuple[int, ...], lengths: Any) -> Any:
+        """Return lengths as calls take them, for the shape of an input."""
         if lengths is None:
-            return None, None
+            return None
         if len(shape) != 2 + len(self._last):
             axes = "N, L" if self.batch_first else "L, N"
             _check_heads.no_batch(function, shape, ", ".join([axes, *self._last]))
         steps, columns = shape[1::-1] if self.batch_first else shape[:2]
-        found = _check.lengths(function, lengths, steps, columns, batched=True)
-        return calls.lengths(found, steps, columns), found
-
-    def _forward(self, layer: Any, given: Plain) -> Any:
-        """Run one call, and give its result the leading axes of the caller's input."""
-        found = layer.forward(given.input, given.lengths, self.batch_first)
-        return found.reshape(*given.leading, found.shape[-1])
+        found = calls.lengths(lengths, steps, columns)
+        if found is None:
+            found = calls.lengths(_check.lengths(function, lengths, steps, columns, batched=True), steps, columns)
+        return found
 
     def _gradients(self, function: str, tape: Any, d_output: ArrayLike, last: str, size: int) -> Any:
         """Run the backward pass of one call."""

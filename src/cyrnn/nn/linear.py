@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import calls
 from . import _check, _check_heads
-from .head import Head, HeadTape, Plain, flat
+from .head import Head, HeadTape, flat
 from .typed import DType, F
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Linear(Head[F]):
             found = layer.forward(input)
             if found is not None:
                 return found  # type: ignore[no-any-return]  # as the annotation says
-        return self._forward(layer, self._plain("Linear", input, lengths))  # type: ignore[no-any-return]
+        return self._run("Linear", layer, input, lengths)[0]
 
     def forward(self, input: ArrayLike, *, lengths: ArrayLike | None = None) -> tuple[NDArray[F], HeadTape]:
         """Apply the layer to every row, and keep what `backward` needs.
@@ -202,9 +202,7 @@ class Linear(Head[F]):
         <tape of Linear, 5 -> 2: 28 rows>
         """
         (layer,) = self._sublayers
-        given = self._plain("Linear.forward", input, lengths)
-        tape = HeadTape(self._plan, layer, given.input, given.leading, given.lengths, self.batch_first)
-        return self._forward(layer, given), tape
+        return self._run("Linear.forward", layer, input, lengths)
 
     def backward(self, tape: HeadTape, d_output: ArrayLike) -> LinearGradients[F]:
         """Return the gradients of a pass of `forward`.
@@ -261,11 +259,14 @@ class Linear(Head[F]):
         sizes = f"in_features={plan.in_features}, out_features={plan.out_features}, bias={plan.has_bias}"
         return f"{type(self).__name__}({sizes}{batch_first}{dtype})"
 
-    def _plain(self, function: str, input: Any, lengths: Any) -> Plain:
-        x = _check.array(function, "input", input, self._plan.dtype)[...]  # a view, whose shape nobody else changes
-        _check_heads.features(function, x, self._plan.in_features, input)
-        leading, (ragged, _) = x.shape[:-1], self._ragged(function, x.shape, lengths)
-        return Plain(x.reshape(*flat(leading), x.shape[-1]), leading, ragged)
+    def _run(self, function: str, layer: Any, input: Any, lengths: Any) -> tuple[NDArray[F], HeadTape]:
+        plan, batch_first = self._plan, self.batch_first
+        x = _check.array(function, "input", input, plan.dtype)[...]  # a view, whose shape nobody else changes
+        _check_heads.features(function, x, plan.in_features, input)
+        leading, ragged = x.shape[:-1], self._ragged(function, x.shape, lengths)
+        x = x.reshape(*flat(leading), plan.in_features)
+        output = layer.forward(x, ragged, batch_first).reshape(*leading, plan.out_features)
+        return output, HeadTape(plan, layer, x, leading, ragged, batch_first)
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
         if not self._plan.has_bias and self.bias is not None:
