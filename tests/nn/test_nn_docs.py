@@ -24,10 +24,10 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: what an example may import beside NumPy; it is skipped where that is not installed
 OPTIONAL = ("safetensors", "torch")
 
-CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell]
+CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Embedding]
 METHODS = {
     f"{kind.__name__}.{name}": getattr(kind, name)
-    for kind in (nn.LSTM, nn.LSTMCell)
+    for kind in (nn.LSTM, nn.LSTMCell, nn.Linear, nn.Embedding)
     for name in ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict")
     if hasattr(kind, name)
 }
