@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
 
-from . import _check_modules, _check_weights, weights
+from . import _check_modules, _check_weights
 from .module import Module
 from .typed import F
 from .variants import given_as
@@ -17,14 +17,7 @@ from .weights import Plan, described
 class CellModule(Module[F], Generic[F]):
     """A model of a recurrent cell; see Module."""
 
-    #: the arguments of the constructor beside the sizes, in the order in which `repr` shows them, and their defaults
-    _options: ClassVar[dict[str, Any]]
-    #: those that torch's classes have not
-    _variants: ClassVar[dict[str, Any]] = {}
-
     _plan: Plan
-    _initial = staticmethod(weights.initial)
-    _packed = staticmethod(weights.packed)
 
     if TYPE_CHECKING:
 

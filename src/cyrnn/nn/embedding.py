@@ -31,21 +31,19 @@ class EmbeddingPlan:
         """The shape of its weight by its name."""
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
+    def initial(self, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        """Return the weight as torch's starts: normal, of mean 0 and deviation 1, with zeros in the row of padding."""
+        weight = rng.standard_normal(self.shapes["weight"]).astype(self.dtype)
+        if self.padding_idx is not None:
+            weight[self.padding_idx] = 0
+        return {"weight": weight}
+
+    def packed(self, weights: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
+        """Return what looks up in this weight."""
+        return (calls.embedding(weights["weight"], self.padding_idx),)
+
     def __str__(self) -> str:
         return f"Embedding, {self.num_embeddings} of {self.embedding_dim}"
-
-
-def initial(plan: EmbeddingPlan, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """Return the weight as torch's starts: normal, of mean 0 and deviation 1, with zeros in the row of padding."""
-    weight = rng.standard_normal(plan.shapes["weight"]).astype(plan.dtype)
-    if plan.padding_idx is not None:
-        weight[plan.padding_idx] = 0
-    return {"weight": weight}
-
-
-def packed(plan: EmbeddingPlan, weights: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
-    """Return what looks up."""
-    return (calls.embedding(weights["weight"], plan.padding_idx),)
 
 
 class EmbeddingGradients(NamedTuple, Generic[F]):
@@ -94,8 +92,7 @@ class Embedding(Head[F]):
 
     _last: ClassVar = ()
     _sizes: ClassVar = {"num_embeddings": int, "embedding_dim": int, "padding_idx": lambda index: index}
-    _initial = staticmethod(initial)
-    _packed = staticmethod(packed)
+    _options: ClassVar = {"padding_idx": None, "batch_first": False}
 
     _plan: EmbeddingPlan
     if TYPE_CHECKING:

@@ -32,19 +32,17 @@ class LinearPlan:
         shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
         return shapes | {"bias": (self.out_features,)} if self.has_bias else shapes
 
+    def initial(self, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        """Return weights as torch's start: uniform, up to 1 / sqrt(in_features) either way."""
+        bound = 1 / np.sqrt(self.in_features) if self.in_features else 0.0
+        return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in self.shapes.items()}
+
+    def packed(self, weights: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
+        """Return what computes with these weights."""
+        return (calls.linear(weights["weight"], weights.get("bias")),)
+
     def __str__(self) -> str:
         return f"Linear, {self.in_features} -> {self.out_features}"
-
-
-def initial(plan: LinearPlan, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """Return weights as torch's start: uniform, up to 1 / sqrt(in_features) either way."""
-    bound = 1 / np.sqrt(plan.in_features) if plan.in_features else 0.0
-    return {name: rng.uniform(-bound, bound, shape).astype(plan.dtype) for name, shape in plan.shapes.items()}
-
-
-def packed(plan: LinearPlan, weights: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
-    """Return what computes."""
-    return (calls.linear(weights["weight"], weights.get("bias")),)
 
 
 class LinearGradients(NamedTuple, Generic[F]):
@@ -96,8 +94,7 @@ class Linear(Head[F]):
 
     _last: ClassVar = ("in_features",)
     _sizes: ClassVar = {"in_features": int, "out_features": int, "bias": lambda bias: bias is not None}
-    _initial = staticmethod(initial)
-    _packed = staticmethod(packed)
+    _options: ClassVar = {"bias": True, "batch_first": False}
 
     _plan: LinearPlan
     bias: NDArray[F] | None = None

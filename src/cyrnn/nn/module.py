@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
 
-from . import _check, _check_modules, _check_weights
+from . import _check, _check_modules, _check_weights, weights
 from .habits import Habits
 from .typed import F
+from .weights import AnyPlan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,19 +26,18 @@ class Module(Habits, Generic[F]):
     packs what the attributes hold.
     """
 
-    #: what the model is: a dataclass with the `shapes` of its weights by their names, and their `dtype`
-    _plan: Any
-    #: what computes, of packed weights
+    #: the arguments of the constructor beside the sizes, in the order in which `repr` shows them, and their defaults
+    _options: ClassVar[dict[str, Any]]
+    #: those that torch's classes have not
+    _variants: ClassVar[dict[str, Any]] = {}
+
+    _plan: Any  # AnyPlan, of a kind that each class says
     _sublayers: tuple[Any, ...]
 
-    #: what weights begin with, (plan, rng) -> name: array; and what computes with them, (plan, weights) -> _sublayers
-    _initial: Callable[[Any, np.random.Generator], dict[str, Any]]
-    _packed: Callable[[Any, Mapping[str, Any]], tuple[Any, ...]]
-
-    def _begin(self, plan: Any, rng: Any) -> None:
+    def _begin(self, plan: AnyPlan, rng: Any) -> None:
         self._plan = plan
         generator = _check.generator(type(self).__name__, "rng", rng)
-        self.__dict__.update(self._initial(plan, generator))
+        self.__dict__.update(weights.initial(plan, generator))
         self.pack()
 
     def pack(self) -> None:
@@ -54,7 +54,7 @@ class Module(Habits, Generic[F]):
         An attribute may be written to, or be replaced by another array; one of another dtype is cast to the model's.
         Until this is called nothing of that can be seen in any result.
         """
-        self._sublayers = self._packed(self._plan, self._weights("pack"))
+        self._sublayers = weights.packed(self._plan, self._weights("pack"))
 
     def state_dict(self) -> dict[str, NDArray[F]]:
         """Return copies of the weights as they now stand in the attributes, by their names, in torch's order.
@@ -141,12 +141,12 @@ class Module(Habits, Generic[F]):
         if dtype != self.dtype:
             plan = replace(self._plan, dtype=dtype)
             taken = {name: array.astype(dtype) for name, array in self._weights("to").items()}
-            packed = self._packed(plan, {name: array.copy() for name, array in taken.items()})
+            packed = weights.packed(plan, {name: array.copy() for name, array in taken.items()})
             self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed})
 
     def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
         taken = _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
-        packed = self._packed(self._plan, {name: array.copy() for name, array in taken.items()})
+        packed = weights.packed(self._plan, {name: array.copy() for name, array in taken.items()})
         self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
