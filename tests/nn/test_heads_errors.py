@@ -165,3 +165,32 @@ def test_array_that_claims_more_than_memory_is_refused():
     x = np.broadcast_to(np.float32(1), (2**30, 2**26, 5))
     said = refused(lambda: LINEAR(x), MemoryError)
     assert said == "cyrnn: no memory for the results" or isa_in_use() == "reference"
+
+
+def test_module_that_looks_like_torchs_is_taken_by_its_attributes():
+    weight, bias = np.ones((3, 5), np.float64), np.arange(3.0)
+    attributes = {"in_features": 5, "out_features": 3, "weight": weight, "bias": bias}
+    for module in (type("Linear", (), attributes)(), type("Mine", (type("Linear", (), attributes),), {})()):
+        for layer in (nn.from_torch(module), nn.Linear.from_torch(module)):
+            assert repr(layer) == "Linear(in_features=5, out_features=3, bias=True, dtype='float64')"
+            np.testing.assert_array_equal(layer.bias, bias)
+    module = type("Linear", (), attributes | {"bias": None})()
+    assert repr(nn.from_torch(module, dtype=np.float32)) == "Linear(in_features=5, out_features=3, bias=False)"
+    attributes = {"num_embeddings": 3, "embedding_dim": 5, "padding_idx": 1, "weight": weight}
+    assert repr(nn.from_torch(type("Embedding", (), attributes)(), dtype="float32")) == "Embedding(3, 5, padding_idx=1)"
+    for name, value in (("max_norm", 1.0), ("scale_grad_by_freq", True)):
+        module = type("Embedding", (), attributes | {name: value})()
+        assert f"module.{name} is {value}, expected" in refused(lambda module=module: nn.from_torch(module))
+    said = refused(lambda: nn.Linear.from_torch(module), TypeError)
+    assert said == "Linear.from_torch: module is of type Embedding, expected one of torch.nn's Linear"
+    del attributes["weight"]
+    said = refused(lambda: nn.from_torch(type("Embedding", (), attributes)()), TypeError)
+    assert said.startswith("Embedding.from_torch: module is of type Embedding and has no weight, expected one of torch")
+
+
+def test_subclass_of_a_head_is_made_from_torch_as_itself():
+    class Mine(nn.Linear):
+        pass
+
+    module = type("Linear", (), {"in_features": 1, "out_features": 2, "weight": np.ones((2, 1)), "bias": None})()
+    assert repr(Mine.from_torch(module)) == "Mine(in_features=1, out_features=2, bias=False, dtype='float64')"

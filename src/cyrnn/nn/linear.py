@@ -97,9 +97,9 @@ class Linear(Head[F]):
     _options: ClassVar = {"bias": True, "batch_first": False}
 
     _plan: LinearPlan
-    bias: NDArray[F] | None = None
     if TYPE_CHECKING:
         weight: NDArray[F]
+        bias: NDArray[F] | None
 
     def __init__(
         self,
@@ -118,6 +118,8 @@ class Linear(Head[F]):
             _check.floating("Linear", dtype),
         )
         self.batch_first = _check.flag("Linear", "batch_first", batch_first)
+        if not plan.has_bias:
+            self.bias = None
         self._begin(plan, rng)
 
     if TYPE_CHECKING:
@@ -266,6 +268,6 @@ class Linear(Head[F]):
         return output, HeadTape(plan, layer, x, leading, ragged, batch_first)
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
-        if not self._plan.has_bias and self.bias is not None:
+        if not self._plan.has_bias and self.__dict__.get("bias") is not None:
             _check_heads.no_bias(f"Linear.{method}")
         return super()._weights(method)
