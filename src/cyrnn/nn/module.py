@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self
 
 import numpy as np
 
-from . import _check, _check_modules, _check_weights, weights
+from . import _check, _check_files, _check_modules, _check_weights, weights
 from .habits import Habits
 from .typed import F
 from .variants import given_as
@@ -16,6 +17,19 @@ from .weights import Plan, described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+#: ending of a path -> what writes a model there; files.py, which knows the formats, fills it
+WRITERS: dict[str, Callable[[Any, str], None]] = {}
+
+
+class Loaded(NamedTuple):
+    """The weights that a model begins with, in the place of a generator that draws them."""
+
+    function: str
+    argument: str
+    weights: Mapping[str, Any]
+    unshared: bool = False  # whether nobody else has the arrays
 
 
 class Module(Habits, Generic[F]):
@@ -41,6 +55,9 @@ class Module(Habits, Generic[F]):
 
     def _begin(self, plan: Plan, rng: Any) -> None:
         self._plan = plan
+        if isinstance(rng, Loaded):
+            self._take(*rng)
+            return
         generator = _check.generator(type(self).__name__, "rng", rng)
         self.__dict__.update(weights.initial(plan, generator))
         self.pack()
@@ -150,6 +167,43 @@ class Module(Habits, Generic[F]):
         _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
         raise misfit
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights and all options to a file, from which `cyrnn.nn.load` makes this very model.
+
+        Parameters
+        ----------
+        path : str or PathLike
+            Its ending says the format: .npz, .safetensors, .onnx, .h5 or .keras. The names of weights are torch's in
+            the first two, which other programs read, too; docs/onnx.md says what is in the third.
+
+        Raises
+        ------
+        ValueError
+            If the ending is none of these, an attribute is not as `pack` wants it, or the format cannot hold the model.
+        TypeError
+            If path is no path.
+        OSError
+            As the system raises it.
+
+        Notes
+        -----
+        The file is written beside the path and takes its place at the end: what was there stays until then. Weights are
+        written as they stand in the attributes.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "gru.npz")
+        >>> cyrnn.nn.GRU(3, 5, batch_first=True, rng=0).save(path)
+        >>> cyrnn.nn.load(path)
+        GRU(3, 5, batch_first=True)
+        >>> folder.cleanup()
+        """
+        function = f"{type(self).__name__}.save"
+        found = _check_files.path(function, path)
+        WRITERS[_check_files.ending(function, found, WRITERS)](self, found)
+
     @property
     def input_size(self) -> int:
         return self._plan.input_size
@@ -219,12 +273,23 @@ class Module(Habits, Generic[F]):
             packed = weights.packed(plan, {name: array.copy() for name, array in taken.items()})
             self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed})
 
-    def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
+    def _take(self, function: str, argument: str, given: Mapping[str, Any], unshared: bool = False) -> None:
+        """Take weights, of which the model and its packed form each need their own; `unshared`: as in `Loaded`."""
         taken = _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
-        packed = weights.packed(self._plan, {name: array.copy() for name, array in taken.items()})
+        own = {
+            name: given[name] if unshared and _is_plain(given[name], self.dtype) else array.copy()
+            for name, array in taken.items()
+        }
+        packed = weights.packed(self._plan, own)
         self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
         shapes, own = self._plan.shapes, dict(self.__dict__)  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
         return _check_weights.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
+
+
+def _is_plain(value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether calls can take an array as it is."""
+    plain = type(value) is np.ndarray and value.dtype == dtype and value.dtype.isnative
+    return plain and bool(value.flags.c_contiguous and value.flags.aligned)
