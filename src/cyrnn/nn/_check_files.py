@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..weights.protobuf import Malformed
 from ._check import _shown
+from ._check_weights import Misfit
 
 #: what the first bytes of other files say that they are
 _MAGIC = {
@@ -81,6 +83,17 @@ def of_file(function: str, path: str, error: Exception, head: bytes = b"", place
     raise ValueError(f"{function}: {path!r}: {'' if place and said.startswith(place) else place}{said}{kind}") from None
 
 
+@contextlib.contextmanager
+def naming(function: str, path: str) -> Iterator[None]:
+    """Let the sentences of a class about what a file says begin with the file."""
+    try:
+        yield
+    except ValueError as error:
+        if not isinstance(error, Misfit) and not str(error).startswith(f"{function}: "):
+            of_file(function, path, error)
+        raise
+
+
 def options_in(function: str, path: str, text: str) -> dict[str, Any]:
     """Return the options that `save` wrote, of the types that they have."""
     try:
@@ -105,11 +118,11 @@ def both_options(function: str, path: str, own: Mapping[str, Any], given: Mappin
     return {**own, **given}
 
 
-def known_options(function: str, path: str, own: Mapping[str, Any], kind: str, known: Iterable[str]) -> None:
+def known_options(function: str, shown: str, own: Iterable[str], kind: str, known: Iterable[str]) -> None:
     """Refuse options in a file that its class has not."""
     for name in own:
         if name not in known:
-            raise ValueError(f"{function}: {path!r}: its option {name!r} is none of {kind}'s")
+            raise ValueError(f"{function}: {shown}: its option {name!r} is none of {kind}'s")
 
 
 # ---- ONNX ----------------------------------------------------------------------------------------

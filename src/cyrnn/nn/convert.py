@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..weights import torch_names
-from . import _check, _check_modules, _check_weights
+from . import _check, _check_files, _check_modules, _check_weights
 from .cells import GRUCell, LSTMCell, RNNCell
 from .layers import GRU, RNN
 from .lstm import LSTM
@@ -101,17 +101,26 @@ def of_one_module(function: str, argument: str, weights: Mapping[str, Any], pref
     return given
 
 
+def with_options(
+    function: str, path: str, weights: Mapping[str, Any], own: Mapping[str, Any], given: Mapping[str, Any]
+) -> Any:
+    """Make the model of a file: of its weights, which nobody else has, its own options and those of a call."""
+    both = _check_files.both_options(function, path, own, given)
+    with _check_files.naming(function, path):
+        return made(function, repr(path), weights, both, own, unshared=True)
+
+
 def made(
     function: str,
     argument: str,
     given: Mapping[str, Any],
     options: Mapping[str, Any],
+    of_file: Mapping[str, Any] | None = None,
     unshared: bool = False,
-    options_fit: Callable[[str, Iterable[str]], None] | None = None,
 ) -> Any:
-    """Make the model that names without a prefix, shapes and options describe; `unshared`: see `Loaded`.
+    """Make the model that names without a prefix, shapes and options describe.
 
-    options_fit is called with the name of the class and those of its options before anything is made.
+    of_file: those of the options that are a file's; unshared: whether nobody else has the arrays.
     """
     described = torch_names.described(_check_weights.shapes_of(given))
     if described is None:
@@ -120,8 +129,7 @@ def made(
         described = described._replace(name="LSTM", coupled=True)
     kind = _CLASSES[described.name]
     known = (*kind._options, *kind._variants, "dtype", "rng")
-    if options_fit is not None:
-        options_fit(described.name, known)
+    _check_files.known_options(function, argument, of_file or (), described.name, known)
     _check_weights.options_of(function, options, described, known)
     _check.generator(function, "rng", options.get("rng", 0))
     begin = {"rng": Loaded(function, argument, given, unshared)}

@@ -20,7 +20,7 @@ from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
 from . import _check_files, kept
-from .convert import made, of_one_module
+from .convert import of_one_module, with_options
 from .module import WRITERS, Module
 
 if TYPE_CHECKING:
@@ -98,11 +98,7 @@ def _of_tensors(contents_of: Callable[[BinaryIO], Contents]) -> Callable[..., An
                 file.seek(0)
                 _check_files.of_file(function, path, error, file.read(16))
         own = _check_files.options_in(function, path, contents.about)
-
-        def fit(kind: str, known: Any) -> None:
-            _check_files.known_options(function, path, own, kind, known)
-
-        return made(function, repr(path), weights, _check_files.both_options(function, path, own, options), True, fit)
+        return with_options(function, path, weights, own, options)
 
     return read
 

@@ -21,7 +21,7 @@ from ..weights.onnx_fold import NotConstant
 from ..weights.onnx_nodes import Recurrent, about_of, activation, read, recurrent_nodes
 from ..weights.protobuf import Malformed
 from . import _check_files
-from .convert import made
+from .convert import with_options
 from .onnx_graphs import form
 from .variants import given_as
 
@@ -74,12 +74,7 @@ def load(function: str, path: str, file: BinaryIO, prefix: str, options: Mapping
             why = f"{names[0]!r} and {name!r} are unlike cells"
             _check_files.nodes(function, path, list(nodes), names, prefix, why)
     own = about if kept else _options(layers[0])
-    both = _check_files.both_options(function, path, own, options)
-
-    def fit(kind: str, known: Any) -> None:
-        _check_files.known_options(function, path, own, kind, known)
-
-    model = made(function, repr(path), weights, both, True, fit)
+    model = with_options(function, path, weights, own, options)
     if kept and form(model._plan) != (layers[0].variant, layers[0].coupled, layers[0].reset_after):
         _check_files.contradiction(function, path)
     return model
@@ -100,8 +95,10 @@ def _layer(found: Recurrent) -> _Layer:
     wanted |= {"B": (D, 2 * G * n), "P": (D, 3 * n)}
     for name, shape in wanted.items():
         value = getattr(found, name)
-        if value is not None and (value.shape != shape or value.dtype.kind != "f"):
+        if value is not None and (value.shape != shape or value.dtype.str[1:] not in ("f2", "f4", "f8")):
             raise _Unfit(f"its {name} is {value.dtype} {value.shape}, expected floats of shape {shape}")
+        if value is not None and value.dtype.itemsize != found.W.dtype.itemsize:
+            raise _Unfit(f"its {name} is {value.dtype}, expected {found.W.dtype}, that of W")
     if attributes.get("hidden_size", n) != n:
         raise _Unfit(f"its hidden_size is {attributes['hidden_size']}, expected {n}, that of R")
     variant = _variant(operator, D, attributes)

@@ -54,6 +54,7 @@ def about_of(data: memoryview) -> str:
     return ""
 
 
+@np.errstate(all="ignore")  # of scales that a file has
 def read(node: Node) -> Recurrent:
     """Read the weights and attributes of a node."""
     attributes: dict[str, Any] = {}
