@@ -146,8 +146,10 @@ def contradiction(function: str, path: str) -> NoReturn:
     raise ValueError(f"{function}: {path!r}: the options that it keeps are others than the attributes of its nodes")
 
 
-def in_onnx(function: str, path: str, projection: int, size: int, most: int) -> None:
-    """Refuse what a file of ONNX cannot hold."""
+def in_onnx(function: str, path: str, projection: int, clip: float, size: int, most: int) -> None:
+    """Refuse what a file of ONNX cannot hold; clip is that of float32."""
+    if not clip:
+        raise ValueError(f"{function}: {path!r}: clip is 0 in float32, of which ONNX's attributes are: .npz")
     if projection:
         raise ValueError(f"{function}: {path!r}: the model has proj_size={projection}, which ONNX's LSTM has not: .npz")
     if size > most - (1 << 20):

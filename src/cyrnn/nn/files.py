@@ -16,10 +16,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..weights import npz_file, safetensors_file
 from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
-from . import _check_files, kept
+from . import _check_files, kept, onnx_files, onnx_graphs
 from .convert import of_one_module, with_options
 from .module import WRITERS, Module
 
@@ -103,21 +104,7 @@ def _of_tensors(contents_of: Callable[[BinaryIO], Contents]) -> Callable[..., An
     return read
 
 
-def _npz(file: BinaryIO) -> Contents:
-    from ..weights import npz_file
-
-    return npz_file.contents(file)
-
-
-def _safetensors(file: BinaryIO) -> Contents:
-    from ..weights import safetensors_file
-
-    return safetensors_file.contents(file)
-
-
 def _onnx(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> Any:
-    from . import onnx_files
-
     with open(path, "rb") as file:
         try:
             return onnx_files.load(function, path, file, prefix, options)
@@ -133,8 +120,6 @@ def _keras(function: str, path: str, prefix: str, options: Mapping[str, Any]) ->
 
 
 def _save_tensors(model: Module[Any], path: str) -> None:
-    from ..weights import npz_file, safetensors_file
-
     weights, options = model.state_dict(), kept.options(model)
     write = npz_file.write if path.lower().endswith(".npz") else safetensors_file.write
     with written(path) as file:
@@ -142,8 +127,6 @@ def _save_tensors(model: Module[Any], path: str) -> None:
 
 
 def _save_onnx(model: Module[Any], path: str) -> None:
-    from . import onnx_graphs
-
     with written(path) as file:
         onnx_graphs.save(model, path, file)
 
@@ -154,7 +137,8 @@ def _save_keras(model: Module[Any], path: str) -> None:
     save_file(model, path)
 
 
-_READERS: dict[str, Callable[..., Any]] = {".npz": _of_tensors(_npz), ".safetensors": _of_tensors(_safetensors)}
+_READERS: dict[str, Callable[..., Any]] = {".npz": _of_tensors(npz_file.contents)}
+_READERS |= {".safetensors": _of_tensors(safetensors_file.contents)}
 _READERS |= {".onnx": _onnx, ".h5": _keras, ".hdf5": _keras, ".keras": _keras}
 WRITERS |= {".npz": _save_tensors, ".safetensors": _save_tensors, ".onnx": _save_onnx}
 WRITERS |= {".h5": _save_keras, ".hdf5": _save_keras, ".keras": _save_keras}

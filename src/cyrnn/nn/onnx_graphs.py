@@ -24,7 +24,7 @@ def save(model: Module[Any], path: str, file: BinaryIO) -> None:
     """Write the graph of a model."""
     plan, weights = model._plan, model.state_dict()
     size = sum(value.nbytes for value in weights.values())
-    _check_files.in_onnx(f"{type(model).__name__}.save", path, plan.proj_size, size, onnx.MAX_BYTES)
+    _check_files.in_onnx(f"{type(model).__name__}.save", path, plan.proj_size, form(plan)[0].clip, size, onnx.MAX_BYTES)
     operator = plan.name.partition("_")[0].upper()
     tensors = dict(_tensors(plan, operator, weights))
     attributes, options = _attributes(plan, operator), kept.options(model)
