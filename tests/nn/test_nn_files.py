@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import copy
 import json
 import os
 import pathlib
+import pickle
 import signal
 import sys
+import threading
 
 import numpy as np
 import pytest
-from interpreter import fresh, run_python
+from interpreter import fresh, needs_threads, run_python
 from nn_models import assert_same
 
 from cyrnn import nn
@@ -71,6 +75,57 @@ def test_loaded_model_has_weights_of_its_own(tmp_path, ending):
     found.pack()
     assert not np.array_equal(outputs(found)[0], before[0])
     assert_same(outputs(nn.load(path)), before)
+
+
+def test_attributes_of_a_loaded_model_are_those_of_any_other(tmp_path):
+    """They are made where they are asked for: nothing tells but the time that loading takes."""
+    whole, path = MODELS["coupled alone"], tmp_path / "m.npz"
+    whole.save(path)
+    names = list(whole.state_dict())
+    assert [name for name in dir(nn.load(path)) if name in names] == sorted(names)
+    assert all(hasattr(nn.load(path), name) for name in names)
+    for copied in (copy.copy, copy.deepcopy, lambda found: pickle.loads(pickle.dumps(found))):
+        found = nn.load(path)
+        other = copied(found)
+        other.weight_ih_l0[...] = 7
+        assert_same(found.state_dict(), whole.state_dict())
+        assert_same(outputs(found), outputs(whole))
+        other.pack()
+        assert_same(other.weight_hh_l0, whole.weight_hh_l0)
+    found = nn.load(path)
+    assert found.weight_ih_l0 is found.weight_ih_l0
+    found.weight_hh_l0 = whole.weight_hh_l0 * 2
+    found.pack()
+    assert_same(found.state_dict()["weight_hh_l0"], whole.weight_hh_l0 * 2)
+    assert_same(found.double().weight_ih_l0, whole.weight_ih_l0.astype(np.float64))
+    for use in (lambda model: None, lambda model: model.weight_ih_l0, lambda model: setattr(model, "weight_ih_l0", 3)):
+        found = nn.load(path)
+        use(found)
+        del found.weight_ih_l0
+        assert not hasattr(found, "weight_ih_l0")
+        with pytest.raises(ValueError, match=r"LSTM\.pack: .* weight_ih_l0 is missing"):
+            found.pack()
+        with pytest.raises(AttributeError):
+            del found.weight_ih_l0
+    with pytest.raises(AttributeError, match="'LSTM' object has no attribute 'weight_ih_l1'"):
+        print(found.weight_ih_l1)
+
+
+@needs_threads
+def test_threads_that_ask_for_a_weight_get_the_same_one(tmp_path):
+    MODELS["stack"].save(tmp_path / "m.npz")
+    names = list(MODELS["stack"].state_dict())
+    for _ in range(20):
+        found, begin = nn.load(tmp_path / "m.npz"), threading.Barrier(4)
+
+        def ask(_, found=found, begin=begin):
+            begin.wait()
+            whole = found.state_dict()
+            return [id(getattr(found, name)) for name in names], len(whole)
+
+        with concurrent.futures.ThreadPoolExecutor(4) as threads:
+            results = list(threads.map(ask, range(4)))
+        assert results == [([id(getattr(found, name)) for name in names], len(names))] * 4
 
 
 # ---- files of others -----------------------------------------------------------------------------

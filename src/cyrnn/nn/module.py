@@ -12,6 +12,7 @@ import numpy as np
 from . import _check, _check_files, _check_modules, _check_weights, weights
 from .habits import Habits
 from .typed import F
+from .unread import Unread
 from .variants import given_as
 from .weights import Plan, described
 
@@ -32,7 +33,7 @@ class Loaded(NamedTuple):
     unshared: bool = False  # whether nobody else has the arrays
 
 
-class Module(Habits, Generic[F]):
+class Module(Unread, Habits, Generic[F]):
     """A model: its weights are attributes, and what it computes with are packed copies of them.
 
     Weights are plain arrays under the names, in the shapes and with the order of gates of torch.nn. What is changed in
@@ -54,7 +55,7 @@ class Module(Habits, Generic[F]):
         def __init__(self, input_size: Any, hidden_size: Any, **options: Any) -> None: ...
 
     def _begin(self, plan: Plan, rng: Any) -> None:
-        self._plan = plan
+        self._plan, self._unread = plan, {}
         if isinstance(rng, Loaded):
             self._take(*rng)
             return
@@ -245,16 +246,19 @@ class Module(Habits, Generic[F]):
 
     def __getstate__(self) -> dict[str, Any]:
         self._weights("pickle")  # what could not be packed again is found out here, not where it is loaded
-        return {name: value for name, value in dict(self.__dict__).items() if name != "_sublayers"}
+        unread = {name: value.copy() for name, value in dict(self._unread).items()}
+        own = {name: value for name, value in dict(self.__dict__).items() if name != "_sublayers"}
+        return unread | own | {"_unread": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({"_unread": {}} | state)
         self.pack()
 
     if not TYPE_CHECKING:  # to a type checker any new name is an error
 
         def __setattr__(self, name, value):
             own = self.__dict__
+            own.get("_unread", {}).pop(name, None)
             if name[:1] != "_" and name not in own and "_plan" in own and not hasattr(type(self), name):
                 shapes = own["_plan"].shapes
                 if name not in shapes:
@@ -263,7 +267,7 @@ class Module(Habits, Generic[F]):
 
     def __dir__(self) -> list[str]:
         """Return what a shell completes: no names of ours alone, nor what only says that it is not here."""
-        special = {name for name in super().__dir__() if name[:1] != "_" or name[:2] == "__"}
+        special = {name for name in [*super().__dir__(), *self._unread] if name[:1] != "_" or name[:2] == "__"}
         return sorted(special - set(_check_modules.REFUSED))
 
     def _cast(self, dtype: np.dtype[Any]) -> None:
@@ -271,25 +275,25 @@ class Module(Habits, Generic[F]):
             plan = replace(self._plan, dtype=dtype)
             taken = {name: array.astype(dtype) for name, array in self._weights("to").items()}
             packed = weights.packed(plan, {name: array.copy() for name, array in taken.items()})
-            self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed})
+            self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed, "_unread": {}})
 
     def _take(self, function: str, argument: str, given: Mapping[str, Any], unshared: bool = False) -> None:
         """Take weights, of which the model and its packed form each need their own; `unshared`: as in `Loaded`."""
-        taken = _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
-        own = {
-            name: given[name] if unshared and _is_plain(given[name], self.dtype) else array.copy()
-            for name, array in taken.items()
-        }
-        packed = weights.packed(self._plan, own)
-        self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
+        shapes = self._plan.shapes
+        if unshared and {name: _plain_shape(value, self.dtype) for name, value in given.items()} == shapes:
+            own: dict[str, Any] = {"_unread": dict(given), "_sublayers": weights.packed(self._plan, given)}
+        else:
+            own = _check_weights.weights(function, argument, given, shapes, self.dtype) | {"_unread": {}}
+            own["_sublayers"] = weights.packed(self._plan, {name: own[name].copy() for name in shapes})
+        self.__dict__.update(own)  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
-        shapes, own = self._plan.shapes, dict(self.__dict__)  # as it is now: another thread may load others
+        shapes, own = self._plan.shapes, self._own()  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
         return _check_weights.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
 
 
-def _is_plain(value: Any, dtype: np.dtype[Any]) -> bool:
-    """Whether calls can take an array as it is."""
+def _plain_shape(value: Any, dtype: np.dtype[Any]) -> tuple[int, ...] | None:
+    """Return the shape of an array that calls can take as it is; None of any other."""
     plain = type(value) is np.ndarray and value.dtype == dtype and value.dtype.isnative
-    return plain and bool(value.flags.c_contiguous and value.flags.aligned)
+    return value.shape if plain and value.flags.c_contiguous and value.flags.aligned else None

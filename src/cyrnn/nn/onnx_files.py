@@ -15,7 +15,7 @@ import numpy as np
 from ..cells import PLAIN, Variant
 from ..cells.spec import Array
 from ..weights import orders
-from ..weights.contents import bytes_at, size_of
+from ..weights.contents import Memory, mapped, size_of
 from ..weights.onnx_chain import Apart, chain
 from ..weights.onnx_fold import NotConstant
 from ..weights.onnx_nodes import Recurrent, about_of, activation, read, recurrent_nodes
@@ -51,7 +51,7 @@ class _Layer(NamedTuple):
 
 def load(function: str, path: str, file: BinaryIO, prefix: str, options: Mapping[str, Any]) -> Any:
     """Return the model of the nodes whose name is the prefix, or begins with it."""
-    data = bytes_at(file, 0, size_of(file)).data
+    data, memory = mapped(file), Memory(size_of(file))
     nodes = recurrent_nodes(data, os.path.dirname(os.path.abspath(path)))
     names = [prefix] if prefix in nodes else [name for name in nodes if name.startswith(prefix)]
     try:
@@ -67,7 +67,7 @@ def load(function: str, path: str, file: BinaryIO, prefix: str, options: Mapping
         try:
             found = read(nodes[name])
             layers.append(_layer(found))
-            weights |= _named(found, layers[0], "" if single else f"_l{k}")
+            weights |= _named(found, layers[0], "" if single else f"_l{k}", memory)
         except (_Unfit, NotConstant, Malformed, OSError) as error:
             _check_files.of_file(function, path, error, place=f"{nodes[name]}: ")
         if layers[-1] != layers[0]:
@@ -136,7 +136,7 @@ def _options(layer: _Layer) -> dict[str, Any]:
     return options | {"coupled": layer.coupled, "output_activation": other}
 
 
-def _named(found: Recurrent, layer: _Layer, suffix: str) -> dict[str, Array]:
+def _named(found: Recurrent, layer: _Layer, suffix: str, memory: Memory) -> dict[str, Array]:
     """Return the weights of a node by torch's names, in torch's order, each in memory of its own."""
     given = orders.ORDERS["onnx"][layer.operator.lower()]
     wanted = orders.ORDERS["torch"][layer.operator.lower()].replace("f" if layer.coupled else " ", "")
@@ -147,7 +147,7 @@ def _named(found: Recurrent, layer: _Layer, suffix: str) -> dict[str, Array]:
         if found.B is not None:
             parts["bias_ih"], parts["bias_hh"] = np.split(found.B[d], 2)
         for name, value in parts.items():
-            weights[name + suffix + way] = orders.in_order(value, given, wanted, n, dtype)
+            weights[name + suffix + way] = orders.in_order(value, given, wanted, n, dtype, memory.empty)
         if found.P is not None:
             P = found.P[d].reshape(3, n)[: 2 if layer.coupled else 3]
             weights[f"weight_ch{suffix}{way}"] = np.array(P, dtype, order="C")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from ..cells.spec import Array
-from .contents import ABOUT, Contents, bytes_at, bytes_of, size_of
+from .contents import ABOUT, Contents, Memory, bytes_at, bytes_of, size_of
 from .protobuf import Malformed
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def contents(file: BinaryIO) -> Contents:
         if name in found:
             raise Malformed(member.header_offset, f"there are two members with the name {name!r}")
         found[name] = member
-    left = [MAX_TIMES * size_of(file) + (1 << 20)]  # bytes that may be read yet
+    memory, left = Memory(size_of(file)), [MAX_TIMES * size_of(file) + (1 << 20)]  # bytes that may be read yet
 
     def read(name: str) -> Array:
         member = found[name]
@@ -65,7 +65,7 @@ def contents(file: BinaryIO) -> Contents:
         if left[0] < 0:
             most = f"{MAX_TIMES} times the bytes of the file, expected less: np.savez writes without compression"
             raise Malformed(member.header_offset, f"{name!r} and what was read before it unpack to more than {most}")
-        return _array(file, archive, member)
+        return _array(file, archive, member, memory)
 
     about = ""
     if ABOUT in found:
@@ -77,7 +77,7 @@ def contents(file: BinaryIO) -> Contents:
     return Contents(list(found), read, about)
 
 
-def _array(file: BinaryIO, archive: ZipFile, member: ZipInfo) -> Array:
+def _array(file: BinaryIO, archive: ZipFile, member: ZipInfo, memory: Memory) -> Array:
     """Read a member, and what the header in it says that it is."""
     at, name = member.header_offset, member.filename
     if member.flag_bits & ENCRYPTED or member.compress_type not in (STORED, DEFLATED):
@@ -97,7 +97,7 @@ def _array(file: BinaryIO, archive: ZipFile, member: ZipInfo) -> Array:
         wanted = bytes_of(header.shape, header.dtype.itemsize, at)
         raise Malformed(at, f"{name!r} of {header.dtype} {header.shape} has {size} bytes, expected {wanted}")
     if member.compress_type == STORED:
-        data = bytes_at(file, begin + header.size, size)
+        data = bytes_at(file, begin + header.size, size, memory)
     return np.frombuffer(data, header.dtype).reshape(header.shape, order="F" if header.order == "F" else "C")
 
 

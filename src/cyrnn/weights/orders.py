@@ -42,9 +42,9 @@ def rows(given: str, wanted: str, units: int) -> list[int]:
     return [given.index(gate) * units + row for gate in wanted for row in range(units)]
 
 
-def in_order(value: Array, given: str, wanted: str, n: int, dtype: np.dtype[Any]) -> Array:
-    """Return blocks of n rows in another order; zeros for one that is not given."""
-    out = np.empty((len(wanted) * n, *value.shape[1:]), dtype)
+def in_order(value: Array, given: str, wanted: str, n: int, dtype: np.dtype[Any], empty: Any = np.empty) -> Array:
+    """Return blocks of n rows in another order; zeros for one that is not given. `empty`: what makes the array."""
+    out: Array = empty((len(wanted) * n, *value.shape[1:]), dtype)
     for block, gate in zip(out.reshape(len(wanted), n, *value.shape[1:]), wanted, strict=True):
         at = given.find(gate) * n
         block[...] = value[at : at + n] if gate in given else 0

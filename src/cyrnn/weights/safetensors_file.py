@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from ..cells.spec import Array
-from .contents import ABOUT, Contents, bytes_at, bytes_of, size_of, widened
+from .contents import ABOUT, Contents, Memory, bytes_at, bytes_of, size_of, widened
 from .protobuf import Malformed
 
 #: bfloat16 has no dtype in NumPy: its bits
@@ -70,9 +70,11 @@ def contents(file: BinaryIO) -> Contents:
             raise Malformed(8, f"{name!r} claims the bytes {tensor.begin} to {tensor.end}, {why}")
         end = tensor.end
 
+    memory = Memory(size_of(file))
+
     def read(name: str) -> Array:
         dtype, shape, begin, end = tensors[name]
-        found = bytes_at(file, 8 + length + begin, end - begin).view(DTYPES[dtype]).reshape(shape)
+        found = bytes_at(file, 8 + length + begin, end - begin, memory).view(DTYPES[dtype]).reshape(shape)
         return widened(found) if dtype == "BF16" else found
 
     return Contents(list(tensors), read, about)
