@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .onnx_file import Node
-from .onnx_fold import NotConstant
 
 #: the deepest stack that is taken for one: nodes may share weights, and each would be a copy
 MAX_LAYERS = 64
@@ -77,7 +76,7 @@ def _joins(node: Node, steps: list[Node]) -> bool:
     units = node.attribute("hidden_size")
     joined = isinstance(units, int) and _numbers(steps[-1], "shape") == [0, 0, D * units]
     whole = (joined or _numbers(steps[-1], "shape") == [0, 0, -1]) and not steps[-1].attribute("allowzero")
-    return whole and (batch_first or list(steps[0].attribute("perm") or ()) == [0, 2, 1, 3])
+    return whole and (batch_first or _numbers(steps[0], "perm") == [0, 2, 1, 3])
 
 
 def _numbers(node: Node, name: str) -> list[int]:
@@ -86,5 +85,5 @@ def _numbers(node: Node, name: str) -> list[int]:
         if name in node.attributes:
             return [int(number) for number in node.attribute(name)]
         return [int(n) for n in node.graph.constant(node.inputs[1], node).ravel()] if len(node.inputs) > 1 else []
-    except (NotConstant, TypeError):
+    except (ValueError, TypeError):  # no constant, or no number in it
         return []
