@@ -90,6 +90,7 @@ class Embedding(Head[F]):
     (3, 2, 5)
     """
 
+    _kind: ClassVar = "Embedding"
     _last: ClassVar = ()
     _sizes: ClassVar = {"num_embeddings": int, "embedding_dim": int, "padding_idx": lambda index: index}
     _options: ClassVar = {"padding_idx": None, "batch_first": False}

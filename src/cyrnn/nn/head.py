@@ -36,6 +36,8 @@ class HeadTape:
 class Head(Module[F], Generic[F]):
     """A layer that has no recurrent cell; see Module."""
 
+    #: the class that has its weights, for files where they are those of another one, too
+    _kind: ClassVar[str]
     #: the axes of its input behind the leading ones, by the names of their sizes
     _last: ClassVar[tuple[str, ...]]
     #: arguments of the constructor -> of an attribute of torch's module that it is made from

@@ -92,6 +92,7 @@ class Linear(Head[F]):
     (7, 4, 2)
     """
 
+    _kind: ClassVar = "Linear"
     _last: ClassVar = ("in_features",)
     _sizes: ClassVar = {"in_features": int, "out_features": int, "bias": lambda bias: bias is not None}
     _options: ClassVar = {"bias": True, "batch_first": False}

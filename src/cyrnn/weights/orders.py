@@ -7,7 +7,12 @@ table.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from ..cells import Cell
+from ..cells.spec import Array
 
 #: framework -> cell -> its gates
 ORDERS = {
@@ -35,3 +40,12 @@ def blocks(cell: Cell, order: str) -> tuple[int, ...]:
 def rows(given: str, wanted: str, units: int) -> list[int]:
     """Return where the rows of blocks in the order `wanted` are in blocks in the order `given`."""
     return [given.index(gate) * units + row for gate in wanted for row in range(units)]
+
+
+def in_order(value: Array, given: str, wanted: str, n: int, dtype: np.dtype[Any], empty: Any = np.empty) -> Array:
+    """Return blocks of n rows in another order; zeros for one that is not given. `empty`: what makes the array."""
+    out: Array = empty((len(wanted) * n, *value.shape[1:]), dtype)
+    for block, gate in zip(out.reshape(len(wanted), n, *value.shape[1:]), wanted, strict=True):
+        at = given.find(gate) * n
+        block[...] = value[at : at + n] if gate in given else 0
+    return out
