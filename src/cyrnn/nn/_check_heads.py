@@ -91,24 +91,33 @@ def changed_tape(function: str) -> NoReturn:
     raise ValueError(f"{function}: tape.input was changed since forward, expected it as forward left it")
 
 
-def linear_sizes(function: str, given: Mapping[Any, Any], shapes: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the sizes of the Linear whose weights these are; None where they are not a Linear's."""
+def head_of(
+    function: str, argument: str, given: Mapping[Any, Any], shapes: Mapping[str, Any], kind: object
+) -> tuple[str, dict[str, Any]]:
+    """Return the class and the sizes of the head whose weights these are; "" where they are none's.
+
+    `kind`: the class, where a file says it.
+    """
     names, weight = set(given), shapes.get("weight", ())
-    if names == {"weight"} and len(weight) == 2:
-        n, k = weight
-        alike = f"those of nn.Embedding({n}, {k}) and of nn.Linear({k}, {n}, bias=False) look alike"
-        raise ValueError(f"{function}: weights has weight {weight} alone: {alike}; make one, then load_state_dict")
-    if names == {"weight", "bias"} and len(weight) == 2 and shapes.get("bias") == weight[:1]:
-        return {"in_features": weight[1], "out_features": weight[0]}
-    return None
+    if len(weight) != 2 or not (names == {"weight"} or (names == {"weight", "bias"} and shapes["bias"] == weight[:1])):
+        return "", {}
+    rows, columns = weight
+    if names == {"weight"} and kind == "Embedding":
+        return "Embedding", {"num_embeddings": rows, "embedding_dim": columns}
+    if names == {"weight"} and kind != "Linear":
+        alike = f"nn.Embedding({rows}, {columns}) and of nn.Linear({columns}, {rows}, bias=False) look alike"
+        said = f"{argument} has weight {weight} alone: those of {alike}; kind='Embedding' or kind='Linear' says which"
+        raise ValueError(f"{function}: {said}")
+    return "Linear", {"in_features": columns, "out_features": rows, "bias": "bias" in names}
 
 
-def linear_options(function: str, options: Mapping[str, Any], sizes: Mapping[str, Any]) -> None:
-    """Refuse options that the weights contradict, or that a Linear has not."""
-    known = ("batch_first", "dtype", "rng")
-    for name, value in options.items():
-        settled = {**sizes, "bias": True}
-        if name in settled and value != settled[name]:
-            raise ValueError(f"{function}: {name} is {value!r}, expected {settled[name]}: the weights say so")
-        if name not in settled and name not in known:
-            raise TypeError(f"{function}: {name} is no option of Linear, expected one of {', '.join(known)}")
+def options_of(
+    function: str, name: str, options: Mapping[str, Any], sizes: Mapping[str, Any], known: tuple[str, ...]
+) -> None:
+    """Refuse options that the weights contradict, or that the class has not."""
+    for option, value in options.items():
+        if option in sizes and value != sizes[option]:
+            raise ValueError(f"{function}: {option} is {value!r}, expected {sizes[option]}: the weights say so")
+        if option not in sizes and option not in known:
+            shown = ", ".join(option for option in known if option != "kind")
+            raise TypeError(f"{function}: {option} is no option of {name}, expected one of {shown}")

@@ -70,14 +70,15 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
         What the names begin with, as "encoder.lstm.". It may be left out where all recurrent weights have the same one.
     **options
         What weights cannot say, as for the class: `batch_first`, `dropout`, for an RNN or RNNCell `nonlinearity`
-        ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32).
+        ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32); of one `weight`
+        alone, which may be an Embedding's or a Linear's without bias, `kind="Embedding"` or `kind="Linear"`.
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell or Linear
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
         The class by the blocks of rows and by the names, which are a cell's where they have no `_l0`; sizes, number of
-        layers, directions, bias and projection by names and shapes. `weight` and `bias` are those of a Linear; `weight`
-        alone might be an Embedding's as well, and is refused. A type checker cannot know which class.
+        layers, directions, bias and projection by names and shapes. `weight` and `bias` are those of a Linear. A type
+        checker cannot know which class.
 
     Raises
     ------
@@ -97,9 +98,9 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     function = "from_state_dict"
     given = _check_weights.state_dict(function, "weights", weights, prefix)
     _check_weights.other_contents(function, "weights", weights)
-    head = _check_heads.linear_sizes(function, given, _check_weights.shapes_of(given))
+    head = _head(function, "weights", given, options)
     if head is not None:
-        return _linear(function, given, head, options)
+        return head
     found = torch_names.prefixes(given)
     if len(found) == 1 and found[0]:
         given = _check_weights.state_dict(function, "weights", given, found[0])
@@ -117,9 +118,13 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     return model
 
 
-def _linear(function: str, given: Mapping[str, Any], sizes: dict[str, Any], options: dict[str, Any]) -> Linear[Any]:
-    _check_heads.linear_options(function, options, sizes)
-    options.setdefault("dtype", _check_modules.dtype_of_weights(given))
-    model: Linear[Any] = Linear(**{"rng": 0} | sizes | options)
-    model._take(function, "weights", given)
+def _head(function: str, argument: str, given: Mapping[str, Any], options: dict[str, Any]) -> Any:
+    """Make the Linear or the Embedding that names, shapes and options describe; None where there is none."""
+    name, sizes = _check_heads.head_of(function, argument, given, _check_weights.shapes_of(given), options.get("kind"))
+    if not name:
+        return None
+    _check_heads.options_of(function, name, options, sizes, (*_HEADS[name]._options, "kind", "dtype", "rng"))
+    own = {key: value for key, value in options.items() if key != "kind"}
+    model = _HEADS[name](**{"dtype": _check_modules.dtype_of_weights(given), "rng": 0} | sizes | own)
+    model._take(function, argument, given)
     return model
