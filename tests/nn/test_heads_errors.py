@@ -145,12 +145,16 @@ def test_state_dict_of_one_weight_is_not_guessed():
     assert repr(made) == repr(nn.Linear(3, 10, batch_first=True, dtype=np.float64))
     assert refused(lambda: nn.from_state_dict({"weight": weight})) == (
         "from_state_dict: weights has weight (10, 3) alone: those of nn.Embedding(10, 3) and of "
-        "nn.Linear(3, 10, bias=False) look alike; make one, then load_state_dict"
+        "nn.Linear(3, 10, bias=False) look alike; kind='Embedding' or kind='Linear' says which"
     )
+    assert repr(nn.from_state_dict({"weight": weight}, kind="Linear")) == repr(nn.Linear(3, 10, False))
+    made = nn.from_state_dict({"e.weight": weight}, "e.", kind="Embedding", padding_idx=-1)
+    assert repr(made) == repr(nn.Embedding(10, 3, 9))
+    np.testing.assert_array_equal(made.weight, weight)
     said = refused(lambda: nn.from_state_dict({"weight": weight, "bias": bias}, in_features=4))
     assert said == "from_state_dict: in_features is 4, expected 3: the weights say so"
     said = refused(lambda: nn.from_state_dict({"weight": weight, "bias": bias}, dropout=0.1), TypeError)
-    assert said == "from_state_dict: dropout is no option of Linear, expected one of batch_first, dtype, rng"
+    assert said == "from_state_dict: dropout is no option of Linear, expected one of bias, batch_first, dtype, rng"
     assert "expected those of one of torch.nn's recurrent" in refused(lambda: nn.from_state_dict({"weight": bias}))
 
 

@@ -106,7 +106,7 @@ def head_of(
         return "Embedding", {"num_embeddings": rows, "embedding_dim": columns}
     if names == {"weight"} and kind != "Linear":
         alike = f"nn.Embedding({rows}, {columns}) and of nn.Linear({columns}, {rows}, bias=False) look alike"
-        said = f"{argument} has weight {weight} alone: those of {alike}; make one, then load_state_dict"
+        said = f"{argument} has weight {weight} alone: those of {alike}; kind='Embedding' or kind='Linear' says which"
         raise ValueError(f"{function}: {said}")
     return "Linear", {"in_features": columns, "out_features": rows, "bias": "bias" in names}
 

@@ -71,14 +71,15 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
         What the names begin with, as "encoder.lstm.". It may be left out where all recurrent weights have the same one.
     **options
         What weights cannot say, as for the class: `batch_first`, `dropout`, for an RNN or RNNCell `nonlinearity`
-        ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32).
+        ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32); of one `weight`
+        alone, which may be an Embedding's or a Linear's without bias, `kind="Embedding"` or `kind="Linear"`.
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell or Linear
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
         The class by the blocks of rows and by the names, which are a cell's where they have no `_l0`; sizes, number of
-        layers, directions, bias and projection by names and shapes. `weight` and `bias` are those of a Linear; `weight`
-        alone might be an Embedding's as well, and is refused. A type checker cannot know which class.
+        layers, directions, bias and projection by names and shapes. `weight` and `bias` are those of a Linear. A type
+        checker cannot know which class.
 
     Raises
     ------
