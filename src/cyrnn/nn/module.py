@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 import numpy as np
 
 from . import _check, _check_modules, _check_weights, weights
+from .gates import FromGates
 from .habits import Habits
+from .keras_weights import KerasWeights
 from .typed import F
 from .variants import given_as
 from .weights import Plan, described
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Module(Habits, Generic[F]):
+class Module(Habits, FromGates, KerasWeights, Generic[F]):
     """A model: its weights are attributes, and what it computes with are packed copies of them.
 
     Weights are plain arrays under the names, in the shapes and with the order of gates of torch.nn. What is changed in
