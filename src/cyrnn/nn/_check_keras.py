@@ -86,7 +86,7 @@ def entry(function: str, place: str, config: Any, name: str, kinds: tuple[type, 
 
 
 def units(function: str, place: str, config: Any) -> int:
-    found = int(entry(function, place, config, "units", (int, float)))
+    found = int(entry(function, place, config, "units", (int,)))
     if found < 1:
         raise ValueError(f"{function}: {place} has 'units' = {found}, expected 1 or more")
     return found

@@ -33,6 +33,7 @@ class Expected(NamedTuple):
     keras_version: int | None = None
     go_backwards: bool = False
     merge_mode: str | None = "concat"
+    batch_first: bool = True
 
 
 class Layer(NamedTuple):
@@ -122,8 +123,8 @@ def model_of(function: str, layers: Sequence[Layer], expected: Expected) -> Any:
         half = len(layer.arrays) // 2 if bidirectional else len(layer.arrays)
         for arrays in (layer.arrays[:half], layer.arrays[half:])[: 1 + bidirectional]:
             parts.append((layer.place, arrays))
-    stack: dict[str, Any] = {"num_layers": len(layers), "bidirectional": bidirectional, "batch_first": True}
-    stack |= options | {"rng": 0}
+    stack: dict[str, Any] = {"num_layers": len(layers), "bidirectional": bidirectional}
+    stack |= {"batch_first": expected.batch_first, "rng": 0} | options
     plan = replace(kind(1, 1, **stack)._plan, input_size=size, hidden_size=units)  # no memory yet for what is claimed
     after = bool(options.get("reset_after"))
     weights = []
@@ -167,8 +168,7 @@ def _described(
         found = halves[0]
     else:
         found = _options(function, place, name, config, expected)
-    if found[3] or not bidirectional:
-        _check_keras.backwards(function, place, found[3], expected.go_backwards)
+    _check_keras.backwards(function, place, found[3], expected.go_backwards)
     size = 0
     if sized:
         _check_keras.count(function, place, len(arrays) and 1, 1)
