@@ -146,9 +146,7 @@ def arrays(function: str, layout: Layout, given: tuple[Any, ...], place: str) ->
         b = b.reshape(-1, rows)
         b = np.concatenate([b, np.zeros_like(b)]) if len(b) == 1 else b
     if P is not None:
-        if not (count := len(layout.cell.peepholes) or 3 * (layout.cell.name == "lstm")):
-            raise ValueError(f"{function}: P{place} is given, expected None: the cell has no peepholes")
-        P = _floats(function, f"P{place}", P)
+        P, count = _floats(function, f"P{place}", P), len(layout.cell.peepholes)
         if P.shape not in ((count, units), (count * units,)):
             wanted = f"({count}, {units}), rows in the order of the gates"
             raise ValueError(f"{function}: P{place} has shape {P.shape}, expected {wanted}")
@@ -163,6 +161,11 @@ def stacked(function: str, sublayer: int, got: tuple[int, ...], features: int, u
             f"{function}: W{place} and R{place} have input_size, hidden_size = {got}, expected {(features, units)}: "
             f"{'those of the first' if sublayer else 'as they say'}"
         )
+
+
+def no_peepholes(function: str, P: Any) -> None:
+    if P is not None:
+        raise ValueError(f"{function}: P is given, expected None: the cell has no peepholes")
 
 
 def no_projection(function: str, proj_size: int) -> None:

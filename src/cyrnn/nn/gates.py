@@ -105,6 +105,8 @@ class FromGates:
         function = f"{cls.__name__}.from_gates"
         _check_gates.options(function, options, (*cls._options, *cls._variants, "dtype", "rng"))
         per_layer = 2 if options.get("bidirectional") else 1
+        if "peephole" not in cls._variants:
+            _check_gates.no_peepholes(function, P)
         given = _check_gates.sublayers(function, W, R, b, P, per_layer)
         if "reset_after" in cls._variants and "reset_after" not in options:
             options["reset_after"] = _check_gates.reset_after(function, order)
