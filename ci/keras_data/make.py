@@ -17,17 +17,17 @@ from pathlib import Path
 
 os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 
-import h5py  # noqa: E402  # TensorFlow reads its environment where it is imported
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow  # noqa: E402
-import tf_keras  # noqa: E402
-from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU  # noqa: E402
-from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM  # noqa: E402
-from tf_keras.src.saving.legacy.hdf5_format import preprocess_weights_for_loading  # noqa: E402
+import h5py  # TensorFlow reads its environment where it is imported
+import keras
+import numpy as np
+import tensorflow
+import tf_keras
+from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU
+from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM
+from tf_keras.src.saving.legacy.hdf5_format import preprocess_weights_for_loading
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
-import stored  # noqa: E402
+import stored
 
 VERSIONS = {2: tf_keras, 3: keras}
 FEATURES, UNITS, BATCH, STEPS = 3, 4, 2, 6

@@ -36,7 +36,8 @@ def model_of(name: str, **options):
 
 
 def test_versions_are_stored():
-    assert VERSIONS["keras"].startswith("3.") and VERSIONS["tf_keras"].startswith("2.")
+    assert VERSIONS["keras"].startswith("3.")
+    assert VERSIONS["tf_keras"].startswith("2.")
     assert len(LAYERS) == 2 * 21 + 2
 
 

@@ -8,7 +8,7 @@ model is loaded as it is. A call is as in eval mode; the gradients of a model co
     from_torch                  the model of a module in memory
     from_state_dict             the model that names and shapes of weights describe
     from_keras                  the model of one of Keras' layers in memory
-    LSTM.from_gates             a model of arrays in any framework's order of gates; `model.to_gates` the way back
+    LSTM.from_gates             a model of arrays in any framework's order of gates; `model.to_gates` its inverse
 
     model(x)                    over whole sequences; `lengths=` for those of a ragged batch
     model.step                  one step of a stream; `reset=` for those that start anew

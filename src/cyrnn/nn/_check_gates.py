@@ -59,16 +59,17 @@ def layout(
     """Return how the weights of a cell are kept; `transposed` is None where their shapes have to tell."""
     known, own = orders.facts_of(order) if order in orders.ORDERS else None, orders.gates_of(cell)
     if known is not None and cell.name.partition("_")[0] not in orders.ORDERS[order]:
-        raise ValueError(f"{function}: order is {order!r}, which has no such cell, expected the letters {own} in its order")
+        wanted = f"the letters {own} in the order of the rows"
+        raise ValueError(f"{function}: order is {order!r}, which has no such cell, expected {wanted}")
     letters = order if known is None else orders.order_of(order, cell)
     if not isinstance(letters, str) or sorted(letters) != sorted(own):
         wanted = f"the letters {own} in the order of the rows, or one of {', '.join(orders.ORDERS)}"
         raise ValueError(f"{function}: order is {_shown(order)}, expected {wanted}")
-    known = known or orders.Facts(transposed=None if reading else False)  # type: ignore[arg-type]  # to be told
-    if transpose is None:
-        transpose = known.transposed
-    else:
+    if transpose is not None:
         transpose = flag(function, "transpose", transpose)
+    elif known is not None or not reading:  # else the shapes tell
+        transpose = known is not None and known.transposed
+    known = known or orders.Facts()
     if forget_bias is None:
         if known.forget_bias and "f" in own:
             cure = f"{order} adds its cell's forget_bias, 1.0 if nothing else is said, to what the bias holds"
@@ -89,8 +90,8 @@ def layout(
         if negate != known.negated:  # that of the table may name a gate of another cell
             raise ValueError(f"{function}: negate is {_shown(negate)}, expected letters of {own}")
         negate = ""
-    in_parts = known.in_parts and "z" in own
-    return Layout(cell, letters, transpose, float(forget_bias), negate, known.by_unit and "f" in own, in_parts)
+    two_matrices = known.two_matrices and "z" in own
+    return Layout(cell, letters, transpose, float(forget_bias), negate, known.by_unit and "f" in own, two_matrices)
 
 
 def reset_after(function: str, order: Any) -> bool:
@@ -131,7 +132,8 @@ def arrays(function: str, layout: Layout, given: tuple[Any, ...], place: str) ->
     gates = len(layout.order)
     rows, units = R.shape[::-1] if layout.transposed else R.shape
     if rows != gates * units or not units:
-        shape = f"(hidden_size, {gates} * hidden_size)" if layout.transposed else f"({gates} * hidden_size, hidden_size)"
+        axes = [f"{gates} * hidden_size", "hidden_size"]
+        shape = f"({', '.join(reversed(axes) if layout.transposed else axes)})"
         transposed = f"transpose={layout.transposed}, {gates} gates"
         raise ValueError(f"{function}: R{place} has shape {R.shape}, expected {shape}: {transposed}")
     if W.shape[1 if layout.transposed else 0] != rows:

@@ -97,7 +97,8 @@ def activation(function: str, place: str, argument: str, given: Any, version: in
     while isinstance(given, Mapping) and given.get("class_name") in ("function", "Function", "Activation"):
         given = given.get("config")
         given = given.get("activation") if isinstance(given, Mapping) else given
-    name, settings = given, {}
+    name: Any = given
+    settings: Any = {}
     if isinstance(given, Mapping):
         name, settings = given.get("class_name"), given.get("config") or {}
     if name is None and not settings:
@@ -145,7 +146,7 @@ def plain(function: str, model: Any, names: Iterable[str]) -> None:
 def merge(function: str, place: str, found: Any, given: Any) -> None:
     """Refuse another way of merging two directions than the caller expects."""
     if found != given:
-        cure = f"what is returned has both directions side by side: give merge_mode={found!r}, and merge them yourself"
+        cure = f"the model has both directions side by side: give merge_mode={found!r}, and merge them yourself"
         raise ValueError(f"{function}: {place} has merge_mode = {found!r}, expected {given!r}: {cure}")
 
 
@@ -211,7 +212,7 @@ def h5py(function: str) -> Any:
     try:
         return importlib.import_module("h5py")
     except ImportError as error:
-        raise ImportError(f"{function}: files of Keras need h5py: pip install 'cyrnn[keras]'") from error
+        raise ImportError(f"{function}: a file of Keras is written by h5py: pip install 'cyrnn[keras]'") from error
 
 
 def options(function: str, given: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Gates(NamedTuple):
-    """Weights of a model as `from_gates` takes them: an array for each layer and direction, in torch's order of both."""
+    """Weights of a model as `from_gates` takes them: an array for each layer and direction, in torch's order."""
 
     W: list[Array]
     R: list[Array]
@@ -90,7 +90,7 @@ class FromGates:
 
         See Also
         --------
-        to_gates : the way back.
+        to_gates : the inverse.
 
         Notes
         -----

@@ -1,6 +1,7 @@
 """Files of Keras, .h5 and .keras: the recurrent layers of a model, and models of ours as such files.
 
-`nn.load` and `module.save` call these two for a file of these endings. h5py is imported where one is read or written.
+`nn.load` and `module.save` call these two for a file of these endings. Reading needs NumPy alone; h5py is imported where
+a file is written.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..weights import keras_file, keras_write
-from ..weights.keras_file import BadFile, File, Stored
+from ..weights.keras_file import File, Stored
 from . import _check_keras
 from .keras_layers import CLASSES, Expected, Layer, model_of, options_of
 from .keras_weights import config_of
@@ -38,8 +39,6 @@ def load_file(path: Any, prefix: str = "", options: Mapping[str, Any] | None = N
     ------
     ValueError, TypeError
         If the file is none of Keras', is damaged, has no such layer, or one that no model is like; with the place.
-    ImportError
-        If h5py is not installed.
     """
     function, path = "load", os.fspath(path)
     given = dict(options or {})
@@ -47,17 +46,18 @@ def load_file(path: Any, prefix: str = "", options: Mapping[str, Any] | None = N
     given["keras_version"] = _check_keras.keras_version(function, given.get("keras_version"))
     _check_keras.flag(function, "go_backwards", given.get("go_backwards", False))
     expected = Expected(**given)
-    h5py = _check_keras.h5py(function)
+    with open(path, "rb") as opened:
+        data = opened.read()
     try:
-        with keras_file.opened(h5py, path) as file:
-            if expected.keras_version is None:
-                expected = expected._replace(keras_version=_check_keras.major(file.version))
-            chosen = _chosen(function, path, file, prefix, expected)
-            layers = [
-                Layer(f"layer {layer.name!r}", layer.class_name, layer.config, file.arrays(layer)) for layer in chosen
-            ]
+        file = keras_file.read(data)
+        if expected.keras_version is None:
+            expected = expected._replace(keras_version=_check_keras.major(file.version))
+        layers = [
+            Layer(f"layer {layer.name!r}", layer.class_name, layer.config, file.arrays(layer))
+            for layer in _chosen(function, path, file, prefix, expected)
+        ]
         return model_of(function, layers, expected)
-    except (BadFile, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         if f"{function}: {path!r}" in str(error):
             raise
         _check_keras.of_file(function, path, error)

@@ -156,7 +156,7 @@ def _described(
     if bidirectional:
         merge = _check_keras.entry(function, place, config, "merge_mode", (str, type(None)))
         _check_keras.merge(function, place, merge, expected.merge_mode)
-        inner = _check_keras.entry(function, place, config, "layer", (Mapping,))  # type: ignore[type-abstract]
+        inner = _check_keras.entry(function, place, config, "layer", (Mapping,))
         other = config.get("backward_layer") or inner
         halves = [
             _options(function, place, part.get("class_name"), part.get("config"), expected)

@@ -47,7 +47,7 @@ class KerasWeights:
 
         See Also
         --------
-        cyrnn.nn.from_keras : the way back.
+        cyrnn.nn.from_keras : the inverse.
 
         Examples
         --------

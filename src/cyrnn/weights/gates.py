@@ -20,18 +20,18 @@ class Layout(NamedTuple):
 
     cell: Cell
     order: str
-    transposed: bool = False
+    transposed: bool | None = False  # None: not known yet
     forget_bias: float = 0.0
     negated: str = ""
     by_unit: bool = False
-    in_parts: bool = False
+    two_matrices: bool = False
 
     @property
     def own(self) -> str:
         """The gates of the cell in torch's order."""
         return orders.gates_of(self.cell)
 
-    def index(self, units: int) -> list[int]:
+    def torch_rows(self, units: int) -> list[int]:
         """Where each of torch's rows is."""
         return orders.rows(self.order, self.own, units, by_unit=self.by_unit)
 
@@ -68,10 +68,10 @@ def to_torch(layout: Layout, given: Weights) -> Weights:
     W, R, b, P = given
     if layout.transposed:
         units = len(R)
-        W, R = W.T, _of_parts(R).T if layout.in_parts else R.T
+        W, R = W.T, _of_two_matrices(R).T if layout.two_matrices else R.T
     else:
         units = R.shape[1]
-    index = layout.index(units)
+    index = layout.torch_rows(units)
     W, R = W[index], R[index]
     b = None if b is None else b[:, index]
     if layout.forget_bias and "f" in layout.own:
@@ -90,11 +90,11 @@ def from_torch(layout: Layout, own: Weights) -> Weights:
     if layout.forget_bias and "f" in layout.own:
         b = np.zeros((2, len(W)), W.dtype) if b is None else b
         b[0, _rows(layout, "f", units)] -= layout.forget_bias
-    back = np.argsort(layout.index(units))
+    back = np.argsort(layout.torch_rows(units))
     W, R, b = W[back], R[back], None if b is None else b[:, back]
     if layout.transposed:
         W, R = np.ascontiguousarray(W.T), np.ascontiguousarray(R.T)
-        R = _in_parts(R) if layout.in_parts else R
+        R = _as_two_matrices(R) if layout.two_matrices else R
     return Weights(W, R, b, None if P is None else P[np.argsort(layout.peepholes())])
 
 
@@ -113,12 +113,12 @@ def _negate(layout: Layout, W: Array, R: Array, b: Array | None, units: int) -> 
             b[:, rows] = -b[:, rows]
 
 
-def _of_parts(R: Array) -> Array:
+def _of_two_matrices(R: Array) -> Array:
     """(n, 3 * n), whose memory is (n, 2 * n) of two gates and then (n, n) of the candidate, as its shape says it."""
     n, flat = len(R), R.ravel()
     return np.concatenate([flat[: 2 * n * n].reshape(n, 2 * n), flat[2 * n * n :].reshape(n, n)], axis=1)
 
 
-def _in_parts(R: Array) -> Array:
+def _as_two_matrices(R: Array) -> Array:
     n = len(R)
     return np.concatenate([R[:, : 2 * n].ravel(), R[:, 2 * n :].ravel()]).reshape(R.shape)

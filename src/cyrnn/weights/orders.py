@@ -49,7 +49,7 @@ class Facts(NamedTuple):
     forget_bias: bool = False  # the cell adds a number to the forget gate's pre-activation, which no bias holds
     negated: str | None = ""  # gates that stand for 1 minus ours: z of a GRU with h = (1 - z) * h + z * c
     by_unit: bool = False  # rows go unit by unit, the gates of each beside one another, not gate by gate
-    in_parts: bool = False  # R of a GRU is (n, 3 * n) by its shape, in memory (n, 2 * n), then (n, n)
+    two_matrices: bool = False  # R of a GRU is (n, 3 * n) by its shape, in memory (n, 2 * n), then (n, n)
 
 
 #: framework -> its facts; torch's, where nothing else is said
@@ -57,7 +57,7 @@ FACTS = {
     "onnx": Facts(reset_after=None),  # linear_before_reset
     "keras": Facts(transposed=True, reset_after=None),  # h = z * h_tm1 + (1 - z) * hh
     # gru_op.cc: h_t = (1 - u_t) h + u_t c, unless origin_mode is true; weight_data + 2 * frame_size * frame_size
-    "paddle.fluid": Facts(transposed=True, reset_after=False, negated=None, in_parts=True),
+    "paddle.fluid": Facts(transposed=True, reset_after=False, negated=None, two_matrices=True),
     # forget_bias = 1 of VanillaLSTMBuilder is its argument's default; gru.cc: ft = 1 - zt is the factor of h
     "dynet": Facts(reset_after=False, forget_bias=True, negated="z"),
     "coreml": Facts(reset_after=None),  # MIL's text has it after, NeuralNetwork.proto, which runs it, before
