@@ -304,7 +304,7 @@ def test_arrays_are_copied():
 SQUARE = np.ones((16, 4)), np.ones((16, 4))
 FLAT = np.ones((16, 3)), np.ones((16, 4))
 REFUSED = [
-    (nn.LSTM, SQUARE, {"order": "ifco"}, "transpose is not given, expected True where .* W has shape .16, 4., R .16, 4"),
+    (nn.LSTM, SQUARE, {"order": "ifco"}, "transpose is not given, expected True where .* W has shape .16, 4."),
     (nn.RNN, (np.ones((4, 4)),) * 2, {"order": "a"}, "transpose is not given"),
     (nn.LSTM, FLAT, {"order": "ifgo"}, "order is 'ifgo', expected the letters ifco .* or one of torch, onnx"),
     (nn.LSTM, FLAT, {"order": "ifc"}, "order is 'ifc', expected the letters ifco"),

@@ -140,7 +140,8 @@ def plain(function: str, model: Any, names: Iterable[str]) -> None:
     for name in names:
         value = getattr(model, name, None)
         if value not in (None, False, 0):
-            raise NoKeras(f"{function}: {name} is {value!r}, which no layer of Keras has: save it as .npz, .safetensors")
+            cure = "save it as .npz or .safetensors"
+            raise NoKeras(f"{function}: {name} is {value!r}, which no layer of Keras has: {cure}")
 
 
 def merge(function: str, place: str, found: Any, given: Any) -> None:

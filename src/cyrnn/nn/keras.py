@@ -1,7 +1,7 @@
 """Files of Keras, .h5 and .keras: the recurrent layers of a model, and models of ours as such files.
 
-`nn.load` and `module.save` call these two for a file of these endings. Reading needs NumPy alone; h5py is imported where
-a file is written.
+`nn.load` and `module.save` call these two for a file of these endings. Reading needs NumPy alone; h5py is imported
+where a file is written.
 """
 
 from __future__ import annotations

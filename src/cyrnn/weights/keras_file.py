@@ -55,7 +55,7 @@ class File(NamedTuple):
 
     def _of_names(self, layer: Stored) -> list[Array]:
         """The arrays that the attribute weight_names lists."""
-        weights = self.root["model_weights"] if "model_weights" in self.root else self.root
+        weights = _find(self.root, "model_weights") or self.root
         top, _, rest = layer.name.partition("/")
         group = _down(weights, top)
         names = _names(group, "weight_names")
