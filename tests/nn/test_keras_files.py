@@ -43,7 +43,7 @@ def test_layer_of_a_file_is_named_where_there_are_several(name):
 def test_options_are_those_of_from_keras():
     model = load_file(DATA / "keras3.h5", "encoder", {"dtype": np.float64, "keras_version": 2, "batch_first": False})
     assert repr(model) == "LSTM(3, 4, recurrent_activation='hard_sigmoid', dtype='float64')"
-    with pytest.raises(TypeError, match="load: units is no option of files of Keras, expected one of dtype"):
+    with pytest.raises(TypeError, match=r"nn.load: units is no option of files of Keras, expected one of dtype"):
         load_file(DATA / "keras3.h5", "encoder", {"units": 3})
 
 
@@ -56,7 +56,7 @@ def test_truncated_file_is_refused(name, tmp_path):
     for size in (0, 3, 4, 100, 2048, len(whole) // 2, len(whole) - 1):
         path = tmp_path / f"{size}.{name}"
         path.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match=f"load: '.*{size}.{name}': (at byte|the archive cannot be read: )"):
+        with pytest.raises(ValueError, match=f"nn.load: '.*{size}.{name}': (at byte|the archive cannot be read: )"):
             load_file(path, "both")
 
 
@@ -80,7 +80,7 @@ def test_damaged_file_is_refused_or_has_other_numbers(name, tmp_path):
             path.write_bytes(damaged)
         said = refusal(path)
         outcomes["refused" if said else "read"] += 1
-        assert not said or said.startswith(f"load: '{path}'")
+        assert not said or said.startswith(f"nn.load: '{path}'")
     assert min(outcomes.values()) > 10, outcomes
 
 
@@ -117,7 +117,7 @@ ZIPS = {
 @pytest.mark.parametrize(("change", "said"), ZIPS.values(), ids=ZIPS)
 def test_hostile_archive_is_refused_with_the_place(change, said, tmp_path):
     path = rezipped(tmp_path, change)
-    with pytest.raises(ValueError, match=f"load: '.*edited.keras': .*{said}"):
+    with pytest.raises(ValueError, match=f"nn.load: '.*edited.keras': .*{said}"):
         load_file(path, "encoder")
 
 

@@ -202,7 +202,7 @@ BAD = {
 @pytest.mark.parametrize(("change", "said"), BAD.values(), ids=BAD)
 def test_hostile_file_is_refused_with_the_place(change, said, tmp_path):
     path = edited(tmp_path, change)
-    with pytest.raises((ValueError, TypeError), match=f"load: '.*edited.h5': .*{said}"):
+    with pytest.raises((ValueError, TypeError), match=f"nn.load: '.*edited.h5': .*{said}"):
         load_file(path, "encoder")
 
 

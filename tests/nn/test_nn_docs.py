@@ -25,10 +25,11 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONAL = ("safetensors", "torch")
 
 CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell]
+NAMES = ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict", "save")
 METHODS = {
     f"{kind.__name__}.{name}": getattr(kind, name)
     for kind in (nn.LSTM, nn.LSTMCell)
-    for name in ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict")
+    for name in NAMES
     if hasattr(kind, name)
 }
 
@@ -49,9 +50,24 @@ def test_program_runs_and_prints_what_is_shown(title, tmp_path, monkeypatch):
                 assert out.getvalue() == shown
 
 
-def test_page_has_what_it_has_to():
-    wanted = ("npz", "safetensors", "stream of frames", "agent with resets")
-    assert all(any(title.startswith("nn.md") and word in title for title in PROGRAMS) for word in wanted)
+#: page -> what its sections have to be about
+WANTED = {
+    "nn.md": ("model in a file", "stream of frames", "agent with resets", "Training", "Cells that torch has not"),
+    "from_pytorch.md": (".npz", ".safetensors", "in memory"),
+    "onnx.md": ("Files", "as a model of nn"),
+}
+
+
+@pytest.mark.parametrize("page", WANTED)
+def test_page_has_what_it_has_to(page):
+    titles = [title for title in PROGRAMS if title.startswith(f"{page}, ")]
+    assert [word for word in WANTED[page] if not any(word in title for title in titles)] == []
+
+
+def test_page_of_nn_leads_to_the_pages_of_other_frameworks():
+    table = next(text for title, text in SECTIONS_OF_PAGES.items() if title.startswith("nn.md, # "))
+    wanted = {f"from_{name}.md" for name in ("pytorch", "keras", "paddle", "arrays")}
+    assert wanted <= set(re.findall(r"\w+\.md", table))
 
 
 def described(documented) -> list[str]:
@@ -61,7 +77,7 @@ def described(documented) -> list[str]:
     return [name.strip() for line in lines for name in line.split(",")]
 
 
-DOCUMENTED = [*CLASSES, nn.from_torch, nn.from_state_dict, *METHODS.values()]
+DOCUMENTED = [*CLASSES, nn.from_torch, nn.from_state_dict, nn.load, *METHODS.values()]
 
 
 @pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda d: d.__qualname__)

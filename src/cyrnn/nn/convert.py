@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..weights import torch_names
-from . import _check_modules, _check_weights
+from . import _check, _check_files, _check_modules, _check_weights
 from .cells import GRUCell, LSTMCell, RNNCell
 from .layers import GRU, RNN
 from .lstm import LSTM
-from .module import Module
+from .module import Loaded, Module
 
 _CLASSES: dict[str, type[Module[Any]]] = {kind.__name__: kind for kind in (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)}
 
@@ -87,20 +87,52 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     GRU(3, 5, num_layers=2, batch_first=True)
     """
     function = "from_state_dict"
-    given = _check_weights.state_dict(function, "weights", weights, prefix)
-    _check_weights.other_contents(function, "weights", weights)
+    return made(function, "weights", of_one_module(function, "weights", weights, prefix), options)
+
+
+def of_one_module(function: str, argument: str, weights: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    """Return the entries of one module, without what their names begin with."""
+    given = _check_weights.state_dict(function, argument, weights, prefix)
+    _check_weights.other_contents(function, argument, weights)
     found = torch_names.prefixes(given)
     if len(found) == 1 and found[0]:
-        given = _check_weights.state_dict(function, "weights", given, found[0])
-    else:
-        _check_weights.no_prefix(function, "weights", given, "weight_ih_l0")
+        return _check_weights.state_dict(function, argument, given, found[0])
+    _check_weights.no_prefix(function, argument, given, "weight_ih_l0")
+    return given
+
+
+def with_options(
+    function: str, path: str, weights: Mapping[str, Any], own: Mapping[str, Any], given: Mapping[str, Any]
+) -> Any:
+    """Make the model of a file: of its weights, which nobody else has, its own options and those of a call."""
+    both = _check_files.both_options(function, path, own, given)
+    with _check_files.naming(function, path):
+        return made(function, repr(path), weights, both, own, unshared=True)
+
+
+def made(
+    function: str,
+    argument: str,
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+    of_file: Mapping[str, Any] | None = None,
+    unshared: bool = False,
+) -> Any:
+    """Make the model that names without a prefix, shapes and options describe.
+
+    of_file: those of the options that are a file's; unshared: whether nobody else has the arrays.
+    """
     described = torch_names.described(_check_weights.shapes_of(given))
     if described is None:
-        _check_weights.undescribed(function, "weights", given)
+        _check_weights.undescribed(function, argument, given)
+    if options.get("coupled") is True and described.name == "GRU":  # of the same shapes, without peepholes
+        described = described._replace(name="LSTM", coupled=True)
     kind = _CLASSES[described.name]
-    _check_weights.options_of(function, options, described, (*kind._options, *kind._variants, "dtype", "rng"))
-    options.setdefault("dtype", _check_modules.dtype_of_weights(given))
+    known = (*kind._options, *kind._variants, "dtype", "rng")
+    _check_files.known_options(function, argument, of_file or (), described.name, known)
+    _check_weights.options_of(function, options, described, known)
+    _check.generator(function, "rng", options.get("rng", 0))
+    begin = {"rng": Loaded(function, argument, given, unshared)}
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
-    model = kind(**{"rng": 0} | sizes | described.options | options)
-    model._take(function, "weights", given)
-    return model
+    dtype = {"dtype": _check_modules.dtype_of_weights(given)}
+    return kind(**dtype | sizes | described.options | dict(options) | begin)

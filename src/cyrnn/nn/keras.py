@@ -40,7 +40,7 @@ def load_file(path: Any, prefix: str = "", options: Mapping[str, Any] | None = N
     ValueError, TypeError
         If the file is none of Keras', is damaged, has no such layer, or one that no model is like; with the place.
     """
-    function, path = "load", os.fspath(path)
+    function, path = "nn.load", os.fspath(path)
     given = dict(options or {})
     _check_keras.options(function, given, Expected._fields)
     given["keras_version"] = _check_keras.keras_version(function, given.get("keras_version"))

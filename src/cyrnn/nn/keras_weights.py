@@ -6,24 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..weights import keras_layout
 from . import _check_keras
-from .gates import by_sublayer
+from .gates import FromGates, by_sublayer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .weights import Plan
 
 #: options that no layer of Keras has
 NOT_THERE = ("proj_size", "peephole", "coupled", "clip", "output_activation")
 
 
-class KerasWeights:
-    """What all classes of nn inherit: `keras_weights`."""
-
-    if TYPE_CHECKING:
-        _plan: Plan
-
-        def _weights(self, method: str) -> dict[str, Any]: ...
+class KerasWeights(FromGates):
+    """What all classes of nn inherit: `keras_weights`, and `from_gates` and `to_gates`."""
 
     def keras_weights(self, layer: int = 0) -> list[NDArray[Any]]:
         """Return copies of the weights of one layer as `set_weights` of a layer of Keras takes them.

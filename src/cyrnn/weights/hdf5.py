@@ -1,9 +1,9 @@
 """HDF5 as h5py writes it unless it is told otherwise, read: groups, attributes that are texts, arrays of floats.
 
 The format is https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, of it superblock 0 and 1, groups that
-are symbol tables, object headers 1, contiguous and compact arrays. libhdf5 reads no model here, since a damaged file may
-end its process: of files with 20 wrong bytes one crashed h5py 3.16 with HDF5 2.0 within 150, another kept it busy for
-nine minutes. Arrays are views of the file: what a file claims costs no memory.
+are symbol tables, object headers 1, contiguous and compact arrays. libhdf5 reads no model here, since a damaged file
+may end its process: of files with 20 wrong bytes one crashed h5py 3.16 with HDF5 2.0 within 150, another kept it busy
+for nine minutes. Arrays are views of the file: what a file claims costs no memory.
 """
 
 from __future__ import annotations

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 import zipfile
 from typing import Any
 
 from .keras_file import snake_case
+from .whole_file import written
 
 #: what a file says that wrote it: the last of Keras 2, the first of Keras 3
 _VERSIONS = {2: "2.15.0", 3: "3.0.0"}
@@ -20,15 +19,8 @@ Layers = list[tuple[str, dict[str, Any], list[Any]]]  # class, configuration, we
 def write(h5py: Any, path: str, version: int, legacy: bool, features: int, dtype: str, layers: Layers) -> None:
     """Write a file, which takes the place of one of its name when it is whole."""
     data = _legacy(h5py, version, features, dtype, layers) if legacy else _zip(h5py, features, dtype, layers)
-    folder, name = os.path.split(os.path.abspath(path))
-    handle, beside = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+    with written(path) as file:
+        file.write(data)
 
 
 def _config(features: int, dtype: str, layers: Layers, module: bool) -> dict[str, Any]:

@@ -7,9 +7,12 @@ derived from this table.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..cells import Cell
+from ..cells.spec import Array
 
 #: framework -> cell -> its gates; a cell that the framework keeps as a matrix for each gate, in the order of its text
 ORDERS = {
@@ -103,3 +106,12 @@ def rows(given: str, wanted: str, units: int, *, by_unit: bool = False) -> list[
     """
     step, start = (len(given), 1) if by_unit else (1, units)
     return [given.index(gate) * start + row * step for gate in wanted for row in range(units)]
+
+
+def in_order(value: Array, given: str, wanted: str, n: int, dtype: np.dtype[Any], empty: Any = np.empty) -> Array:
+    """Return blocks of n rows in another order; zeros for one that is not given. `empty`: what makes the array."""
+    out: Array = empty((len(wanted) * n, *value.shape[1:]), dtype)
+    for block, gate in zip(out.reshape(len(wanted), n, *value.shape[1:]), wanted, strict=True):
+        at = given.find(gate) * n
+        block[...] = value[at : at + n] if gate in given else 0
+    return out
