@@ -22,10 +22,11 @@ SECTIONS_OF_PAGES = {
 PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: what an example may import beside NumPy; it is skipped where that is not installed
-OPTIONAL = ("safetensors", "torch")
+OPTIONAL = ("h5py", "safetensors", "torch")
 
 CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Embedding]
 NAMES = ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict", "save")
+NAMES += ("from_gates", "to_gates", "keras_weights")
 METHODS = {
     f"{kind.__name__}.{name}": getattr(kind, name)
     for kind in (nn.LSTM, nn.LSTMCell, nn.Linear, nn.Embedding)
@@ -55,6 +56,9 @@ WANTED = {
     "nn.md": ("model in a file", "stream of frames", "agent with resets", "Training", "Cells that torch has not"),
     "from_pytorch.md": (".npz", ".safetensors", "in memory"),
     "onnx.md": ("Files", "as a model of nn"),
+    "from_keras.md": ("file", "in memory", "from the end"),
+    "from_paddle.md": ("Paddle 2 or 3", "GRU of Paddle 1", "LSTM of Paddle 1"),
+    "from_arrays.md": ("letters", "framework", "for each gate", "Peepholes"),
 }
 
 
@@ -77,7 +81,7 @@ def described(documented) -> list[str]:
     return [name.strip() for line in lines for name in line.split(",")]
 
 
-DOCUMENTED = [*CLASSES, nn.from_torch, nn.from_state_dict, nn.load, *METHODS.values()]
+DOCUMENTED = [*CLASSES, nn.from_torch, nn.from_state_dict, nn.from_keras, nn.load, *METHODS.values()]
 
 
 @pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda d: d.__qualname__)

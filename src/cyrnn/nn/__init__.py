@@ -9,6 +9,8 @@ model is loaded as it is. A call is as in eval mode; the gradients of a model co
     from_torch                  the model of a module in memory
     from_state_dict             the model that names and shapes of weights describe
     load                        the model in a file: .npz, .safetensors, .onnx, .h5, .keras
+    from_keras                  the model of one of Keras' layers in memory
+    LSTM.from_gates             a model of arrays in any framework's order of gates; `model.to_gates` its inverse
 
     model(x)                    over whole sequences; `lengths=` for those of a ragged batch
     model.step                  one step of a stream; `reset=` for those that start anew
@@ -34,6 +36,7 @@ from .convert import from_state_dict as from_state_dict
 from .convert import from_torch as from_torch
 from .embedding import Embedding as Embedding
 from .files import load as load
+from .keras_layers import from_keras as from_keras
 from .layers import GRU as GRU
 from .layers import RNN as RNN
 from .linear import Linear as Linear

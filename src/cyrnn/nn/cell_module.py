@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 import numpy as np
 
 from . import _check_modules, _check_weights
+from .keras_weights import KerasWeights
 from .module import Module
 from .typed import F
 from .variants import given_as
 from .weights import Plan, described
 
 
-class CellModule(Module[F], Generic[F]):
+class CellModule(KerasWeights, Module[F], Generic[F]):
     """A model of a recurrent cell; see Module."""
 
     _plan: Plan

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
-    """Make the model that a file holds. Neither torch, keras, onnx nor safetensors is needed; h5py is for Keras's.
+    """Make the model that a file holds. None of torch, keras, h5py, onnx and safetensors is needed.
 
     Parameters
     ----------
