@@ -247,9 +247,11 @@ LSTM = module_like(nn.LSTM(3, 5, rng=0))
 ONE_OF = "expected one of torch.nn's RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding"
 MODULES = {
     "trace": (script(original_name="LSTM"), "module is a trace, which keeps weights and no options: "),
-    "script of another": (script(original_name="Linear"), f"module is of type RecursiveScriptModule, {ONE_OF}"),
+    "trace of a head": (script(original_name="Linear"), "module is a trace, which keeps weights and no options: "),
+    "class of a head": (nn.Linear, "module is the class Linear, expected a module: Linear(...)"),
+    "script of another": (script(original_name="Conv1d"), f"module is of type RecursiveScriptModule, {ONE_OF}"),
     "script without a name": (script(input_size=3), f"module is of type RecursiveScriptModule, {ONE_OF}"),
-    "class of another": (type("Linear", (), {}), f"module is of type type, {ONE_OF}"),
+    "class of another": (type("Conv1d", (), {}), f"module is of type type, {ONE_OF}"),
     "quantised": (
         type("LSTM", (), {"__module__": "torch.ao.nn.quantized.dynamic.modules.rnn"})(),
         "module is a quantised LSTM, expected one of floats",
