@@ -12,7 +12,7 @@ from nn_models import joined, parts
 
 import cyrnn.nn
 
-from . import dress, verdict
+from . import dress, heads, verdict
 from .case import Case
 from .layers import Layers
 
@@ -252,7 +252,7 @@ def _time_major(given: Call, value: Any) -> Any:
 
 
 def cell(case: Case) -> None:
-    """RNNCell, LSTMCell and GRUCell against the oracle and in dresses."""
+    """RNNCell, LSTMCell and GRUCell against the oracle and in dresses; then a linear layer on their states."""
     kind = case.pick(["RNNCell", "LSTMCell", "GRUCell"])
     options = {"nonlinearity": case.pick(["tanh", "relu"])} if kind == "RNNCell" else {}
     n_x, n, N = case.pick([0, 1, 3, 17, 64]), case.pick([1, 3, 16, 33]), case.pick([0, 1, 2, 9])
@@ -271,3 +271,5 @@ def cell(case: Case) -> None:
     if N:
         one = model(x[0], joined([state[0] for state in states]))
         case.same(one, joined([part[0] for part in parts(found)]), "without a batch")
+    heads.linear(case, parts(found)[0])
+    heads.embedding(case)

@@ -13,7 +13,8 @@ from hostile import Raising
 import cyrnn
 
 #: a sentence begins with the function, class or method that refuses
-_MODELS = ["RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "from_torch", "from_state_dict"]
+_MODELS = ["RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "Linear", "Embedding"]
+_MODELS += ["from_torch", "from_state_dict"]
 _NAMES = "|".join([*cyrnn.__all__, "set_num_threads", *_MODELS, "cyrnn"])
 _BEGINNING = re.compile(rf"(?:cyrnn\.nn\.|cyrnn\.)?(?:{_NAMES})(?:\.\w+)?: \S")
 _KINDS = (TypeError, ValueError, KeyError)

@@ -142,13 +142,15 @@ def test_empty_objects_hurt_no_call(name):
                         value()
         if name == "Lengths":
             assert sublayer.forward(x, None, False, empty) is None
+            assert calls.linear(np.ones((5, 3), np.float32), None).forward(x, empty) is None
+            assert calls.embedding(np.ones((5, 3), np.float32), None).forward(np.ones((2, 3), int), empty) is None
         if name == "SavedForward":
             assert sublayer.backward(empty, None, None) is None
     refused(lambda: sublayer.backward(None, None, None), TypeError)
 
 
 @compiled
-@pytest.mark.parametrize("name", ["CellCalls", "Sublayer", "Elements"])
+@pytest.mark.parametrize("name", ["CellCalls", "Sublayer", "Elements", "Linear", "Embedding"])
 def test_objects_that_need_arguments_cannot_be_made_empty(name):
     kind = getattr(implementation, name)
     refused(kind, TypeError)
@@ -167,6 +169,8 @@ def test_objects_of_calls_can_be_neither_copied_nor_pickled():
         calls.lengths([1, 2], 3, 2),
         lstm._sublayers[0],
         tape.records[0],
+        cyrnn.nn.Linear(3, 5)._sublayers[0],
+        cyrnn.nn.Embedding(3, 5)._sublayers[0],
     ]
     for value in objects:
         for copied in (copy.copy, copy.deepcopy, pickle.dumps):
@@ -191,6 +195,57 @@ def test_initialising_again_changes_nothing():
     assert not hasattr(sublayer, "arrays")
     for name in ("panels", "calls", "weights", "blocks", "count"):
         refused(lambda name=name: setattr(sublayer, name, 10**6), AttributeError)
+
+
+@compiled
+def test_arrays_that_a_head_cannot_read_are_refused():
+    """Those of nn are contiguous copies."""
+    W = np.ones((5, 6), np.float32)
+    for layer in (lambda W: calls.linear(W, None), lambda W: calls.embedding(W, None)):
+        for wrong in (W.astype(int), W[0], W.astype(W.dtype.newbyteorder())):
+            assert "no plain array" in refused(lambda layer=layer, wrong=wrong: layer(wrong), TypeError)
+        refused(lambda layer=layer: layer(None), TypeError)
+    refused(lambda: calls.embedding(W[:, ::2], None), TypeError)
+    assert "do not fit" in refused(lambda: calls.linear(W, W[0]), ValueError)
+    x = np.ones((2, 6), np.float32)
+    np.testing.assert_array_equal(calls.linear(W.repeat(2, axis=1)[:, ::2], W[:, 0]).forward(x), np.full((2, 5), 7))
+
+
+HEAD_TAPES = """
+from cyrnn import nn, calls
+x, ids, d = np.ones((7, 4, 3), np.float32), np.ones((7, 4), np.int64), np.ones((7, 4, 5), np.float32)
+for model, given, other in (
+    (nn.Linear(3, 5, rng=0), x, nn.Linear(4, 6, rng=0)), (nn.Embedding(3, 5, rng=0), ids, nn.Embedding(2, 6, rng=0))
+):
+    _, tape = model.forward(given, lengths=[7, 1, 0, 3])
+    want = model.backward(tape, d).weights["weight"]
+    wrong = {
+        "layer": [None, 3, other._sublayers[0], nn.LSTM(3, 5)._sublayers[0]],
+        "input": [None, given[0], given[..., :2], given.astype(np.int8) - 100, [[1]]],
+        "lengths": [3, "a", [1], calls.lengths([1, 2], 7, 2), calls.lengths([1] * 4, 6, 4)],
+        "leading": [(), (2,), (7, 40), None],
+        "batch_first": [True],
+    }
+    for name, values in wrong.items():
+        for value in values:
+            before = getattr(tape, name)
+            setattr(tape, name, value)
+            try:
+                model.backward(tape, d)
+            except (TypeError, ValueError, AttributeError):
+                pass
+            else:
+                raise AssertionError((name, value))
+            setattr(tape, name, before)
+    assert (model.backward(tape, d).weights["weight"] == want).all()
+print("alive")
+"""
+
+
+@compiled
+def test_tape_of_a_head_changed_by_hand_is_refused():
+    done = isolated(HEAD_TAPES)
+    assert done.stdout.endswith("alive\n"), done.stderr[-2000:]
 
 
 TAPES = """

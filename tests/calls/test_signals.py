@@ -33,6 +33,9 @@ CALLS = {
     "nn, projection": "call, short = model(256, 64, 2500, proj_size=128), model(64, 16, 20, proj_size=8)",
     "nn, two directions": "call, short = model(192, 32, 2500, bidirectional=True), model(64, 16, 20)",
     "nn, backward": "call, short = model_back(192, 64, 600), model_back(64, 16, 20)",
+    "linear": "call, short = linear(4000, 1000, 10000), linear(64, 10, 20)",
+    "linear, ragged": "call, short = linear(4000, 1000, 10000, ragged=True), linear(64, 10, 20, ragged=True)",
+    "linear, backward": "call, short = linear_back(500, 900, 20000), linear_back(64, 10, 20)",
     "tanh": "call, short = function(cyrnn.tanh, (20000, 4000)), function(cyrnn.tanh, (5, 7))",
     "softmax": "call, short = function(cyrnn.softmax, (50, 1000000)), function(cyrnn.softmax, (5, 7))",
 }
@@ -63,6 +66,16 @@ def model_back(n, m, T):
     layer = nn.LSTM(n, n, rng=0)
     output, _, tape = layer.forward(np.full((T, m, n), 0.5, np.float32))
     return lambda: list(layer.backward(tape, output).weights.values())
+
+def linear(n, units, rows, ragged=False):
+    layer, x = nn.Linear(n, units, rng=0), np.full((10, rows // 10, n), 0.5, np.float32)
+    lengths = np.arange(rows // 10) % 3 + 8 if ragged else None
+    return lambda: [layer(x, lengths=lengths)]
+
+def linear_back(n, units, rows):
+    layer, d = nn.Linear(n, units, rng=0), np.ones((rows, units), np.float32)
+    tape = layer.forward(np.full((rows, n), 0.5, np.float32))[1]
+    return lambda: [layer.backward(tape, d).input]
 
 def function(f, shape):
     x = np.full(shape, 0.5)

@@ -21,7 +21,7 @@ FORWARD = dict.fromkeys(
 )
 BACKWARD = dict.fromkeys(("products", "time_loop", "backward_calls", "ragged_layers"), "guard_backward.py")
 #: group -> the program that holds it
-GROUPS = FORWARD | BACKWARD | {"layer_calls": "guard_nn.py", "variant_calls": "guard_nn.py"}
+GROUPS = FORWARD | BACKWARD | dict.fromkeys(("layer_calls", "variant_calls", "head_calls"), "guard_nn.py")
 FAULTS = {
     "read-end": "beyond the end",
     "read-start": "beyond the start",

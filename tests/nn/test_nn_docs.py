@@ -22,13 +22,15 @@ SECTIONS_OF_PAGES = {
 PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: what an example may import beside NumPy; it is skipped where that is not installed
-OPTIONAL = ("g2pM", "safetensors", "torch")
+OPTIONAL = ("g2pM", "h5py", "safetensors", "torch")
 
-CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell]
+CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Embedding]
+NAMES = ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict", "save")
+NAMES += ("from_gates", "to_gates", "keras_weights")
 METHODS = {
     f"{kind.__name__}.{name}": getattr(kind, name)
-    for kind in (nn.LSTM, nn.LSTMCell)
-    for name in ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict")
+    for kind in (nn.LSTM, nn.LSTMCell, nn.Linear, nn.Embedding)
+    for name in NAMES
     if hasattr(kind, name)
 }
 
@@ -49,9 +51,27 @@ def test_program_runs_and_prints_what_is_shown(title, tmp_path, monkeypatch):
                 assert out.getvalue() == shown
 
 
-def test_page_has_what_it_has_to():
-    wanted = ("npz", "safetensors", "stream of frames", "agent with resets")
-    assert all(any(title.startswith("nn.md") and word in title for title in PROGRAMS) for word in wanted)
+#: page -> what its sections have to be about
+WANTED = {
+    "nn.md": ("model in a file", "stream of frames", "agent with resets", "Training", "Cells that torch has not"),
+    "from_pytorch.md": (".npz", ".safetensors", "in memory"),
+    "onnx.md": ("Files", "as a model of nn"),
+    "from_keras.md": ("file", "in memory", "from the end"),
+    "from_paddle.md": ("Paddle 2 or 3", "GRU of Paddle 1", "LSTM of Paddle 1"),
+    "from_arrays.md": ("letters", "framework", "for each gate", "Peepholes"),
+}
+
+
+@pytest.mark.parametrize("page", WANTED)
+def test_page_has_what_it_has_to(page):
+    titles = [title for title in PROGRAMS if title.startswith(f"{page}, ")]
+    assert [word for word in WANTED[page] if not any(word in title for title in titles)] == []
+
+
+def test_page_of_nn_leads_to_the_pages_of_other_frameworks():
+    table = next(text for title, text in SECTIONS_OF_PAGES.items() if title.startswith("nn.md, # "))
+    wanted = {f"from_{name}.md" for name in ("pytorch", "keras", "paddle", "arrays")}
+    assert wanted <= set(re.findall(r"\w+\.md", table))
 
 
 def described(documented) -> list[str]:
@@ -61,7 +81,7 @@ def described(documented) -> list[str]:
     return [name.strip() for line in lines for name in line.split(",")]
 
 
-DOCUMENTED = [*CLASSES, nn.from_torch, nn.from_state_dict, *METHODS.values()]
+DOCUMENTED = [*CLASSES, nn.from_torch, nn.from_state_dict, nn.from_keras, nn.load, *METHODS.values()]
 
 
 @pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda d: d.__qualname__)

@@ -157,7 +157,8 @@ def test_tab_completion_shows_public_names_alone(kind):
 
 
 def test_tab_completion_of_the_modules_shows_public_names_alone():
-    public = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "from_state_dict", "from_torch"}
+    public = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "Linear", "Embedding"}
+    public |= {"from_state_dict", "from_torch", "from_keras", "load"}
     assert {name for name in dir(nn) if not name.startswith("__")} == public
     namespace: dict = {}
     exec("from cyrnn.nn import *", namespace)
@@ -173,7 +174,7 @@ def test_tab_completion_of_the_modules_shows_public_names_alone():
 def test_help_of_nn_is_a_page_that_names_every_class_and_method():
     page = pydoc.plain(pydoc.render_doc(nn))
     assert len(page.splitlines()) < 100
-    for name in ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "from_torch", "from_state_dict"):
+    for name in ("RNN", "LSTM", "GRU", "LSTMCell", "GRUCell", "Linear", "Embedding", "from_torch", "from_state_dict"):
         assert name in page
     for name in ("step", "forward", "backward", "load_state_dict", "state_dict", "pack"):
         assert f"model.{name}" in page or name in page

@@ -244,12 +244,14 @@ def test_script_is_the_module_that_it_was_made_of():
 
 
 LSTM = module_like(nn.LSTM(3, 5, rng=0))
-ONE_OF = "expected one of torch.nn's RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell"
+ONE_OF = "expected one of torch.nn's RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding"
 MODULES = {
     "trace": (script(original_name="LSTM"), "module is a trace, which keeps weights and no options: "),
-    "script of another": (script(original_name="Linear"), f"module is of type RecursiveScriptModule, {ONE_OF}"),
+    "trace of a head": (script(original_name="Linear"), "module is a trace, which keeps weights and no options: "),
+    "class of a head": (nn.Linear, "module is the class Linear, expected a module: Linear(...)"),
+    "script of another": (script(original_name="Conv1d"), f"module is of type RecursiveScriptModule, {ONE_OF}"),
     "script without a name": (script(input_size=3), f"module is of type RecursiveScriptModule, {ONE_OF}"),
-    "class of another": (type("Linear", (), {}), f"module is of type type, {ONE_OF}"),
+    "class of another": (type("Conv1d", (), {}), f"module is of type type, {ONE_OF}"),
     "quantised": (
         type("LSTM", (), {"__module__": "torch.ao.nn.quantized.dynamic.modules.rnn"})(),
         "module is a quantised LSTM, expected one of floats",
@@ -272,7 +274,7 @@ def test_module_that_is_none_of_ours_says_what_it_is(what):
     with pytest.raises(TypeError) as caught:
         nn.from_torch(module)
     found = str(caught.value).removeprefix("from_torch: ")
-    assert found == said if said.endswith(("GRUCell", ")")) else found.startswith(said)
+    assert found == said if said.endswith(("Embedding", ")")) else found.startswith(said)
 
 
 def test_module_without_numbers_or_attributes_says_so():

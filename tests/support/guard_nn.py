@@ -76,7 +76,31 @@ def variant_calls(points, dtype) -> None:
             check(f"{kind} {sizes}", there_and_back, x, d, *model.state_dict().values(), layout=layout)
 
 
-GROUPS = {function.__name__: function for function in (layer_calls, variant_calls)}
+def head_calls(points, dtype) -> None:
+    """Linear layers and embeddings, whole and ragged, there and back."""
+    for i, sizes in sweep("n_x", "n_y", "m", "T_x", each=1):
+        n_x, n_y, m, T = sizes.values()
+        linear = nn.Linear(n_x, n_y, i % 5 > 0, batch_first=i % 3 == 0, dtype=dtype, rng=1)
+        embedding = nn.Embedding(7, n_y, batch_first=linear.batch_first, dtype=dtype, rng=1)
+        leading = (m, T) if linear.batch_first else (T, m)
+        x, d = draw(*leading, n_x, dtype=dtype), draw(*leading, n_y, dtype=dtype)
+        indices = np.random.RandomState(i).randint(0, 7, leading)
+        lengths = np.random.RandomState(i).randint(0, T + 1, m)
+
+        def there_and_back(x, d, indices, *weights, linear=linear, embedding=embedding, lengths=lengths):
+            found = []
+            linear.load_state_dict(dict(zip(linear.state_dict(), weights, strict=True)))
+            for layer, given in ((linear, x), (embedding, indices)):
+                for ends in (None, lengths):
+                    output, tape = layer.forward(given, lengths=ends)
+                    found += [output, layer(given, lengths=ends), *arrays(layer.backward(tape, d))]
+            return [*found, linear(x[0, 0]), linear(x[:, -1]), embedding(indices[0, 0])]
+
+        layout = [layout for layout in LAYOUTS if layout != "wide"][i % 4]
+        check(f"heads {sizes}", there_and_back, x, d, indices, *linear.state_dict().values(), layout=layout)
+
+
+GROUPS = {function.__name__: function for function in (layer_calls, variant_calls, head_calls)}
 
 if __name__ == "__main__":
     for dtype in DTYPES:

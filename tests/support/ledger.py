@@ -44,6 +44,8 @@ MODELS = {
     "gru-hard": (nn.GRU, {"recurrent_activation": ("hard_sigmoid", 1 / 6, 0.5), "activation": "softsign"}),
 }
 MODELS |= {f"rnn-{name}": (nn.RNN, {"nonlinearity": name}) for name in FUNCTIONS if name != "tanh"}
+#: linear layers: in_features, out_features, L, N; of several panels, rows and blocks of sums, some of them ragged
+LINEAR = [(1, 1, 3, 1), (5, 3, 7, 10), (64, 10, 100, 1), (128, 50, 30, 32), (33, 131, 3, 5), (13, 67, 300, 9)]
 MODELS["rnn-affine"] = (nn.RNN, {"nonlinearity": ("affine", 0.5, 0.25)})  # alone it is the identity
 
 
@@ -118,6 +120,39 @@ def models() -> dict:
     }
 
 
+def run_linear(sizes: tuple, dtype, *, back: bool) -> list:
+    """Whole sequences and a ragged batch through a linear layer, or back."""
+    n, units, L, N = sizes
+    random, layer, found = np.random.RandomState(sum(sizes)), nn.Linear(n, units, dtype=dtype), []
+    layer.load_state_dict({key: exact(random, w.shape, 0.25, dtype) for key, w in layer.state_dict().items()})
+    x, d = exact(random, (L, N, n), 2.0, dtype), exact(random, (L, N, units), 1.0, dtype)
+    for lengths in (None, [int(n) for n in random.randint(0, L + 1, N)]):
+        output, tape = layer.forward(x, lengths=lengths)
+        gradients = layer.backward(tape, d)
+        found += [gradients.input, *gradients.weights.values()] if back else [output]
+    return found
+
+
+def run_embedding(dtype) -> list:
+    """Vectors, a row of padding among them, and the gradient: a word of 700 positions, more than two blocks."""
+    random, layer = np.random.RandomState(3), nn.Embedding(40, 21, padding_idx=2, dtype=dtype)
+    layer.load_state_dict({"weight": exact(random, (40, 21), 2.0, dtype)})
+    indices = random.randint(0, 40, (100, 17)) * random.randint(0, 2, (100, 17))
+    output, tape = layer.forward(indices, lengths=[int(n) for n in random.randint(50, 101, 17)])
+    return [output, layer.backward(tape, exact(random, output.shape, 1.0, dtype)).weights["weight"]]
+
+
+def heads() -> dict:
+    cases = {}
+    for dtype in DTYPES:
+        for sizes in LINEAR:
+            for back in (False, True):
+                name = "-".join(["linear", dtype.name, *map(str, sizes)]) + "-backward" * back
+                cases[name] = lambda s=sizes, d=dtype, b=back: run_linear(s, d, back=b)
+        cases[f"embedding-{dtype.name}"] = lambda d=dtype: run_embedding(d)
+    return cases
+
+
 def corpus() -> dict:
     """Name of each case -> what computes its arrays."""
     cases = {}
@@ -126,7 +161,7 @@ def corpus() -> dict:
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases | gradients() | models()
+    return cases | gradients() | models() | heads()
 
 
 def recorded() -> dict:

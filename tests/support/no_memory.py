@@ -76,6 +76,9 @@ def calls() -> dict:
     projected = cyrnn.nn.LSTM(9, 21, proj_size=5, dtype=np.float64, rng=0)
     x, lengths = np.ascontiguousarray(lstm.x.transpose(2, 1, 0)), [4] * 8 + [2] * 7 + [0]
     output, _, tape = layer.forward(x, lengths=lengths)
+    heads = [cyrnn.nn.Linear(9, 300, dtype=np.float64, rng=0), cyrnn.nn.Embedding(7, 300, dtype=np.float64, rng=0)]
+    indices, d = np.arange(64).reshape(4, 16) % 7, np.ones((4, 16, 300))
+    tapes = [heads[0].forward(x, lengths=lengths)[1], heads[1].forward(indices, lengths=lengths)[1]]
     return {
         "rnn_cell_forward": lambda: cyrnn.rnn_cell_forward(few.x[:, :, 0], few.initial[0], few.parameters),
         "lstm_forward": lambda: cyrnn.lstm_forward(lstm.x, lstm.initial[0], lstm.parameters),
@@ -87,6 +90,8 @@ def calls() -> dict:
         "nn": lambda: layer(x, lengths=lengths),
         "nn projected": lambda: projected(x, lengths=lengths),
         "nn training": lambda: (layer.forward(x, lengths=lengths)[:2], layer.backward(tape, output)),
+        "linear": lambda: (heads[0].forward(x, lengths=lengths)[0], heads[0].backward(tapes[0], d), heads[0](x[0, :1])),
+        "embedding": lambda: (heads[1](indices, lengths=lengths), heads[1].backward(tapes[1], d)),
         "load_state_dict": lambda: (layer.load_state_dict(layer.state_dict()), layer(x))[1],
     }
 

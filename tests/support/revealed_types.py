@@ -74,6 +74,15 @@ assert_type(nn.GRUCell(3, 5, dtype=np.float64)(x64[0]), NDArray[np.float64])
 assert_type(nn.RNNCell(3, 5).weight_ih, NDArray[np.float32])
 
 # ---- functions ----
+linear, embedding = nn.Linear(3, 5), nn.Embedding(10, 3, dtype=np.float64)
+assert_type(linear, nn.Linear[np.float32])
+assert_type(embedding([[1, 2]], lengths=[1, 1]), NDArray[np.float64])
+assert_type(linear(x32), NDArray[np.float32])
+assert_type(linear.bias, NDArray[np.float32] | None)
+assert_type(linear.double(), nn.Linear[np.float64])
+assert_type(linear.backward(linear.forward(x32)[1], x32).input, NDArray[np.float32])
+assert_type(embedding.backward(embedding.forward([1])[1], x64).weights, dict[str, NDArray[np.float64]])
+
 assert_type(cyrnn.sigmoid(x32), NDArray[np.float32])
 assert_type(cyrnn.sigmoid(x64), NDArray[np.float64])
 assert_type(cyrnn.tanh(x32), NDArray[np.float32])

@@ -27,4 +27,7 @@ nn.GRU(3, 5, proj_size=2)  # wrong
 nn.GRU(3, 5)(x, return_cells=True)  # wrong
 lstm(x, length=[7, 7])  # wrong
 lstm(None)  # wrong
+nn.Linear(3)  # wrong
+nn.Linear(3, 5).hidden_size  # wrong
+nn.Embedding(3, 5)([1], [2])  # wrong
 output, h_n, c_n = lstm(x)  # wrong

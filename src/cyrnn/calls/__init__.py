@@ -15,7 +15,7 @@ from . import threads
 from .implementation import implementation
 from .packed import Packed
 
-__all__ = ["DefaultEnvironment", "Packed", "elements", "lengths", "of", "threads"]
+__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads"]
 
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
@@ -37,3 +37,16 @@ def of(cell: Cell) -> Any:
 def elements(name: str) -> Any:
     """Return a function of whole arrays, "sigmoid", "tanh" or "softmax"."""
     return implementation.Elements(name, *dispatch.kernels.tables)
+
+
+def linear(W: Any, b: Any) -> Any:
+    """Return the calls of a linear layer, `forward` and `backward`, for W (units, features) and b (units,) or None.
+
+    The arrays are plain and of one dtype, and belong to what is returned from then on.
+    """
+    return implementation.Linear(*dispatch.kernels.tables, W, b)
+
+
+def embedding(W: Any, padding: int | None) -> Any:
+    """Return the calls of an embedding, likewise, for W (rows, n); `padding` is the row that gets no gradient."""
+    return implementation.Embedding(*dispatch.kernels.tables, W, padding)

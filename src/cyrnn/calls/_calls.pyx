@@ -31,6 +31,9 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     incoming.pxi        gradients that come in at its output and states
     layer_backward.pxi  its backward pass
     sublayer.pxi        one layer of nn in one direction: its weights, its calls
+    positions.pxi       rows of an array with leading axes, and of a ragged batch those within
+    linear.pxi          a linear layer of nn: its weights, its calls
+    embedding.pxi       rows of a matrix by their indices
     elements.pxi        sigmoid, tanh and softmax of whole arrays
     cell_calls.pxi      the calls of a cell, as Python has them
 
@@ -135,5 +138,8 @@ include "record.pxi"
 include "incoming.pxi"
 include "layer_backward.pxi"
 include "sublayer.pxi"
+include "positions.pxi"
+include "linear.pxi"
+include "embedding.pxi"
 include "elements.pxi"
 include "cell_calls.pxi"

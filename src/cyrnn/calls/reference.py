@@ -1,11 +1,11 @@
 """The calls in NumPy, from cells/*.py: ISA "reference", to read, and to test the compiled calls against.
 
-The interface is that of `_calls.pyx`: a call takes any objects, and answers None unless all are plain arrays of one
-dtype that fit. A sequence is a loop over its steps; nothing is packed, laid out or shared among threads.
+The interface is that of `_calls.pyx`. A sequence is a loop over its steps; nothing is packed or shared among threads.
 
     reference_step.py   one step of a cell, forward and backward: all the arithmetic
     reference_batch.py  batches of nn: their axes, lengths of their own
     reference_nn.py     a layer of nn: its directions, ragged batches, a projection
+    reference_heads.py  a linear layer and an embedding
     reference.py        the calls of the notebook's functions: steps, sequences, and their caches
 """
 
@@ -19,10 +19,12 @@ import numpy as np
 from ..cells import Cell, activations
 from ..cells.spec import Array, Arrays
 from .reference_batch import lengths
+from .reference_heads import Embedding, Linear
 from .reference_nn import Sublayer
 from .reference_step import Step, gate_weights, head, is_array, is_plain, step_backward, step_forward, sum_weights
 
-__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Panels", "begin_process", "lengths", "share_above"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "begin_process", "lengths",
+           "share_above"]
 
 
 class Panels(NamedTuple):

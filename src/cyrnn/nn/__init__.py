@@ -5,14 +5,19 @@ model is loaded as it is. A call is as in eval mode; the gradients of a model co
 
     RNN, LSTM, GRU              layers of a recurrent cell
     RNNCell, LSTMCell, GRUCell  one step of one layer
+    Linear, Embedding           the layers behind and before them
     from_torch                  the model of a module in memory
     from_state_dict             the model that names and shapes of weights describe
+    load                        the model in a file: .npz, .safetensors, .onnx, .h5, .keras
+    from_keras                  the model of one of Keras' layers in memory
+    LSTM.from_gates             a model of arrays in any framework's order of gates; `model.to_gates` its inverse
 
     model(x)                    over whole sequences; `lengths=` for those of a ragged batch
     model.step                  one step of a stream; `reset=` for those that start anew
     model.forward, backward     the same with a tape, and the gradients, with dropout between layers
     model.load_state_dict       weights from a mapping of arrays; `prefix=` for those of one part of a model
     model.state_dict            copies of the weights
+    model.save                  weights and options into a file, for `load`
     model.pack                  let weights take effect that were changed in their place
 
 `help(cyrnn.nn.RNN)` has every argument and shape. `eval()`, `train(False)`, `to("cpu")`, `float()`, `double()`, which
@@ -29,8 +34,12 @@ from .cells import LSTMCell as LSTMCell
 from .cells import RNNCell as RNNCell
 from .convert import from_state_dict as from_state_dict
 from .convert import from_torch as from_torch
+from .embedding import Embedding as Embedding
+from .files import load as load
+from .keras_layers import from_keras as from_keras
 from .layers import GRU as GRU
 from .layers import RNN as RNN
+from .linear import Linear as Linear
 from .lstm import LSTM as LSTM
 
 # Gone from a star import and from a shell: the modules of this room, which `from cyrnn.nn import weights` still finds

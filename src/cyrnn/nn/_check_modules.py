@@ -23,6 +23,12 @@ _WRAPPERS = {
 }
 
 
+#: attributes that hold the size of an input; a trace has none
+_SIZES = ("input_size", "in_features", "num_embeddings")
+#: classes that are named where a module has no recurrent one inside
+_HEADS = ("Linear", "Embedding")
+
+
 def module_inside(function: str, module: Any) -> Any:
     """Return the module that torch.compile and those that share work among devices hold; a module as it is."""
     for _ in range(8):  # one in another; a mock has any attribute for ever
@@ -52,7 +58,7 @@ def framework_class(function: str, module: Any, known: Mapping[str, Any]) -> str
         raise TypeError(f"{function}: module is the path {str(module)!r}, expected a module: {cure}")
     if "ScriptModule" in names:
         names = [str(getattr(module, "original_name", ""))]
-        if names[0] in known and not hasattr(module, "input_size"):
+        if names[0] in known and not any(hasattr(module, size) for size in _SIZES):
             cure = "nn.from_state_dict(module.state_dict(), batch_first=...) makes the model"
             raise TypeError(f"{function}: module is a trace, which keeps weights and no options: {cure}")
     for name in names:
@@ -65,14 +71,15 @@ def framework_class(function: str, module: Any, known: Mapping[str, Any]) -> str
 
 
 def _modules_of(module: Any, known: Mapping[str, Any]) -> list[str]:
-    """Return the names of the recurrent modules inside of another one."""
+    """Return the names of the recurrent modules inside of another one; of others, if it has none."""
     if not callable(getattr(module, "named_modules", None)) or not hasattr(module, "state_dict"):
         return []
     try:
         inside = [(str(name), type(part).__mro__) for name, part in module.named_modules()]
     except (TypeError, ValueError):  # whatever else has a method of that name
         return []
-    return [name for name, mro in inside if name and any(ancestor.__name__ in known for ancestor in mro)]
+    found = [(name, {ancestor.__name__ for ancestor in mro} & set(known)) for name, mro in inside if name]
+    return [name for name, kinds in found if kinds - set(_HEADS)] or [name for name, kinds in found if kinds]
 
 
 def attribute(function: str, module: object, name: str) -> Any:
@@ -90,7 +97,7 @@ def attribute(function: str, module: object, name: str) -> Any:
 
 def dtype_of_weights(given: Mapping[str, Any]) -> np.dtype[Any]:
     """Return float64 where the first of the weights is in it, else float32."""
-    first = next((name for name in given if str(name).startswith("weight_ih")), None)
+    first = next((name for name in given if str(name).startswith("weight_ih") or name == "weight"), None)
     if first is not None:
         try:
             dtype = getattr(values(given[first]), "dtype", None)  # None, of a list, equals float64 to NumPy
@@ -122,7 +129,10 @@ REFUSED = tuple(_CURES)
 
 def not_here(model: object, method: str) -> NoReturn:
     """Say what to do in the place of a method of torch's."""
-    raise NotImplementedError(f"{type(model).__name__}.{method}: {_CURES[method]}")
+    cure = _CURES[method]
+    if not hasattr(model, "dropout") and hasattr(model, "forward"):
+        cure = cure.replace(", dropout_rng=rng", "")
+    raise NotImplementedError(f"{type(model).__name__}.{method}: {cure}")
 
 
 def destination(model: Any, given: Iterable[Any]) -> np.dtype[Any]:

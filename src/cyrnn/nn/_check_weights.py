@@ -15,6 +15,7 @@ import numpy as np
 from .._check import MissingKeys, as_array
 from ..cells.spec import Array
 from ..weights import torch_names
+from ..weights.contents import ABOUT
 from ..weights.torch_names import Described
 from ._check import values
 from .weights import shapes_of as weights_of
@@ -196,6 +197,9 @@ def other_contents(function: str, argument: str, given: Mapping[Any, Any]) -> No
         if script:
             saved, load = "torch.jit.save", "torch.jit.load(path, map_location='cpu').state_dict()"
         _misfit(function, argument, _OF_TORCH_SAVE.format(saved=saved, load=load))
+    if ABOUT in names:
+        cure = "nn.load(path) makes the model, and its state_dict() has the weights alone"
+        _misfit(function, argument, f"it is a file of a model's `save`, with the options of the model: {cure}")
     if names and all(name.startswith("arr_") and name[4:].isdigit() for name in names):
         cure = "np.savez(path, **state_dict) writes them, too"
         _misfit(function, argument, f"its arrays were saved without their names, as {_listed(names)}: {cure}")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 import numpy as np
 
 from . import _check
+from .cell_module import CellModule
 from .layers import NONLINEARITIES, nonlinearity_of
-from .module import Module
 from .typed import DType, F, One, Pair, S
 from .weights import Plan
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class SingleCell(Module[F], Generic[F, S]):
+class SingleCell(CellModule[F], Generic[F, S]):
     """One layer, one step a call; see Module."""
 
     if TYPE_CHECKING:

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..weights import torch_names
-from . import _check_modules, _check_weights
+from . import _check, _check_files, _check_heads, _check_modules, _check_weights
+from .cell_module import CellModule
 from .cells import GRUCell, LSTMCell, RNNCell
+from .embedding import Embedding
+from .head import Head
 from .layers import GRU, RNN
+from .linear import Linear
 from .lstm import LSTM
-from .module import Module
+from .module import Loaded
 
-_CLASSES: dict[str, type[Module[Any]]] = {kind.__name__: kind for kind in (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)}
+_CELLS = (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)
+_CLASSES: dict[str, type[CellModule[Any]]] = {kind.__name__: kind for kind in _CELLS}
+_HEADS: dict[str, type[Head[Any]]] = {kind.__name__: kind for kind in (Linear, Embedding)}
 
 
 def from_torch(module: Any, *, dtype: Any = None) -> Any:
@@ -21,14 +27,15 @@ def from_torch(module: Any, *, dtype: Any = None) -> Any:
     Parameters
     ----------
     module : torch.nn.Module
-        An RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, or of a subclass of one; or what torch.compile, DataParallel
-        or torch.jit.script made of it. Only its attributes are asked for: torch is not imported.
+        An RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding, or of a subclass of one; or what
+        torch.compile, DataParallel or torch.jit.script made of it. Only its attributes are asked for: torch is not
+        imported.
     dtype : dtype, optional
         float32 or float64; if left out, float64 for weights in float64, else float32.
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
         With copies of the weights. A type checker cannot know which: `nn.LSTM.from_torch(module)` tells it.
 
     Raises
@@ -49,7 +56,8 @@ def from_torch(module: Any, *, dtype: Any = None) -> Any:
     LSTMCell(1, 2, bias=False)
     """
     module = _check_modules.module_inside("from_torch", module)
-    return _CLASSES[_check_modules.framework_class("from_torch", module, _CLASSES)].from_torch(module, dtype=dtype)
+    kinds = _CLASSES | _HEADS
+    return kinds[_check_modules.framework_class("from_torch", module, kinds)].from_torch(module, dtype=dtype)
 
 
 def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any) -> Any:
@@ -63,13 +71,15 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
         What the names begin with, as "encoder.lstm.". It may be left out where all recurrent weights have the same one.
     **options
         What weights cannot say, as for the class: `batch_first`, `dropout`, for an RNN or RNNCell `nonlinearity`
-        ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32).
+        ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32); of one `weight`
+        alone, which may be an Embedding's or a Linear's without bias, `kind="Embedding"` or `kind="Linear"`.
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
         The class by the blocks of rows and by the names, which are a cell's where they have no `_l0`; sizes, number of
-        layers, directions, bias and projection by names and shapes. A type checker cannot know which class.
+        layers, directions, bias and projection by names and shapes. `weight` and `bias` are those of a Linear. A type
+        checker cannot know which class.
 
     Raises
     ------
@@ -87,20 +97,76 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     GRU(3, 5, num_layers=2, batch_first=True)
     """
     function = "from_state_dict"
-    given = _check_weights.state_dict(function, "weights", weights, prefix)
-    _check_weights.other_contents(function, "weights", weights)
+    return made(function, "weights", of_one_module(function, "weights", weights, prefix), options)
+
+
+def of_one_module(function: str, argument: str, weights: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    """Return the entries of one module, without what their names begin with."""
+    given = _check_weights.state_dict(function, argument, weights, prefix)
+    _check_weights.other_contents(function, argument, weights)
     found = torch_names.prefixes(given)
     if len(found) == 1 and found[0]:
-        given = _check_weights.state_dict(function, "weights", given, found[0])
-    else:
-        _check_weights.no_prefix(function, "weights", given, "weight_ih_l0")
+        return _check_weights.state_dict(function, argument, given, found[0])
+    _check_weights.no_prefix(function, argument, given, "weight_ih_l0")
+    return given
+
+
+def with_options(
+    function: str, path: str, weights: Mapping[str, Any], own: Mapping[str, Any], given: Mapping[str, Any]
+) -> Any:
+    """Make the model of a file: of its weights, which nobody else has, its own options and those of a call."""
+    both = _check_files.both_options(function, path, own, given)
+    with _check_files.naming(function, path):
+        return made(function, repr(path), weights, both, own, unshared=True)
+
+
+def made(
+    function: str,
+    argument: str,
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+    of_file: Mapping[str, Any] | None = None,
+    unshared: bool = False,
+) -> Any:
+    """Make the model that names without a prefix, shapes and options describe.
+
+    of_file: those of the options that are a file's; unshared: whether nobody else has the arrays.
+    """
+    head = _head(function, argument, given, options, of_file, unshared)
+    if head is not None:
+        return head
     described = torch_names.described(_check_weights.shapes_of(given))
     if described is None:
-        _check_weights.undescribed(function, "weights", given)
+        _check_weights.undescribed(function, argument, given)
+    if options.get("coupled") is True and described.name == "GRU":  # of the same shapes, without peepholes
+        described = described._replace(name="LSTM", coupled=True)
     kind = _CLASSES[described.name]
-    _check_weights.options_of(function, options, described, (*kind._options, *kind._variants, "dtype", "rng"))
-    options.setdefault("dtype", _check_modules.dtype_of_weights(given))
+    known = (*kind._options, *kind._variants, "dtype", "rng")
+    _check_files.known_options(function, argument, of_file or (), described.name, known)
+    _check_weights.options_of(function, options, described, known)
+    _check.generator(function, "rng", options.get("rng", 0))
+    begin = {"rng": Loaded(function, argument, given, unshared)}
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
-    model = kind(**{"rng": 0} | sizes | described.options | options)
-    model._take(function, "weights", given)
-    return model
+    dtype = {"dtype": _check_modules.dtype_of_weights(given)}
+    return kind(**dtype | sizes | described.options | dict(options) | begin)
+
+
+def _head(
+    function: str,
+    argument: str,
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+    of_file: Mapping[str, Any] | None,
+    unshared: bool,
+) -> Any:
+    """Make the Linear or the Embedding that names, shapes and options describe; None where there is none."""
+    name, sizes = _check_heads.head_of(function, argument, given, _check_weights.shapes_of(given), options.get("kind"))
+    if not name:
+        return None
+    known = (*_HEADS[name]._options, "kind", "dtype", "rng")
+    _check_files.known_options(function, argument, of_file or (), name, known)
+    _check_heads.options_of(function, name, options, sizes, known)
+    _check.generator(function, "rng", options.get("rng", 0))
+    own = {key: value for key, value in options.items() if key != "kind"}
+    dtype = {"dtype": _check_modules.dtype_of_weights(given)}
+    return _HEADS[name](**dtype | sizes | own | {"rng": Loaded(function, argument, given, unshared)})

@@ -123,7 +123,7 @@ class GRU(Differentiable[F, One[F]]):
         As for `RNN`.
     reset_after : bool
         If False, the reset gate stands before the product: n = tanh(W_in x_t + b_in + W_hn (r * h_(t-1)) + b_hn), as
-        in Cho et al., ONNX's and Paddle's default, Keras with reset_after=False.
+        in Cho et al., ONNX's default, Paddle 1's operators, Keras with reset_after=False.
     recurrent_activation, activation, clip
         As for `LSTM`: the activation of r and z, that of n, the limit of what goes into them.
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple
 
 import numpy as np
 
-from . import _check, _check_modules, _check_weights, weights
+from . import _check, _check_files, _check_modules, _check_weights, weights
 from .habits import Habits
 from .typed import F
-from .variants import given_as
-from .weights import Plan, described
+from .unread import Unread
+from .weights import AnyPlan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Module(Habits, Generic[F]):
+#: ending of a path -> what writes a model there; files.py, which knows the formats, fills it
+WRITERS: dict[str, Callable[[Any, str], None]] = {}
+
+
+class Loaded(NamedTuple):
+    """The weights that a model begins with, in the place of a generator that draws them."""
+
+    function: str
+    argument: str
+    weights: Mapping[str, Any]
+    unshared: bool = False  # whether nobody else has the arrays
+
+
+class Module(Unread, Habits, Generic[F]):
     """A model: its weights are attributes, and what it computes with are packed copies of them.
 
     Weights are plain arrays under the names, in the shapes and with the order of gates of torch.nn. What is changed in
@@ -32,56 +46,17 @@ class Module(Habits, Generic[F]):
     #: those that torch's classes have not
     _variants: ClassVar[dict[str, Any]] = {}
 
-    _plan: Plan
+    _plan: Any  # AnyPlan, of a kind that each class says
     _sublayers: tuple[Any, ...]
 
-    if TYPE_CHECKING:
-
-        def __init__(self, input_size: Any, hidden_size: Any, **options: Any) -> None: ...
-
-    def _begin(self, plan: Plan, rng: Any) -> None:
-        self._plan = plan
+    def _begin(self, plan: AnyPlan, rng: Any) -> None:
+        self._plan, self._unread = plan, {}
+        if isinstance(rng, Loaded):
+            self._take(*rng)
+            return
         generator = _check.generator(type(self).__name__, "rng", rng)
         self.__dict__.update(weights.initial(plan, generator))
         self.pack()
-
-    @classmethod
-    def from_torch(cls, module: Any, *, dtype: Any = None) -> Self:
-        """Make a model with the sizes, the options and the weights of one of torch.nn's.
-
-        Parameters
-        ----------
-        module : torch.nn.Module
-            Of the class of the same name, or of a subclass of it, or wrapped, as `from_torch` says. Only its attributes
-            are asked for: torch is not imported.
-        dtype : dtype, optional
-            float32 or float64; if left out, float64 for weights in float64, else float32.
-
-        Returns
-        -------
-        Module
-            Of the class that this is called on; its weights are copies.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If module is of another class, quantised, or without numbers, or its weights do not fit its sizes.
-        """
-        function = f"{cls.__name__}.from_torch"
-        kinds = {kind.__name__: kind for kind in cls.__mro__ if "_options" in vars(kind)}  # cls may be a subclass
-        module = _check_modules.module_inside(function, module)
-        _check_modules.framework_class(function, module, kinds)
-
-        def own(name: str) -> Any:
-            return _check_modules.attribute(function, module, name)
-
-        options = {name: own(name) for name in cls._options}
-        if dtype is None:
-            name = "weight_ih" if hasattr(module, "weight_ih") else "weight_ih_l0"
-            dtype = _check_modules.dtype_of_weights({name: own(name)})
-        model = cls(own("input_size"), own("hidden_size"), **options, dtype=dtype, rng=0)
-        model._take(function, "module", {name: own(name) for name in model._plan.shapes})
-        return model
 
     def pack(self) -> None:
         """Let the weights, as they now stand in the attributes, take effect.
@@ -147,60 +122,65 @@ class Module(Habits, Generic[F]):
             misfit = error.with_traceback(None)
         # what the whole of it is says more than the list of what does not fit
         _check_weights.other_contents(function, "state_dict", state_dict)
-        _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))
+        self._refuse_others(function, given)
         raise misfit
 
-    @property
-    def input_size(self) -> int:
-        return self._plan.input_size
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights and all options to a file, from which `cyrnn.nn.load` makes this very model.
 
-    @property
-    def hidden_size(self) -> int:
-        return self._plan.hidden_size
+        Parameters
+        ----------
+        path : str or PathLike
+            Its ending says the format: .npz, .safetensors, .onnx, .h5 or .keras. The names of weights are torch's in
+            the first two, which other programs read, too; docs/onnx.md says what is in the third.
 
-    @property
-    def bias(self) -> bool:
-        return self._plan.bias
+        Raises
+        ------
+        ValueError
+            If the ending is none of these, an attribute is not as `pack` wants it, or the format cannot hold the model.
+        TypeError
+            If path is no path.
+        OSError
+            As the system raises it.
 
-    @property
-    def clip(self) -> float | None:
-        """The limit of pre-activations, which stay within -clip .. clip; None where there is none."""
-        return None if self._plan.variant.clip == np.inf else self._plan.variant.clip
+        Notes
+        -----
+        The file is written beside the path and takes its place at the end: what was there stays until then. Weights are
+        written as they stand in the attributes.
 
-    @property
-    def recurrent_activation(self) -> Any:
-        """The activation of the gates: its name, or a tuple of its name and its constants."""
-        return given_as(self._plan.variant.gate)
-
-    @property
-    def activation(self) -> Any:
-        """The activation of the candidate, likewise."""
-        return given_as(self._plan.variant.candidate)
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "gru.npz")
+        >>> cyrnn.nn.GRU(3, 5, batch_first=True, rng=0).save(path)
+        >>> cyrnn.nn.load(path)
+        GRU(3, 5, batch_first=True)
+        >>> folder.cleanup()
+        """
+        function = f"{type(self).__name__}.save"
+        found = _check_files.path(function, path)
+        WRITERS[_check_files.ending(function, found, WRITERS)](self, found)
 
     @property
     def dtype(self) -> np.dtype[F]:
-        return self._plan.dtype
-
-    def __repr__(self) -> str:
-        options = self._options | self._variants
-        shown = {name: getattr(self, name) for name, default in options.items() if getattr(self, name) != default}
-        if self.dtype != np.float32:
-            shown["dtype"] = self.dtype.name
-        sizes = [str(self.input_size), str(self.hidden_size)]
-        return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!r}' for name, value in shown.items()])})"
+        return self._plan.dtype  # type: ignore[no-any-return]  # as the annotation says
 
     def __getstate__(self) -> dict[str, Any]:
         self._weights("pickle")  # what could not be packed again is found out here, not where it is loaded
-        return {name: value for name, value in dict(self.__dict__).items() if name != "_sublayers"}
+        unread = {name: value.copy() for name, value in dict(self._unread).items()}
+        own = {name: value for name, value in dict(self.__dict__).items() if name != "_sublayers"}
+        return unread | own | {"_unread": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.update({"_unread": {}} | state)
         self.pack()
 
     if not TYPE_CHECKING:  # to a type checker any new name is an error
 
         def __setattr__(self, name, value):
             own = self.__dict__
+            own.get("_unread", {}).pop(name, None)
             if name[:1] != "_" and name not in own and "_plan" in own and not hasattr(type(self), name):
                 shapes = own["_plan"].shapes
                 if name not in shapes:
@@ -209,22 +189,36 @@ class Module(Habits, Generic[F]):
 
     def __dir__(self) -> list[str]:
         """Return what a shell completes: no names of ours alone, nor what only says that it is not here."""
-        special = {name for name in super().__dir__() if name[:1] != "_" or name[:2] == "__"}
+        special = {name for name in [*super().__dir__(), *self._unread] if name[:1] != "_" or name[:2] == "__"}
         return sorted(special - set(_check_modules.REFUSED))
+
+    def _refuse_others(self, function: str, given: Mapping[str, Any]) -> None:
+        """Refuse weights of which it is known what else they are."""
 
     def _cast(self, dtype: np.dtype[Any]) -> None:
         if dtype != self.dtype:
             plan = replace(self._plan, dtype=dtype)
             taken = {name: array.astype(dtype) for name, array in self._weights("to").items()}
             packed = weights.packed(plan, {name: array.copy() for name, array in taken.items()})
-            self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed})
+            self.__dict__.update(taken | {"_plan": plan, "_sublayers": packed, "_unread": {}})
 
-    def _take(self, function: str, argument: str, given: Mapping[str, Any]) -> None:
-        taken = _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
-        packed = weights.packed(self._plan, {name: array.copy() for name, array in taken.items()})
-        self.__dict__.update(taken | {"_sublayers": packed})  # at once: another thread may load others, or pack
+    def _take(self, function: str, argument: str, given: Mapping[str, Any], unshared: bool = False) -> None:
+        """Take weights, of which the model and its packed form each need their own; `unshared`: as in `Loaded`."""
+        shapes = self._plan.shapes
+        if unshared and {name: _plain_shape(value, self.dtype) for name, value in given.items()} == shapes:
+            own: dict[str, Any] = {"_unread": dict(given), "_sublayers": weights.packed(self._plan, given)}
+        else:
+            own = _check_weights.weights(function, argument, given, shapes, self.dtype) | {"_unread": {}}
+            own["_sublayers"] = weights.packed(self._plan, {name: own[name].copy() for name in shapes})
+        self.__dict__.update(own)  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
-        shapes, own = self._plan.shapes, dict(self.__dict__)  # as it is now: another thread may load others
+        shapes, own = self._plan.shapes, self._own()  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
         return _check_weights.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
+
+
+def _plain_shape(value: Any, dtype: np.dtype[Any]) -> tuple[int, ...] | None:
+    """Return the shape of an array that calls can take as it is; None of any other."""
+    plain = type(value) is np.ndarray and value.dtype == dtype and value.dtype.isnative
+    return value.shape if plain and value.flags.c_contiguous and value.flags.aligned else None

@@ -10,14 +10,14 @@ import numpy as np
 from .. import calls
 from ..calls import stack
 from . import _check, arguments
-from .module import Module
+from .cell_module import CellModule
 from .typed import F, Gates, S
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class Recurrent(Module[F], Generic[F, S]):
+class Recurrent(CellModule[F], Generic[F, S]):
     """Layers of a recurrent cell, in one direction or in both; see Module."""
 
     batch_first: bool

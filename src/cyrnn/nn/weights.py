@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -20,6 +20,22 @@ from ..cells import CELLS, PLAIN, Cell, Variant
 from ..cells.spec import Array
 from ..weights import orders
 from ..weights.torch_names import CLASSES, Described
+
+
+class AnyPlan(Protocol):
+    """What a model is, whatever its class: a frozen dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of each weight by its name."""
+    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Return weights as torch's start."""
+    def packed(self, weights: Mapping[str, Array]) -> tuple[Any, ...]:
+        """Return what computes with these weights, which are its own from then on."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,15 @@ class Plan:
                 shapes[f"weight_ch{suffix}"] = (len(self.cell.peepholes), self.hidden_size)
         return shapes
 
+    def initial(self, rng: np.random.Generator) -> dict[str, Array]:
+        """Return weights as torch's start: uniform, up to 1 / sqrt(hidden_size) either way."""
+        bound = 1 / np.sqrt(self.hidden_size)
+        return {name: rng.uniform(-bound, bound, shape).astype(self.dtype) for name, shape in self.shapes.items()}
+
+    def packed(self, weights: Mapping[str, Array]) -> tuple[Any, ...]:
+        """Return the sublayers, in torch's order: layers, then directions."""
+        return sublayers_of(self, weights)
+
 
 def described(plan: Plan) -> Described:
     """Return what names and shapes say of a model."""
@@ -118,10 +143,14 @@ def shapes_of(module: Described) -> dict[str, tuple[int, ...]]:
     ).shapes
 
 
-def initial(plan: Plan, rng: np.random.Generator) -> dict[str, Array]:
-    """Return weights as torch's start: uniform, up to 1 / sqrt(hidden_size) either way."""
-    bound = 1 / np.sqrt(plan.hidden_size)
-    return {name: rng.uniform(-bound, bound, shape).astype(plan.dtype) for name, shape in plan.shapes.items()}
+def initial(plan: AnyPlan, rng: np.random.Generator) -> dict[str, Array]:
+    """Return weights as torch's start."""
+    return plan.initial(rng)
+
+
+def packed(plan: AnyPlan, weights: Mapping[str, Array]) -> tuple[Any, ...]:
+    """Return what computes with these weights."""
+    return plan.packed(weights)
 
 
 def variant_for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> Variant | None:
@@ -138,7 +167,7 @@ def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Arr
     return weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"], b, weights.get(f"weight_hr{suffix}")
 
 
-def packed(plan: Plan, weights: Mapping[str, Array]) -> tuple[Any, ...]:
+def sublayers_of(plan: Plan, weights: Mapping[str, Array]) -> tuple[Any, ...]:
     """Return the sublayers of a model, in torch's order: layers, then directions."""
     of_cell, place = calls.of(plan.cell), (plan.sublayers, plan.directions, not plan.numbered)
     sublayers = [

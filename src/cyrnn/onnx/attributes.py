@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..cells import FUNCTIONS, PLAIN, Activation, Variant
+from ..cells import PLAIN, Activation, Variant
+from ..weights.onnx_nodes import ACTIVATIONS, activation
 from . import _check
 
 #: operator -> the activations of one direction, where none are given
 DEFAULTS = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
 DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
-#: the operators' names of activations, in lower case -> ours
-_NAMES = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
 
 
 class OneDirection(NamedTuple):
@@ -68,15 +67,14 @@ def _cell(
 
 def _activations(function: str, names: Sequence[Any], alphas: Any, betas: Any) -> Iterator[Activation]:
     """Yield the activations; each that has an alpha, or a beta, takes the next of those that are given."""
-    pending = {"activation_alpha": list(alphas or ()), "activation_beta": list(betas or ())}
+    pending = {
+        argument: [_check.number(function, argument, value) for value in given or ()]
+        for argument, given in (("activation_alpha", alphas), ("activation_beta", betas))
+    }
     for i, name in enumerate(names):
-        own = _NAMES.get(name.lower()) if isinstance(name, str) else None
-        if own is None:
-            _check.unknown_activation(function, f"activations[{i}]", name, [*_NAMES])
-        constants = list(FUNCTIONS[own].constants)
-        for k, argument in enumerate(list(pending)[: len(constants)]):
-            if pending[argument]:
-                constants[k] = _check.number(function, argument, pending[argument].pop(0))
-        yield Activation(own, *constants)
+        found = activation(name, *pending.values())
+        if found is None:
+            _check.unknown_activation(function, f"activations[{i}]", name, [*ACTIVATIONS])
+        yield found
     for argument, left in pending.items():
         _check.none_left(function, argument, left)

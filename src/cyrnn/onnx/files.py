@@ -6,19 +6,15 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from ..weights.onnx_file import Node, nodes_of
+from ..weights.onnx_file import Node
 from ..weights.onnx_fold import NotConstant
+from ..weights.onnx_nodes import read, recurrent_nodes
 from ..weights.protobuf import Malformed
 from . import _check
 from .layers import Layer
 from .prepared import GRU, LSTM, RNN
 
-_OPERATORS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "DynamicQuantizeLSTM": LSTM}
-_DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
-_LISTS = ("activations", "activation_alpha", "activation_beta")
-_SINGLE = ("clip", "direction", "hidden_size", "input_forget", "linear_before_reset", "layout")
+_LAYERS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
 
 
 class Model(Mapping[str, Layer]):
@@ -90,62 +86,17 @@ def load(source: Any) -> Model:
             data = memoryview(file.read())
     else:
         _check.no_source(source)
-    found: dict[str, Node] = {}
     try:
-        for node in nodes_of(data, folder):
-            if node.op_type in _OPERATORS and node.domain in _DOMAINS.get(node.op_type, ("", "ai.onnx")):
-                name = node.name or next((output for output in node.outputs if output), node.op_type)
-                found[name if name not in found else f"{name}#{len(found)}"] = node
+        return Model(shown, recurrent_nodes(data, folder))
     except Malformed as error:
         _check.of_file(shown, "", error)
-    return Model(shown, found)
 
 
 def _prepared(node: Node) -> Layer:
     """Read the weights and attributes of a node, and pack them."""
-    attributes: dict[str, Any] = {}
-    for name in node.attributes:
-        if name in _LISTS + _SINGLE:
-            value = node.attribute(name)
-            attributes[name] = list(value) if name in _LISTS else value
-        elif name != "output_sequence":  # of the first opset; all outputs are given
-            raise NotConstant(f"the attribute {name!r} is unknown")
-    inputs = [*node.inputs, *[""] * (12 - len(node.inputs))]
-    quantized = node.op_type == "DynamicQuantizeLSTM"
-
-    def tensor(place: int) -> Any:
-        return node.graph.constant(inputs[place], node) if inputs[place] else None
-
-    W, R, B = (tensor(place) for place in (1, 2, 3))
-    if W is None or R is None:
-        raise NotConstant("there is no W or no R")
-    if quantized:
-        W, R = _dequantized(W, tensor(8), tensor(9)), _dequantized(R, tensor(10), tensor(11))
-    for name, value in (("W", W), ("R", R)):
-        if value.dtype.kind in "iub":
-            raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")
-    more = {"P": tensor(7)} if _OPERATORS[node.op_type] is LSTM else {}
-    layer = _OPERATORS[node.op_type](W, R, B, **more, **attributes)  # type: ignore[call-arg]  # each has its own
-    layer.initial = tuple([_state(node, inputs[place]) for place in (5, 6)][: len(layer._names)])
+    found = read(node)
+    kind = _LAYERS[found.operator]
+    more = {"P": found.P} if kind is LSTM else {}
+    layer = kind(found.W, found.R, found.B, **more, **found.attributes)  # type: ignore[call-arg]  # each has its own
+    layer.initial = found.initial[: len(layer._names)]
     return layer
-
-
-def _state(node: Node, name: str) -> Any:
-    """An initial state that stands in the file; None where it is an input of the model, or all zeros."""
-    try:
-        value = node.graph.constant(name, node) if name else None
-    except NotConstant:
-        return None
-    return value if value is not None and np.any(value) else None
-
-
-def _dequantized(W: Any, scale: Any, zero: Any) -> Any:
-    """W (D, columns, 4 * H) of DynamicQuantizeLSTM in float32, as the operator LSTM has it: (D, 4 * H, columns)."""
-    if scale is None or W.ndim != 3 or scale.shape not in ((len(W),), (len(W), W.shape[2])):
-        raise NotConstant(f"a scale of shape {getattr(scale, 'shape', None)} does not fit weights of shape {W.shape}")
-
-    def along(value: Any) -> Any:
-        return value[:, None, None] if value.ndim == 1 else value[:, None, :]
-
-    whole = W.astype(np.float32) - (0 if zero is None else along(zero).astype(np.float32))
-    return (whole * along(scale)).transpose(0, 2, 1)

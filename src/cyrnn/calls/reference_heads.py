@@ -1,0 +1,114 @@
+"""A linear layer and an embedding in NumPy: the interface of linear.pxi and embedding.pxi.
+
+    y = W x + b         and backward    dx = W^T dy         dW = dy x^T         db = dy
+
+for every row x, the gradients of the weights summed over the rows in their order. A row of an embedding is looked up by
+its index; its gradient is the sum of what comes in at the positions that have it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cells.spec import Array
+from .reference_batch import Lengths
+from .reference_step import is_array, is_plain, sum_outer
+
+_MOST_AXES = 2  # beside that of the features
+
+
+def rows_within(leading: tuple[int, ...], lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
+    """Return which rows of these leading axes take part; None where lengths do not fit."""
+    if lengths is None:
+        return np.ones(leading, np.bool)
+    T, m = lengths.T, len(lengths.lengths)
+    if leading != ((m, T) if batch_first else (T, m)):
+        return None
+    within = np.arange(T)[:, None] < lengths.lengths
+    return within.T if batch_first else within
+
+
+class Linear:
+    """The weights of a linear layer: W (units, features), b (units,) or None. Never changed."""
+
+    def __init__(self, f32: Any, f64: Any, W: Array, b: Array | None) -> None:
+        self._W, self._b = W, b
+
+    @np.errstate(all="ignore")
+    def forward(self, x: Any, lengths: Lengths | None = None, batch_first: bool = False) -> Array | None:
+        """Return y (..., units) for x (..., features), of up to two leading axes; or None.
+
+        `lengths`: of a ragged batch x (T, m, features), or with `batch_first` (m, T, features): what is past the end of
+        a sequence is not read, and y is zero there.
+        """
+        within = self._rows(x, lengths, batch_first)
+        if within is None:
+            return None
+        y = np.zeros((*x.shape[:-1], len(self._W)), x.dtype)
+        y[within] = x[within] @ self._W.T if self._b is None else x[within] @ self._W.T + self._b
+        return y
+
+    @np.errstate(all="ignore")
+    def backward(
+        self, x: Any, d_output: Any, lengths: Lengths | None = None, batch_first: bool = False
+    ) -> tuple[Array, Array, Array | None] | None:
+        """Return (dx, dW, db) for x and the gradient of y, both as in `forward`; db is None without a bias. Or None."""
+        within = self._rows(x, lengths, batch_first)
+        if within is None or not is_plain(d_output, self._W.dtype, *x.shape[:-1], len(self._W)):
+            return None
+        d, dx = d_output[within], np.zeros(x.shape, x.dtype)
+        dx[within] = d @ self._W
+        db = None if self._b is None else sum_outer(d, np.ones((len(d), 1), d.dtype))[:, 0]
+        return dx, sum_outer(d, x[within]), db
+
+    def _rows(self, x: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
+        if not is_array(x) or x.dtype != self._W.dtype or not 1 <= x.ndim <= _MOST_AXES + 1:
+            return None
+        return rows_within(x.shape[:-1], lengths, batch_first) if x.shape[-1] == self._W.shape[1] else None
+
+
+class Embedding:
+    """The rows of an embedding: W (rows, n). Never changed."""
+
+    def __init__(self, f32: Any, f64: Any, W: Array, padding: int | None) -> None:
+        self._W, self._padding = W, padding
+
+    def forward(self, indices: Any, lengths: Lengths | None = None, batch_first: bool = False) -> Array | None:
+        """Return the rows (..., n) of indices (...), of up to two axes; or None.
+
+        `lengths`: of a ragged batch (T, m), or with `batch_first` (m, T): what is past the end of a sequence is not
+        looked at, and its rows are zero.
+        """
+        within = self._rows(indices, lengths, batch_first)
+        if within is None:
+            return None
+        found = np.zeros((*indices.shape, self._W.shape[1]), self._W.dtype)
+        found[within] = self._W[indices[within].astype(np.int64)]
+        return found
+
+    @np.errstate(all="ignore")
+    def backward(
+        self, indices: Any, d_output: Any, lengths: Lengths | None = None, batch_first: bool = False
+    ) -> Array | None:
+        """Return dW for indices as in `forward` and the gradient of its result; or None."""
+        within = self._rows(indices, lengths, batch_first)
+        if within is None or not is_plain(d_output, self._W.dtype, *indices.shape, self._W.shape[1]):
+            return None
+        found, d, dW = indices[within].astype(np.int64), d_output[within], np.zeros_like(self._W)
+        for row in np.unique(found):
+            if row != self._padding:
+                own = d[found == row]
+                dW[row] = sum_outer(own, np.ones((len(own), 1), own.dtype))[:, 0]
+        return dW
+
+    def _rows(self, indices: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
+        """Return which positions take part; None where they are not all indices of rows."""
+        if type(indices) is not np.ndarray or indices.dtype.kind not in "iu" or indices.ndim > _MOST_AXES:
+            return None
+        within = rows_within(indices.shape, lengths, batch_first)
+        if within is None or ((indices[within] < 0) | (indices[within] >= len(self._W))).any():
+            return None
+        return within

@@ -1,0 +1,123 @@
+"""Every check of what Linear and Embedding are given beside what all models are, and its error sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .._check import as_array
+from ..cells.spec import Array
+from ._check import lengths as lengths_of_batch
+from ._check import widened
+
+_EMBED = "token ids: nn.Embedding makes their vectors"
+
+
+def features(function: str, x: Array, size: int, given: Any) -> None:
+    """Refuse what is not (*, in_features). `given`: what the array was made from."""
+    if x.ndim and x.shape[-1] == size:
+        return
+    whole = f": {_EMBED}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
+    wanted = f"(*, in_features) with in_features = {size}"
+    raise ValueError(f"{function}: input has shape {x.shape}, expected {wanted}{whole}")
+
+
+def no_batch(function: str, shape: tuple[int, ...], axes: str) -> NoReturn:
+    """Refuse lengths of what is no batch of sequences."""
+    raise ValueError(f"{function}: lengths is given, expected None: input has shape {shape}, and is not ({axes})")
+
+
+def no_bias(function: str) -> NoReturn:
+    """Refuse a bias that was given to a layer without one."""
+    cure = "nn.Linear(in_features, out_features, bias=True) has one"
+    raise ValueError(f"{function}: bias is set, expected None: the layer was made without; {cure}")
+
+
+def padding(function: str, value: object, rows: int) -> int | None:
+    """Return the index of the row of padding, counted from the start."""
+    if value is None:
+        return None
+    if isinstance(value, (bool, np.bool)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{function}: padding_idx is of type {type(value).__name__}, expected a whole number or None")
+    if not -rows <= value < rows:
+        wanted = f"-{rows} <= padding_idx < num_embeddings = {rows}"
+        raise ValueError(f"{function}: padding_idx is {value}, expected {wanted}")
+    return int(value) % rows
+
+
+def whole_numbers(function: str, value: Any) -> Array:
+    """Return a copy of indices, in an array of an integer dtype."""
+    found = as_array(function, "input", value)
+    if isinstance(value, (list, tuple)) and not found.size:  # NumPy's empty ones are of floats
+        found = found.astype(np.int64)
+    if found.dtype.kind not in "iu":
+        cure = "expected whole numbers, the indices of vectors"
+        if found.dtype.kind == "f":
+            cure += f": {'input' if hasattr(value, 'astype') else 'np.asarray(input)'}.astype(np.int64) of whole floats"
+        raise TypeError(f"{function}: input has dtype {found.dtype}, {cure}")
+    return found.copy()  # before it is checked: another thread or process may write to the caller's
+
+
+def indices(function: str, found: Array, rows: int, lengths: Any, batch_first: bool) -> tuple[Array, Array | None]:
+    """Return indices as int64, each that of a row, and lengths; behind the ends of sequences anything may stand."""
+    outside, ends = (found < 0) | (found >= rows), None
+    if lengths is not None:
+        steps, columns = found.shape[::-1] if batch_first else found.shape
+        ends = lengths_of_batch(function, lengths, steps, columns, batched=True)
+        within = np.arange(steps)[:, None] < ends
+        outside &= within.T if batch_first else within
+    if outside.any():
+        where = [int(i) for i in np.unravel_index(np.flatnonzero(outside)[0], found.shape)]
+        name = f"input[{', '.join(map(str, where))}]" if where else "input"
+        got = f"{name} is {found[tuple(where)]}"
+        raise ValueError(f"{function}: {got}, expected 0 <= index < num_embeddings = {rows}")
+    return found.astype(np.int64), ends
+
+
+def plain_embedding(function: str, module: Any) -> None:
+    """Refuse an embedding of torch's that changes its weights as it looks up, or scales its gradients."""
+    if getattr(module, "max_norm", None) is not None:
+        cure = "torch shortens vectors by it when they are looked up; shorten all, then set it to None"
+        raise ValueError(f"{function}: module.max_norm is {module.max_norm}, expected None: {cure}")
+    if getattr(module, "scale_grad_by_freq", False) is True:
+        cure = "module.scale_grad_by_freq = False, for gradients that are sums"
+        raise ValueError(f"{function}: module.scale_grad_by_freq is True, expected False: {cure}")
+
+
+def changed_tape(function: str) -> NoReturn:
+    """Refuse a tape whose input has got another shape or dtype since."""
+    raise ValueError(f"{function}: tape.input was changed since forward, expected it as forward left it")
+
+
+def head_of(
+    function: str, argument: str, given: Mapping[Any, Any], shapes: Mapping[str, Any], kind: object
+) -> tuple[str, dict[str, Any]]:
+    """Return the class and the sizes of the head whose weights these are; "" where they are none's.
+
+    `kind`: the class, where a file says it.
+    """
+    names, weight = set(given), shapes.get("weight", ())
+    if len(weight) != 2 or not (names == {"weight"} or (names == {"weight", "bias"} and shapes["bias"] == weight[:1])):
+        return "", {}
+    rows, columns = weight
+    if names == {"weight"} and kind == "Embedding":
+        return "Embedding", {"num_embeddings": rows, "embedding_dim": columns}
+    if names == {"weight"} and kind != "Linear":
+        alike = f"nn.Embedding({rows}, {columns}) and of nn.Linear({columns}, {rows}, bias=False) look alike"
+        said = f"{argument} has weight {weight} alone: those of {alike}; kind='Embedding' or kind='Linear' says which"
+        raise ValueError(f"{function}: {said}")
+    return "Linear", {"in_features": columns, "out_features": rows, "bias": "bias" in names}
+
+
+def options_of(
+    function: str, name: str, options: Mapping[str, Any], sizes: Mapping[str, Any], known: tuple[str, ...]
+) -> None:
+    """Refuse options that the weights contradict, or that the class has not."""
+    for option, value in options.items():
+        if option in sizes and value != sizes[option]:
+            raise ValueError(f"{function}: {option} is {value!r}, expected {sizes[option]}: the weights say so")
+        if option not in sizes and option not in known:
+            shown = ", ".join(option for option in known if option != "kind")
+            raise TypeError(f"{function}: {option} is no option of {name}, expected one of {shown}")

@@ -1,0 +1,133 @@
+"""Recurrent nodes of files of ONNX: their weights, folded, and their attributes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..cells import FUNCTIONS, Activation
+from ..cells.spec import Array
+from .contents import ABOUT
+from .onnx_file import Node, nodes_of
+from .onnx_fold import NotConstant
+from .protobuf import Message
+
+#: operator -> the operator of which it is a form
+OPERATORS = {"RNN": "RNN", "GRU": "GRU", "LSTM": "LSTM", "DynamicQuantizeLSTM": "LSTM"}
+_DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
+#: attributes that are lists -> what of; others -> their type
+_LISTS: dict[str, type] = {"activations": str, "activation_alpha": float, "activation_beta": float}
+_SINGLE: dict[str, type] = {"clip": float, "direction": str}
+_SINGLE |= dict.fromkeys(("hidden_size", "input_forget", "linear_before_reset", "layout"), int)
+#: the operators' names of activations, in lower case -> ours
+ACTIVATIONS = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
+
+
+class Recurrent(NamedTuple):
+    """What a node says of its layer."""
+
+    operator: str
+    W: Array
+    R: Array
+    B: Array | None
+    P: Array | None
+    initial: tuple[Array | None, Array | None]  # states that stand in the file, and are not all zeros
+    attributes: dict[str, Any]
+
+
+def recurrent_nodes(data: memoryview, folder: str | None) -> dict[str, Node]:
+    """Return the recurrent nodes of a model, each by a name of its own: the node's, or that of its first output."""
+    found: dict[str, Node] = {}
+    for node in nodes_of(data, folder):
+        if node.op_type in OPERATORS and node.domain in _DOMAINS.get(node.op_type, ("", "ai.onnx")):
+            name = node.name or next((output for output in node.outputs if output), node.op_type)
+            found[name if name not in found else f"{name}#{len(found)}"] = node
+    return found
+
+
+def about_of(data: memoryview) -> str:
+    """Return what `save` of nn keeps in a model's metadata; "" where it kept nothing."""
+    for number, value in Message(data).fields():
+        if number == 14:
+            entry = {part: own.text() for part, own in value.message().fields() if part in (1, 2)}
+            if entry.get(1) == ABOUT:
+                return entry.get(2, "")
+    return ""
+
+
+@np.errstate(all="ignore")  # of scales that a file has
+def read(node: Node) -> Recurrent:
+    """Read the weights and attributes of a node."""
+    attributes: dict[str, Any] = {}
+    for name in node.attributes:
+        if name in _LISTS or name in _SINGLE:
+            attributes[name] = _of_its_type(name, node.attribute(name))
+        elif name != "output_sequence":  # of the first opset; all outputs are given
+            raise NotConstant(f"the attribute {name!r} is unknown")
+    inputs = [*node.inputs, *[""] * (12 - len(node.inputs))]
+
+    def tensor(place: int) -> Any:
+        return node.graph.constant(inputs[place], node) if inputs[place] else None
+
+    W, R, B = (tensor(place) for place in (1, 2, 3))
+    if W is None or R is None:
+        raise NotConstant("there is no W or no R")
+    if node.op_type == "DynamicQuantizeLSTM":
+        W, R = _dequantized(W, tensor(8), tensor(9)), _dequantized(R, tensor(10), tensor(11))
+    for name, value in (("W", W), ("R", R)):
+        if value.dtype.kind in "iub":
+            raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")
+    operator = OPERATORS[node.op_type]
+    lstm = operator == "LSTM"
+    states = _state(node, inputs[5]), _state(node, inputs[6]) if lstm else None
+    return Recurrent(operator, W, R, B, tensor(7) if lstm else None, states, attributes)
+
+
+def _of_its_type(name: str, value: Any) -> Any:
+    """Return the value of an attribute, which a damaged file may have of any type."""
+    kind = _LISTS.get(name)
+    if kind is not None and isinstance(value, list) and all(isinstance(one, kind) for one in value):
+        return list(value)
+    if kind is None and isinstance(value, _SINGLE[name]):
+        return value
+    if kind is None and value == []:  # of writers that leave out what is 0
+        return _SINGLE[name]()
+    wanted = f"a list of {kind.__name__}" if kind else _SINGLE[name].__name__
+    raise NotConstant(f"the attribute {name!r} is of type {type(value).__name__}, expected {wanted}")
+
+
+def activation(name: Any, alphas: list[Any], betas: list[Any]) -> Activation | None:
+    """Return the activation of a name, which takes its alpha and its beta from the lists; None where it is unknown."""
+    own = ACTIVATIONS.get(name.lower()) if isinstance(name, str) else None
+    if own is None:
+        return None
+    constants = list(FUNCTIONS[own].constants)
+    for k, given in enumerate((alphas, betas)[: len(constants)]):
+        if given:
+            constants[k] = given.pop(0)
+    return Activation(own, *constants)
+
+
+def _state(node: Node, name: str) -> Array | None:
+    """An initial state that stands in the file; None where it is an input of the model, or all zeros."""
+    try:
+        value = node.graph.constant(name, node) if name else None
+    except NotConstant:
+        return None
+    return value if value is not None and np.any(value) else None
+
+
+def _dequantized(W: Any, scale: Any, zero: Any) -> Any:
+    """W (D, columns, 4 * H) of DynamicQuantizeLSTM in float32, as the operator LSTM has it: (D, 4 * H, columns)."""
+    if scale is None or W.ndim != 3 or scale.shape not in ((len(W),), (len(W), W.shape[2])):
+        raise NotConstant(f"a scale of shape {getattr(scale, 'shape', None)} does not fit weights of shape {W.shape}")
+
+    if zero is not None and zero.shape != scale.shape:
+        raise NotConstant(f"a zero point of shape {zero.shape} does not fit a scale of shape {scale.shape}")
+
+    def along(value: Any) -> Any:
+        return value[:, None, None] if value.ndim == 1 else value[:, None, :]
+
+    whole = W.astype(np.float32) - (0 if zero is None else along(zero).astype(np.float32))
+    return (whole * along(scale)).transpose(0, 2, 1)
