@@ -66,14 +66,6 @@ def between_layers(dropout: float, num_layers: int) -> None:
         )
 
 
-def choice(function: str, argument: str, value: object, choices: Mapping[str, str]) -> str:
-    """Return what stands for one of the choices."""
-    if not isinstance(value, str) or value not in choices:
-        wanted = " or ".join(repr(name) for name in choices)
-        raise ValueError(f"{function}: {argument} is {_shown(value)}, expected {wanted}")
-    return choices[value]
-
-
 def floating(function: str, dtype: object) -> np.dtype[Any]:
     """Return the dtype of a model: float32 or float64."""
     if type(dtype).__module__ == "torch":
