@@ -15,8 +15,8 @@ from . import _check
 from .layers import Layer
 from .prepared import GRU, LSTM, RNN
 
-_OPERATORS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "DynamicQuantizeLSTM": LSTM}
-_DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
+OPERATORS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "DynamicQuantizeLSTM": LSTM}
+DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
 _LISTS = ("activations", "activation_alpha", "activation_beta")
 _SINGLE = ("clip", "direction", "hidden_size", "input_forget", "linear_before_reset", "layout")
 
@@ -93,7 +93,7 @@ def load(source: Any) -> Model:
     found: dict[str, Node] = {}
     try:
         for node in nodes_of(data, folder):
-            if node.op_type in _OPERATORS and node.domain in _DOMAINS.get(node.op_type, ("", "ai.onnx")):
+            if node.op_type in OPERATORS and node.domain in DOMAINS.get(node.op_type, ("", "ai.onnx")):
                 name = node.name or next((output for output in node.outputs if output), node.op_type)
                 found[name if name not in found else f"{name}#{len(found)}"] = node
     except Malformed as error:
@@ -120,12 +120,12 @@ def _prepared(node: Node) -> Layer:
     if W is None or R is None:
         raise NotConstant("there is no W or no R")
     if quantized:
-        W, R = _dequantized(W, tensor(8), tensor(9)), _dequantized(R, tensor(10), tensor(11))
+        W, R = dequantized(W, tensor(8), tensor(9)), dequantized(R, tensor(10), tensor(11))
     for name, value in (("W", W), ("R", R)):
         if value.dtype.kind in "iub":
             raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")
-    more = {"P": tensor(7)} if _OPERATORS[node.op_type] is LSTM else {}
-    layer = _OPERATORS[node.op_type](W, R, B, **more, **attributes)  # type: ignore[call-arg]  # each has its own
+    more = {"P": tensor(7)} if OPERATORS[node.op_type] is LSTM else {}
+    layer = OPERATORS[node.op_type](W, R, B, **more, **attributes)  # type: ignore[call-arg]  # each has its own
     layer.initial = tuple([_state(node, inputs[place]) for place in (5, 6)][: len(layer._names)])
     return layer
 
@@ -139,7 +139,7 @@ def _state(node: Node, name: str) -> Any:
     return value if value is not None and np.any(value) else None
 
 
-def _dequantized(W: Any, scale: Any, zero: Any) -> Any:
+def dequantized(W: Any, scale: Any, zero: Any) -> Any:
     """W (D, columns, 4 * H) of DynamicQuantizeLSTM in float32, as the operator LSTM has it: (D, 4 * H, columns)."""
     if scale is None or W.ndim != 3 or scale.shape not in ((len(W),), (len(W), W.shape[2])):
         raise NotConstant(f"a scale of shape {getattr(scale, 'shape', None)} does not fit weights of shape {W.shape}")
