@@ -11,6 +11,7 @@ import numpy as np
 from ..weights.onnx_file import Node, nodes_of
 from ..weights.onnx_fold import NotConstant
 from ..weights.protobuf import Malformed
+from ..weights.stretch import Changed, File, Stretch
 from . import _check
 from .layers import Layer
 from .prepared import GRU, LSTM, RNN
@@ -73,8 +74,9 @@ def load(source: Any) -> Model:
 
     Notes
     -----
-    The file is read as it is, without the onnx package: weights are views of it until their layer is prepared. What a
-    weight is computed from is followed through Constant, Identity, Transpose, QuantizeLinear and DequantizeLinear.
+    The file is read as it is, without the onnx package; of a large one the weights of a layer when it is prepared, for
+    which the file has to be there, and unchanged. What a weight is computed from is followed through Constant,
+    Identity, Transpose, QuantizeLinear and DequantizeLinear.
 
     Examples
     --------
@@ -83,20 +85,21 @@ def load(source: Any) -> Model:
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = memoryview(bytes(source))  # a copy of what its owner may change; layers are prepared later
-        shown, folder = f"{len(data)} bytes", None
-    elif isinstance(source, (str, os.PathLike)):
-        shown, folder = repr(os.fspath(source)), os.path.dirname(os.path.abspath(os.fspath(source)))
-        with open(source, "rb") as file:
-            data = memoryview(file.read())
-    else:
+        return _model(f"{len(data)} bytes", data, None)
+    if not isinstance(source, (str, os.PathLike)):
         _check.no_source(source)
+    with File(source) as content:
+        return _model(repr(os.fspath(source)), content, os.path.dirname(os.path.abspath(os.fspath(source))))
+
+
+def _model(shown: str, data: memoryview | Stretch, folder: str | None) -> Model:
     found: dict[str, Node] = {}
     try:
         for node in nodes_of(data, folder):
             if node.op_type in OPERATORS and node.domain in DOMAINS.get(node.op_type, ("", "ai.onnx")):
                 name = node.name or next((output for output in node.outputs if output), node.op_type)
                 found[name if name not in found else f"{name}#{len(found)}"] = node
-    except Malformed as error:
+    except (Malformed, Changed) as error:
         _check.of_file(shown, "", error)
     return Model(shown, found)
 
