@@ -36,7 +36,7 @@ def test_contestants_on_every_kind_of_work_are_right(case):
     if case.kind != "threads":
         assert "cyrnn" in expected
         notebook_alone = case.kind in ("cell", "forward", "train", "backward") and case.cell == "gru"
-        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN)  # torch and others are not here
+        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN, *work.VARIANTS)  # torch and others are not here
         assert len(expected) > 1 or notebook_alone or without_rivals
 
 
@@ -307,7 +307,7 @@ def test_every_rival_that_is_here_is_right(tmp_path):
     """The big ones, where they are installed."""
     result = tmp_path / "run.json"
     words = ["--shapes", "3,5,2,4;4,4,1,1", "--seconds", "0", "--json", str(result)]
-    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN)
+    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN, *work.VARIANTS)
     done = bench("run", "--kinds", ",".join(kinds), *words)
     assert done.returncode == 0, done.stderr
     stored = json.loads(result.read_text())["rows"]
