@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,18 +27,21 @@ _SINGLE = ("clip", "direction", "hidden_size", "input_forget", "linear_before_re
 class Model(Mapping[str, Layer]):
     """The recurrent nodes of a file by their names, in its order; each is prepared where it is asked for."""
 
-    def __init__(self, source: str, nodes: dict[str, Node]) -> None:
-        self._source, self._nodes = source, nodes
+    def __init__(self, source: str, nodes: dict[str, Node], file: File | None) -> None:
+        self._source, self._nodes, self._file = source, nodes, file
         self._layers: dict[str, Layer] = {}
+        self._lock = Lock()  # of the file, in which one place at a time is read
 
     def __getitem__(self, name: str) -> Layer:
-        if name not in self._layers:
-            node = self._nodes[name]
-            try:
-                self._layers[name] = _prepared(node)
-            except (NotConstant, Malformed, ValueError, TypeError, OSError) as error:
-                _check.of_file(self._source, f"{node}: ", error)
-        return self._layers[name]
+        with self._lock:
+            if name not in self._layers:
+                node = self._nodes[name]
+                try:
+                    with self._file or nullcontext():
+                        self._layers[name] = _prepared(node)
+                except (NotConstant, Malformed, ValueError, TypeError, OSError) as error:
+                    _check.of_file(self._source, f"{node}: ", error)
+            return self._layers[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nodes)
@@ -84,15 +89,16 @@ def load(source: Any) -> Model:
     <onnx model 2 bytes: no recurrent node>
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        data = memoryview(bytes(source))  # a copy of what its owner may change; layers are prepared later
-        return _model(f"{len(data)} bytes", data, None)
+        own = bytes(source)  # a copy of what its owner may change; layers are prepared later
+        return _model(f"{len(own)} bytes", memoryview(own), None, None)
     if not isinstance(source, (str, os.PathLike)):
         _check.no_source(source)
-    with File(source) as content:
-        return _model(repr(os.fspath(source)), content, os.path.dirname(os.path.abspath(os.fspath(source))))
+    with File(source) as file:
+        data, folder = file.content(), os.path.dirname(os.path.abspath(os.fspath(source)))
+        return _model(repr(os.fspath(source)), data, folder, file if isinstance(data, Stretch) else None)
 
 
-def _model(shown: str, data: memoryview | Stretch, folder: str | None) -> Model:
+def _model(shown: str, data: memoryview | Stretch, folder: str | None, file: File | None) -> Model:
     found: dict[str, Node] = {}
     try:
         for node in nodes_of(data, folder):
@@ -101,7 +107,7 @@ def _model(shown: str, data: memoryview | Stretch, folder: str | None) -> Model:
                 found[name if name not in found else f"{name}#{len(found)}"] = node
     except (Malformed, Changed) as error:
         _check.of_file(shown, "", error)
-    return Model(shown, found)
+    return Model(shown, found, file)
 
 
 def _prepared(node: Node) -> Layer:

@@ -19,38 +19,40 @@ class Changed(ValueError):
 
 
 class File:
-    """A file, open within a `with` statement, and opened again where something is read later."""
+    """A file, open within a `with` statement, and the same in the next one."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.path.abspath(path)
+        self._stamp: tuple[int, int] | None = None
         self._open: BinaryIO | None = None
-        self._stamp: tuple[int, int] = (0, 0)
 
-    def __enter__(self) -> memoryview | Stretch:
-        """Return the whole file; where it is short, or a pipe, as memory."""
-        self._open = open(self._path, "rb")  # closed in __exit__
-        status = os.fstat(self._open.fileno())
-        self._stamp = _stamp(status)
-        if stat.S_ISREG(status.st_mode) and status.st_size > AT_ONCE:
-            return Stretch(self, 0, status.st_size)
-        return memoryview(self._open.read())
+    def __enter__(self) -> File:
+        file = open(self._path, "rb")  # closed in __exit__
+        status = os.fstat(file.fileno())
+        stamp = status.st_size, status.st_mtime_ns
+        if self._stamp not in (None, stamp):
+            file.close()
+            raise Changed("the file has changed since it was loaded")
+        self._open, self._stamp = file, stamp
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
 
-    def read(self, at: int, size: int) -> memoryview:
-        if self._open is not None:
-            return self._read(self._open, at, size)
-        with open(self._path, "rb") as file:
-            if _stamp(os.fstat(file.fileno())) != self._stamp:
-                raise Changed("the file has changed since it was loaded")
-            return self._read(file, at, size)
+    def content(self) -> memoryview | Stretch:
+        """Return the whole file; where it is short, or a pipe, as memory."""
+        assert self._open is not None
+        status = os.fstat(self._open.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size > AT_ONCE:
+            return Stretch(self, 0, status.st_size)
+        return memoryview(self._open.read())
 
-    def _read(self, file: BinaryIO, at: int, size: int) -> memoryview:
-        file.seek(at)
-        found = file.read(size)
+    def read(self, at: int, size: int) -> memoryview:
+        assert self._open is not None
+        self._open.seek(at)
+        found = self._open.read(size)
         if len(found) != size:
             raise Changed("the file has become shorter since it was opened")
         return memoryview(found)
@@ -72,7 +74,3 @@ class Stretch:
 
     def read(self) -> memoryview:
         return self._file.read(self._at, self._size)
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int]:
-    return status.st_size, status.st_mtime_ns
