@@ -65,6 +65,27 @@ def test_truth_of_a_wrong_layer_differs(kind, monkeypatch):
                 truth.error(case, truth.run(other), want)
 
 
+@pytest.mark.parametrize("row", range(3))
+def test_truth_of_wrong_peepholes_differs(row):
+    case, other = (Case("peephole", "lstm", "f64", 3, 4, 2, 5) for _ in range(2))
+    other.peepholes[row] += 0.01
+    with pytest.raises(ValueError, match="differs"):
+        truth.error(case, truth.run(other), truth.run(case))
+
+
+def test_truth_of_the_other_form_of_a_gru_differs():
+    before, after = (Case(kind, "gru", "f64", 3, 4, 2, 5) for kind in ("reset_before", "hidden"))
+    np.testing.assert_array_equal(before.x, after.x)
+    with pytest.raises(ValueError, match="differs"):
+        truth.error(before, truth.run(after), truth.run(before))
+
+
+def test_kinds_are_offered_for_their_cells_alone():
+    assert {case.cell for case in work.cases(["peephole"], list(work.CELLS), ["f32"], None)} == {"lstm"}
+    assert {case.cell for case in work.cases(["reset_before"], list(work.CELLS), ["f32"], None)} == {"gru"}
+    assert {case.cell for case in work.cases(["onnx"], list(work.CELLS), ["f32"], None)} == set(work.CELLS)
+
+
 @pytest.mark.parametrize("kind", work.NN_TRAIN)
 @pytest.mark.parametrize("cell", work.CELLS)
 def test_truth_of_layer_gradients_is_a_difference_quotient(kind, cell):

@@ -145,7 +145,7 @@ def _state(node: Node, name: str) -> Any:
         value = node.graph.constant(name, node) if name else None
     except NotConstant:
         return None
-    return value if value is not None and np.any(value) else None
+    return np.array(value, order="C") if value is not None and np.any(value) else None  # aligned, for every call
 
 
 def dequantized(W: Any, scale: Any, zero: Any) -> Any:
