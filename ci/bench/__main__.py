@@ -32,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
         "--kinds",
         type=_words,
         help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,"
-        "bidirectional,ragged,train_layer,train_stack,train_bidirectional,train_ragged; all if not given",
+        "bidirectional,ragged,peephole,reset_before,onnx,train_layer,train_stack,train_bidirectional,train_ragged; all "
+        "if not given",
     )
     run.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--strict", action="store_true", help="fail if a target is missed")
 
     ratios = commands.add_parser("ratios", help="odd calls of cyrnn against plain ones, beside their limits")
-    ratios.add_argument("--groups", type=_words, help="of layers,odd,step,projection; all if not given")
+    ratios.add_argument("--groups", type=_words, help="of layers,odd,step,projection,variants; all if not given")
     ratios.add_argument("--seconds", type=float, default=0.3, help="for each call of a pair")
     ratios.add_argument("--core", type=int, help="pin to this core; the second if not given")
     ratios.add_argument("--limits", action="store_true", help="only rows that have a limit")

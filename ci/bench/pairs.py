@@ -1,10 +1,12 @@
 """Pairs of calls of cyrnn alone, which `ratios` compares: the "Must reach" table of the issue on calls, and more.
 
-A pair's work is odd in one respect (a facade, a subclass, lengths, a mask, a projection); its base is the plain call.
+A pair's work is odd in one respect (a facade, a subclass, lengths, a mask, a projection, a variant of the cell); its
+base is the plain call.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -205,9 +207,40 @@ def projection() -> Iterator[Pair]:
         yield Pair("projection", work, sizes, limit, partial(model, given), partial(plain, given), alike)
 
 
+#: options of nn.LSTM
+VARIANTS: dict[str, dict[str, Any]] = {
+    "peepholes": {"peephole": True},
+    "coupled gates": {"coupled": True},
+    "clip": {"clip": 3.0},
+    **{
+        f"{name} of {words}": {place: name}
+        for place, words, other in (("recurrent_activation", "gates", "tanh"), ("activation", "g and c", "sigmoid"))
+        for name in ("hard_sigmoid", "relu", "identity", other)
+    },
+}
+
+
+def variants() -> Iterator[Pair]:
+    """nn.LSTM with other options against the plain one; results alike with those in float64."""
+    for shape in ((64, 64, 1, 100), (128, 128, 8, 64), (314, 25, 1, 300)):
+        case = Case("hidden", "lstm", "f32", *shape)
+        x, plain = case.x_rows, _lstm(case)
+        for name, options in VARIANTS.items():
+            model = _lstm(case, **options)
+            for weight in model.state_dict():
+                getattr(model, weight)[...] *= 0.5  # without a limit to its activations its state stays small
+            model.pack()
+
+            def alike(got: Any, want: Any, model: Any = model, x: Array = x) -> Iterator[tuple[Array, Array]]:
+                yield got[0].astype(np.float64), copy.deepcopy(model).double()(x.astype(np.float64))[0]
+
+            yield Pair("variants", f"LSTM, {name}", _text(shape), 1.15, partial(model, x), partial(plain, x), alike)
+
+
 GROUPS: dict[str, Callable[[], Iterator[Pair]]] = {
     "layers": layers,
     "odd": odd,
     "step": steps,
     "projection": projection,
+    "variants": variants,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,19 +37,26 @@ class Step(NamedTuple):
     gates: Sequence[Array]
 
 
-def _step(cell: str, z_x: Array, z_a: Array, a: Array, c: Array) -> Step:
-    """z_x and z_a: the halves from the input and from the hidden state, biases included, gates as in work.GATES."""
+def _step(
+    cell: str, z_x: Array, z_a: Array, a: Array, c: Array, P: Array | None, candidate: Callable[[Array], Array] | None
+) -> Step:
+    """z_x and z_a: the halves from the input and from the hidden state, biases included, gates as in work.GATES.
+
+    P: peepholes, rows of i, o, f. candidate: the product of a GRU that resets before it.
+    """
     if cell == "rnn":
         return Step(a, c, np.tanh(z_x + z_a), c, ())
     if cell == "gru":
         x_z, x_r, x_c = np.split(z_x, 3, axis=1)
         a_z, a_r, inner = np.split(z_a, 3, axis=1)
         z, r = _logistic(x_z + a_z), _logistic(x_r + a_r)
-        g = np.tanh(x_c + r * inner)
+        g = np.tanh(x_c + (r * inner if candidate is None else candidate(r * a)))
         return Step(a, c, z * a + (1 - z) * g, c, (z, r, g, inner))
     z_f, z_i, z_c, z_o = np.split(z_x + z_a, 4, axis=1)
-    f, i, g, o = _logistic(z_f), _logistic(z_i), np.tanh(z_c), _logistic(z_o)
+    P = np.zeros((3, c.shape[1])) if P is None else P
+    f, i, g = _logistic(z_f + P[2] * c), _logistic(z_i + P[0] * c), np.tanh(z_c)
     c_next = f * c + i * g
+    o = _logistic(z_o + P[1] * c_next)
     return Step(a, c, o * np.tanh(c_next), c_next, (f, i, g, o))
 
 
@@ -57,9 +64,16 @@ def _steps(case: Case, x: Array) -> list[Step]:
     """Run x (T_x, m, n_x) from the case's initial states."""
     W_x, W_a, b, b_a = (array.astype(np.float64) for array in case.weights())
     a, c = (state.T.astype(np.float64) for state in (case.a0, case.c0))
+    P, candidate = None if case.peepholes is None else case.peepholes.astype(np.float64), None
+    if case.cell == "gru" and case.resets_before:
+        W_c, b_c = W_a[-case.n_a :], b_a[-case.n_a :]
+
+        def candidate(a: Array) -> Array:
+            return a @ W_c.T + b_c
+
     steps: list[Step] = []
     for xt in x:
-        steps.append(_step(case.cell, xt @ W_x.T + b, a @ W_a.T + b_a, a, c))
+        steps.append(_step(case.cell, xt @ W_x.T + b, a @ W_a.T + b_a, a, c, P, candidate))
         a, c = steps[-1].a_next, steps[-1].c_next
     return steps
 

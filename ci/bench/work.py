@@ -55,6 +55,9 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
     "stack": STACK,
     "bidirectional": STACK,
     "ragged": ((128, 128, 32, 200),),
+    "peephole": ((64, 64, 1, 100), (128, 128, 8, 64), (314, 25, 1, 300), (256, 256, 1, 100)),
+    "reset_before": HIDDEN,
+    "onnx": ((3, 5, 1, 10), (64, 64, 1, 100), (256, 256, 1, 100), (128, 128, 8, 64)),
     "train_layer": LAYER_TRAIN,
     "train_stack": LAYER_TRAIN,
     "train_bidirectional": LAYER_TRAIN,
@@ -75,6 +78,9 @@ KINDS = {
     "stack": "two layers, nn: the output and the last states",
     "bidirectional": "two layers in both directions, nn: the output and the last states",
     "ragged": "1 to T_x steps, spread evenly and shuffled, nn: the output and the last states",
+    "peephole": "an LSTM with peepholes, nn: the output and the last states",
+    "reset_before": "a GRU that resets before its product, nn: the output and the last states",
+    "onnx": "ONNX's operators with their defaults, prepared before the clock: all outputs",
     "train_layer": "nn, forward and backward of one layer: gradients of x, states and weights",
     "train_stack": "nn, forward and backward of two layers: all gradients",
     "train_bidirectional": "nn, forward and backward of a layer in both directions: all gradients",
@@ -83,6 +89,9 @@ KINDS = {
 #: the kinds of cyrnn.nn, and which of them have more layers or directions than one
 NN = ("call", "steps", "stack", "bidirectional", "ragged")
 NN_TRAIN = ("train_layer", "train_stack", "train_bidirectional", "train_ragged")
+#: of cells that torch has not, and of ONNX's operators; the cells that some kinds are for
+VARIANTS = ("peephole", "reset_before", "onnx")
+CELLS_OF = {"peephole": ("lstm",), "reset_before": ("gru",)}
 DEEP = ("steps", "stack", "bidirectional", "train_stack")
 BIDIRECTIONAL = ("bidirectional", "train_bidirectional")
 RAGGED = ("ragged", "train_ragged")
@@ -90,7 +99,7 @@ RAGGED = ("ragged", "train_ragged")
 STREAMS = ("stream", "steps")
 CELLS = ("lstm", "gru", "rnn")
 DTYPES = ("f32", "f64")
-#: the gates of cells that have several, in the notebook's letters; the GRU resets after the product, as torch's does
+#: the gates of cells that have several, in the notebook's letters
 GATES = {"lstm": "fico", "gru": "zrc"}
 
 
@@ -111,6 +120,11 @@ class Case:
     @property
     def shape(self) -> Shape:
         return self.n_x, self.n_a, self.m, self.T_x
+
+    @property
+    def resets_before(self) -> bool:
+        """Whether a GRU resets before its product, as ONNX's default; else after it, as torch's."""
+        return self.kind in ("reset_before", "onnx")
 
     @property
     def layers(self) -> int:
@@ -172,11 +186,18 @@ class Case:
         drawn["x"] = random.standard_normal((self.n_x, self.m, self.T_x)).astype(real)
         drawn["a0"] = random.uniform(-0.5, 0.5, (self.n_a, self.m)).astype(real)
         drawn["c0"] = random.uniform(-0.5, 0.5, (self.n_a, self.m)).astype(real)
+        if self.kind == "peephole":
+            drawn["P"] = random.uniform(-0.5, 0.5, (3, self.n_a)).astype(real)
         return drawn
 
     @property
     def parameters(self) -> dict[str, Array]:
-        return {key: value for key, value in self._draw.items() if key not in ("x", "a0", "c0")}
+        return {key: value for key, value in self._draw.items() if key not in ("x", "a0", "c0", "P")}
+
+    @property
+    def peepholes(self) -> Array | None:
+        """(3, n_a), rows of the gates i, o, f; None where there are none."""
+        return self._draw.get("P")
 
     @property
     def x(self) -> Array:
@@ -267,7 +288,7 @@ def cases(
         for cell in cells:
             for dtype in dtypes:
                 for shape in SHAPES[kind] if shapes is None else shapes:
-                    if possible(kind, shape):
+                    if cell in CELLS_OF.get(kind, CELLS) and possible(kind, shape):
                         yield Case(kind, cell, dtype, *shape)
 
 

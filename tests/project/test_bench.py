@@ -36,7 +36,7 @@ def test_contestants_on_every_kind_of_work_are_right(case):
     if case.kind != "threads":
         assert "cyrnn" in expected
         notebook_alone = case.kind in ("cell", "forward", "train", "backward") and case.cell == "gru"
-        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN)  # torch and others are not here
+        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN, *work.VARIANTS)  # torch and others are not here
         assert len(expected) > 1 or notebook_alone or without_rivals
 
 
@@ -63,6 +63,27 @@ def test_truth_of_a_wrong_layer_differs(kind, monkeypatch):
             layer._draw["Wf" if changed == "by_weights" else "c0"][...] += 0.01
             with pytest.raises(ValueError, match="differs"):
                 truth.error(case, truth.run(other), want)
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_truth_of_wrong_peepholes_differs(row):
+    case, other = (Case("peephole", "lstm", "f64", 3, 4, 2, 5) for _ in range(2))
+    other.peepholes[row] += 0.01
+    with pytest.raises(ValueError, match="differs"):
+        truth.error(case, truth.run(other), truth.run(case))
+
+
+def test_truth_of_the_other_form_of_a_gru_differs():
+    before, after = (Case(kind, "gru", "f64", 3, 4, 2, 5) for kind in ("reset_before", "hidden"))
+    np.testing.assert_array_equal(before.x, after.x)
+    with pytest.raises(ValueError, match="differs"):
+        truth.error(before, truth.run(after), truth.run(before))
+
+
+def test_kinds_are_offered_for_their_cells_alone():
+    assert {case.cell for case in work.cases(["peephole"], list(work.CELLS), ["f32"], None)} == {"lstm"}
+    assert {case.cell for case in work.cases(["reset_before"], list(work.CELLS), ["f32"], None)} == {"gru"}
+    assert {case.cell for case in work.cases(["onnx"], list(work.CELLS), ["f32"], None)} == set(work.CELLS)
 
 
 @pytest.mark.parametrize("kind", work.NN_TRAIN)
@@ -307,7 +328,7 @@ def test_every_rival_that_is_here_is_right(tmp_path):
     """The big ones, where they are installed."""
     result = tmp_path / "run.json"
     words = ["--shapes", "3,5,2,4;4,4,1,1", "--seconds", "0", "--json", str(result)]
-    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN)
+    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN, *work.VARIANTS)
     done = bench("run", "--kinds", ",".join(kinds), *words)
     assert done.returncode == 0, done.stderr
     stored = json.loads(result.read_text())["rows"]

@@ -49,6 +49,7 @@ def test_pairs_have_the_limits_of_the_issue():
     assert [limit for group, limit in limits if group == "layers"] == [1.4, 1.3, 1.15, 1.1, 2.2, 1.6, 1.1, 1.1]
     assert [limit for group, limit in limits if group == "odd"] == [3, 3, 2.5, 2.5, 1.4, 1.4, 1.1, 1.1] * 2
     assert [limit for group, limit in limits if group in ("step", "projection")] == [1.6, 1.6, 1.5, 1.5]
+    assert {limit for group, limit in limits if group == "variants"} == {1.15}
 
 
 def test_entered_counts_functions_in_python_and_in_c():
@@ -76,7 +77,7 @@ def test_worker_replies_with_the_same_digest_for_the_same_case():
         found = []
         for _ in range(2):
             side = worker.Worker()
-            found.append(side.begin([kind, "gru", "f64", 3, 4, 1, T_x])["digest"])
+            found.append(side.begin([kind, work.CELLS_OF.get(kind, ["gru"])[0], "f64", 3, 4, 1, T_x])["digest"])
             assert side.turn(2)["seconds"] > 0
             assert side.check()["error"] < 1e-12
         assert found[0] == found[1]

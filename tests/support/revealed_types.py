@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import cyrnn
-from cyrnn import nn
+from cyrnn import nn, onnx
 
 x32: NDArray[np.float32] = np.zeros((7, 2, 3), np.float32)
 x64: NDArray[np.float64] = np.zeros((7, 2, 3))
@@ -72,6 +72,11 @@ assert_type(nn.from_state_dict({}, batch_first=True), Any)
 assert_type(nn.LSTMCell(3, 5)(x32[0]), tuple[NDArray[np.float32], NDArray[np.float32]])
 assert_type(nn.GRUCell(3, 5, dtype=np.float64)(x64[0]), NDArray[np.float64])
 assert_type(nn.RNNCell(3, 5).weight_ih, NDArray[np.float32])
+
+# ---- operators of ONNX ----
+assert_type(onnx.gru(x32, x32, x32, linear_before_reset=1, clip=3.0), tuple[Any, Any])
+assert_type(onnx.lstm(x32, x32, x32, P=x32, activations=["Sigmoid", "Tanh", "Relu"]), tuple[Any, Any, Any])
+assert_type(onnx.RNN(x32, x32, direction="reverse", layout=1), onnx.RNN)
 
 # ---- functions ----
 linear, embedding = nn.Linear(3, 5), nn.Embedding(10, 3, dtype=np.float64)

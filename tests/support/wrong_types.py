@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 import cyrnn
-from cyrnn import nn
+from cyrnn import nn, onnx
 
 lstm, cell = nn.LSTM(3, 5), nn.LSTMCell(3, 5)
 x = np.zeros((7, 2, 3), np.float32)
@@ -31,3 +31,7 @@ nn.Linear(3)  # wrong
 nn.Linear(3, 5).hidden_size  # wrong
 nn.Embedding(3, 5)([1], [2])  # wrong
 output, h_n, c_n = lstm(x)  # wrong
+nn.GRUCell(3, 5, peephole=True)  # wrong
+onnx.lstm(x, x, x, linear_before_reset=1)  # wrong
+onnx.RNN(x, x, clip="3")  # wrong
+onnx.GRU(x, x, directions="reverse")  # wrong

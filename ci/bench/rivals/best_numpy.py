@@ -22,6 +22,8 @@ def version() -> str:
 
 
 ORDERS = {"lstm": "fioc", "gru": "zrc"}
+#: with peepholes o waits for the cell state: the other gates stand together
+PEEPHOLE_ORDERS = {"lstm": "fico"}
 
 
 def _halved(case: Case) -> tuple[Array, Array, Array, Array]:
@@ -51,6 +53,39 @@ def _lstm_step(
         multiply(c, f, out=c)
         multiply(i, candidate, out=scratch)
         add(c, scratch, out=c)
+        tanh(c, out=scratch)
+        multiply(o, scratch, out=a_next)
+
+    return step
+
+
+def _peephole_step(
+    product: Callable[..., Array], W: Array, P: Array, z: Array, c: Array, scratch: Array
+) -> Callable[[Array, Array, Array], None]:
+    """As `_lstm_step`, gates f, i, c, o; P: halved, rows i, o, f."""
+    f, i, candidate, o = (z[..., k : k + c.shape[-1]] for k in range(0, z.shape[-1], c.shape[-1]))
+    first, logistic = z[..., : 3 * c.shape[-1]], z[..., : 2 * c.shape[-1]]
+    P_i, P_o, P_f = P
+    add, multiply, tanh, half = np.add, np.multiply, np.tanh, z.dtype.type(0.5)
+
+    def step(zx: Array, a_prev: Array, a_next: Array) -> None:
+        product(a_prev, W, out=z)
+        add(z, zx, out=z)
+        multiply(c, P_f, out=scratch)
+        add(f, scratch, out=f)
+        multiply(c, P_i, out=scratch)
+        add(i, scratch, out=i)
+        tanh(first, out=first)
+        multiply(logistic, half, out=logistic)
+        add(logistic, half, out=logistic)
+        multiply(c, f, out=c)
+        multiply(i, candidate, out=scratch)
+        add(c, scratch, out=c)
+        multiply(c, P_o, out=scratch)
+        add(o, scratch, out=o)
+        tanh(o, out=o)
+        multiply(o, half, out=o)
+        add(o, half, out=o)
         tanh(c, out=scratch)
         multiply(o, scratch, out=a_next)
 
@@ -154,6 +189,42 @@ def _hidden(case: Case, fortran: bool) -> Variant:
 
     def read(a: Array) -> dict[str, Array]:
         return {"a": a.reshape(case.T_x, case.m, case.n_a).transpose(2, 1, 0)}
+
+    return Variant("numpy", "dot" if fortran else "update", call, read)
+
+
+def peephole(case: Case) -> list[Variant]:
+    return [_peephole(case, fortran) for fortran in (False, True)]
+
+
+def _peephole(case: Case, fortran: bool) -> Variant:
+    """The stack by hand; only an LSTM has peepholes."""
+    n, lead = case.n_a, () if case.m == 1 else (case.m,)
+    a0, c0 = (state.T.reshape(*lead, -1) for state in (case.a0, case.c0))
+    c = c0.copy()
+    W_x, W_a, b, _ = case.weights(PEEPHOLE_ORDERS)
+    half = np.full(4 * n, 0.5, case.real)
+    half[2 * n : 3 * n] = 1
+    W_x, W_a, b = np.ascontiguousarray((W_x * half[:, None]).T), W_a * half[:, None], b * half
+    z, product = np.empty((*lead, 4 * n), case.real), np.matmul if lead else np.dot
+    P = np.asarray(case.peepholes) * case.real.type(0.5)
+    step = _peephole_step(product, _ordered(W_a, fortran), P, z, c, np.empty_like(c))
+    x, zx = case.x_rows.reshape(case.T_x * case.m, case.n_x), np.empty((case.T_x * case.m, 4 * n), case.real)
+    a = np.empty((case.T_x, *lead, n), case.real)
+    rows = list(zip(zx.reshape(case.T_x, *lead, -1), [a0, *a[:-1]], a, strict=True))
+
+    def call() -> Array:
+        np.matmul(x, W_x, out=zx)
+        np.add(zx, b, out=zx)
+        np.copyto(c, c0)
+        for zxt, a_prev, a_next in rows:
+            step(zxt, a_prev, a_next)
+        return a
+
+    def read(a: Array) -> dict[str, Array]:
+        states = {"h_n": a[-1], "c_n": c}
+        named = {name: state.reshape(1, case.m, n).copy() for name, state in states.items()}
+        return {"a": a.reshape(case.T_x, case.m, n).transpose(2, 1, 0)} | named
 
     return Variant("numpy", "dot" if fortran else "update", call, read)
 

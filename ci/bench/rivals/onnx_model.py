@@ -8,11 +8,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ..work import NN, Array, Case
+from ..work import NN, VARIANTS, Array, Case
+from .onnx_form import letters, named, weights
 
 OPSET = 17  # the newest that both rivals know; LSTM, GRU and RNN have not changed in it since 14
 IR = 8
-ORDERS = {"lstm": "iofc", "gru": "zrc"}
+__all__ = ["build", "inputs", "named", "outputs", "states_out", "wanted"]
 
 
 def outputs(case: Case) -> dict[str, tuple[int, ...]]:
@@ -23,16 +24,12 @@ def outputs(case: Case) -> dict[str, tuple[int, ...]]:
 
 def wanted(case: Case) -> tuple[str, ...]:
     """The outputs that a whole sequence is run for: Y; in the kinds of nn the last states, too."""
-    return tuple(outputs(case)) if case.kind in NN else ("Y",)
+    return tuple(outputs(case)) if case.kind in NN + VARIANTS else ("Y",)
 
 
 def states_out(case: Case) -> tuple[str, ...]:
     """The outputs that go on as the states among `inputs`, in their order."""
-    return tuple(f"Y_{letter}{layer}" for layer in range(case.layers) for letter in _letters(case))
-
-
-def _letters(case: Case) -> str:
-    return "hc" if case.cell == "lstm" else "h"
+    return tuple(f"Y_{letter}{layer}" for layer in range(case.layers) for letter in letters(case))
 
 
 def inputs(case: Case) -> dict[str, Array]:
@@ -50,13 +47,15 @@ def build(case: Case, out: tuple[str, ...]) -> bytes:
     nodes: list[Any] = []
     constants: dict[str, Array] = {"flat": np.array([0, 0, -1])}
     D, x = case.directions, "X"
-    form: dict[str, Any] = {"linear_before_reset": 1} if case.cell == "gru" else {}
+    form: dict[str, Any] = {"linear_before_reset": 1} if case.cell == "gru" and not case.resets_before else {}
     for layer in range(case.layers):
-        constants |= _weights(case, layer)
+        constants |= {f"{name}{layer}": array for name, array in weights(case, layer).items()}
         takes = [x, f"W{layer}", f"R{layer}", f"B{layer}", "" if case.lengths is None else "n"]
-        takes += [f"{letter}{layer}" for letter in _letters(case)]
+        takes += [f"{letter}{layer}" for letter in letters(case)]
+        if case.peepholes is not None:
+            takes.append(f"P{layer}")
         last = layer == case.layers - 1
-        gives = ["Y" if last else f"Y{layer}", *(f"Y_{letter}{layer}" for letter in _letters(case))]
+        gives = ["Y" if last else f"Y{layer}", *(f"Y_{letter}{layer}" for letter in letters(case))]
         gives = [name if name in out or (name == gives[0] and not last) else "" for name in gives]
         direction = "bidirectional" if D == 2 else "forward"
         nodes.append(
@@ -67,14 +66,6 @@ def build(case: Case, out: tuple[str, ...]) -> bytes:
             x = f"X{layer + 1}"
             nodes.append(helper.make_node("Reshape", [f"transposed{layer}", "flat"], [x]))
     return _serialised(case, nodes, constants, out)
-
-
-def _weights(case: Case, layer: int) -> dict[str, Array]:
-    """W (D, gates * n_a, n_x), R (D, gates * n_a, n_a), B (D, 2 * gates * n_a) of one layer."""
-    D = case.directions
-    each = [sublayer.weights(ORDERS) for sublayer in case.sublayers[layer * D : (layer + 1) * D]]
-    W, R, b, b_a = (np.stack(arrays) for arrays in zip(*each, strict=True))
-    return {f"W{layer}": W, f"R{layer}": R, f"B{layer}": np.concatenate([b, b_a], axis=1)}
 
 
 def _serialised(case: Case, nodes: list[Any], constants: dict[str, Array], out: tuple[str, ...]) -> bytes:
@@ -98,16 +89,3 @@ def _serialised(case: Case, nodes: list[Any], constants: dict[str, Array], out: 
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
-
-
-def named(case: Case, names: tuple[str, ...], arrays: list[Array]) -> dict[str, Array]:
-    """Name the outputs of a run; Y is (T_x, D, m, n_a)."""
-    given = dict(zip(names, arrays, strict=True))
-    found = {}
-    if "Y" in given:
-        found["a"] = given["Y"].transpose(1, 3, 2, 0).reshape(-1, case.m, case.T_x)
-    for letter in _letters(case):
-        states = [array for name, array in given.items() if name.startswith(f"Y_{letter}")]
-        if states:
-            found[f"{letter}_n"] = np.concatenate(states)
-    return found

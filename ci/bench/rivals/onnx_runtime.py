@@ -35,7 +35,7 @@ def hidden(case: Case) -> list[Variant]:
     return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
 
 
-stack = bidirectional = ragged = hidden
+stack = bidirectional = ragged = peephole = reset_before = onnx = hidden
 
 
 def call(case: Case) -> list[Variant]:

@@ -39,7 +39,7 @@ def hidden(case: Case) -> list[Variant]:
     return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
 
 
-call = stack = bidirectional = ragged = hidden
+call = stack = bidirectional = ragged = reset_before = onnx = hidden  # peepholes it ignores without a word
 
 
 def _whole(case: Case, wanted: tuple[str, ...]) -> list[Variant]:

@@ -15,7 +15,7 @@ from cyrnn.kernels import dispatch
 
 from ..contestant import Variant
 from ..work import Array, Case
-from . import notebook_numpy, torch_form
+from . import notebook_numpy, onnx_form, torch_form
 
 
 def version() -> str:
@@ -56,10 +56,12 @@ def stream(case: Case) -> list[Variant]:
     return [Variant("cyrnn", "nn, cell", call, read)]
 
 
-def _model(case: Case) -> Any:
+def _model(case: Case, **options: Any) -> Any:
     real, both = case.real, case.directions == 2
-    model = getattr(nn, case.cell.upper())(case.n_x, case.n_a, case.layers, bidirectional=both, dtype=real, rng=0)
-    model.load_state_dict(torch_form.weights(case))
+    kind = getattr(nn, case.cell.upper())
+    model = kind(case.n_x, case.n_a, case.layers, bidirectional=both, dtype=real, rng=0, **options)
+    more = {} if case.peepholes is None else {"weight_ch_l0": case.peepholes}
+    model.load_state_dict(torch_form.weights(case) | more)
     return model
 
 
@@ -68,12 +70,32 @@ def _states(case: Case) -> Any:
     return tuple(case.all_initial) if case.cell == "lstm" else case.all_initial[0]
 
 
-def call(case: Case) -> list[Variant]:
-    model, x, state = _model(case), case.x_rows, _states(case)
+def call(case: Case, **options: Any) -> list[Variant]:
+    model, x, state = _model(case, **options), case.x_rows, _states(case)
     return [Variant("cyrnn", "nn", lambda: model(x, state), lambda result: torch_form.result(case, *result))]
 
 
 stack = bidirectional = call
+
+
+def peephole(case: Case) -> list[Variant]:
+    return call(case, peephole=True)
+
+
+def reset_before(case: Case) -> list[Variant]:
+    return call(case, reset_after=False)
+
+
+def onnx(case: Case) -> list[Variant]:
+    from cyrnn import onnx as operators  # an old build, which `against` runs, has none
+
+    layer, x, states = getattr(operators, case.cell.upper())(**onnx_form.weights(case)), case.x_rows, case.all_initial
+    names = ("Y", "Y_h", "Y_c")[: 1 + len(states)]
+    return [
+        Variant(
+            "cyrnn", "prepared", lambda: layer(x, None, *states), lambda outputs: onnx_form.named(case, names, outputs)
+        )
+    ]
 
 
 def ragged(case: Case) -> list[Variant]:

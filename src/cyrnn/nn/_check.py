@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -64,14 +64,6 @@ def between_layers(dropout: float, num_layers: int) -> None:
             f"greater than 1, but got dropout={dropout} and num_layers={num_layers}",
             stacklevel=4,
         )
-
-
-def choice(function: str, argument: str, value: object, choices: Mapping[str, str]) -> str:
-    """Return what stands for one of the choices."""
-    if not isinstance(value, str) or value not in choices:
-        wanted = " or ".join(repr(name) for name in choices)
-        raise ValueError(f"{function}: {argument} is {_shown(value)}, expected {wanted}")
-    return choices[value]
 
 
 def floating(function: str, dtype: object) -> np.dtype[Any]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import numpy as np
 
+from ..cells import Variant
 from . import _check
 from .cell_module import CellModule
-from .layers import NONLINEARITIES, nonlinearity_of
 from .typed import DType, F, One, Pair, S
+from .variants import GRU_OPTIONS, LSTM_OPTIONS, RNN_OPTIONS, OfGRU, OfLSTM, OfRNN, gru_cell, lstm_cell, rnn_cell
 from .weights import Plan
 
 if TYPE_CHECKING:
@@ -71,7 +72,17 @@ class SingleCell(CellModule[F], Generic[F, S]):
             states.append(state)
         return x, tuple(states) if len(states) > 1 else states[0]
 
-    def _build(self, cell: str, input_size: Any, hidden_size: Any, bias: Any, dtype: Any, rng: Any) -> None:
+    def _build(
+        self,
+        cell: str,
+        input_size: Any,
+        hidden_size: Any,
+        bias: Any,
+        dtype: Any,
+        rng: Any,
+        variant: Variant,
+        peephole: bool = False,
+    ) -> None:
         function = type(self).__name__
         plan = Plan(
             cell,
@@ -80,16 +91,18 @@ class SingleCell(CellModule[F], Generic[F, S]):
             _check.floating(function, dtype),
             _check.flag(function, "bias", bias),
             numbered=False,
+            variant=variant,
+            peephole=peephole,
         )
         self._begin(plan, rng)
 
 
-class RNNCell(SingleCell[F, One[F]]):
+class RNNCell(OfRNN, SingleCell[F, One[F]]):
     """The plain recurrent cell, as torch.nn.RNNCell.
 
     Parameters
     ----------
-    input_size, hidden_size, bias, nonlinearity, dtype, rng
+    input_size, hidden_size, bias, nonlinearity, dtype, rng, clip
         As for `RNN`.
 
     Raises
@@ -113,36 +126,36 @@ class RNNCell(SingleCell[F, One[F]]):
     """
 
     _options: ClassVar[dict[str, Any]] = {"bias": True, "nonlinearity": "tanh"}
+    _variants: ClassVar[dict[str, Any]] = RNN_OPTIONS
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         bias: bool = True,
-        nonlinearity: str = "tanh",
+        nonlinearity: str | tuple[Any, ...] = "tanh",
         *,
         dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
         rng: np.random.Generator | int | None = None,
+        clip: float | None = None,
     ) -> None:
-        cell = _check.choice("RNNCell", "nonlinearity", nonlinearity, NONLINEARITIES)
-        self._build(cell, input_size, hidden_size, bias, dtype, rng)
-
-    @property
-    def nonlinearity(self) -> str:
-        return nonlinearity_of(self._plan)
+        cell, variant = rnn_cell("RNNCell", nonlinearity, clip)
+        self._build(cell, input_size, hidden_size, bias, dtype, rng, variant)
 
     if TYPE_CHECKING:
 
         def double(self) -> RNNCell[np.float64]: ...
 
 
-class LSTMCell(SingleCell[F, Pair[F]]):
+class LSTMCell(OfLSTM, SingleCell[F, Pair[F]]):
     """The long short-term memory cell, as torch.nn.LSTMCell.
 
     Parameters
     ----------
     input_size, hidden_size, bias, dtype, rng
         As for `RNN`.
+    peephole, coupled, recurrent_activation, activation, output_activation, clip
+        As for `LSTM`.
 
     Raises
     ------
@@ -151,7 +164,7 @@ class LSTMCell(SingleCell[F, Pair[F]]):
 
     Notes
     -----
-    Weights as those of a layer of `LSTM`, without a number.
+    Weights as those of a layer of `LSTM`, without a number; with peepholes `weight_ch`.
 
     References
     ----------
@@ -166,7 +179,11 @@ class LSTMCell(SingleCell[F, Pair[F]]):
     ((2, 5), (2, 5))
     """
 
+    if TYPE_CHECKING:
+        weight_ch: NDArray[F]
+
     _options: ClassVar[dict[str, Any]] = {"bias": True}
+    _variants: ClassVar[dict[str, Any]] = LSTM_OPTIONS
 
     def __init__(
         self,
@@ -176,21 +193,31 @@ class LSTMCell(SingleCell[F, Pair[F]]):
         *,
         dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
         rng: np.random.Generator | int | None = None,
+        peephole: bool = False,
+        coupled: bool = False,
+        recurrent_activation: str | tuple[Any, ...] = "sigmoid",
+        activation: str | tuple[Any, ...] = "tanh",
+        output_activation: str | tuple[Any, ...] | None = None,
+        clip: float | None = None,
     ) -> None:
-        self._build("lstm", input_size, hidden_size, bias, dtype, rng)
+        given = peephole, coupled, recurrent_activation, activation, output_activation, clip
+        cell, variant, peephole = lstm_cell("LSTMCell", *given)
+        self._build(cell, input_size, hidden_size, bias, dtype, rng, variant, peephole)
 
     if TYPE_CHECKING:
 
         def double(self) -> LSTMCell[np.float64]: ...
 
 
-class GRUCell(SingleCell[F, One[F]]):
+class GRUCell(OfGRU, SingleCell[F, One[F]]):
     """The gated recurrent unit, as torch.nn.GRUCell.
 
     Parameters
     ----------
     input_size, hidden_size, bias, dtype, rng
         As for `RNN`.
+    reset_after, recurrent_activation, activation, clip
+        As for `GRU`.
 
     Raises
     ------
@@ -213,6 +240,7 @@ class GRUCell(SingleCell[F, One[F]]):
     """
 
     _options: ClassVar[dict[str, Any]] = {"bias": True}
+    _variants: ClassVar[dict[str, Any]] = GRU_OPTIONS
 
     def __init__(
         self,
@@ -222,8 +250,13 @@ class GRUCell(SingleCell[F, One[F]]):
         *,
         dtype: DType[F] = np.float32,  # type: ignore[assignment]  # the default of F
         rng: np.random.Generator | int | None = None,
+        reset_after: bool = True,
+        recurrent_activation: str | tuple[Any, ...] = "sigmoid",
+        activation: str | tuple[Any, ...] = "tanh",
+        clip: float | None = None,
     ) -> None:
-        self._build("gru_after", input_size, hidden_size, bias, dtype, rng)
+        cell, variant = gru_cell("GRUCell", reset_after, recurrent_activation, activation, clip)
+        self._build(cell, input_size, hidden_size, bias, dtype, rng, variant)
 
     if TYPE_CHECKING:
 

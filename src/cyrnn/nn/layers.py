@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..cells import PLAIN, Variant
-from . import _check, _check_variants
+from . import _check
 from .differentiable import Differentiable
 from .typed import DType, F, One
-from .variants import VARIANT_OPTIONS, cell_name, given_as, variant_of
+from .variants import GRU_OPTIONS, RNN_OPTIONS, OfGRU, OfRNN, gru_cell, rnn_cell
 from .weights import Plan
-
-#: the cells of an RNN, by its nonlinearity; any other is a variant
-NONLINEARITIES = {"tanh": "rnn", "relu": "rnn_relu"}
 
 #: the options of every class of layers, and their defaults
 LAYER_OPTIONS: dict[str, Any] = {
@@ -26,7 +23,7 @@ LAYER_OPTIONS: dict[str, Any] = {
 }
 
 
-class RNN(Differentiable[F, One[F]]):
+class RNN(OfRNN, Differentiable[F, One[F]]):
     """Layers of the plain recurrent cell, as torch.nn.RNN.
 
         h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or max(., 0) in the place of tanh
@@ -78,7 +75,7 @@ class RNN(Differentiable[F, One[F]]):
     """
 
     _options: ClassVar[dict[str, Any]] = {"nonlinearity": "tanh"} | LAYER_OPTIONS
-    _variants: ClassVar[dict[str, Any]] = {"clip": None}
+    _variants: ClassVar[dict[str, Any]] = RNN_OPTIONS
 
     def __init__(
         self,
@@ -95,9 +92,7 @@ class RNN(Differentiable[F, One[F]]):
         rng: np.random.Generator | int | None = None,
         clip: float | None = None,
     ) -> None:
-        activation = _check_variants.activation("RNN", "nonlinearity", nonlinearity)
-        variant = PLAIN._replace(candidate=activation, clip=_check_variants.clip("RNN", clip))
-        cell = "rnn_variant" if clip is not None else NONLINEARITIES.get(activation.name, "rnn_variant")
+        cell, variant = rnn_cell("RNN", nonlinearity, clip)
         sizes = input_size, hidden_size, num_layers
         build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng, variant)
 
@@ -105,12 +100,7 @@ class RNN(Differentiable[F, One[F]]):
 
         def double(self) -> RNN[np.float64]: ...
 
-    @property
-    def nonlinearity(self) -> Any:
-        return given_as(self._plan.variant.candidate)
-
-
-class GRU(Differentiable[F, One[F]]):
+class GRU(OfGRU, Differentiable[F, One[F]]):
     """Layers of the gated recurrent unit, as torch.nn.GRU: its reset gate stands behind the hidden product.
 
         r = sigmoid(W_ir x_t + b_ir + W_hr h_(t-1) + b_hr)      z likewise
@@ -149,7 +139,7 @@ class GRU(Differentiable[F, One[F]]):
     """
 
     _options: ClassVar[dict[str, Any]] = LAYER_OPTIONS
-    _variants: ClassVar[dict[str, Any]] = {"reset_after": True} | VARIANT_OPTIONS
+    _variants: ClassVar[dict[str, Any]] = GRU_OPTIONS
 
     def __init__(
         self,
@@ -168,24 +158,13 @@ class GRU(Differentiable[F, One[F]]):
         activation: str | tuple[Any, ...] = "tanh",
         clip: float | None = None,
     ) -> None:
-        form = "gru_after" if _check.flag("GRU", "reset_after", reset_after) else "gru"
-        variant = variant_of("GRU", recurrent_activation, activation, clip)._replace(output=PLAIN.output)
+        cell, variant = gru_cell("GRU", reset_after, recurrent_activation, activation, clip)
         sizes = input_size, hidden_size, num_layers
-        cell = cell_name(form, variant)
         build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, 0, dtype, rng, variant)
-
-    @property
-    def reset_after(self) -> bool:
-        return self._plan.name.startswith("gru_after")
 
     if TYPE_CHECKING:
 
         def double(self) -> GRU[np.float64]: ...
-
-
-def nonlinearity_of(plan: Plan) -> str:
-    """Return the name of the nonlinearity of an RNN."""
-    return next(name for name, cell in NONLINEARITIES.items() if cell == plan.name)
 
 
 def build(

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 import numpy as np
 
 from ..calls import stack
-from . import _check
 from .differentiable import Differentiable
 from .layers import LAYER_OPTIONS, build
 from .typed import Cells, DType, F, Gates, Pair
-from .variants import VARIANT_OPTIONS, cell_name, given_as, variant_of
+from .variants import LSTM_OPTIONS, OfLSTM, lstm_cell
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class LSTM(Differentiable[F, Pair[F]]):
+class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
     """Layers of the long short-term memory cell, as torch.nn.LSTM.
 
         i = sigmoid(W_ii x_t + b_ii + W_hi h_(t-1) + b_hi)      f, o likewise
@@ -82,9 +81,7 @@ class LSTM(Differentiable[F, Pair[F]]):
         weight_hr_l1_reverse: NDArray[F]
 
     _options: ClassVar[dict[str, Any]] = {"proj_size": 0} | LAYER_OPTIONS
-    _variants: ClassVar[dict[str, Any]] = (
-        {"peephole": False, "coupled": False} | VARIANT_OPTIONS | {"output_activation": None}
-    )
+    _variants: ClassVar[dict[str, Any]] = LSTM_OPTIONS
 
     def __init__(
         self,
@@ -106,26 +103,10 @@ class LSTM(Differentiable[F, Pair[F]]):
         output_activation: str | tuple[Any, ...] | None = None,
         clip: float | None = None,
     ) -> None:
-        variant = variant_of("LSTM", recurrent_activation, activation, clip, output_activation)
-        peephole = _check.flag("LSTM", "peephole", peephole)
-        cell = "lstm_variant" if peephole else cell_name("lstm", variant)
-        cell = "lstm_coupled" if _check.flag("LSTM", "coupled", coupled) else cell
+        given = peephole, coupled, recurrent_activation, activation, output_activation, clip
+        cell, variant, peephole = lstm_cell("LSTM", *given)
         sizes = input_size, hidden_size, num_layers
         build(self, cell, *sizes, bias, batch_first, dropout, bidirectional, proj_size, dtype, rng, variant, peephole)
-
-    @property
-    def peephole(self) -> bool:
-        return self._plan.peephole
-
-    @property
-    def coupled(self) -> bool:
-        return self._plan.name == "lstm_coupled"
-
-    @property
-    def output_activation(self) -> Any:
-        """The activation of the cell state on its way to the hidden state; None where it is that of the candidate."""
-        variant = self._plan.variant
-        return None if variant.output == variant.candidate else given_as(variant.output)
 
     if TYPE_CHECKING:
 

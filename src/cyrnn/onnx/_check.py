@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -27,6 +27,10 @@ def count(function: str, attribute: str, given: Any, wanted: int, why: str) -> N
         raise TypeError(f"{function}: {attribute} is of type {type(given).__name__}, expected a list of names")
     if len(given) != wanted:
         raise ValueError(f"{function}: {attribute} has {len(given)} entries, expected {wanted}: {why}")
+
+
+def unknown_attribute(function: str, attribute: str, known: Iterable[str]) -> NoReturn:
+    raise TypeError(f"{function}: there is no attribute {attribute!r}, expected one of {', '.join(known)}")
 
 
 def unknown_activation(function: str, attribute: str, given: Any, known: Sequence[str]) -> NoReturn:
@@ -130,3 +134,7 @@ def tape_of(function: str, tape: Any, kind: type[Any], layer: object) -> None:
         raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
     if tape.layer is not layer:
         raise ValueError(f"{function}: tape is of another layer: {tape.layer!r}")
+
+
+def no_onnx_package(function: str, error: ImportError) -> NoReturn:
+    raise ImportError(f"{function}: the onnx package is not installed: pip install cyrnn[onnx]") from error

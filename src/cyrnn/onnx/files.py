@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any
 
 from ..weights.onnx_file import Node
 from ..weights.onnx_fold import NotConstant
 from ..weights.onnx_nodes import read, recurrent_nodes
 from ..weights.protobuf import Malformed
+from ..weights.stretch import Changed, File, Stretch
 from . import _check
 from .layers import Layer
 from .prepared import GRU, LSTM, RNN
 
-_LAYERS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
+OPERATORS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "DynamicQuantizeLSTM": LSTM}
 
 
 class Model(Mapping[str, Layer]):
     """The recurrent nodes of a file by their names, in its order; each is prepared where it is asked for."""
 
-    def __init__(self, source: str, nodes: dict[str, Node]) -> None:
-        self._source, self._nodes = source, nodes
+    def __init__(self, source: str, nodes: dict[str, Node], file: File | None) -> None:
+        self._source, self._nodes, self._file = source, nodes, file
         self._layers: dict[str, Layer] = {}
+        self._lock = Lock()  # of the file, in which one place at a time is read
 
     def __getitem__(self, name: str) -> Layer:
-        if name not in self._layers:
-            node = self._nodes[name]
-            try:
-                self._layers[name] = _prepared(node)
-            except (NotConstant, Malformed, ValueError, TypeError, OSError) as error:
-                _check.of_file(self._source, f"{node}: ", error)
-        return self._layers[name]
+        with self._lock:
+            if name not in self._layers:
+                node = self._nodes[name]
+                try:
+                    with self._file or nullcontext():
+                        self._layers[name] = _prepared(node)
+                except (NotConstant, Malformed, ValueError, TypeError, OSError) as error:
+                    _check.of_file(self._source, f"{node}: ", error)
+            return self._layers[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._nodes)
@@ -69,8 +75,9 @@ def load(source: Any) -> Model:
 
     Notes
     -----
-    The file is read as it is, without the onnx package: weights are views of it until their layer is prepared. What a
-    weight is computed from is followed through Constant, Identity, Transpose, QuantizeLinear and DequantizeLinear.
+    The file is read as it is, without the onnx package; of a large one the weights of a layer when it is prepared, for
+    which the file has to be there, and unchanged. What a weight is computed from is followed through Constant,
+    Identity, Transpose, QuantizeLinear and DequantizeLinear.
 
     Examples
     --------
@@ -78,24 +85,26 @@ def load(source: Any) -> Model:
     <onnx model 2 bytes: no recurrent node>
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        data = memoryview(bytes(source))  # a copy of what its owner may change; layers are prepared later
-        shown, folder = f"{len(data)} bytes", None
-    elif isinstance(source, (str, os.PathLike)):
-        shown, folder = repr(os.fspath(source)), os.path.dirname(os.path.abspath(os.fspath(source)))
-        with open(source, "rb") as file:
-            data = memoryview(file.read())
-    else:
+        own = bytes(source)  # a copy of what its owner may change; layers are prepared later
+        return _model(f"{len(own)} bytes", memoryview(own), None, None)
+    if not isinstance(source, (str, os.PathLike)):
         _check.no_source(source)
+    with File(source) as file:
+        data, folder = file.content(), os.path.dirname(os.path.abspath(os.fspath(source)))
+        return _model(repr(os.fspath(source)), data, folder, file if isinstance(data, Stretch) else None)
+
+
+def _model(shown: str, data: memoryview | Stretch, folder: str | None, file: File | None) -> Model:
     try:
-        return Model(shown, recurrent_nodes(data, folder))
-    except Malformed as error:
+        return Model(shown, recurrent_nodes(data, folder), file)
+    except (Malformed, Changed) as error:
         _check.of_file(shown, "", error)
 
 
 def _prepared(node: Node) -> Layer:
     """Read the weights and attributes of a node, and pack them."""
     found = read(node)
-    kind = _LAYERS[found.operator]
+    kind = OPERATORS[node.op_type]
     more = {"P": found.P} if kind is LSTM else {}
     layer = kind(found.W, found.R, found.B, **more, **found.attributes)  # type: ignore[call-arg]  # each has its own
     layer.initial = found.initial[: len(layer._names)]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+from .attributes import Attributes, GRUAttributes, LSTMAttributes, shown
 from .prepared import GRU, LSTM, RNN
 
 
+@shown("RNN")
 def rnn(
-    X: Any, W: Any, R: Any, B: Any = None, sequence_lens: Any = None, initial_h: Any = None, **attributes: Any
+    X: Any,
+    W: Any,
+    R: Any,
+    B: Any = None,
+    sequence_lens: Any = None,
+    initial_h: Any = None,
+    **attributes: Unpack[Attributes],
 ) -> tuple[Any, Any]:
     """Return Y, Y_h of the operator RNN. See `cyrnn.onnx.RNN` for shapes and attributes.
 
@@ -23,8 +31,15 @@ def rnn(
     return Y, Y_h
 
 
+@shown("GRU")
 def gru(
-    X: Any, W: Any, R: Any, B: Any = None, sequence_lens: Any = None, initial_h: Any = None, **attributes: Any
+    X: Any,
+    W: Any,
+    R: Any,
+    B: Any = None,
+    sequence_lens: Any = None,
+    initial_h: Any = None,
+    **attributes: Unpack[GRUAttributes],
 ) -> tuple[Any, Any]:
     """Return Y, Y_h of the operator GRU. See `cyrnn.onnx.GRU` for shapes and attributes.
 
@@ -39,6 +54,7 @@ def gru(
     return Y, Y_h
 
 
+@shown("LSTM")
 def lstm(
     X: Any,
     W: Any,
@@ -48,7 +64,7 @@ def lstm(
     initial_h: Any = None,
     initial_c: Any = None,
     P: Any = None,
-    **attributes: Any,
+    **attributes: Unpack[LSTMAttributes],
 ) -> tuple[Any, Any, Any]:
     """Return Y, Y_h, Y_c of the operator LSTM. See `cyrnn.onnx.LSTM` for shapes and attributes.
 

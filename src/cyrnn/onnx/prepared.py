@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
-from . import _check
-from .attributes import directions
+from .attributes import Attributes, GRUAttributes, LSTMAttributes, shown
 from .layers import Layer, Tape
 
 
-class RNN(Layer):
+class HiddenStateLayer(Layer):
+    """An operator that has no state but the hidden one."""
+
+    _names = ("h",)
+
+    def __call__(self, X: Any, sequence_lens: Any = None, initial_h: Any = None) -> tuple[Any, ...]:
+        """Return Y, Y_h: of every step, zero behind the end of a sequence, and after the last step of each.
+
+        sequence_lens (batch_size,), whole numbers from 0 to seq_length; states are zeros if left out.
+        """
+        return self._call(X, sequence_lens, (initial_h,))
+
+    def forward(self, X: Any, sequence_lens: Any = None, initial_h: Any = None) -> tuple[Any, ...]:
+        """Return Y, Y_h and a tape for `backward`. X is kept, not copied."""
+        return self._forward(X, sequence_lens, (initial_h,))
+
+    def backward(self, tape: Tape, dY: Any, dY_h: Any = None) -> dict[str, Any]:
+        """Return the gradients of a loss with respect to every input that was given, by its name.
+
+        dY as Y, dY_h as Y_h; None stands for zeros.
+        """
+        return self._backward(tape, dY, (dY_h,))
+
+
+class RNN(HiddenStateLayer):
     """The simple recurrent operator.
 
         Ht = f(Xt W^T + Ht-1 R^T + Wb + Rb)
@@ -21,8 +44,8 @@ class RNN(Layer):
     direction : str
         "forward", "reverse" or "bidirectional"; D = num_directions is 1 or 2.
     activations : list of str, optional
-        One for each direction, of Relu Tanh Sigmoid Affine LeakyRelu ThresholdedRelu ScaledTanh HardSigmoid Elu
-        Softsign Softplus; Tanh if left out.
+        f for each direction, of Relu Tanh Sigmoid Affine LeakyRelu ThresholdedRelu ScaledTanh HardSigmoid Elu Softsign
+        Softplus; Tanh if left out.
     activation_alpha, activation_beta : list of float, optional
         Constants of those activations that have an alpha, or a beta, in their order; ONNX's own if left out.
     clip : float, optional
@@ -43,47 +66,14 @@ class RNN(Layer):
     https://onnx.ai/onnx/operators/onnx__RNN.html
     """
 
-    _operator, _gates, _names = "RNN", 1, ('h',)
+    _operator = "RNN"
 
-    def __init__(
-        self,
-        W: Any,
-        R: Any,
-        B: Any = None,
-        *,
-        direction: str = "forward",
-        activations: Any = None,
-        activation_alpha: Any = None,
-        activation_beta: Any = None,
-        clip: float | None = None,
-        hidden_size: int | None = None,
-        layout: int = 0,
-    ) -> None:
-        given = direction, activations, activation_alpha, activation_beta, clip
-        parts = directions(self._operator, *given)
-        self._prepare(W, R, B, None, parts, hidden_size, layout)
-
-    def __call__(self, X: Any, sequence_lens: Any = None, initial_h: Any = None) -> tuple[Any, ...]:
-        """Return Y, Y_h: of every step, zero behind the end of a sequence, and after the last step of each.
-
-        sequence_lens (batch_size,), whole numbers from 0 to seq_length; states are zeros if left out.
-        """
-        outputs: tuple[Any, ...] = self._call(X, sequence_lens, (initial_h,))
-        return outputs
-
-    def forward(self, X: Any, sequence_lens: Any = None, initial_h: Any = None) -> tuple[Any, ...]:
-        """Return Y, Y_h and a tape for `backward`. X is kept, not copied."""
-        return self._forward(X, sequence_lens, (initial_h,))
-
-    def backward(self, tape: Tape, dY: Any, dY_h: Any = None) -> dict[str, Any]:
-        """Return the gradients of a loss with respect to every input that was given, by its name.
-
-        dY as Y, dY_h as Y_h; None stands for zeros.
-        """
-        return self._backward(tape, dY, (dY_h,))
+    @shown("RNN")
+    def __init__(self, W: Any, R: Any, B: Any = None, **attributes: Unpack[Attributes]) -> None:
+        self._prepare(W, R, B, None, attributes)
 
 
-class GRU(Layer):
+class GRU(HiddenStateLayer):
     """The gated recurrent operator; rows of W, R and B in the order z, r, h.
 
         zt = f(Xt Wz^T + Ht-1 Rz^T + Wbz + Rbz)        rt likewise
@@ -94,74 +84,29 @@ class GRU(Layer):
     Parameters
     ----------
     W (D, 3H, input_size), R (D, 3H, H), B (D, 6H) : ndarray
-        float16, float32 or float64; float16 is computed in float32. B may be None.
-    direction : str
-        "forward", "reverse" or "bidirectional"; D = num_directions is 1 or 2.
+        As for `RNN`.
     activations : list of str, optional
-        Two for each direction, of Relu Tanh Sigmoid Affine LeakyRelu ThresholdedRelu ScaledTanh HardSigmoid Elu
-        Softsign Softplus; Sigmoid, Tanh if left out.
-    activation_alpha, activation_beta : list of float, optional
-        Constants of those activations that have an alpha, or a beta, in their order; ONNX's own if left out.
-    clip : float, optional
-        What goes into the activations of gates stays within -clip .. clip.
-    hidden_size : int, optional
-        H, which R says, too.
+        f, g for each direction; Sigmoid, Tanh if left out.
     linear_before_reset : int
         0 or 1: whether the reset gate stands before the product, or behind it as in cuDNN and torch.
-    layout : int
-        0: X (seq_length, batch_size, input_size), states (D, batch_size, H), Y (seq_length, D, batch_size, H);
-        1: X (batch_size, seq_length, input_size), states (batch_size, D, H), Y (batch_size, seq_length, D, H).
+    direction, activation_alpha, activation_beta, clip, hidden_size, layout
+        As for `RNN`.
 
     Raises
     ------
     ValueError, TypeError
-        If a weight has another shape or dtype, or an attribute is none of these.
+        As `RNN` does.
 
     References
     ----------
     https://onnx.ai/onnx/operators/onnx__GRU.html
     """
 
-    _operator, _gates, _names = "GRU", 3, ('h',)
+    _operator = "GRU"
 
-    def __init__(
-        self,
-        W: Any,
-        R: Any,
-        B: Any = None,
-        *,
-        direction: str = "forward",
-        activations: Any = None,
-        activation_alpha: Any = None,
-        activation_beta: Any = None,
-        clip: float | None = None,
-        hidden_size: int | None = None,
-        linear_before_reset: int = 0,
-        layout: int = 0,
-    ) -> None:
-        given = direction, activations, activation_alpha, activation_beta, clip
-        after = _check.flag("onnx.GRU", "linear_before_reset", linear_before_reset)
-        parts = directions(self._operator, *given, linear_before_reset=after)
-        self._prepare(W, R, B, None, parts, hidden_size, layout)
-
-    def __call__(self, X: Any, sequence_lens: Any = None, initial_h: Any = None) -> tuple[Any, ...]:
-        """Return Y, Y_h: of every step, zero behind the end of a sequence, and after the last step of each.
-
-        sequence_lens (batch_size,), whole numbers from 0 to seq_length; states are zeros if left out.
-        """
-        outputs: tuple[Any, ...] = self._call(X, sequence_lens, (initial_h,))
-        return outputs
-
-    def forward(self, X: Any, sequence_lens: Any = None, initial_h: Any = None) -> tuple[Any, ...]:
-        """Return Y, Y_h and a tape for `backward`. X is kept, not copied."""
-        return self._forward(X, sequence_lens, (initial_h,))
-
-    def backward(self, tape: Tape, dY: Any, dY_h: Any = None) -> dict[str, Any]:
-        """Return the gradients of a loss with respect to every input that was given, by its name.
-
-        dY as Y, dY_h as Y_h; None stands for zeros.
-        """
-        return self._backward(tape, dY, (dY_h,))
+    @shown("GRU")
+    def __init__(self, W: Any, R: Any, B: Any = None, **attributes: Unpack[GRUAttributes]) -> None:
+        self._prepare(W, R, B, None, attributes)
 
 
 class LSTM(Layer):
@@ -176,66 +121,35 @@ class LSTM(Layer):
     Parameters
     ----------
     W (D, 4H, input_size), R (D, 4H, H), B (D, 8H), P (D, 3H) : ndarray
-        float16, float32 or float64; float16 is computed in float32. B and P may be None.
-    direction : str
-        "forward", "reverse" or "bidirectional"; D = num_directions is 1 or 2.
+        As for `RNN`. P, the peepholes, may be None, too.
     activations : list of str, optional
-        Three for each direction, of Relu Tanh Sigmoid Affine LeakyRelu ThresholdedRelu ScaledTanh HardSigmoid Elu
-        Softsign Softplus; Sigmoid, Tanh, Tanh if left out.
-    activation_alpha, activation_beta : list of float, optional
-        Constants of those activations that have an alpha, or a beta, in their order; ONNX's own if left out.
-    clip : float, optional
-        What goes into the activations of gates stays within -clip .. clip.
-    hidden_size : int, optional
-        H, which R says, too.
+        f, g, h for each direction; Sigmoid, Tanh, Tanh if left out.
     input_forget : int
         0 or 1: whether there is one gate for input and forget. The rows of f are not read then.
-    layout : int
-        0: X (seq_length, batch_size, input_size), states (D, batch_size, H), Y (seq_length, D, batch_size, H);
-        1: X (batch_size, seq_length, input_size), states (batch_size, D, H), Y (batch_size, seq_length, D, H).
+    direction, activation_alpha, activation_beta, clip, hidden_size, layout
+        As for `RNN`.
 
     Raises
     ------
     ValueError, TypeError
-        If a weight has another shape or dtype, or an attribute is none of these.
+        As `RNN` does.
 
     References
     ----------
     https://onnx.ai/onnx/operators/onnx__LSTM.html
     """
 
-    _operator, _gates, _names = "LSTM", 4, ('h', 'c')
+    _operator, _names = "LSTM", ("h", "c")
 
-    def __init__(
-        self,
-        W: Any,
-        R: Any,
-        B: Any = None,
-        P: Any = None,
-        *,
-        direction: str = "forward",
-        activations: Any = None,
-        activation_alpha: Any = None,
-        activation_beta: Any = None,
-        clip: float | None = None,
-        hidden_size: int | None = None,
-        input_forget: int = 0,
-        layout: int = 0,
-    ) -> None:
-        given = direction, activations, activation_alpha, activation_beta, clip
-        coupled = _check.flag("onnx.LSTM", "input_forget", input_forget)
-        parts = directions(self._operator, *given, coupled=coupled, peephole=P is not None)
-        self._prepare(W, R, B, P, parts, hidden_size, layout)
+    @shown("LSTM")
+    def __init__(self, W: Any, R: Any, B: Any = None, P: Any = None, **attributes: Unpack[LSTMAttributes]) -> None:
+        self._prepare(W, R, B, P, attributes)
 
     def __call__(
         self, X: Any, sequence_lens: Any = None, initial_h: Any = None, initial_c: Any = None
     ) -> tuple[Any, ...]:
-        """Return Y, Y_h, Y_c: of every step, zero behind the end of a sequence, and after the last step of each.
-
-        sequence_lens (batch_size,), whole numbers from 0 to seq_length; states are zeros if left out.
-        """
-        outputs: tuple[Any, ...] = self._call(X, sequence_lens, (initial_h, initial_c))
-        return outputs
+        """Return Y, Y_h, Y_c, as a call of `RNN` does."""
+        return self._call(X, sequence_lens, (initial_h, initial_c))
 
     def forward(
         self, X: Any, sequence_lens: Any = None, initial_h: Any = None, initial_c: Any = None
@@ -244,8 +158,5 @@ class LSTM(Layer):
         return self._forward(X, sequence_lens, (initial_h, initial_c))
 
     def backward(self, tape: Tape, dY: Any, dY_h: Any = None, dY_c: Any = None) -> dict[str, Any]:
-        """Return the gradients of a loss with respect to every input that was given, by its name.
-
-        dY as Y, dY_h as Y_h, dY_c as Y_c; None stands for zeros.
-        """
+        """Return the gradients of a loss, as `RNN.backward` does; dY_c as Y_c."""
         return self._backward(tape, dY, (dY_h, dY_c))

@@ -1,7 +1,8 @@
 """Files of ONNX, read as far as the weights of recurrent operators go: messages of onnx.proto by their field numbers.
 
-Tensors are views of the file. What a weight is computed from is folded where that is a constant that goes through
-Identity, Transpose, QuantizeLinear and DequantizeLinear, as tools that make and quantise files leave it.
+Tensors are views of the file, or stretches of it that are read with their weight. What a weight is computed from is
+folded where that is a constant that goes through Identity, Transpose, QuantizeLinear and DequantizeLinear, as tools
+that make and quantise files leave it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..cells.spec import Array
 from .onnx_fold import FOLDED, NotConstant
 from .onnx_tensor import Tensor
 from .protobuf import Malformed, Message
+from .stretch import Stretch
 
 #: the deepest graph within a graph, as If and Loop have them
 DEEPEST = 32
@@ -148,7 +150,7 @@ def _value(node: Node, wanted: Node) -> Array:
     raise NotConstant(f"{wanted}: its weight comes from {node}, which holds no tensor")
 
 
-def nodes_of(data: memoryview, folder: str | None) -> Iterator[Node]:
+def nodes_of(data: memoryview | Stretch, folder: str | None) -> Iterator[Node]:
     """Yield every node of a model, of the graphs within its graph, too; `folder`: where tensors' own files are."""
     graphs = [(value.message(), None, 0) for number, value in Message(data).fields() if number == 7]
     if not graphs:

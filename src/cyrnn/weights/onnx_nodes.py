@@ -12,16 +12,17 @@ from .contents import ABOUT
 from .onnx_file import Node, nodes_of
 from .onnx_fold import NotConstant
 from .protobuf import Message
+from .stretch import Stretch
 
 #: operator -> the operator of which it is a form
 OPERATORS = {"RNN": "RNN", "GRU": "GRU", "LSTM": "LSTM", "DynamicQuantizeLSTM": "LSTM"}
-_DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
+DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
 #: attributes that are lists -> what of; others -> their type
 _LISTS: dict[str, type] = {"activations": str, "activation_alpha": float, "activation_beta": float}
 _SINGLE: dict[str, type] = {"clip": float, "direction": str}
 _SINGLE |= dict.fromkeys(("hidden_size", "input_forget", "linear_before_reset", "layout"), int)
 #: the operators' names of activations, in lower case -> ours
-ACTIVATIONS = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
+ACTIVATION_NAMES = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
 
 
 class Recurrent(NamedTuple):
@@ -36,17 +37,17 @@ class Recurrent(NamedTuple):
     attributes: dict[str, Any]
 
 
-def recurrent_nodes(data: memoryview, folder: str | None) -> dict[str, Node]:
+def recurrent_nodes(data: memoryview | Stretch, folder: str | None) -> dict[str, Node]:
     """Return the recurrent nodes of a model, each by a name of its own: the node's, or that of its first output."""
     found: dict[str, Node] = {}
     for node in nodes_of(data, folder):
-        if node.op_type in OPERATORS and node.domain in _DOMAINS.get(node.op_type, ("", "ai.onnx")):
+        if node.op_type in OPERATORS and node.domain in DOMAINS.get(node.op_type, ("", "ai.onnx")):
             name = node.name or next((output for output in node.outputs if output), node.op_type)
             found[name if name not in found else f"{name}#{len(found)}"] = node
     return found
 
 
-def about_of(data: memoryview) -> str:
+def about_of(data: memoryview | Stretch) -> str:
     """Return what `save` of nn keeps in a model's metadata; "" where it kept nothing."""
     for number, value in Message(data).fields():
         if number == 14:
@@ -74,7 +75,7 @@ def read(node: Node) -> Recurrent:
     if W is None or R is None:
         raise NotConstant("there is no W or no R")
     if node.op_type == "DynamicQuantizeLSTM":
-        W, R = _dequantized(W, tensor(8), tensor(9)), _dequantized(R, tensor(10), tensor(11))
+        W, R = dequantized(W, tensor(8), tensor(9)), dequantized(R, tensor(10), tensor(11))
     for name, value in (("W", W), ("R", R)):
         if value.dtype.kind in "iub":
             raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")
@@ -99,7 +100,7 @@ def _of_its_type(name: str, value: Any) -> Any:
 
 def activation(name: Any, alphas: list[Any], betas: list[Any]) -> Activation | None:
     """Return the activation of a name, which takes its alpha and its beta from the lists; None where it is unknown."""
-    own = ACTIVATIONS.get(name.lower()) if isinstance(name, str) else None
+    own = ACTIVATION_NAMES.get(name.lower()) if isinstance(name, str) else None
     if own is None:
         return None
     constants = list(FUNCTIONS[own].constants)
@@ -115,10 +116,10 @@ def _state(node: Node, name: str) -> Array | None:
         value = node.graph.constant(name, node) if name else None
     except NotConstant:
         return None
-    return value if value is not None and np.any(value) else None
+    return np.array(value, order="C") if value is not None and np.any(value) else None  # aligned, for every call
 
 
-def _dequantized(W: Any, scale: Any, zero: Any) -> Any:
+def dequantized(W: Any, scale: Any, zero: Any) -> Any:
     """W (D, columns, 4 * H) of DynamicQuantizeLSTM in float32, as the operator LSTM has it: (D, 4 * H, columns)."""
     if scale is None or W.ndim != 3 or scale.shape not in ((len(W),), (len(W), W.shape[2])):
         raise NotConstant(f"a scale of shape {getattr(scale, 'shape', None)} does not fit weights of shape {W.shape}")

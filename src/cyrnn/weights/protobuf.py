@@ -1,7 +1,8 @@
 """The wire format of Protocol Buffers, read: https://protobuf.dev/programming-guides/encoding/.
 
 A message is a run of fields, each a number, a wire type and a value. Nothing is copied and nothing is kept but views of
-the bytes, so that what a file claims costs no memory: each view ends within the message that holds it.
+the bytes, or stretches of the file that are still to be read, so that what a file claims costs no memory: each ends
+within the message that holds it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from .stretch import Stretch
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 #: a varint of 64 bits has at most so many bytes
@@ -25,40 +28,43 @@ class Malformed(ValueError):
 class Message(NamedTuple):
     """The bytes of a message, and where in the file they begin."""
 
-    data: memoryview
+    data: memoryview | Stretch
     at: int = 0
 
     def fields(self) -> Iterator[tuple[int, Field]]:
         """Yield each field's number and value, in the order of the file."""
         data, position = self.data, 0
         while position < len(data):
-            start = position
-            key, position = _varint(data, position, self.at)
-            number, wire = key >> 3, key & 7
+            start = self.at + position
+            head = memory(data[position : position + 2 * _LONGEST])  # both numbers that a field begins with
+            key, begin = _varint(head, 0, start)
+            number, wire, size = key >> 3, key & 7, 0
             if number == 0:
-                raise Malformed(self.at + start, "a field has the number 0")
-            begin = position
+                raise Malformed(start, "a field has the number 0")
             if wire == VARINT:
-                value, position = _varint(data, position, self.at)
-                yield number, Field(wire, data[begin:position], self.at + begin, value)
+                value, end = _varint(head, begin, start)
+                yield number, Field(wire, head[begin:end], start + begin, value)
+                position += end
                 continue
             if wire == BYTES:
-                size, begin = _varint(data, position, self.at)
+                size, begin = _varint(head, begin, start)
             elif wire in (FIXED64, FIXED32):
                 size = 8 if wire == FIXED64 else 4
             else:
-                raise Malformed(self.at + start, f"a field has the wire type {wire}, which is no more in use")
-            if size > len(data) - begin:
-                raise Malformed(self.at + begin, f"a field claims {size} bytes, of which there are {len(data) - begin}")
-            position = begin + size
-            yield number, Field(wire, data[begin:position], self.at + begin)
+                raise Malformed(start, f"a field has the wire type {wire}, which is no more in use")
+            position += begin
+            if size > len(data) - position:
+                claims = f"a field claims {size} bytes, of which there are {len(data) - position}"
+                raise Malformed(start + begin, claims)
+            yield number, Field(wire, data[position : position + size], start + begin)
+            position += size
 
 
 class Field(NamedTuple):
     """The value of a field, read as what its message says that it is."""
 
     wire: int
-    data: memoryview
+    data: memoryview | Stretch
     at: int
     varint: int = 0
 
@@ -72,9 +78,9 @@ class Field(NamedTuple):
         if self.wire == VARINT:
             return array("q", [self.integer()])
         self._expect(BYTES)
-        found, position = array("q"), 0
-        while position < len(self.data):
-            value, position = _varint(self.data, position, self.at)
+        found, position, data = array("q"), 0, memory(self.data)
+        while position < len(data):
+            value, position = _varint(data, position, self.at)
             found.append(value - (1 << 64) if value >> 63 else value)
         return found
 
@@ -84,15 +90,15 @@ class Field(NamedTuple):
             self._expect(BYTES)
         if len(self.data) % item:
             raise Malformed(self.at, f"{len(self.data)} bytes are no whole number of numbers of {item} bytes")
-        return self.data
+        return memory(self.data)
 
     def bytes(self) -> memoryview:
         self._expect(BYTES)
-        return self.data
+        return memory(self.data)
 
     def text(self) -> str:
         self._expect(BYTES)
-        return bytes(self.data).decode("utf-8", errors="replace")
+        return bytes(memory(self.data)).decode("utf-8", errors="replace")
 
     def message(self) -> Message:
         self._expect(BYTES)
@@ -101,6 +107,11 @@ class Field(NamedTuple):
     def _expect(self, wire: int) -> None:
         if self.wire != wire:
             raise Malformed(self.at, f"a field has the wire type {self.wire}, expected {wire}")
+
+
+def memory(data: memoryview | Stretch) -> memoryview:
+    """Return bytes, read where that is still to be done."""
+    return data.read() if isinstance(data, Stretch) else data
 
 
 def _varint(data: memoryview, position: int, at: int) -> tuple[int, int]:
