@@ -296,7 +296,7 @@ def test_from_state_dict_takes_one_prefix_for_granted_and_asks_for_one_of_severa
         (WEIGHTS | {"extra": 3}, {}, ValueError, "extra is not one of its parameters"),
         (WEIGHTS, {"num_layers": 3}, ValueError, "num_layers is 3, expected 1: the weights say so"),
         (WEIGHTS, {"nonlinearity": "relu"}, TypeError, "nonlinearity is no option of LSTM, expected one of "),
-        ("w.npz", {}, TypeError, "weights is the path 'w.npz', expected a dict or another mapping: nn.load('w.npz') makes"),
+        ("w.npz", {}, TypeError, "weights is the path 'w.npz', expected a dict or another mapping: nn.load('w.npz') "),
         ({"state_dict": WEIGHTS}, {}, ValueError, "it is a checkpoint with 'state_dict', expected its weights: "),
     ],
     ids=str,

@@ -59,6 +59,16 @@ def test_prepared_layers_of_a_saved_graph_have_the_bits_of_the_model(tmp_path, n
     assert_same(output, MODELS[name](x)[0])
 
 
+def test_file_that_cannot_be_mapped_is_read(tmp_path, monkeypatch):
+    MODELS["gru"].save(tmp_path / "m.onnx")
+
+    def refuse(*_, **__):
+        raise OSError
+
+    monkeypatch.setattr("mmap.mmap", refuse)
+    assert_same(nn.load(tmp_path / "m.onnx").state_dict(), MODELS["gru"].state_dict())
+
+
 # ---- graphs of others ----------------------------------------------------------------------------
 
 
