@@ -15,7 +15,7 @@ from .protobuf import Message
 
 #: operator -> the operator of which it is a form
 OPERATORS = {"RNN": "RNN", "GRU": "GRU", "LSTM": "LSTM", "DynamicQuantizeLSTM": "LSTM"}
-_DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
+DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
 #: attributes that are lists -> what of; others -> their type
 _LISTS: dict[str, type] = {"activations": str, "activation_alpha": float, "activation_beta": float}
 _SINGLE: dict[str, type] = {"clip": float, "direction": str}
@@ -40,7 +40,7 @@ def recurrent_nodes(data: memoryview, folder: str | None) -> dict[str, Node]:
     """Return the recurrent nodes of a model, each by a name of its own: the node's, or that of its first output."""
     found: dict[str, Node] = {}
     for node in nodes_of(data, folder):
-        if node.op_type in OPERATORS and node.domain in _DOMAINS.get(node.op_type, ("", "ai.onnx")):
+        if node.op_type in OPERATORS and node.domain in DOMAINS.get(node.op_type, ("", "ai.onnx")):
             name = node.name or next((output for output in node.outputs if output), node.op_type)
             found[name if name not in found else f"{name}#{len(found)}"] = node
     return found
@@ -74,7 +74,7 @@ def read(node: Node) -> Recurrent:
     if W is None or R is None:
         raise NotConstant("there is no W or no R")
     if node.op_type == "DynamicQuantizeLSTM":
-        W, R = _dequantized(W, tensor(8), tensor(9)), _dequantized(R, tensor(10), tensor(11))
+        W, R = dequantized(W, tensor(8), tensor(9)), dequantized(R, tensor(10), tensor(11))
     for name, value in (("W", W), ("R", R)):
         if value.dtype.kind in "iub":
             raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")
@@ -118,7 +118,7 @@ def _state(node: Node, name: str) -> Array | None:
     return value if value is not None and np.any(value) else None
 
 
-def _dequantized(W: Any, scale: Any, zero: Any) -> Any:
+def dequantized(W: Any, scale: Any, zero: Any) -> Any:
     """W (D, columns, 4 * H) of DynamicQuantizeLSTM in float32, as the operator LSTM has it: (D, 4 * H, columns)."""
     if scale is None or W.ndim != 3 or scale.shape not in ((len(W),), (len(W), W.shape[2])):
         raise NotConstant(f"a scale of shape {getattr(scale, 'shape', None)} does not fit weights of shape {W.shape}")
