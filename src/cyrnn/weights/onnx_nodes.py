@@ -21,7 +21,7 @@ _LISTS: dict[str, type] = {"activations": str, "activation_alpha": float, "activ
 _SINGLE: dict[str, type] = {"clip": float, "direction": str}
 _SINGLE |= dict.fromkeys(("hidden_size", "input_forget", "linear_before_reset", "layout"), int)
 #: the operators' names of activations, in lower case -> ours
-ACTIVATIONS = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
+ACTIVATION_NAMES = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
 
 
 class Recurrent(NamedTuple):
@@ -99,7 +99,7 @@ def _of_its_type(name: str, value: Any) -> Any:
 
 def activation(name: Any, alphas: list[Any], betas: list[Any]) -> Activation | None:
     """Return the activation of a name, which takes its alpha and its beta from the lists; None where it is unknown."""
-    own = ACTIVATIONS.get(name.lower()) if isinstance(name, str) else None
+    own = ACTIVATION_NAMES.get(name.lower()) if isinstance(name, str) else None
     if own is None:
         return None
     constants = list(FUNCTIONS[own].constants)
