@@ -286,6 +286,12 @@ def test_options_that_contradict_the_nodes_are_refused(tmp_path):
         (tmp_path / "m.onnx").write_bytes(data + field(14, field(1, "__cyrnn__") + field(2, options)))
         with pytest.raises(ValueError, match="the options that it keeps are others than the attributes of its nodes"):
             nn.load(tmp_path / "m.onnx")
+    MODELS["gru"].save(tmp_path / "stack.onnx")
+    stack = (tmp_path / "stack.onnx").read_bytes()
+    step = field(14, field(1, "__cyrnn__") + field(2, '{"single_step": true}'))
+    (tmp_path / "stack.onnx").write_bytes(stack[: stack.index(b"__cyrnn__") - 4] + step)
+    with pytest.raises(ValueError, match="the options that it keeps are others than the attributes of its nodes"):
+        nn.load(tmp_path / "stack.onnx")
     (tmp_path / "m.onnx").write_bytes(data)
     assert repr(nn.load(tmp_path / "m.onnx")) == "GRU(3, 5)"  # as of another program: Transpose is not the layer's
 
