@@ -59,6 +59,8 @@ def load(function: str, path: str, file: BinaryIO, prefix: str, options: Mapping
     kept = about_of(data)
     about = _check_files.options_in(function, path, kept)
     single = about.pop("single_step", False)
+    if single and len(names) > 1:  # whose names have no number of a layer
+        _check_files.contradiction(function, path)
     layers: list[_Layer] = []
     weights: dict[str, Array] = {}
     for k, name in enumerate(names):

@@ -2,7 +2,8 @@
 
 Between two layers exporters put what makes Y (seq_length, num_directions, batch_size, hidden_size) an input again.
 Known are their forms: a Squeeze of the axis of one direction; a Transpose and a Reshape, which put directions side by
-side; Identity anywhere. Anything else is no link, however likely it looks.
+side; behind them pairs of Transpose that exchange batch and steps and change them back; Identity anywhere. Anything
+else is no link, however likely it looks.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def chain(nodes: Mapping[str, Node]) -> list[str]:
 def _before(node: Node) -> Node | None:
     """Return the node whose output Y is the input X of a node, in the form of a sequence; None of anything else."""
     name, steps = node.inputs[0] if node.inputs else "", list[Node]()
-    for _ in range(6):
+    for _ in range(8):
         producer = node.graph.made_by.get(name)
         if producer is None or producer.domain not in ("", "ai.onnx") or not producer.inputs or not name:
             return None
@@ -67,6 +68,8 @@ def _joins(node: Node, steps: list[Node]) -> bool:
     """Whether the operators behind Y put its directions side by side, and do nothing else."""
     batch_first = bool(node.attribute("layout"))
     D = 2 if node.attribute("direction") == "bidirectional" else 1
+    while len(steps) > 2 and all(_numbers(step, "perm") == [1, 0, 2] for step in steps[-2:]):
+        steps = steps[:-2]
     kinds = [step.op_type for step in steps]
     if kinds == ["Squeeze"]:
         axes = _numbers(steps[0], "axes")
