@@ -20,7 +20,7 @@ from ..weights import npz_file, safetensors_file
 from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
-from . import _check_files, kept, onnx_files, onnx_graphs
+from . import _check_files, kept, keras, onnx_files, onnx_graphs
 from .cell_module import CellModule
 from .convert import of_one_module, with_options
 from .module import WRITERS, Module
@@ -115,9 +115,7 @@ def _onnx(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> 
 
 
 def _keras(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> Any:
-    from .keras import load_file
-
-    return load_file(path, prefix, options)
+    return keras.load_file(path, prefix, options)
 
 
 def _save_tensors(model: Module[Any], path: str) -> None:
@@ -135,9 +133,7 @@ def _save_onnx(model: Module[Any], path: str) -> None:
 
 def _save_keras(model: Module[Any], path: str) -> None:
     _check_files.recurrent(path, model, isinstance(model, CellModule))
-    from .keras import save_file
-
-    save_file(model, path)
+    keras.save_file(model, path)
 
 
 _READERS: dict[str, Callable[..., Any]] = {".npz": _of_tensors(npz_file.contents)}

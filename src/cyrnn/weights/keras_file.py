@@ -11,13 +11,15 @@ from __future__ import annotations
 import io
 import json
 import re
-import zipfile
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..cells.spec import Array
 from . import hdf5
 from .hdf5 import Node
+
+if TYPE_CHECKING:
+    import zipfile
 
 #: the deepest model within a model
 DEEPEST = 32
@@ -141,6 +143,8 @@ def read(data: bytes) -> File:
 
 
 def _of_zip(data: bytes) -> File:
+    import zipfile  # where it is needed, as NumPy does: 5 ms
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = ("metadata.json", "config.json", "model.weights.h5")
@@ -160,7 +164,7 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
         info = archive.getinfo(name)
     except KeyError:
         raise BadFile(f"there is no {name!r} in it, expected what model.save writes") from None
-    if info.compress_type != zipfile.ZIP_STORED:
+    if info.compress_type:
         raise BadFile(f"{name} is compressed, expected it stored, as model.save writes it")
     if info.file_size > size:
         raise BadFile(f"{name} claims {info.file_size} bytes, of which the file has {size}")

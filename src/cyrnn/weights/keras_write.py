@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from typing import Any
 
 from .keras_file import snake_case
@@ -63,6 +62,8 @@ def _legacy(h5py: Any, version: int, features: int, dtype: str, layers: Layers) 
 
 
 def _zip(h5py: Any, features: int, dtype: str, layers: Layers) -> bytes:
+    import zipfile
+
     weights = io.BytesIO()
     with h5py.File(weights, "w") as h5:
         used: dict[str, int] = {}
