@@ -47,6 +47,8 @@ CLANG = ["-O2"]
 COMMANDS = ("CC", "LDSHARED")
 VARIABLES = (*COMMANDS, "CFLAGS", "CPPFLAGS", "LDFLAGS")
 NOT_CALLED = ("CXX", "CXXFLAGS", "LDCXXSHARED", "AR", "ARFLAGS")
+#: what leaves out symbols that nobody else needs: a twentieth of a wheel
+SYMBOLS = {"__linux__": "-Wl,-s", "__APPLE__": "-Wl,-x"}
 #: flags that make a compiler do something else than compile and link
 ELSE = {"-c", "-S", "-E", "-M", "-MM", "-###", "-fsyntax-only", "--help", "--version"}
 #: flags that let it change results; those below do not take all of it back, and a linker has such a module set the
@@ -225,8 +227,8 @@ class Build(build_ext):
         self.extensions = [module for module in self.extensions if isa_of(module) in (None, *isas)]
         for module in self.extensions:
             isa = isa_of(module)
-            if flags is GNU and "__linux__" in macros and not any("_SANITIZE_" in name for name in macros):
-                module.extra_link_args.append("-Wl,-s")  # no symbols: a twentieth of a wheel
+            if flags is GNU and not any("_SANITIZE_" in name for name in macros):
+                module.extra_link_args += [SYMBOLS[system] for system in SYMBOLS if system in macros]
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
             elif flags is GNU:
