@@ -220,7 +220,7 @@ class Build(build_ext):
             name = "clang" if "__clang__" in macros else "gcc"
             print(f"cyrnn: {' '.join(isas)}, by {name}: {' '.join(self.compiler.compiler_so)}")
             if "_WIN32" in macros:
-                self.prepare_windows()
+                self.prepare_windows("ziglang" in self.compiler.compiler_so and "__x86_64__" in macros)
             headers = Path(sysconfig.get_path("include"), "Python.h")
             if not headers.exists():
                 raise PlatformError(f"cyrnn: {headers.name} is missing, of Python's own headers; {GET_COMPILER}")
@@ -241,13 +241,19 @@ class Build(build_ext):
                 module.extra_compile_args = MSVC
         super().build_extensions()
 
-    def prepare_windows(self) -> None:
-        """What Python's headers and setuptools leave out for compilers like gcc."""
+    def prepare_windows(self, without_library: bool) -> None:
+        """What Python's headers and setuptools leave out for compilers like gcc.
+
+        ziglang links all of its run-time library, 40 kB a module, of which a stack probe is called, and nothing else.
+        """
+        if without_library:
+            self.compiler.compiler_so += ["-include", "src/cyrnn/kernels/stack_probe.h"]
         for module in self.extensions:
             module.define_macros.append(("MS_WIN64", ""))  # as the headers themselves, from 3.13 on
-            # Of ziglang: its run-time library is smaller then, by 14 kB a module; and no .lib beside it, in the wheel.
+            # Of ziglang: what it builds of its C library is smaller then; and no .lib beside it, in the wheel.
             implib = Path(self.build_temp, module.name + ".lib").as_posix()
             module.extra_link_args = ["-Os", f"-Wl,--out-implib={implib}"]
+            module.extra_link_args += ["-rtlib=none"] if without_library else []
 
     def initialize_msvc(self) -> None:
         try:
