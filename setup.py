@@ -230,7 +230,7 @@ class Build(build_ext):
             if flags is GNU and not any("_SANITIZE_" in name for name in macros):
                 module.extra_link_args += [SYMBOLS[system] for system in SYMBOLS if system in macros]
             if flags is GNU and isa is None:
-                module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
+                module.extra_compile_args = ["-g0", "-Os" if module.name == "cyrnn.kernels.views" else "-O2"]
             elif flags is GNU:
                 module.extra_compile_args = [*GNU, *FLAGS[isa], *(CLANG if "__clang__" in macros else GCC.get(isa, []))]
                 if isa == "baseline" and len(isas) > 1:  # of CPUs before AVX2: small comes first
