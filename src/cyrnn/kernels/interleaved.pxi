@@ -9,17 +9,17 @@ cdef extern from *:
        its run-time library in it, 140 kB a module. */
     #if defined(__x86_64__) && defined(__GNUC__)
     #include <cpuid.h>
-    static int ask_for_fast_l3(void) {
+    static int made_by_amd(void) {
         unsigned a, b, c, d;
         return __get_cpuid(0, &a, &b, &c, &d) && b == 0x68747541 && d == 0x69746e65 && c == 0x444d4163;
     }
     #else
-    static int ask_for_fast_l3(void) { return 0; }
+    static int made_by_amd(void) { return 0; }
     #endif
     """
-    bint ask_for_fast_l3()
+    bint made_by_amd()
 
-cdef bint has_fast_l3 = ask_for_fast_l3()  # once: on a virtual machine the answer takes many microseconds
+cdef bint is_amd = made_by_amd()  # once: on a virtual machine the answer takes many microseconds
 
 cdef enum:
     # How many rows of later steps per tile, for panels of 2, 3 or 4 vectors: as many sums as registers hold.
@@ -65,7 +65,7 @@ cdef bint can_interleave(const Run* run, const StagePlan* plans, Py_ssize_t stag
         if plan.V_x != plan.V_a or run.T < 2 * max_interleaved_rows(plan.V_x):
             return False
         bytes += bytes_of(run, plan.width)
-    return bytes <= (INTERLEAVE_MAX_BYTES_IN_L3 if has_fast_l3 else INTERLEAVE_MAX_BYTES_IN_L2)
+    return bytes <= (INTERLEAVE_MAX_BYTES_IN_L3 if is_amd else INTERLEAVE_MAX_BYTES_IN_L2)
 
 
 cdef bint next_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, Interleaved* next_rows) noexcept nogil:
