@@ -16,11 +16,18 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-import numpy
+import setuptools
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import PlatformError
 
+#: what is missing of [build-system], where pip's build isolation is off, or pip not in use
+WANTED = [name for name in ("Cython", "numpy") if importlib.util.find_spec(name) is None]
+major = setuptools.__version__.partition(".")[0]
+if major.isdigit() and int(major) < 77:
+    WANTED.append(f"a newer setuptools than {setuptools.__version__}")
+if WANTED:
+    sys.exit(f"error: cyrnn: the build wants {' and '.join(WANTED)}; `pip install .` brings what pyproject.toml names")
 KERNELS = "src/cyrnn/kernels/"
 HEADERS = sorted(str(path) for path in Path(KERNELS).glob("*.h"))
 #: ISA -> the flags that let a compiler like gcc use it
@@ -37,8 +44,18 @@ GCC = {"neon": ["-fno-schedule-insns"]}
 #: and clang 22: a third smaller than by -O3, and no slower. gcc's time over its own: sequences 0.92 to 1.09, mean 1.00;
 #: single cells on unpacked weights 0.80 to 1.21, mean 0.98 (Xeon with AVX-512, 2026-11-29)
 CLANG = ["-O2"]
+#: variables of the environment that setuptools takes apart: commands, their flags, and what is not called for C
+COMMANDS = ("CC", "LDSHARED")
+VARIABLES = (*COMMANDS, "CFLAGS", "CPPFLAGS", "LDFLAGS")
+NOT_CALLED = ("CXX", "CXXFLAGS", "LDCXXSHARED", "AR", "ARFLAGS")
+#: what leaves out symbols that nobody else needs: a twentieth of a wheel
+SYMBOLS = {"__linux__": "-Wl,-s", "__APPLE__": "-Wl,-x"}
 #: flags that make a compiler do something else than compile and link
-ELSE = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version"}
+ELSE = {"-c", "-S", "-E", "-M", "-MM", "-###", "-fsyntax-only", "--help", "--version"}
+#: flags that let it change results; those below do not take all of it back, and a linker has such a module set the
+#: whole process to flush subnormals
+INEXACT = {"-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-fassociative-math", "-freciprocal-math"}
+INEXACT |= {"-ffinite-math-only", "-fno-signed-zeros", "-ffp-model=fast", "-mdaz-ftz", "-mfpmath=387"}
 #: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
 ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon"), "__wasm__": ("wasm",)}
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
@@ -72,6 +89,8 @@ def kernel(isa: str, bits: int) -> Extension:
 
 def plain(name: str) -> Extension:
     """A module that runs on any CPU of the platform: it asks for features, or calls the kernels."""
+    import numpy
+
     return Extension(
         f"cyrnn.{name}",
         [f"src/cyrnn/{name.replace('.', '/')}.pyx"],
@@ -92,16 +111,23 @@ def isa_of(module: Extension) -> str | None:
     return name.split("_")[2] if name.startswith("_isa_") else None
 
 
-def check_cc(cc: str) -> None:
-    """What the environment has to say of the compiler, before setuptools takes it apart."""
+def words_of(name: str, value: str) -> list[str]:
+    """What a variable of the environment has to say, before setuptools takes it apart."""
     try:
-        words = shlex.split(cc)
+        words = shlex.split(value)
     except ValueError as error:
-        raise PlatformError(f"cyrnn: CC is {cc!r}, which is no command: {error}") from None
-    if not words:
-        raise PlatformError(f"cyrnn: CC is {cc!r}; let it name a compiler, or unset it")
+        raise PlatformError(f"cyrnn: {name} is {value!r}, which does not fall into words: {error}") from None
+    if name in NOT_CALLED:
+        return words
+    if not words and name in COMMANDS:
+        raise PlatformError(f"cyrnn: {name} is {value!r}; let it name a compiler, or unset it")
     if wrong := ELSE.intersection(words):
-        raise PlatformError(f"cyrnn: CC is {cc!r}; {min(wrong)!r} is not for there: a compiler has to compile and link")
+        cause = "a compiler has to compile and link"
+    elif wrong := INEXACT.intersection(words):
+        cause = "it lets a compiler change results"
+    if wrong:
+        raise PlatformError(f"cyrnn: {name} is {value!r}; {min(wrong)!r} is not for there: {cause}")
+    return words
 
 
 def compiler_on_windows(platform: str) -> str | None:
@@ -115,7 +141,7 @@ def compiler_on_windows(platform: str) -> str | None:
         given = f'"{Path(sys.executable).as_posix()}" -m ziglang cc -target {ZIG_TARGETS[platform]}'
     elif shutil.which(given):
         given = f'"{given}"'  # of one word, whose folders may have spaces
-    words = shlex.split(given)
+    words = words_of("CC", given) if given else []
     if not words or Path(words[0]).stem.lower() in ("cl", "clang-cl"):
         return None
     macros_of(words)  # setuptools starts it without asking whether it is there
@@ -132,18 +158,27 @@ def macros_of(command: list[str]) -> dict[str, str]:
         source.touch()
         command = [*command, "-dM", "-E", str(source)]
         try:
-            asked = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)
+            asked = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", timeout=60
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PlatformError(f"cyrnn: the C compiler {command[0]!r} does not work: {error}") from None
     if asked.returncode:
-        reason = (asked.stderr.strip().splitlines() or ["it says nothing"])[0]
+        said = asked.stderr.strip().splitlines() or ["it says nothing"]
+        reason = next((line for line in said if "error" in line), said[0])  # it may warn before
         raise PlatformError(f"cyrnn: the C compiler {' '.join(command)!r} does not work: {reason}")
     lines = (line.split(maxsplit=2) for line in asked.stdout.splitlines())
     found = {words[1]: words[2] if len(words) == 3 else "" for words in lines if len(words) > 1}
     if "__cplusplus" in found:
         raise PlatformError(f"cyrnn: {command[0]!r} compiles C++; cyrnn is C: gcc, say, or clang")
+    if not {"__clang__", "__GNUC__"}.intersection(found):
+        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is neither gcc nor clang, nor like them")
     if "__clang__" not in found and int("0" + re.sub(r"\D", "", found.get("__GNUC__", ""))) < 12:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} is too old: gcc 12, clang 14 and newer ones will do")
+    if "__STDC__" in found and "__STDC_VERSION__" not in found:
+        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} asks for C89; cyrnn is C99")
+    if "__FAST_MATH__" in found:
+        raise PlatformError(f"cyrnn: the C compiler {command[0]!r} has -ffast-math on, which lets it change results")
     if found.get("__SIZEOF_POINTER__") == "4" and "__wasm__" not in found:
         raise PlatformError(f"cyrnn: the C compiler {command[0]!r} builds for 32 bits; cyrnn wants 64")
     if "_MSC_VER" in found or ("_WIN32" in found and "__clang__" not in found):
@@ -155,11 +190,20 @@ def macros_of(command: list[str]) -> dict[str, str]:
 
 class Build(build_ext):
     def run(self) -> None:
-        if "CC" in os.environ and (os.name != "nt" or self.compiler == "mingw32"):  # MSVC does not look at it
-            check_cc(os.environ["CC"])
         if sys.platform == "win32" and self.compiler is None:
-            self.compiler = compiler_on_windows(self.plat_name)
+            self.compiler = compiler_on_windows(self.plat_name) or "msvc"
+        if self.compiler != "msvc":  # which looks at none of them
+            for name in (*VARIABLES, *NOT_CALLED):
+                if name in os.environ:
+                    words_of(name, os.environ[name])
         super().run()
+
+    def build_extension(self, module: Extension) -> None:
+        super().build_extension(module)
+        made = Path(self.get_ext_fullpath(module.name))
+        if self.compiler.compiler_type != "msvc" and not made.exists():
+            linker = " ".join(self.compiler.linker_so)
+            raise PlatformError(f"cyrnn: the linker said nothing and made no {made.name}: {linker!r}")
 
     def get_libraries(self, module: Extension) -> list[str]:
         """`python3` is the library of the Limited API; setuptools takes that of this very version on Windows."""
@@ -179,17 +223,17 @@ class Build(build_ext):
             name = "clang" if "__clang__" in macros else "gcc"
             print(f"cyrnn: {' '.join(isas)}, by {name}: {' '.join(self.compiler.compiler_so)}")
             if "_WIN32" in macros:
-                self.prepare_windows()
+                self.prepare_windows("ziglang" in self.compiler.compiler_so and "__x86_64__" in macros)
             headers = Path(sysconfig.get_path("include"), "Python.h")
             if not headers.exists():
                 raise PlatformError(f"cyrnn: {headers.name} is missing, of Python's own headers; {GET_COMPILER}")
         self.extensions = [module for module in self.extensions if isa_of(module) in (None, *isas)]
         for module in self.extensions:
             isa = isa_of(module)
-            if flags is GNU and "__linux__" in macros and not any("_SANITIZE_" in name for name in macros):
-                module.extra_link_args.append("-Wl,-s")  # no symbols: a twentieth of a wheel
+            if flags is GNU and not any("_SANITIZE_" in name for name in macros):
+                module.extra_link_args += [SYMBOLS[system] for system in SYMBOLS if system in macros]
             if flags is GNU and isa is None:
-                module.extra_compile_args = ["-g0", *(["-Os"] if module.name == "cyrnn.kernels.views" else [])]
+                module.extra_compile_args = ["-g0", "-Os" if module.name == "cyrnn.kernels.views" else "-O2"]
             elif flags is GNU:
                 module.extra_compile_args = [*GNU, *FLAGS[isa], *(CLANG if "__clang__" in macros else GCC.get(isa, []))]
                 if isa == "baseline" and len(isas) > 1:  # of CPUs before AVX2: small comes first
@@ -200,13 +244,19 @@ class Build(build_ext):
                 module.extra_compile_args = MSVC
         super().build_extensions()
 
-    def prepare_windows(self) -> None:
-        """What Python's headers and setuptools leave out for compilers like gcc."""
+    def prepare_windows(self, without_library: bool) -> None:
+        """What Python's headers and setuptools leave out for compilers like gcc.
+
+        ziglang links all of its run-time library, 40 kB a module, of which a stack probe is called, and nothing else.
+        """
+        if without_library:
+            self.compiler.compiler_so += ["-include", "src/cyrnn/kernels/stack_probe.h"]
         for module in self.extensions:
             module.define_macros.append(("MS_WIN64", ""))  # as the headers themselves, from 3.13 on
-            # Of ziglang: its run-time library is smaller then, by 14 kB a module; and no .lib beside it, in the wheel.
+            # Of ziglang: what it builds of its C library is smaller then; and no .lib beside it, in the wheel.
             implib = Path(self.build_temp, module.name + ".lib").as_posix()
             module.extra_link_args = ["-Os", f"-Wl,--out-implib={implib}"]
+            module.extra_link_args += ["-rtlib=none"] if without_library else []
 
     def initialize_msvc(self) -> None:
         try:

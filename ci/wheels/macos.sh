@@ -15,7 +15,7 @@ wheel() { # ARCHITECTURE OLDEST-MACOS ZIG'S-NAME MACH-O'S-NAME
     pip install -q --no-deps --target "$work/numpy-$1" --only-binary :all: --python-version 3.11 \
         --platform "macosx_11_0_$1" --platform "macosx_10_9_$1" 'numpy<2.3' # for its headers
     CC="python -m ziglang cc -target $target -I$work/numpy-$1/numpy/_core/include" \
-        LDSHARED="python -m ziglang cc -target $target -shared -Wl,-undefined,dynamic_lookup -Wl,-s" \
+        LDSHARED="python -m ziglang cc -target $target -shared -Wl,-undefined,dynamic_lookup" \
         python setup.py -q build -b "$work/build-$1" --build-lib "$folder" \
         bdist_wheel --plat-name "macosx_${2/./_}_$1" -d "$work/wheels" >"$work/log" 2>&1 ||
         { tail -n 50 "$work/log" && return 1; }
@@ -37,7 +37,7 @@ wheel() { # ARCHITECTURE OLDEST-MACOS ZIG'S-NAME MACH-O'S-NAME
 wheel arm64 11.0 aarch64 ARM64
 wheel x86_64 10.13 x86_64 X86_64
 ls -l "$work/wheels"
-for file in "$work"/wheels/*.whl; do test "$(stat -c %s "$file")" -lt 1048576; done # bytes
+for file in "$work"/wheels/*.whl; do test "$(stat -c %s "$file")" -lt 1048576; done # bytes: 1 MiB
 test "$(find "$work/arm64" -name '*_isa_neon_f*.so' | wc -l)" = 2
 test "$(find "$work/x86_64" -name '*_isa_avx*_f*.so' | wc -l)" = 4
 say 'Done'

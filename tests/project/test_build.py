@@ -13,6 +13,8 @@ from interpreter import patience, run_python
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the compilers here are shell scripts")
 
 ROOT = Path(__file__).resolve().parents[2]
+#: variables that setuptools takes apart, those first that the build uses
+NAMES = ["CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "CXX", "CXXFLAGS", "LDCXXSHARED", "AR", "ARFLAGS"]
 GCC = """\
 #!/bin/sh
 echo '#define __GNUC__ 11'
@@ -25,12 +27,12 @@ exit 1
 """
 
 
-def build(tmp_path: Path, compiler: str, *, before: str = "pass") -> tuple[str, float]:
+def build(tmp_path: Path, compiler: str | None, *, before: str = "pass", **variables: str) -> tuple[str, float]:
     """The last line of a build that fails, and how long it took."""
     command = ["setup.py", "build_ext", "-b", str(tmp_path)]
     code = f"import sys; {before}; sys.argv = {command}; exec(open('setup.py').read())"
     start = time.monotonic()
-    done = run_python("-c", code, cwd=ROOT, CC=compiler)
+    done = run_python("-c", code, cwd=ROOT, CC=compiler, **variables)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1], time.monotonic() - start
@@ -68,9 +70,13 @@ def test_a_compiler_that_does_not_work_is_named_with_its_own_reason(tmp_path, sc
     ("text", "reason"),
     [
         ("#!/nowhere\n", "does not work: "),
-        ("#!/bin/sh\nprintf '\\377'\n", "is too old: "),
+        ("#!/bin/sh\nprintf '\\377'\n", "is neither gcc nor clang, nor like them"),
+        ("#!/bin/sh\n", "is neither gcc nor clang, nor like them"),
         ("#!/bin/sh\necho '#define __GNUC__ (1)'\n", "is too old: "),
         ("#!/bin/sh\necho '#define __GNUC__ 12'; echo '#define __SIZEOF_POINTER__ 4'\n", "builds for 32 bits"),
+        ("#!/bin/sh\necho '#define __GNUC__ 12'; echo '#define __STDC__ 1'\n", "asks for C89; cyrnn is C99"),
+        ("#!/bin/sh\necho '#define __GNUC__ 12'; echo '#define __FAST_MATH__ 1'\n", "lets it change results"),
+        ("#!/bin/sh\necho 'a warning' >&2; echo 'an error' >&2; exit 1\n", "does not work: an error"),
     ],
 )
 def test_a_compiler_that_says_strange_things_ends_in_a_sentence(tmp_path, script, text, reason):
@@ -79,12 +85,18 @@ def test_a_compiler_that_says_strange_things_ends_in_a_sentence(tmp_path, script
     assert reason in line
 
 
+def test_a_compiler_that_waits_for_input_gets_none(tmp_path, script):
+    line, seconds = build(tmp_path, script("#!/bin/sh\ncat\n"))
+    assert line.endswith("is neither gcc nor clang, nor like them")
+    assert seconds < patience(20)
+
+
 @pytest.mark.parametrize(
     ("cc", "sentence"),
     [
         ("", "CC is ''; let it name a compiler, or unset it"),
         ("  ", "CC is '  '; let it name a compiler, or unset it"),
-        ("'gcc", "CC is \"'gcc\", which is no command: No closing quotation"),
+        ("'gcc", "CC is \"'gcc\", which does not fall into words: No closing quotation"),
         ("gcc -c", "CC is 'gcc -c'; '-c' is not for there: a compiler has to compile and link"),
         ("gcc -m64 -E", "CC is 'gcc -m64 -E'; '-E' is not for there: a compiler has to compile and link"),
     ],
@@ -92,6 +104,46 @@ def test_a_compiler_that_says_strange_things_ends_in_a_sentence(tmp_path, script
 def test_a_cc_that_is_no_compiler_is_quoted(tmp_path, cc, sentence):
     line, _ = build(tmp_path, cc)
     assert line == f"error: cyrnn: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        *((name, "a '", "which does not fall into words: No closing quotation") for name in NAMES),
+        *((name, "-O2 -Ofast", "'-Ofast' is not for there: it lets a compiler change results") for name in NAMES[:4]),
+        *((name, "-S", "'-S' is not for there: a compiler has to compile and link") for name in NAMES[:4]),
+        ("LDSHARED", "", "let it name a compiler, or unset it"),
+    ],
+)
+def test_flags_that_would_not_do_are_quoted(tmp_path, name, value, reason):
+    line, _ = build(tmp_path, None, **{name: value})
+    assert line.startswith(f"error: cyrnn: {name} is {value!r}")
+    assert line.endswith(reason)
+
+
+@pytest.mark.parametrize("name", ["CXX", "CXXFLAGS"])
+def test_flags_of_a_compiler_that_is_not_called_are_left_alone(tmp_path, name):
+    line, _ = build(tmp_path, "no-such-compiler", **{name: "-Ofast"})
+    assert "'no-such-compiler' is not found" in line
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
+def test_a_linker_that_makes_nothing_is_told(tmp_path):
+    line, _ = build(tmp_path, "cc", LDSHARED="true")
+    assert line.startswith("error: cyrnn: the linker said nothing and made no ")
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        ("sys.modules['Cython'] = None", "Cython"),
+        ("sys.modules['Cython'] = sys.modules['numpy'] = None", "Cython and numpy"),
+        ("import setuptools; setuptools.__version__ = '70.3.0'", "a newer setuptools than 70.3.0"),
+    ],
+)
+def test_what_the_build_wants_is_named_where_pip_does_not_bring_it(tmp_path, before, wanted):
+    line, _ = build(tmp_path, None, before=before)
+    assert line == f"error: cyrnn: the build wants {wanted}; `pip install .` brings what pyproject.toml names"
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")

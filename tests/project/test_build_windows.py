@@ -144,6 +144,7 @@ def test_ziglang_builds_all_kernels_of_the_cpu(tmp_path):
     compiled = {Path(call[call.index("-c") + 1]).stem: call for call in calls if "-c" in call}
     assert len(compiled) == 9
     assert all("-DMS_WIN64=" in call for call in compiled.values()), "which Python's headers before 3.13 want"
+    assert all("src/cyrnn/kernels/stack_probe.h" in call for call in compiled.values())
     assert "-mavx2" in compiled["_isa_avx2_f32"]
     assert "-ffp-contract=off" in compiled["_isa_avx512_f64"]
     assert not [option for option in compiled["_isa_baseline_f32"] if option.startswith("-m")]
@@ -152,9 +153,22 @@ def test_ziglang_builds_all_kernels_of_the_cpu(tmp_path):
     linked = [call for call in linked if "-c" not in call]
     assert len(linked) == 9
     assert all([word for word in call if word.startswith("-lpython")] == ["-lpython3"] for call in linked), "abi3"
+    assert all("-rtlib=none" in call for call in linked), "ziglang's whole library, 40 kB a module"
     libraries = [Path(word.partition("=")[2]) for call in linked for word in call if "--out-implib" in word]
     assert len(libraries) == 9
     assert not [path for path in libraries if path.is_relative_to("built") or path.is_relative_to(tmp_path / "built")]
+
+
+def test_another_clang_links_its_own_library(tmp_path):
+    """The option is ziglang's alone; and on ARM the probe is another one."""
+    given = script(tmp_path, ["__clang__ 1", "_WIN32 1", "__SIZEOF_POINTER__ 8", "__x86_64__ 1"])
+    Path(given).write_text(Path(given).read_text() + f"echo \"$*\" >>'{tmp_path}/asked'\n")
+    build(tmp_path, cc=given)
+    asked = (tmp_path / "asked").read_text()
+    assert "-dM" in asked
+    assert " -c " in asked
+    assert "-rtlib" not in asked
+    assert "stack_probe" not in asked
 
 
 def test_msvc_that_is_not_there_ends_in_a_sentence_that_says_what_to_install(tmp_path):

@@ -206,6 +206,12 @@ def test_kernel_c_functions_are_noexcept_nogil(path):
             assert re.search(r"\)\s*noexcept nogil:", line), line
 
 
+@pytest.mark.parametrize("path", [*CYTHON, *(SRC / "kernels").glob("*.h")], ids=lambda path: path.name)
+def test_source_asks_the_cpu_by_itself(path):
+    """`__builtin_cpu_is` and its like want the compiler's run-time library. ziglang's has 140 kB, and knows no CPU."""
+    assert not re.search(r"__builtin_cpu_\w+\(", path.read_text(encoding="utf-8"))
+
+
 def test_stub_is_short_and_there_for_each_isa_and_dtype():
     stubs = {path.stem for path in CYTHON if path.name.startswith("_isa_")}
     isas = ("avx2", "avx512", "baseline", "neon", "wasm")

@@ -5,13 +5,21 @@ made the forward pass 10% slower. See input_projection.pxi.
 """
 cdef extern from *:
     """
-    #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
-    #define HAS_FAST_L3 (__builtin_cpu_init(), __builtin_cpu_is("amd") != 0)
+    /* Whether the CPU is AMD's. Not `__builtin_cpu_is`: what `zig cc` builds says no on any CPU, and has the whole of
+       its run-time library in it, 140 kB a module. */
+    #if defined(__x86_64__) && defined(__GNUC__)
+    #include <cpuid.h>
+    static int made_by_amd(void) {
+        unsigned a, b, c, d;
+        return __get_cpuid(0, &a, &b, &c, &d) && b == 0x68747541 && d == 0x69746e65 && c == 0x444d4163;
+    }
     #else
-    #define HAS_FAST_L3 0
+    static int made_by_amd(void) { return 0; }
     #endif
     """
-    bint HAS_FAST_L3
+    bint made_by_amd()
+
+cdef bint is_amd = made_by_amd()  # once: on a virtual machine the answer takes many microseconds
 
 cdef enum:
     # How many rows of later steps per tile, for panels of 2, 3 or 4 vectors: as many sums as registers hold.
@@ -57,7 +65,7 @@ cdef bint can_interleave(const Run* run, const StagePlan* plans, Py_ssize_t stag
         if plan.V_x != plan.V_a or run.T < 2 * max_interleaved_rows(plan.V_x):
             return False
         bytes += bytes_of(run, plan.width)
-    return bytes <= (INTERLEAVE_MAX_BYTES_IN_L3 if HAS_FAST_L3 else INTERLEAVE_MAX_BYTES_IN_L2)
+    return bytes <= (INTERLEAVE_MAX_BYTES_IN_L3 if is_amd else INTERLEAVE_MAX_BYTES_IN_L2)
 
 
 cdef bint next_interleaved(const Run* run, const StagePlan* plan, Py_ssize_t t, Interleaved* next_rows) noexcept nogil:
