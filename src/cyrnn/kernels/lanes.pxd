@@ -1,4 +1,4 @@
-"""What lanes.h offers, as Cython sees it: see there for the meaning of each name.
+"""What lanes.h and squares.h offer, as Cython sees it: see there for the meaning of each name.
 
 Cython takes `vec` for a plain number; the C compiler knows better. So never write `cdef vec x = 0`: say splat(0).
 """
@@ -19,7 +19,6 @@ cdef extern from "lanes.h" nogil:
     void store(real* p, vec v) noexcept
     void store_first(real* p, vec v, Py_ssize_t n) noexcept
     void gather(const real* p, Py_ssize_t stride, Py_ssize_t n, real* out) noexcept
-    void load_rows(const real* p, Py_ssize_t row_stride, Py_ssize_t count, Py_ssize_t n, vec* rows) noexcept
     vec splat(real s) noexcept
     ivec isplat(bits s) noexcept
     ivec as_bits(vec v) noexcept
@@ -31,7 +30,8 @@ cdef extern from "lanes.h" nogil:
     vec max_(vec a, vec b) noexcept
     vec min_(vec a, vec b) noexcept
 
-    void transpose(vec* rows) noexcept
-
+cdef extern from "squares.h" nogil:
     const Py_ssize_t COLUMNS
+    void load_rows(const real* p, Py_ssize_t row_stride, Py_ssize_t count, Py_ssize_t n, vec* rows) noexcept
+    void transpose(vec* rows) noexcept
     void load_columns(const real* p, Py_ssize_t row_stride, vec* columns) noexcept

@@ -6,7 +6,7 @@
  */
 #ifndef CYRNN_TILES_H
 #define CYRNN_TILES_H
-#include "lanes.h"
+#include "squares.h"
 
 #define MAX_TILE 24                       /* vectors of a tile */
 /* Which vector of a panel is loaded for each row anew: clang 18 to 22 do not fit 12 sums, 3 vectors and a splat into 16
