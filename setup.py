@@ -22,6 +22,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import PlatformError
 
 KERNELS = "src/cyrnn/kernels/"
+HEADERS = sorted(str(path) for path in Path(KERNELS).glob("*.h"))
 #: ISA -> the flags that let a compiler like gcc use it
 FLAGS = {
     "baseline": [],
@@ -34,7 +35,7 @@ FLAGS = {
 #: tiles, up to 10 accesses of the stack for 24 multiply-adds; none so (gcc 12, by ci/clang/loops.py)
 GCC = {"neon": ["-fno-schedule-insns"]}
 #: and clang 22: a third smaller than by -O3, and no slower. gcc's time over its own: sequences 0.92 to 1.09, mean 1.00;
-#: single cells on unpacked weights 0.79 to 1.16, mean 0.96, by -O3 0.95 (Xeon with AVX-512, 2026-11-29)
+#: single cells on unpacked weights 0.80 to 1.21, mean 0.98 (Xeon with AVX-512, 2026-11-29)
 CLANG = ["-O2"]
 #: flags that make a compiler do something else than compile and link
 ELSE = {"-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--version"}
@@ -63,6 +64,7 @@ def kernel(isa: str, bits: int) -> Extension:
         f"cyrnn.kernels._isa_{isa}_f{bits}",
         [f"{KERNELS}_isa_{isa}_f{bits}.pyx"],
         include_dirs=[KERNELS],
+        depends=HEADERS,
         define_macros=[(f"CYRNN_{isa.upper()}", None), ("CYRNN_DOUBLE", str(int(bits == 64))), *LIMITED_API],
         py_limited_api=ABI3,
     )
@@ -74,6 +76,7 @@ def plain(name: str) -> Extension:
         f"cyrnn.{name}",
         [f"src/cyrnn/{name.replace('.', '/')}.pyx"],
         include_dirs=[KERNELS, numpy.get_include()],
+        depends=HEADERS,
         define_macros=[*NUMPY_API, *LIMITED_API],
         py_limited_api=ABI3,
     )

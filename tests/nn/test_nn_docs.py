@@ -22,7 +22,7 @@ SECTIONS_OF_PAGES = {
 PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: what an example may import beside NumPy; it is skipped where that is not installed
-OPTIONAL = ("h5py", "safetensors", "torch")
+OPTIONAL = ("g2pM", "h5py", "safetensors", "torch")
 
 CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell]
 NAMES = ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict", "save")

@@ -82,11 +82,11 @@ def test_conversion_of_a_pt_file_is_what_the_sentence_says(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("path", "cure"),
     [
-        ("weights.npz", "np.load('weights.npz') reads it"),
-        ("a/weights.safetensors", "safetensors.numpy.load_file('a/weights.safetensors') reads it"),
+        ("weights.npz", "nn.load('weights.npz') makes its model, np.load('weights.npz') reads it"),
+        ("a/weights.safetensors", "nn.load('a/weights.safetensors') makes its model, safetensors.numpy.load_file('a/w"),
         ("m.pt", "torch.load('m.pt', map_location='cpu', weights_only=True) reads it"),
         ("m.pth", "torch.load('m.pth', map_location='cpu', weights_only=True) reads it"),
-        ("weights", "np.load('weights') reads it, safetensors.numpy.load_file('weights') reads it"),
+        ("weights", "np.load('weights') reads it, nn.load('weights') makes its model, safetensors.numpy.load_file("),
     ],
 )
 def test_path_says_what_reads_it(path, cure):
@@ -296,7 +296,7 @@ def test_from_state_dict_takes_one_prefix_for_granted_and_asks_for_one_of_severa
         (WEIGHTS | {"extra": 3}, {}, ValueError, "extra is not one of its parameters"),
         (WEIGHTS, {"num_layers": 3}, ValueError, "num_layers is 3, expected 1: the weights say so"),
         (WEIGHTS, {"nonlinearity": "relu"}, TypeError, "nonlinearity is no option of LSTM, expected one of "),
-        ("w.npz", {}, TypeError, "weights is the path 'w.npz', expected a dict or another mapping: np.load("),
+        ("w.npz", {}, TypeError, "weights is the path 'w.npz', expected a dict or another mapping: nn.load('w.npz') "),
         ({"state_dict": WEIGHTS}, {}, ValueError, "it is a checkpoint with 'state_dict', expected its weights: "),
     ],
     ids=str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from nn_models import assert_same, parts
@@ -55,6 +57,16 @@ def test_prepared_layers_of_a_saved_graph_have_the_bits_of_the_model(tmp_path, n
     for key in layers:
         output = as_sequence(layers[key](output)[0])
     assert_same(output, MODELS[name](x)[0])
+
+
+def test_file_that_cannot_be_mapped_is_read(tmp_path, monkeypatch):
+    MODELS["gru"].save(tmp_path / "m.onnx")
+
+    def refuse(*_, **__):
+        raise OSError
+
+    monkeypatch.setattr("mmap.mmap", refuse)
+    assert_same(nn.load(tmp_path / "m.onnx").state_dict(), MODELS["gru"].state_dict())
 
 
 # ---- graphs of others ----------------------------------------------------------------------------
@@ -136,8 +148,10 @@ def test_peepholes_and_quantised_weights_are_read(tmp_path):
 SQUEEZE = [node("Squeeze", ["Y0", "one"], ["X1"])]
 JOIN = [node("Transpose", ["Y0"], ["Z0"], perm=[0, 2, 1, 3]), node("Reshape", ["Z0", "shape"], ["X1"])]
 SQUEEZE_Y = node("Squeeze", ["Y", "one"], ["S"])
+TWICE = [node("Transpose", ["S"], ["S1"], perm=[1, 0, 2]), node("Transpose", ["S1"], ["X1"], perm=[1, 0, 2])]
 GLUE = {
     "squeeze": (1, SQUEEZE),
+    "there and back": (1, [node("Squeeze", ["Y0", "one"], ["S"]), *TWICE]),
     "squeeze of old opsets": (1, [node("Squeeze", ["Y0"], ["X1"], axes=[1])]),
     "squeeze from behind": (1, [node("Squeeze", ["Y0"], ["X1"], axes=[-3])]),
     "transpose and reshape": (2, JOIN),
@@ -170,6 +184,8 @@ OTHERS = {
     "another shape": [JOIN[0], node("Reshape", ["Z0", "one"], ["X1"])],
     "shape of the batch": [JOIN[0], node("Reshape", ["Z0", "unknown"], ["X1"])],
     "dropout": [node("Squeeze", ["Y0", "one"], ["S"]), node("Dropout", ["S"], ["X1"])],
+    "there": [node("Squeeze", ["Y0", "one"], ["S1"]), TWICE[1]],
+    "there and elsewhere": [node("Squeeze", ["Y0", "one"], ["S"]), TWICE[0], node("Transpose", ["S1"], ["X1"])],
     "relu": [node("Squeeze", ["Y0", "one"], ["S"]), node("Relu", ["S"], ["X1"])],
     "other domain": [node("Squeeze", ["Y0", "one"], ["X1"], domain="mine")],
     "states": [node("Squeeze", ["h", "one"], ["X1"])],
@@ -186,6 +202,26 @@ def test_nodes_with_anything_else_between_are_no_stack(tmp_path, glue):
         loaded(tmp_path, [first, *glue, cell("GRU", 1, "X1")], own)
     assert "prefix='cell0' takes one of 'cell0', 'cell1'" in str(caught.value)
     assert repr(nn.load(tmp_path / "m.onnx", "cell1")) == "GRU(5, 5, reset_after=False)"
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize(
+    "options",
+    [{"num_layers": 3}, {"num_layers": 2, "bidirectional": True, "batch_first": True}, {"bias": False}],
+    ids="-".join,
+)
+def test_what_torch_exports_is_the_module(tmp_path, name, options):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    module = getattr(torch.nn, name)(N_X, N, **options).eval()
+    X = draw(4, 6, N_X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own exporter
+        torch.onnx.export(module, (torch.from_numpy(X),), tmp_path / "m.onnx", dynamo=False)
+    found = nn.load(tmp_path / "m.onnx", batch_first=options.get("batch_first", False))
+    assert_same(found.state_dict(), nn.from_torch(module).state_dict())
+    with torch.no_grad():
+        assert_close(found(X)[0], module(torch.from_numpy(X))[0].numpy(), "stack against oracle")
 
 
 def test_layers_that_are_unlike_are_no_stack(tmp_path):
@@ -250,6 +286,12 @@ def test_options_that_contradict_the_nodes_are_refused(tmp_path):
         (tmp_path / "m.onnx").write_bytes(data + field(14, field(1, "__cyrnn__") + field(2, options)))
         with pytest.raises(ValueError, match="the options that it keeps are others than the attributes of its nodes"):
             nn.load(tmp_path / "m.onnx")
+    MODELS["gru"].save(tmp_path / "stack.onnx")
+    stack = (tmp_path / "stack.onnx").read_bytes()
+    step = field(14, field(1, "__cyrnn__") + field(2, '{"single_step": true}'))
+    (tmp_path / "stack.onnx").write_bytes(stack[: stack.index(b"__cyrnn__") - 4] + step)
+    with pytest.raises(ValueError, match="the options that it keeps are others than the attributes of its nodes"):
+        nn.load(tmp_path / "stack.onnx")
     (tmp_path / "m.onnx").write_bytes(data)
     assert repr(nn.load(tmp_path / "m.onnx")) == "GRU(3, 5)"  # as of another program: Transpose is not the layer's
 

@@ -108,6 +108,47 @@ def test_attributes_and_states_of_the_file_are_in_force():
     assert_same_bits(found(X, None, 2 * h), onnx.lstm(X, W, R, B, None, 2 * h, None, P, **attributes))
 
 
+@pytest.mark.parametrize("zero", [np.uint8([[128]]), np.uint8(128), np.uint8([128, 128])])
+def test_zero_point_of_another_shape_than_its_scale_is_refused(zero):
+    q = [np.zeros((1, k, 4 * N), np.uint8) for k in (N_X, N)]
+    names = ["X", "W", "R", "B", "", "", "", "", "ws", "wz", "ws", "wz"]
+    values = {"W": q[0], "R": q[1], "B": B, "ws": np.float32([0.1]), "wz": zero}
+    quantised = node("DynamicQuantizeLSTM", names, ["Y"], "cell", "com.microsoft", hidden_size=N)
+    found = onnx.load(model([quantised], [tensor(value, name) for name, value in values.items()]))
+    with pytest.raises(ValueError, match=r"a zero point of shape \(.*\) does not fit a scale of shape \(1,\)"):
+        found["cell"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sentence"),
+    [
+        ({"activations": "Tanh"}, "'activations' is of type str, expected a list of str"),
+        ({"activations": [1, 2, 3]}, "'activations' is of type list, expected a list of str"),
+        ({"activation_alpha": 0.5}, "'activation_alpha' is of type float, expected a list of float"),
+        ({"direction": ["forward"]}, "'direction' is of type list, expected str"),
+        ({"clip": "3"}, "'clip' is of type str, expected float"),
+        ({"layout": np.ones(1, np.float32)}, "'layout' is of type Tensor, expected int"),
+    ],
+)
+def test_attributes_of_other_types_are_refused(attributes, sentence):
+    found = onnx.load(model([node("LSTM", ["X", "W", "R", "B"], ["Y"], "cell", **attributes)], three()))
+    with pytest.raises(ValueError, match=f"LSTM 'cell': the attribute {sentence}"):
+        found["cell"]
+
+
+def test_attribute_without_a_value_is_zero():
+    """As writers have it that leave out what is 0."""
+    empty = lstm() + field(5, field(1, "layout") + field(20, 2))
+    assert_same_bits(onnx.load(model([empty], three()))["cell"](X), WANTED)
+
+
+def test_long_ways_to_a_constant_are_followed():
+    count = 3000
+    nodes = [node("Identity", [f"w{k}"], [f"w{k + 1}"]) for k in range(count)]
+    nodes += [node("Identity", [f"w{count}"], ["W"]), lstm()]
+    assert_same_bits(onnx.load(model(nodes, [tensor(W, "w0"), *three()[1:]]))["cell"](X), WANTED)
+
+
 def test_nodes_of_inner_graphs_are_found_with_tensors_of_the_outer_one():
     inner = graph([lstm(["x", "W", "R", "B"])])
     found = onnx.load(model([node("If", ["c"], ["Y"], "if", graphs=[inner])], three()))

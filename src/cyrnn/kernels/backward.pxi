@@ -77,7 +77,6 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     cdef const real* WaT = run.WaT
     cdef const real* later
     cdef Product p
-    cdef Py_ssize_t next_panel
     cdef PointwiseBackwardArgs at, args                          # one for the step, one for a tile
     for g in range(s):
         gates += cell.stage[g].gates
@@ -110,8 +109,7 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
         p.second.panel = WaT + first * 4 * LANES * K
         p.second.panel_k_stride = Vp * LANES
         if left > 0 and P == 1:
-            next_panel = first - 1 if t % 2 != 0 else first + 1
-            ask_for(&p, WaT + next_panel * 4 * LANES * K, 4 * LANES * K)
+            ask_for_next_panel(&p, WaT, 4 * LANES * K, first, t % 2 != 0)
         p.z_row_stride = args.d_next_row_stride = P * Vp * LANES
         args.n = min(p.z_row_stride, n - first * 4 * LANES)
         row = 0

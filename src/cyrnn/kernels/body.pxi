@@ -32,8 +32,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
-    COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, isplat, ivec, less, load, load_first,
-    mask, max_, min_, select, splat, store, store_first, transpose, vec,
+    COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load,
+    load_first, load_rows, mask, max_, min_, select, splat, store, store_first, transpose, vec,
 )
 from cyrnn.kernels.run cimport (
     AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS, RELU,
@@ -41,8 +41,8 @@ from cyrnn.kernels.run cimport (
     OuterSum, Run, Table, Variant, real,
 )
 from cyrnn.kernels.tiles cimport (
-    LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, tile_fma, tile_is_summed, tile_load, tile_prefetch,
-    tile_splat, tile_store,
+    LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
+    tile_prefetch, tile_splat, tile_store,
 )
 
 include "activations.pxi"

@@ -31,7 +31,7 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
     cdef real* z = <real*> tile_of_z
     cdef Py_ssize_t n = run.n_a, K = plan.K, V = plan.V, V_a = plan.V_a, width = plan.width
     cdef Py_ssize_t panels = (width + V - 1) // V, full = width // V
-    cdef Py_ssize_t row, R, first, next_panel, P, Vp, p, r, v, left = panels
+    cdef Py_ssize_t row, R, first, P, Vp, p, r, v, left = panels
     # one panel, and every tile has two rows or more; peepholes are those of one row
     cdef bint narrow = m > 1 and 2 * n <= LANES and at.variant == NULL
     cdef Product product_of
@@ -60,8 +60,7 @@ cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssiz
         o.second.panel_stride = V_a * LANES * K
         o.second.panel_k_stride = Vp * LANES
         if left > 0 and P == 1 and projected != NULL:
-            next_panel = first - 1 if t % 2 != 0 else first + 1
-            ask_for(o, plan.Wa + next_panel * V_a * LANES * K, V_a * LANES * K)
+            ask_for_next_panel(o, plan.Wa, V_a * LANES * K, first, t % 2 != 0)
         o.z_row_stride = args.z_row_stride = P * V * LANES
         row = 0
         while row < m:

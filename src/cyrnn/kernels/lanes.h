@@ -42,6 +42,20 @@ typedef uint32_t bits;
 #define LANE_OP static inline __attribute__((always_inline, unused))
 #endif
 
+/* Unrolled by command: sums, and rows that are transposed, stay in registers then. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 24")
+#else
+#define UNROLL
+#endif
+#ifdef __clang__
+#define UNROLL_BY_CLANG UNROLL
+#else
+#define UNROLL_BY_CLANG                   /* gcc unrolls these by itself, and assigns registers worse where told to */
+#endif
+
 /* ---- the types ------------------------------------------------------------------------------------------ */
 #if defined(CYRNN_AVX512)
 #if !defined(__AVX512F__) || !defined(__AVX512DQ__) || !defined(__AVX512BW__) || !defined(__AVX512VL__)
@@ -126,7 +140,8 @@ LANE_OP ivec as_bits(vec v) { ivec i; memcpy(&i, &v, sizeof i); return i; }
 LANE_OP vec as_real(ivec i) { vec v; memcpy(&v, &i, sizeof v); return v; }
 #endif
 
-/* The first n of LANES elements, 0 <= n < LANES; the other lanes read as zero and are not touched in memory. */
+/* The first n of LANES elements, 0 <= n < LANES, on x86 LANES, too; the other lanes read as zero and are not
+ * touched in memory. */
 #if defined(CYRNN_AVX512)
 #define FIRST(n) ((mask)((1u << (n)) - 1u))
 LANE_OP vec load_first(const real *p, ptrdiff_t n) { return (vec)X86(maskz_loadu)(FIRST(n), p); }
@@ -154,6 +169,28 @@ LANE_OP void store_first(real *p, vec v, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i++) p[i] = part[i];
 }
 #endif
+
+/* out[i] = p[i * stride], one by one: clang's own vectors, and the questions before them, take longer for a few. */
+LANE_OP void gather(const real *p, ptrdiff_t stride, ptrdiff_t n, real *out) {
+#if defined(__clang__)
+#pragma clang loop vectorize(disable) unroll(disable)
+#endif
+    for (ptrdiff_t i = 0; i < n; i++) out[i] = p[i * stride];
+}
+
+/* rows[i] = the first n of LANES elements, 0 < n <= LANES, of row i of `count` rows; zero the other lanes and rows. Rows
+ * that are not there are read from zeros: with a branch for each, clang takes the square through the stack. */
+LANE_OP void load_rows(const real *p, ptrdiff_t row_stride, ptrdiff_t count, ptrdiff_t n, vec *rows) {
+    static const real zeros[MAX_LANES] = {0};
+    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < LANES; i++) {
+        const real *row = i < count ? p + i * row_stride : zeros;
+#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
+        rows[i] = load_first(row, n);
+#else
+        rows[i] = n == LANES ? load(row) : load_first(row, n);
+#endif
+    }
+}
 
 /* ---- arithmetic ----------------------------------------------------------------------------------------- */
 /* a * b + c, rounded once (baseline: twice). */
@@ -210,7 +247,7 @@ LANE_OP vec min_(vec a, vec b) { return select_(less(a, b), a, b); }
 #define LANE_LIST LANE_LIST2
 #endif
 #define SWAP_BLOCKS(s)                                                                             \
-    for (ptrdiff_t i = 0; i < LANES; i++)                                                          \
+    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < LANES; i++)                                          \
         if (!(i & (s))) {                                                                          \
             vec upper = rows[i], lower = rows[i + (s)];                                            \
             rows[i] = __builtin_shufflevector(upper, lower, LANE_LIST(UPPER, s));                  \
@@ -259,7 +296,7 @@ LANE_OP void transpose(vec *rows) { (void)rows; }
     }
 /* PIECE columns of PIECE rows in each piece: of the first rows two pieces, then of the next rows two. */
 LANE_OP void load_pieces(const real *p, ptrdiff_t row_stride, vec *columns) {
-    for (ptrdiff_t i = 0; i < PIECE; i++)
+    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < PIECE; i++)
         columns[i] = (vec)LOAD_PAIR(p + i * row_stride, p + (PIECE + i) * row_stride);
     ZIP_PAIR(0, 1, 1)
 #if !CYRNN_DOUBLE
@@ -277,7 +314,7 @@ LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
     load_pieces(p, row_stride, columns);
 #if defined(CYRNN_AVX512)
     load_pieces(p + COLUMNS * row_stride, row_stride, columns + PIECE);
-    for (ptrdiff_t k = 0; k < PIECE; k++) {
+    UNROLL_BY_CLANG for (ptrdiff_t k = 0; k < PIECE; k++) {
         vec upper = columns[k], lower = columns[PIECE + k];
         columns[k] = __builtin_shufflevector(upper, lower, LANE_LIST(PIECES, 0));
         columns[PIECE + k] = __builtin_shufflevector(upper, lower, LANE_LIST(PIECES, 1));
@@ -287,7 +324,7 @@ LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
 #else
 #define COLUMNS LANES
 LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
-    for (ptrdiff_t i = 0; i < LANES; i++) columns[i] = load(p + i * row_stride);
+    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < LANES; i++) columns[i] = load(p + i * row_stride);
     transpose(columns);
 }
 #endif

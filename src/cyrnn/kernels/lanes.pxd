@@ -18,6 +18,8 @@ cdef extern from "lanes.h" nogil:
     vec load_first(const real* p, Py_ssize_t n) noexcept
     void store(real* p, vec v) noexcept
     void store_first(real* p, vec v, Py_ssize_t n) noexcept
+    void gather(const real* p, Py_ssize_t stride, Py_ssize_t n, real* out) noexcept
+    void load_rows(const real* p, Py_ssize_t row_stride, Py_ssize_t count, Py_ssize_t n, vec* rows) noexcept
     vec splat(real s) noexcept
     ivec isplat(bits s) noexcept
     ivec as_bits(vec v) noexcept

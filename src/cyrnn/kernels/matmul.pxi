@@ -45,6 +45,28 @@ cdef inline void ask_for(Product* p, const real* panel, Py_ssize_t elements) noe
     p.ahead, p.ahead_end = panel, panel + elements
 
 
+cdef inline void accumulate_twelve_rows(vec* acc, const Factor* f) noexcept nogil:
+    """The same for one vector of twelve rows, from four pointers: of one, compilers keep the distances of the others on
+    the stack (gcc) or add them up one after the other (clang), and that takes longer than the sums.
+    """
+    cdef Py_ssize_t k, row_stride = f.row_stride, k_stride = f.k_stride, panel_k_stride = f.panel_k_stride
+    cdef const real* rows_0 = f.rows
+    cdef const real* rows_3 = pointer_alone(f.rows + 3 * row_stride)
+    cdef const real* rows_6 = pointer_alone(f.rows + 6 * row_stride)
+    cdef const real* rows_9 = pointer_alone(f.rows + 9 * row_stride)
+    cdef const real* panel = f.panel
+    for k in range(f.K):
+        tile_fma(acc, rows_0, row_stride, panel, 0, 3, 1, 1)
+        tile_fma(acc + 3, rows_3, row_stride, panel, 0, 3, 1, 1)
+        tile_fma(acc + 6, rows_6, row_stride, panel, 0, 3, 1, 1)
+        tile_fma(acc + 9, rows_9, row_stride, panel, 0, 3, 1, 1)
+        rows_0 += k_stride
+        rows_3 += k_stride
+        rows_6 += k_stride
+        rows_9 += k_stride
+        panel += panel_k_stride
+
+
 cdef inline void accumulate(vec* acc, const Factor* f, const real* ahead, Py_ssize_t R, Py_ssize_t P,
                             Py_ssize_t V) noexcept nogil:
     """acc (R, P, V) += rows panel, k ascending. `ahead`: lines to ask for, or NULL."""
@@ -52,7 +74,9 @@ cdef inline void accumulate(vec* acc, const Factor* f, const real* ahead, Py_ssi
     cdef Py_ssize_t panel_k_stride = f.panel_k_stride, panel_stride = f.panel_stride
     cdef const real* rows = f.rows
     cdef const real* panel = f.panel
-    if R >= 3 and R * P * V >= 12 and ahead != NULL:
+    if R == 12:
+        accumulate_twelve_rows(acc, f)
+    elif R >= 3 and R * P * V >= 12 and ahead != NULL:
         for k in range(f.K):
             ask_for_line(ahead)
             ahead += LINE
@@ -207,6 +231,12 @@ cdef inline Py_ssize_t next_panels(Py_ssize_t* left, Py_ssize_t panels, Py_ssize
     if backwards:
         first[0] = left[0]
     return P
+
+
+cdef inline void ask_for_next_panel(Product* p, const real* panels, Py_ssize_t elements, Py_ssize_t first,
+                                    bint backwards) noexcept nogil:
+    """ask_for the panel behind that number `first` in the order of `next_panels`; each has so many elements."""
+    ask_for(p, panels + (first - 1 if backwards else first + 1) * elements, elements)
 
 
 cdef inline Py_ssize_t max_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:

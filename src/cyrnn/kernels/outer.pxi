@@ -71,23 +71,6 @@ cdef void add_products_of(const real* left, Py_ssize_t left_row_stride, const re
         u += LANES
 
 
-cdef void transpose_strip(const real* left, Py_ssize_t left_row_stride, Py_ssize_t n, Py_ssize_t units, real* out,
-                          Py_ssize_t out_row_stride) noexcept nogil:
-    """out (units, out_row_stride) = left (n, units), transposed, with zeros behind n up to a whole vector."""
-    cdef vec square[MAX_LANES]
-    cdef Py_ssize_t u = 0, k, i
-    while u < units:
-        k = 0
-        while k < n:
-            for i in range(LANES):
-                square[i] = load_tail(left + (k + i) * left_row_stride + u, units - u) if k + i < n else splat(0)
-            transpose(square)
-            for i in range(min(LANES, units - u)):
-                store(out + (u + i) * out_row_stride + k, square[i])
-            k += LANES
-        u += LANES
-
-
 cdef inline const real* row_of_right(const OuterRight* right, Py_ssize_t k) noexcept nogil:
     if k < right.first_rows:
         return right.first + k * right.row_stride
@@ -153,13 +136,17 @@ cdef inline real* group_of(const OuterSum* s, Py_ssize_t g, Py_ssize_t i) noexce
 cdef void add_gate(const OuterSum* s, Py_ssize_t g, Py_ssize_t start, Py_ssize_t n, const real* panels,
                    real* transposed, Py_ssize_t transposed_row) noexcept nogil:
     """One gate's share of a block of n rows: strips of its left, transposed, times the panels of all rights."""
-    cdef Py_ssize_t strip = OUTER_VECTORS * LANES, u = 0, units, i, out_row_stride
+    cdef Py_ssize_t strip = OUTER_VECTORS * LANES, u = 0, k, units, i, out_row_stride
     cdef const real* left = s.left + start * s.left_row_stride + g * s.left_gate_stride
     cdef const real* panels_of
     cdef real* out
     while u < s.units:
         units = min(strip, s.units - u)
-        transpose_strip(left + u, s.left_row_stride, n, units, transposed, transposed_row)
+        k = 0
+        while k < n:
+            transpose_rows(left + k * s.left_row_stride + u, s.left_row_stride, min(LANES, n - k), units,
+                           transposed + k, transposed_row)
+            k += LANES
         panels_of = panels
         for i in range(s.rights):
             if s.out[g][i] != NULL:

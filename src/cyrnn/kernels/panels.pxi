@@ -64,8 +64,7 @@ cdef void pack_lanes(const real* W, Py_ssize_t row_stride, Py_ssize_t col_stride
             store(out + k * out_k, load(W + k * col_stride))
             k += 1
     while k < K:
-        for i in range(n):
-            out[k * out_k + i] = W[i * row_stride + k * col_stride]
+        gather(W + k * col_stride, row_stride, n, out + k * out_k)
         for i in range(n, LANES):
             out[k * out_k + i] = 0
         k += 1
@@ -127,12 +126,10 @@ cdef void transpose_rows(const real* x, Py_ssize_t row_stride, Py_ssize_t rows, 
     cdef Py_ssize_t i, j = 0
     if rows * min(cols, LANES) < 4 * LANES:
         for j in range(cols):
-            for i in range(rows):
-                out[j * out_row_stride + i] = x[i * row_stride + j]
+            gather(x + j, row_stride, rows, out + j * out_row_stride)
         return
     while j < cols:
-        for i in range(LANES):
-            square[i] = load_tail(x + i * row_stride + j, cols - j) if i < rows else splat(0)
+        load_rows(x + j, row_stride, rows, min(LANES, cols - j), square)
         transpose(square)
         for i in range(min(LANES, cols - j)):
             store_tail(out + (j + i) * out_row_stride, square[i], rows)
@@ -152,8 +149,7 @@ cdef void transpose_step(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stri
         if x_stride_k == 1:
             copy_row(x + j * x_stride_m, n, out + j * n)
         else:
-            for k in range(n):
-                out[j * n + k] = x[k * x_stride_k + j * x_stride_m]
+            gather(x + j * x_stride_m, x_stride_k, n, out + j * n)
 
 
 cdef void transpose_steps(const real* x, Py_ssize_t x_stride_k, Py_ssize_t x_stride_m, Py_ssize_t x_stride_t,

@@ -8,18 +8,6 @@
 #define CYRNN_TILES_H
 #include "lanes.h"
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 24")
-#else
-#define UNROLL
-#endif
-#ifdef __clang__
-#define UNROLL_BY_CLANG UNROLL
-#else
-#define UNROLL_BY_CLANG                   /* gcc unrolls these by itself, and assigns registers worse where told to */
-#endif
 #define MAX_TILE 24                       /* vectors of a tile */
 /* Which vector of a panel is loaded for each row anew: clang 18 to 22 do not fit 12 sums, 3 vectors and a splat into 16
  * registers. */
@@ -76,6 +64,15 @@ LANE_OP vec load_here(const real *p) { return *(const volatile vec_unaligned *)p
 #else
 LANE_OP vec load_here(const real *p) { return load(p); }
 #endif
+
+/* p, of which the compiler does not know that it is so far from another pointer: a register of its own in a loop. No
+ * instruction comes of this. */
+LANE_OP const real *pointer_alone(const real *p) {
+#if defined(__GNUC__) || defined(__clang__)
+    __asm__("" : "+r"(p));
+#endif
+    return p;
+}
 
 /* acc += one step in k: row[r * row_stride] times panel (P, V). The fewer, rows or vectors, stay in registers; the
  * others pass through one after the other. */

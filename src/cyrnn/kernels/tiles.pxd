@@ -13,6 +13,7 @@ cdef extern from "tiles.h" nogil:
                     Py_ssize_t V) noexcept
     void tile_store(real* z, const vec* acc, Py_ssize_t row_stride, Py_ssize_t panel_stride, Py_ssize_t R, Py_ssize_t P,
                     Py_ssize_t V) noexcept
+    const real* pointer_alone(const real* p) noexcept
     void tile_fma(vec* acc, const real* row, Py_ssize_t row_stride, const real* panel, Py_ssize_t panel_stride,
                   Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept
     void columns_fma(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t P,

@@ -19,8 +19,7 @@ cdef inline void pack_columns(const real* source, Py_ssize_t row_stride, Py_ssiz
                     store(out + j, load_tail(source + i * row_stride + first + j, m - first - j))
                     j += LANES
             else:
-                for j in range(min(width, m - first)):
-                    out[j] = source[i * row_stride + (first + j) * col_stride]
+                gather(source + i * row_stride + first * col_stride, col_stride, min(width, m - first), out)
                 for j in range(m - first, width):
                     out[j] = 0
             out += width

@@ -42,8 +42,7 @@ cdef inline void accumulate_square(vec* acc, const real* W, Py_ssize_t row_strid
     """acc (R) += W x for up to LANES rows and up to LANES k: nothing is read beside them."""
     cdef vec square[MAX_LANES]
     cdef Py_ssize_t i, r
-    for i in range(LANES):
-        square[i] = load_tail(W + i * row_stride, K) if i < rows else splat(0)
+    load_rows(W, row_stride, rows, min(K, LANES), square)
     transpose(square)
     for i in range(min(K, LANES)):
         for r in range(R):

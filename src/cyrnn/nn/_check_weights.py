@@ -23,8 +23,8 @@ from .weights import shapes_of as weights_of
 _PREFIXES_SHOWN = 6
 #: ending of a file's name -> how its weights are read
 _READERS = {
-    ".npz": "np.load({path}) reads it",
-    ".safetensors": "safetensors.numpy.load_file({path}) reads it",
+    ".npz": "nn.load({path}) makes its model, np.load({path}) reads it",
+    ".safetensors": "nn.load({path}) makes its model, safetensors.numpy.load_file({path}) reads it",
     ".pt": "where torch is installed, torch.load({path}, map_location='cpu', weights_only=True) reads it",
 }
 _READERS |= dict.fromkeys((".pth", ".bin", ".ckpt", ".tar"), _READERS[".pt"])

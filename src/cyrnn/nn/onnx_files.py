@@ -17,9 +17,7 @@ from ..cells.spec import Array
 from ..weights import orders
 from ..weights.contents import Memory, mapped, size_of
 from ..weights.onnx_chain import Apart, chain
-from ..weights.onnx_fold import NotConstant
 from ..weights.onnx_nodes import Recurrent, about_of, activation, read, recurrent_nodes
-from ..weights.protobuf import Malformed
 from . import _check_files
 from .convert import with_options
 from .onnx_graphs import form
@@ -61,6 +59,8 @@ def load(function: str, path: str, file: BinaryIO, prefix: str, options: Mapping
     kept = about_of(data)
     about = _check_files.options_in(function, path, kept)
     single = about.pop("single_step", False)
+    if single and len(names) > 1:  # whose names have no number of a layer
+        _check_files.contradiction(function, path)
     layers: list[_Layer] = []
     weights: dict[str, Array] = {}
     for k, name in enumerate(names):
@@ -68,7 +68,7 @@ def load(function: str, path: str, file: BinaryIO, prefix: str, options: Mapping
             found = read(nodes[name])
             layers.append(_layer(found))
             weights |= _named(found, layers[0], "" if single else f"_l{k}", memory)
-        except (_Unfit, NotConstant, Malformed, OSError) as error:
+        except (ValueError, OSError) as error:
             _check_files.of_file(function, path, error, place=f"{nodes[name]}: ")
         if layers[-1] != layers[0]:
             why = f"{names[0]!r} and {name!r} are unlike cells"

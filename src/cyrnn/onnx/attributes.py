@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..cells import PLAIN, Activation, Variant
-from ..weights.onnx_nodes import ACTIVATIONS, activation
+from ..weights.onnx_nodes import ACTIVATION_NAMES, activation
 from . import _check
 
 #: operator -> the activations of one direction, where none are given
@@ -74,7 +74,7 @@ def _activations(function: str, names: Sequence[Any], alphas: Any, betas: Any) -
     for i, name in enumerate(names):
         found = activation(name, *pending.values())
         if found is None:
-            _check.unknown_activation(function, f"activations[{i}]", name, [*ACTIVATIONS])
+            _check.unknown_activation(function, f"activations[{i}]", name, [*ACTIVATION_NAMES])
         yield found
     for argument, left in pending.items():
         _check.none_left(function, argument, left)

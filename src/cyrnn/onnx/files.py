@@ -14,7 +14,7 @@ from . import _check
 from .layers import Layer
 from .prepared import GRU, LSTM, RNN
 
-_LAYERS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM}
+OPERATORS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "DynamicQuantizeLSTM": LSTM}
 
 
 class Model(Mapping[str, Layer]):
@@ -95,7 +95,7 @@ def load(source: Any) -> Model:
 def _prepared(node: Node) -> Layer:
     """Read the weights and attributes of a node, and pack them."""
     found = read(node)
-    kind = _LAYERS[found.operator]
+    kind = OPERATORS[node.op_type]
     more = {"P": found.P} if kind is LSTM else {}
     layer = kind(found.W, found.R, found.B, **more, **found.attributes)  # type: ignore[call-arg]  # each has its own
     layer.initial = found.initial[: len(layer._names)]

@@ -5,6 +5,7 @@ Nothing that a file claims is believed before it was held against the file's siz
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import os
@@ -59,11 +60,14 @@ def size_of(file: BinaryIO) -> int:
 
 
 def mapped(file: BinaryIO) -> memoryview:
-    """Return the bytes of a whole file, which nobody may cut as long as they are read."""
-    try:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError):  # of a system that maps no files; of an empty one
-        return bytes_at(file, 0, size_of(file)).data
+    """Return the bytes of a whole file, which nobody may cut as long as they are read.
+
+    Windows lets nobody replace a file that is mapped.
+    """
+    if os.name == "posix":
+        with contextlib.suppress(OSError, ValueError):  # of a system that maps no files; of an empty one
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    return bytes_at(file, 0, size_of(file)).data
 
 
 def bytes_at(file: BinaryIO, at: int, size: int, memory: Memory | None = None) -> NDArray[Any]:

@@ -2,7 +2,8 @@
 
 Between two layers exporters put what makes Y (seq_length, num_directions, batch_size, hidden_size) an input again.
 Known are their forms: a Squeeze of the axis of one direction; a Transpose and a Reshape, which put directions side by
-side; Identity anywhere. Anything else is no link, however likely it looks.
+side; behind them pairs of Transpose that exchange batch and steps and change them back; Identity anywhere. Anything
+else is no link, however likely it looks.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .onnx_file import Node
-from .onnx_fold import NotConstant
 
 #: the deepest stack that is taken for one: nodes may share weights, and each would be a copy
 MAX_LAYERS = 64
@@ -50,7 +50,7 @@ def chain(nodes: Mapping[str, Node]) -> list[str]:
 def _before(node: Node) -> Node | None:
     """Return the node whose output Y is the input X of a node, in the form of a sequence; None of anything else."""
     name, steps = node.inputs[0] if node.inputs else "", list[Node]()
-    for _ in range(6):
+    for _ in range(8):
         producer = node.graph.made_by.get(name)
         if producer is None or producer.domain not in ("", "ai.onnx") or not producer.inputs or not name:
             return None
@@ -68,6 +68,8 @@ def _joins(node: Node, steps: list[Node]) -> bool:
     """Whether the operators behind Y put its directions side by side, and do nothing else."""
     batch_first = bool(node.attribute("layout"))
     D = 2 if node.attribute("direction") == "bidirectional" else 1
+    while len(steps) > 2 and all(_numbers(step, "perm") == [1, 0, 2] for step in steps[-2:]):
+        steps = steps[:-2]
     kinds = [step.op_type for step in steps]
     if kinds == ["Squeeze"]:
         axes = _numbers(steps[0], "axes")
@@ -77,7 +79,7 @@ def _joins(node: Node, steps: list[Node]) -> bool:
     units = node.attribute("hidden_size")
     joined = isinstance(units, int) and _numbers(steps[-1], "shape") == [0, 0, D * units]
     whole = (joined or _numbers(steps[-1], "shape") == [0, 0, -1]) and not steps[-1].attribute("allowzero")
-    return whole and (batch_first or list(steps[0].attribute("perm") or ()) == [0, 2, 1, 3])
+    return whole and (batch_first or _numbers(steps[0], "perm") == [0, 2, 1, 3])
 
 
 def _numbers(node: Node, name: str) -> list[int]:
@@ -86,5 +88,5 @@ def _numbers(node: Node, name: str) -> list[int]:
         if name in node.attributes:
             return [int(number) for number in node.attribute(name)]
         return [int(n) for n in node.graph.constant(node.inputs[1], node).ravel()] if len(node.inputs) > 1 else []
-    except (NotConstant, TypeError):
+    except (ValueError, TypeError):  # no constant, or no number in it
         return []

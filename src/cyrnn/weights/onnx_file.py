@@ -95,6 +95,7 @@ class Graph:
     def constant(self, name: str, wanted: Node) -> Array:
         """Return the values of a tensor, folded; `wanted`: the node whose weight it is."""
         steps: list[Node] = []
+        known: set[int] = set()
         graph: Graph | None = self
         while True:
             while graph is not None and name not in graph.tensors and name not in graph.made_by:
@@ -110,9 +111,10 @@ class Graph:
                 break
             if node.op_type not in FOLDED:
                 raise NotConstant(f"{wanted}: its weight comes from {node}, expected a constant")
-            if node in steps or len(steps) > len(graph.nodes):
+            if id(node) in known:
                 raise NotConstant(f"{wanted}: its weight comes from {node}, which comes from itself")
             steps.append(node)
+            known.add(id(node))
             if not node.inputs:
                 raise NotConstant(f"{wanted}: its weight comes from {node}, which has no input")
             name = node.inputs[0]
@@ -140,8 +142,9 @@ def _value(node: Node, wanted: Node) -> Array:
     if isinstance(tensor, Tensor):
         return tensor.array(node.graph.folder)
     for name, dtype in (("value_float", np.float32), ("value_floats", np.float32), ("value_int", np.int64)):
-        if name in node.attributes:
-            return np.array(node.attribute(name), dtype)
+        value = node.attribute(name)
+        if isinstance(value, (int, float, list)) and value != []:
+            return np.array(value, dtype)
     raise NotConstant(f"{wanted}: its weight comes from {node}, which holds no tensor")
 
 

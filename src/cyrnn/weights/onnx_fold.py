@@ -16,11 +16,11 @@ class NotConstant(ValueError):
     """A weight that is computed from what the file does not know, or that does not fit."""
 
 
-def _along(values: Array, parameter: Array, axis: int) -> Array:
+def _along(values: Array, parameter: Array, axis: Any) -> Array:
     """A scale or a zero point, of one number or of one for each entry of an axis, in a shape that goes with values."""
     if parameter.size == 1:
         return parameter.reshape(())
-    if not -values.ndim <= axis < values.ndim or parameter.shape != (values.shape[axis],):
+    if not isinstance(axis, int) or not -values.ndim <= axis < values.ndim or parameter.shape != (values.shape[axis],):
         raise NotConstant(f"a scale of shape {parameter.shape} does not fit values of shape {values.shape}")
     shape = [1] * values.ndim
     shape[axis] = parameter.size
@@ -62,7 +62,7 @@ def _transpose(node: Node, values: Array, _: list[Array | None]) -> Array:
     order = node.attribute("perm")
     try:
         return values.transpose(order if order else None)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise NotConstant(f"{node} has the order {order} for values of shape {values.shape}") from None
 
 

@@ -15,11 +15,13 @@ from .protobuf import Message
 
 #: operator -> the operator of which it is a form
 OPERATORS = {"RNN": "RNN", "GRU": "GRU", "LSTM": "LSTM", "DynamicQuantizeLSTM": "LSTM"}
-_DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
-_LISTS = ("activations", "activation_alpha", "activation_beta")
-_SINGLE = ("clip", "direction", "hidden_size", "input_forget", "linear_before_reset", "layout")
+DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
+#: attributes that are lists -> what of; others -> their type
+_LISTS: dict[str, type] = {"activations": str, "activation_alpha": float, "activation_beta": float}
+_SINGLE: dict[str, type] = {"clip": float, "direction": str}
+_SINGLE |= dict.fromkeys(("hidden_size", "input_forget", "linear_before_reset", "layout"), int)
 #: the operators' names of activations, in lower case -> ours
-ACTIVATIONS = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
+ACTIVATION_NAMES = {name.replace("_", ""): name for name in FUNCTIONS if name != "identity"}
 
 
 class Recurrent(NamedTuple):
@@ -38,7 +40,7 @@ def recurrent_nodes(data: memoryview, folder: str | None) -> dict[str, Node]:
     """Return the recurrent nodes of a model, each by a name of its own: the node's, or that of its first output."""
     found: dict[str, Node] = {}
     for node in nodes_of(data, folder):
-        if node.op_type in OPERATORS and node.domain in _DOMAINS.get(node.op_type, ("", "ai.onnx")):
+        if node.op_type in OPERATORS and node.domain in DOMAINS.get(node.op_type, ("", "ai.onnx")):
             name = node.name or next((output for output in node.outputs if output), node.op_type)
             found[name if name not in found else f"{name}#{len(found)}"] = node
     return found
@@ -59,9 +61,8 @@ def read(node: Node) -> Recurrent:
     """Read the weights and attributes of a node."""
     attributes: dict[str, Any] = {}
     for name in node.attributes:
-        if name in _LISTS + _SINGLE:
-            value = node.attribute(name)
-            attributes[name] = list(value) if name in _LISTS else value
+        if name in _LISTS or name in _SINGLE:
+            attributes[name] = _of_its_type(name, node.attribute(name))
         elif name != "output_sequence":  # of the first opset; all outputs are given
             raise NotConstant(f"the attribute {name!r} is unknown")
     inputs = [*node.inputs, *[""] * (12 - len(node.inputs))]
@@ -73,7 +74,7 @@ def read(node: Node) -> Recurrent:
     if W is None or R is None:
         raise NotConstant("there is no W or no R")
     if node.op_type == "DynamicQuantizeLSTM":
-        W, R = _dequantized(W, tensor(8), tensor(9)), _dequantized(R, tensor(10), tensor(11))
+        W, R = dequantized(W, tensor(8), tensor(9)), dequantized(R, tensor(10), tensor(11))
     for name, value in (("W", W), ("R", R)):
         if value.dtype.kind in "iub":
             raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")
@@ -83,9 +84,22 @@ def read(node: Node) -> Recurrent:
     return Recurrent(operator, W, R, B, tensor(7) if lstm else None, states, attributes)
 
 
+def _of_its_type(name: str, value: Any) -> Any:
+    """Return the value of an attribute, which a damaged file may have of any type."""
+    kind = _LISTS.get(name)
+    if kind is not None and isinstance(value, list) and all(isinstance(one, kind) for one in value):
+        return list(value)
+    if kind is None and isinstance(value, _SINGLE[name]):
+        return value
+    if kind is None and value == []:  # of writers that leave out what is 0
+        return _SINGLE[name]()
+    wanted = f"a list of {kind.__name__}" if kind else _SINGLE[name].__name__
+    raise NotConstant(f"the attribute {name!r} is of type {type(value).__name__}, expected {wanted}")
+
+
 def activation(name: Any, alphas: list[Any], betas: list[Any]) -> Activation | None:
     """Return the activation of a name, which takes its alpha and its beta from the lists; None where it is unknown."""
-    own = ACTIVATIONS.get(name.lower()) if isinstance(name, str) else None
+    own = ACTIVATION_NAMES.get(name.lower()) if isinstance(name, str) else None
     if own is None:
         return None
     constants = list(FUNCTIONS[own].constants)
@@ -104,10 +118,13 @@ def _state(node: Node, name: str) -> Array | None:
     return value if value is not None and np.any(value) else None
 
 
-def _dequantized(W: Any, scale: Any, zero: Any) -> Any:
+def dequantized(W: Any, scale: Any, zero: Any) -> Any:
     """W (D, columns, 4 * H) of DynamicQuantizeLSTM in float32, as the operator LSTM has it: (D, 4 * H, columns)."""
     if scale is None or W.ndim != 3 or scale.shape not in ((len(W),), (len(W), W.shape[2])):
         raise NotConstant(f"a scale of shape {getattr(scale, 'shape', None)} does not fit weights of shape {W.shape}")
+
+    if zero is not None and zero.shape != scale.shape:
+        raise NotConstant(f"a zero point of shape {zero.shape} does not fit a scale of shape {scale.shape}")
 
     def along(value: Any) -> Any:
         return value[:, None, None] if value.ndim == 1 else value[:, None, :]
