@@ -51,21 +51,11 @@ class BiRNN:
     """In the place of the package's class of that name."""
 
     def __init__(self, layers: list[tuple[Direction, Direction]]) -> None:
-        weights = {}
-        for k, layer in enumerate(layers):
-            for name, given in zip((f"l{k}", f"l{k}_reverse"), layer, strict=True):
-                W, R, b = (torch_order(given[key]) for key in ("Wx", "Wh", "b"))
-                weights |= {f"weight_ih_{name}": W, f"weight_hh_{name}": R, f"bias_ih_{name}": b}
-                weights[f"bias_hh_{name}"] = np.repeat([0.0, 1.0, 0.0, 0.0], R.shape[1])
-        self.lstm = nn.from_state_dict(weights, dtype=np.float32)
+        W, R, b = ([given[key] for layer in layers for given in layer] for key in ("Wx", "Wh", "b"))
+        self.lstm = nn.LSTM.from_gates(W, R, b, order="dynet", forget_bias=1, bidirectional=True)
 
     def transduce(self, X: np.ndarray) -> np.ndarray:
         return self.lstm(X)[0]
-
-
-def torch_order(rows: np.ndarray) -> np.ndarray:
-    i, f, o, g = np.split(rows, 4)
-    return np.concatenate([i, f, g, o])
 
 
 class OnCyrnn(np_model.Model):
