@@ -324,6 +324,7 @@ REFUSED = [
     (nn.GRU, (FLAT[0][:12], FLAT[1][:12]), {"order": "onnx"}, "reset_after is not given"),
     (nn.GRU, (FLAT[0][:12], FLAT[1][:12]), {"order": "torch", "forget_bias": 1}, "forget_bias is 1, expected 0"),
     (nn.RNN, (*FLAT, None, np.ones((3, 4))), {"order": "a"}, "P is given, expected None: the cell has no peepholes"),
+    (nn.LSTM, FLAT, {"order": "ifgo"}, r"order is 'ifgo', expected the letters ifco \(c, the candidate, is g"),
     (nn.RNN, FLAT, {"order": "dynet"}, "order is 'dynet', which has no such cell"),
 ]
 

@@ -278,8 +278,9 @@ def test_folder_in_the_place_of_a_file_is_left_alone(tmp_path):
     (tmp_path / "m.npz").mkdir()
     with pytest.raises(OSError):  # noqa: PT011  # whichever the system has
         MODELS["lstm"].save(tmp_path / "m.npz")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as missing:
         MODELS["lstm"].save(tmp_path / "none" / "m.npz")
+    assert os.path.basename(missing.value.filename) == "m.npz"  # not a file that the caller does not know
     assert os.listdir(tmp_path) == ["m.npz"]
 
 

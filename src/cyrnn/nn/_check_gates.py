@@ -63,7 +63,8 @@ def layout(
         raise ValueError(f"{function}: order is {order!r}, which has no such cell, expected {wanted}")
     letters = order if known is None else orders.order_of(order, cell)
     if not isinstance(letters, str) or sorted(letters) != sorted(own):
-        wanted = f"the letters {own} in the order of the rows, or one of {', '.join(orders.ORDERS)}"
+        candidate = " (c, the candidate, is g, j, n or h elsewhere)" if "c" in own else ""
+        wanted = f"the letters {own}{candidate} in the order of the rows, or one of {', '.join(orders.ORDERS)}"
         raise ValueError(f"{function}: order is {_shown(order)}, expected {wanted}")
     if transpose is not None:
         transpose = flag(function, "transpose", transpose)

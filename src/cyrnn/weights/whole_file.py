@@ -18,7 +18,12 @@ def written(path: str) -> Iterator[BinaryIO]:
     path = os.path.realpath(path)
     beside = f"{path}.{os.urandom(6).hex()}.tmp"
     done = False
-    with open(beside, "xb") as file:  # the default permissions, unlike those of tempfile
+    try:
+        file = open(beside, "xb")  # noqa: SIM115  # closed below; the default permissions, unlike those of tempfile
+    except OSError as error:
+        error.filename = path  # the caller knows no other
+        raise
+    with file:
         try:
             yield file
             file.flush()
