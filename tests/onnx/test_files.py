@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import tracemalloc
 
@@ -184,6 +185,7 @@ def test_weights_in_a_file_of_their_own_are_read(tmp_path):
         ({"location": "w.bin", "length": 1 << 40}, "claims 1099511627776 bytes"),
         ({"location": "w.bin", "offset": "x"}, "has no number for offset or length"),
         ({"location": "none.bin"}, "No such file"),
+        ({"location": "."}, "no regular file|Permission denied|Is a directory"),
     ],
 )
 def test_files_elsewhere_are_refused(tmp_path, entries, sentence):
@@ -195,6 +197,15 @@ def test_files_elsewhere_are_refused(tmp_path, entries, sentence):
     if entries.get("location") == "w.bin":
         with pytest.raises(ValueError, match="load the model by its path"):
             onnx.load(path.read_bytes())["cell"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_in_the_place_of_weights_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "w.bin")
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model([lstm()], [external(location="w.bin"), *three()[1:]]))
+    with pytest.raises(ValueError, match=r"the tensor 'W' is in 'w\.bin', which is no regular file"):
+        onnx.load(path)["cell"]
 
 
 NODES = {

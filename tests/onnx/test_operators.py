@@ -222,10 +222,14 @@ WRONG = {
     ),
     "alpha": (lambda X, W, R, B: onnx.RNN(W, R, activation_alpha=[1.0]), "RNN: activation_alpha has 1 numbers more"),
     "clip": (lambda X, W, R, B: onnx.RNN(W, R, clip=-1.0), "RNN: clip is -1.0, expected a number above 0"),
+    "infinite": (lambda X, W, R, B: onnx.RNN(W, R, clip=10**400), "RNN: clip is 10*, expected a finite number"),
     "layout": (lambda X, W, R, B: onnx.RNN(W, R, layout=2), "RNN: layout is 2, expected 0 or 1"),
+    "layouts": (lambda X, W, R, B: onnx.RNN(W, R, layout=np.array([0, 1])), r"RNN: layout is array\(\[0, 1\]\), expec"),
+    "sizes": (lambda X, W, R, B: onnx.RNN(W, R, hidden_size=np.array([5, 5])), r"hidden_size is array\(\[5, 5\]\)"),
+    "half": (lambda X, W, R, B: onnx.RNN(W, R, hidden_size=5.0), "RNN: hidden_size is 5.0, expected 5, that of R"),
     "X": (
         lambda X, W, R, B: onnx.RNN(W, R)(X[0]),
-        r"RNN: X has shape \(3, 4\), expected \(seq_length, batch_size, input_",
+        r"RNN: X has shape \(3, 4\), expected \(seq_length, batch_size, input_size\): input_size = 4",
     ),
     "h": (
         lambda X, W, R, B: onnx.RNN(W, R)(X, None, X[:1]),
@@ -235,6 +239,7 @@ WRONG = {
         lambda X, W, R, B: onnx.RNN(W, R)(X, [6, 0, 0]),
         r"RNN: sequence_lens\[0\] is 6, expected 0 to 5: seq_length",
     ),
+    "longer": (lambda X, W, R, B: onnx.RNN(W, R)(X, [0, 2**70, 0]), r"sequence_lens\[1\] is 11805916207174113034"),
 }
 
 
@@ -280,6 +285,18 @@ def test_other_dtypes_are_refused():
         onnx.RNN(W.astype(np.int8), R)
     with pytest.raises(TypeError, match="RNN: sequence_lens has dtype float64, expected int32"):
         onnx.rnn(X, W, R, None, [1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match="RNN: sequence_lens is 'abc', expected int32"):
+        onnx.rnn(X, W, R, None, "abc")
+    for given in (0.5, "0.5", np.ones((1, 1))):
+        with pytest.raises(TypeError, match=r"RNN: activation_alpha is .*, expected a list of numbers"):
+            onnx.RNN(W, R, activations=["LeakyRelu"], activation_alpha=given)
+
+
+def test_constants_of_activations_may_be_an_array():
+    X, W, R, *_ = inputs("RNN")
+    given = {"activations": ["Affine"], "activation_beta": [0.25]}
+    first = onnx.rnn(X, W, R, activation_alpha=np.array([0.5]), **given)
+    assert_same_bits(first[0], onnx.rnn(X, W, R, activation_alpha=[0.5], **given)[0])
 
 
 @pytest.mark.parametrize("name", ["LeakyRelu", "Elu"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -46,9 +47,22 @@ def none_left(function: str, attribute: str, left: Sequence[Any]) -> None:
 def number(function: str, attribute: str, given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, (int, float, np.integer, np.floating)):
         raise TypeError(f"{function}: {attribute} is of type {type(given).__name__}, expected a number")
-    if not np.isfinite(given):
+    try:
+        value = float(given)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
         raise ValueError(f"{function}: {attribute} is {given}, expected a finite number")
-    return float(given)
+    return value
+
+
+def numbers(function: str, attribute: str, given: Any) -> list[float]:
+    """Return the constants of activations; none where the attribute is left out."""
+    if given is None:
+        return []
+    if not isinstance(given, (list, tuple, np.ndarray)) or np.ndim(given) != 1:
+        raise TypeError(f"{function}: {attribute} is {given!r}, expected a list of numbers")
+    return [number(function, attribute, value) for value in given]
 
 
 def limit(function: str, given: Any) -> float:
@@ -62,7 +76,7 @@ def limit(function: str, given: Any) -> float:
 
 
 def flag(function: str, attribute: str, given: Any) -> bool:
-    if given not in (0, 1) or isinstance(given, (float, np.ndarray)):
+    if not isinstance(given, (bool, int, np.bool_, np.integer)) or given not in (0, 1):
         raise ValueError(f"{function}: {attribute} is {given!r}, expected 0 or 1")
     return bool(given)
 
@@ -79,8 +93,10 @@ def weight(
         raise TypeError(f"{function}: {name} has dtype {array.dtype}, expected {dtype}, that of W")
     sizes, axes = tuple(shape), list(axes)
     if array.ndim != len(sizes) or any(size not in (None, n) for size, n in zip(sizes, array.shape, strict=True)):
-        known = all(size is not None for size in sizes)
-        wanted = f" = {sizes}" if known else ""
+        if None not in sizes:
+            wanted = f" = {sizes}"
+        else:
+            wanted = "".join(f": {axis} = {n}" for axis, n in zip(axes, sizes, strict=True) if n is not None)
         raise ValueError(f"{function}: {name} has shape {array.shape}, expected ({', '.join(axes)}){wanted}")
     return array
 
@@ -92,18 +108,25 @@ def gates(function: str, W: Array, gates: int, hidden: int) -> None:
 
 
 def hidden_size(function: str, given: Any, hidden: int) -> None:
-    if given is not None and given != hidden:
+    if given is None:
+        return
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given != hidden:
         raise ValueError(f"{function}: hidden_size is {given!r}, expected {hidden}, that of R")
 
 
 def lengths(function: str, given: Any, steps: int, batch: int) -> list[int]:
     """Return sequence_lens (batch,), each from 0 to the number of steps."""
-    array = as_array(function, "sequence_lens", given)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{function}: sequence_lens has dtype {array.dtype}, expected int32")
-    if array.shape != (batch,):
-        raise ValueError(f"{function}: sequence_lens has shape {array.shape}, expected (batch_size,) = ({batch},)")
-    found = [int(length) for length in array]
+    if isinstance(given, (list, tuple)) and all(type(length) is int for length in given):
+        shape, found = (len(given),), list(given)  # of any size: NumPy has no dtype for 2 ** 70
+    else:
+        if isinstance(given, (str, bytes)):
+            raise TypeError(f"{function}: sequence_lens is {given!r}, expected int32")
+        array = as_array(function, "sequence_lens", given)
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"{function}: sequence_lens has dtype {array.dtype}, expected int32")
+        shape, found = array.shape, [int(length) for length in array.flat]
+    if shape != (batch,):
+        raise ValueError(f"{function}: sequence_lens has shape {shape}, expected (batch_size,) = ({batch},)")
     for i, length in enumerate(found):
         if not 0 <= length <= steps:
             why = f"seq_length = {steps} from X"

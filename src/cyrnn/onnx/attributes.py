@@ -114,7 +114,7 @@ def _cell(
 def _activations(function: str, names: Sequence[Any], alphas: Any, betas: Any) -> Iterator[Activation]:
     """Yield the activations; each that has an alpha, or a beta, takes the next of those that are given."""
     pending = {
-        argument: [_check.number(function, argument, value) for value in given or ()]
+        argument: _check.numbers(function, argument, given)
         for argument, given in (("activation_alpha", alphas), ("activation_beta", betas))
     }
     for i, name in enumerate(names):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,13 +88,21 @@ class Tensor:
             offset, length = int(entries.get("offset") or 0), int(entries.get("length") or size)
         except ValueError:
             raise Malformed(self.message.at, f"the tensor {self.name!r} has no number for offset or length") from None
-        with open(path, "rb") as file:
-            end = os.fstat(file.fileno()).st_size
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Elsewhere(f"the tensor {self.name!r} is in {location!r}, which is no regular file")
+            end = status.st_size
             if offset < 0 or length != size or size > end - offset:
                 claimed = f"{length} bytes from byte {offset} on of {location!r}, which has {end}"
                 raise Malformed(self.message.at, f"the tensor {self.name!r} claims {claimed}; its shape wants {size}")
             file.seek(offset)
             return memoryview(file.read(size))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file that a model names: a pipe that nobody writes to would keep the caller waiting."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _entry(value: Field) -> dict[str, str]:
