@@ -51,19 +51,19 @@ cdef inline void accumulate_twelve_rows(vec* acc, const Factor* f) noexcept nogi
     """
     cdef Py_ssize_t k, row_stride = f.row_stride, k_stride = f.k_stride, panel_k_stride = f.panel_k_stride
     cdef const real* rows_0 = f.rows
-    cdef const real* rows_3 = pointer_alone(f.rows + 3 * row_stride)
-    cdef const real* rows_6 = pointer_alone(f.rows + 6 * row_stride)
-    cdef const real* rows_9 = pointer_alone(f.rows + 9 * row_stride)
+    cdef const real* rows_3 = f.rows + 3 * row_stride
+    cdef const real* rows_6 = f.rows + 6 * row_stride
+    cdef const real* rows_9 = f.rows + 9 * row_stride
     cdef const real* panel = f.panel
     for k in range(f.K):
         tile_fma(acc, rows_0, row_stride, panel, 0, 3, 1, 1)
         tile_fma(acc + 3, rows_3, row_stride, panel, 0, 3, 1, 1)
         tile_fma(acc + 6, rows_6, row_stride, panel, 0, 3, 1, 1)
         tile_fma(acc + 9, rows_9, row_stride, panel, 0, 3, 1, 1)
-        rows_0 += k_stride
-        rows_3 += k_stride
-        rows_6 += k_stride
-        rows_9 += k_stride
+        rows_0 = pointer_alone(rows_0 + k_stride)
+        rows_3 = pointer_alone(rows_3 + k_stride)
+        rows_6 = pointer_alone(rows_6 + k_stride)
+        rows_9 = pointer_alone(rows_9 + k_stride)
         panel += panel_k_stride
 
 

@@ -3,18 +3,25 @@
 #define CYRNN_SQUARES_H
 #include "lanes.h"
 
-/* rows[i] = the first n of LANES elements, 0 < n <= LANES, of row i of `count` rows; zero the other lanes and rows. Rows
- * that are not there are read from zeros: with a branch for each, clang takes the square through the stack. */
-LANE_OP void load_rows(const real *p, ptrdiff_t row_stride, ptrdiff_t count, ptrdiff_t n, vec *rows) {
-    static const real zeros[MAX_LANES] = {0};
-    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < LANES; i++) {
-        const real *row = i < count ? p + i * row_stride : zeros;
-#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
-        rows[i] = load_first(row, n);
+/* clang keeps a square on the stack otherwise; of NEON's, which are small, it does not. */
+#ifdef CYRNN_NEON
+#define UNROLL_SQUARE
 #else
-        rows[i] = n == LANES ? load(row) : load_first(row, n);
+#define UNROLL_SQUARE UNROLL_BY_CLANG
 #endif
+
+/* rows[i] = the first n of LANES elements, 0 < n <= LANES, of row i of `count` rows; zero the other lanes and rows. On
+ * x86 rows that are not there are read from zeros: with a branch for each, clang takes the square through the stack. */
+LANE_OP void load_rows(const real *p, ptrdiff_t row_stride, ptrdiff_t count, ptrdiff_t n, vec *rows) {
+#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
+    static const real zeros[MAX_LANES] = {0};
+    UNROLL_SQUARE for (ptrdiff_t i = 0; i < LANES; i++) rows[i] = load_first(i < count ? p + i * row_stride : zeros, n);
+#else
+    for (ptrdiff_t i = 0; i < LANES; i++) {
+        rows[i] = splat(0);
+        if (i < count) rows[i] = n == LANES ? load(p + i * row_stride) : load_first(p + i * row_stride, n);
     }
+#endif
 }
 
 /* rows[i] lane j <-> rows[j] lane i, of LANES vectors: log2(LANES) rounds of swapping off-diagonal blocks, side s. */
@@ -35,7 +42,7 @@ LANE_OP void load_rows(const real *p, ptrdiff_t row_stride, ptrdiff_t count, ptr
 #define LANE_LIST LANE_LIST2
 #endif
 #define SWAP_BLOCKS(s)                                                                             \
-    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < LANES; i++)                                          \
+    UNROLL_SQUARE for (ptrdiff_t i = 0; i < LANES; i++)                                          \
         if (!(i & (s))) {                                                                          \
             vec upper = rows[i], lower = rows[i + (s)];                                            \
             rows[i] = __builtin_shufflevector(upper, lower, LANE_LIST(UPPER, s));                  \
@@ -84,7 +91,7 @@ LANE_OP void transpose(vec *rows) { (void)rows; }
     }
 /* PIECE columns of PIECE rows in each piece: of the first rows two pieces, then of the next rows two. */
 LANE_OP void load_pieces(const real *p, ptrdiff_t row_stride, vec *columns) {
-    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < PIECE; i++)
+    UNROLL_SQUARE for (ptrdiff_t i = 0; i < PIECE; i++)
         columns[i] = (vec)LOAD_PAIR(p + i * row_stride, p + (PIECE + i) * row_stride);
     ZIP_PAIR(0, 1, 1)
 #if !CYRNN_DOUBLE
@@ -102,7 +109,7 @@ LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
     load_pieces(p, row_stride, columns);
 #if defined(CYRNN_AVX512)
     load_pieces(p + COLUMNS * row_stride, row_stride, columns + PIECE);
-    UNROLL_BY_CLANG for (ptrdiff_t k = 0; k < PIECE; k++) {
+    UNROLL_SQUARE for (ptrdiff_t k = 0; k < PIECE; k++) {
         vec upper = columns[k], lower = columns[PIECE + k];
         columns[k] = __builtin_shufflevector(upper, lower, LANE_LIST(PIECES, 0));
         columns[PIECE + k] = __builtin_shufflevector(upper, lower, LANE_LIST(PIECES, 1));
@@ -112,7 +119,7 @@ LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
 #else
 #define COLUMNS LANES
 LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
-    UNROLL_BY_CLANG for (ptrdiff_t i = 0; i < LANES; i++) columns[i] = load(p + i * row_stride);
+    UNROLL_SQUARE for (ptrdiff_t i = 0; i < LANES; i++) columns[i] = load(p + i * row_stride);
     transpose(columns);
 }
 #endif
