@@ -169,6 +169,16 @@ def test_kind_that_is_none_or_that_a_bias_contradicts_is_refused():
     assert repr(nn.from_state_dict({"weight": weight, "bias": bias}, kind="Linear")) == repr(nn.Linear(3, 10))
 
 
+def test_whole_result_of_a_recurrent_layer_as_input_says_which_part_is_wanted():
+    cure = "expected an array: a layer returns a pair, output and state; output, state = layer(...) takes it apart"
+    x = np.ones((7, 4, 5), np.float32)
+    for layer in (nn.LSTM(5, 5, rng=0), nn.GRU(5, 5, rng=0)):
+        assert refused(lambda layer=layer: LINEAR(layer(x)), TypeError) == f"Linear: input is of type tuple, {cure}"
+        said = refused(lambda layer=layer: nn.RNN(5, 2)(layer(x)), TypeError)
+        assert said == f"RNN: input is of type tuple, {cure}"
+    assert LINEAR((x[0], x[1])).shape == (2, 4, 3)  # two frames
+
+
 def test_training_of_torch_says_how_a_head_is_trained():
     said = refused(lambda: LINEAR.train(), NotImplementedError)
     assert "to train, forward(x) keeps a tape" in said
