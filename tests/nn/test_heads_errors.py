@@ -158,6 +158,27 @@ def test_state_dict_of_one_weight_is_not_guessed():
     assert "expected those of one of torch.nn's recurrent" in refused(lambda: nn.from_state_dict({"weight": bias}))
 
 
+def test_kind_that_is_none_or_that_a_bias_contradicts_is_refused():
+    weight, bias = np.ones((10, 3), np.float32), np.ones(10, np.float32)
+    for kind, shown in (("Emb", "'Emb'"), (nn.Embedding, repr(nn.Embedding)), ("LSTM", "'LSTM'")):
+        for weights in ({"weight": weight}, {"weight": weight, "bias": bias}):
+            said = refused(lambda weights=weights, kind=kind: nn.from_state_dict(weights, kind=kind))
+            assert said == f"from_state_dict: kind is {shown}, expected 'Embedding' or 'Linear'"
+    said = refused(lambda: nn.from_state_dict({"weight": weight, "bias": bias}, kind="Embedding"))
+    assert said == "from_state_dict: kind is 'Embedding', expected 'Linear': weights has a bias, too"
+    assert repr(nn.from_state_dict({"weight": weight, "bias": bias}, kind="Linear")) == repr(nn.Linear(3, 10))
+
+
+def test_whole_result_of_a_recurrent_layer_as_input_says_which_part_is_wanted():
+    cure = "expected an array: a layer returns a pair, output and state; output, state = layer(...) takes it apart"
+    x = np.ones((7, 4, 5), np.float32)
+    for layer in (nn.LSTM(5, 5, rng=0), nn.GRU(5, 5, rng=0)):
+        assert refused(lambda layer=layer: LINEAR(layer(x)), TypeError) == f"Linear: input is of type tuple, {cure}"
+        said = refused(lambda layer=layer: nn.RNN(5, 2)(layer(x)), TypeError)
+        assert said == f"RNN: input is of type tuple, {cure}"
+    assert LINEAR((x[0], x[1])).shape == (2, 4, 3)  # two frames
+
+
 def test_training_of_torch_says_how_a_head_is_trained():
     said = refused(lambda: LINEAR.train(), NotImplementedError)
     assert "to train, forward(x) keeps a tape" in said

@@ -156,9 +156,11 @@ def contradiction(function: str, path: str) -> NoReturn:
 
 def in_onnx(function: str, path: str, projection: int, clip: float, size: int, most: int) -> None:
     """Refuse what a file of ONNX cannot hold; clip is that of float32."""
+    cure = "save it as .npz or .safetensors"  # the words of Keras' sentences
     if not clip:
-        raise ValueError(f"{function}: {path!r}: clip is 0 in float32, of which ONNX's attributes are: .npz")
+        raise ValueError(f"{function}: {path!r}: clip is 0 in float32, of which ONNX's attributes are: {cure}")
     if projection:
-        raise ValueError(f"{function}: {path!r}: the model has proj_size={projection}, which ONNX's LSTM has not: .npz")
+        said = f"the model has proj_size={projection}, which ONNX's LSTM has not"
+        raise ValueError(f"{function}: {path!r}: {said}: {cure}")
     if size > most - (1 << 20):
-        raise ValueError(f"{function}: {path!r}: weights have {size} bytes, expected less than {most} in .onnx: .npz")
+        raise ValueError(f"{function}: {path!r}: weights have {size} bytes, expected less than {most} in .onnx: {cure}")

@@ -9,8 +9,8 @@ import numpy as np
 
 from .._check import as_array
 from ..cells.spec import Array
+from ._check import _shown, widened
 from ._check import lengths as lengths_of_batch
-from ._check import widened
 
 _EMBED = "token ids: nn.Embedding makes their vectors"
 
@@ -96,11 +96,15 @@ def head_of(
 ) -> tuple[str, dict[str, Any]]:
     """Return the class and the sizes of the head whose weights these are; "" where they are none's.
 
-    `kind`: the class, where a file says it.
+    `kind`: the class, where a file or a caller says it.
     """
     names, weight = set(given), shapes.get("weight", ())
     if len(weight) != 2 or not (names == {"weight"} or (names == {"weight", "bias"} and shapes["bias"] == weight[:1])):
         return "", {}
+    if kind is not None and kind not in ("Embedding", "Linear"):
+        raise ValueError(f"{function}: kind is {_shown(kind)}, expected 'Embedding' or 'Linear'")
+    if kind == "Embedding" and "bias" in names:
+        raise ValueError(f"{function}: kind is 'Embedding', expected 'Linear': {argument} has a bias, too")
     rows, columns = weight
     if names == {"weight"} and kind == "Embedding":
         return "Embedding", {"num_embeddings": rows, "embedding_dim": columns}

@@ -41,11 +41,12 @@ def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
         layers of a stack begin with; of Keras that of a layer. It may be left out where the file has one model.
     **options
         What the file does not say, as for `from_state_dict`: `batch_first`, `dropout`, `dtype`, and where weights are
-        bare those of the cell, `nonlinearity`, `reset_after` and so on. A file that `save` wrote says all of them.
+        bare those of the cell, `nonlinearity`, `reset_after` and so on; `kind` of one `weight` alone. A file that
+        `save` wrote says all of them.
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
         In float32 of weights in float16, bfloat16 and float32, else in float64. A type checker cannot know which class.
 
     Raises
