@@ -176,6 +176,9 @@ def test_whole_result_of_a_recurrent_layer_as_input_says_which_part_is_wanted():
         assert refused(lambda layer=layer: LINEAR(layer(x)), TypeError) == f"Linear: input is of type tuple, {cure}"
         said = refused(lambda layer=layer: nn.RNN(5, 2)(layer(x)), TypeError)
         assert said == f"RNN: input is of type tuple, {cure}"
+    of_one_step = nn.GRU(5, 5, rng=0)(x[:1])
+    assert of_one_step[0].shape == of_one_step[1].shape
+    assert refused(lambda: LINEAR(of_one_step), TypeError) == f"Linear: input is of type tuple, {cure}"
     assert LINEAR((x[0], x[1])).shape == (2, 4, 3)  # two frames
 
 

@@ -143,8 +143,9 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
 def _refuse_kinds(function: str, argument: str, value: Any) -> None:
     """Refuse what holds arrays and is none, and a table with a column that is not of numbers."""
     if argument == "input" and type(value) is tuple and len(value) == 2 and isinstance(value[0], np.ndarray):
-        state = value[1]  # (h_n, c_n) of an LSTM; of one step h_n has the shape of output, as two frames have
-        if isinstance(state, tuple) or (isinstance(state, np.ndarray) and state.shape != value[0].shape):
+        output, state = value  # of an LSTM (h_n, c_n); of one step h_n has the shape of output, as two frames have
+        batched = isinstance(state, np.ndarray) and (state.shape != output.shape or output.ndim > 2)
+        if isinstance(state, tuple) or batched:
             cure = "a layer returns a pair, output and state; output, state = layer(...) takes it apart"
             raise TypeError(f"{function}: input is of type tuple, expected an array: {cure}")
     if type(value).__name__ == "PackedSequence":
