@@ -1,0 +1,52 @@
+"""Matrices of integers with a scale for each row: how they come from floats, and what activations meet them with.
+
+W[j, k] = scale[j] * values[j, k]. Activations become integers, too, anew in every step; products of both are summed
+exactly. docs/quantized.md has the whole sequence.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..cells.spec import Array
+
+#: dtype of integers -> the largest that a weight is rounded to. int16 holds 12 bits: what a weight has more would be
+#: taken from the activations, whose products with a row have to fit 32 bits
+LARGEST = {np.dtype(np.int8): 127, np.dtype(np.int16): 2047}
+#: what sums have to stay within
+LARGEST_SUM = 2**31 - 1
+#: activations of int8 weights lie within -127 .. 127; those of int16 weights within 16 bits
+LEVELS_INT8, MAX_LEVELS_INT16 = 127, 32767
+
+
+class Quantized(NamedTuple):
+    """A matrix of integers with a scale for each row."""
+
+    values: Any  # int8 or int16 (rows, K), C order. int8: -127 .. 127
+    scale: Array  # float32 (rows,), finite, not negative
+
+
+def quantized(W: Array, dtype: Any) -> Quantized:
+    """Round W (rows, K), of finite floats, to integers: the largest of a row to the largest there is."""
+    top = LARGEST[np.dtype(dtype)]
+    peak = np.abs(W).max(axis=1, initial=0).astype(np.float64)
+    scale = (peak / top).astype(np.float32)
+    divisor = np.where(scale > 0, scale, 1).astype(np.float64)
+    values = np.clip(np.rint(W / divisor[:, None]), -top, top).astype(dtype)
+    values[scale == 0] = 0
+    return Quantized(np.ascontiguousarray(values), scale)
+
+
+def dequantized(W: Quantized) -> Array:
+    """Return W as floats (rows, K), float32."""
+    return W.values * W.scale[:, None]
+
+
+def levels(W: Quantized) -> int:
+    """Return the largest integer of the activations that W is multiplied with: no sum of products overflows 32 bits."""
+    if W.values.dtype == np.int8:
+        return LEVELS_INT8
+    row_sums = np.abs(W.values.astype(np.int64)).sum(axis=1)
+    return min(MAX_LEVELS_INT16, LARGEST_SUM // max(1, int(row_sums.max(initial=1))))
