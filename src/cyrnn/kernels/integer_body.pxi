@@ -30,8 +30,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.integers cimport (
-    GROUP, IN_VECTOR, INT8, RAISED, WEIGHT_VECTOR, magnitude_bits, max_bits, max_lane, nearest, store_integers,
-    sums_dot, sums_load, sums_scale, sums_start, sums_store,
+    GROUP, IN_VECTOR, INT8, RAISED, ROW_WIDTH, WEIGHT_VECTOR, WIDENS, magnitude_bits, max_bits, max_lane, nearest,
+    store_integers, sums_dot, sums_load, sums_scale, sums_start, sums_store, widen_weights,
 )
 from cyrnn.kernels.lanes cimport (
     LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load, load_first, mask, max_, min_,

@@ -35,24 +35,25 @@ cdef void quantize_inputs(const Run* run, Py_ssize_t t0, Py_ssize_t t1, const In
             scale += 1
 
 
-cdef void project_integers(const Run* run, const IntegerStage* stage, const IntegerRows* x,
+cdef void project_integers(const Run* run, const IntegerStage* stage, const IntegerWork* work,
                            Py_ssize_t total) noexcept nogil:
     """projected (total, width) = b + W_x x of so many rows: the first half of every z."""
     cdef const StagePlan* plan = &stage.plan
     cdef Py_ssize_t V = plan.V_x, skipped = plan.stage.gates - plan.stage.input, panel = 0, row, R, Vp
-    cdef int width = run.integers.width
+    cdef int width
     cdef IntegerProduct p
-    begin_product(&p, x, run.n_x, width)
+    begin_product(&p, &work.x, run.n_x, run.integers.width)
     p.start_row_stride = p.start_panel_stride = p.z_panel_stride = 0
     p.z_row_stride, p.z_vector_stride = plan.width * LANES, LANES
     while panel * plan.V < plan.width:
         Vp = min(V, plan.width - panel * plan.V)
-        take_panel(&p, &stage.Wx, panel, V)
+        take_panel(&p, &stage.Wx, panel, V, run.integers.width)
+        width = widen_panel(&p, work, total, Vp, run.integers.width)
         p.start = plan.b + (panel * plan.V + skipped) * LANES
         row = 0
         while row < total:
             R = even_share(total - row, TILE_ROWS)
-            take_integer_rows(&p, x, row)
+            take_integer_rows(&p, &work.x, row)
             p.z = plan.projected + row * p.z_row_stride + (panel * plan.V + skipped) * LANES
             integer_product(&p, R, 1, Vp, width)
             row += R
@@ -97,7 +98,7 @@ cdef void run_integer_row(const Run* run, const IntegerStage* stage, Py_ssize_t 
             panel = first + i
             P = integer_panels_at_once(V_a, min(full - panel, count - i))
             Vp = min(V_a, width - panel * V)
-            take_panel(&o, &stage.Wa, panel, V_a)
+            take_panel(&o, &stage.Wa, panel, V_a, run.integers.width)
             o.start = projected + panel * V * LANES
             o.z = z + i * o.z_panel_stride
             integer_product(&o, 1, P, Vp, run.integers.width)
@@ -111,7 +112,7 @@ cdef void run_integer_row(const Run* run, const IntegerStage* stage, Py_ssize_t 
 
 
 cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t t, Py_ssize_t m,
-                           const real* projected, const IntegerRows* h, const PointwiseArgs* at) noexcept nogil:
+                           const real* projected, const IntegerWork* work, const PointwiseArgs* at) noexcept nogil:
     """The same for m rows of the batch, a panel at a time. `at`: arguments of the first row and unit."""
     cdef vec tile_of_z[TILE_VECTORS]
     cdef vec compacted[TILE_VECTORS]
@@ -119,23 +120,27 @@ cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t
     cdef const StagePlan* plan = &stage.plan
     cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, width = plan.width, row, R, i, panel, r
     cdef Py_ssize_t panels = (width + V - 1) // V
+    cdef Py_ssize_t Vp
+    cdef int weight_width
     cdef bint narrow = 2 * n <= LANES and at.variant == NULL
     cdef IntegerProduct o
     cdef PointwiseArgs args
     begin_args(&args, plan, at, 0, z, V * LANES)
-    begin_product(&o, h, plan.K, run.integers.width)
+    begin_product(&o, &work.h, plan.K, run.integers.width)
     o.z, o.z_row_stride, o.z_vector_stride = z, V * LANES, LANES
     o.z_panel_stride = o.start_panel_stride = 0
     o.start_row_stride = width * LANES
     for i in range(panels):
         panel = panels - 1 - i if t % 2 != 0 else i
-        take_panel(&o, &stage.Wa, panel, V_a)
+        Vp = min(V_a, width - panel * V)
+        take_panel(&o, &stage.Wa, panel, V_a, run.integers.width)
+        weight_width = widen_panel(&o, work, m, Vp, run.integers.width)
         row = 0
         while row < m:
             R = even_share(m - row, TILE_ROWS)
-            take_integer_rows(&o, h, row)
+            take_integer_rows(&o, &work.h, row)
             o.start = projected + (row * width + panel * V) * LANES
-            integer_product(&o, R, 1, min(V_a, width - panel * V), run.integers.width)
+            integer_product(&o, R, 1, Vp, weight_width)
             for r in range(R):
                 copy_biases(plan, o.start + r * o.start_row_stride, z + r * V * LANES, LANES)
             if narrow:
@@ -163,7 +168,7 @@ cdef void project_hidden(const Run* run, const IntegerRows* rows, Py_ssize_t m, 
     while 4 * panel < width:
         Vp = min(4, width - 4 * panel)
         p.z_row_stride = Vp * LANES
-        take_panel(&p, &run.integers.Whr, panel, 4)
+        take_panel(&p, &run.integers.Whr, panel, 4, run.integers.width)
         row = 0
         while row < m:
             R = even_share(m - row, TILE_ROWS)
@@ -214,7 +219,7 @@ cdef void run_integer_step(const Run* run, const IntegerStage* stages, Py_ssize_
         elif m == 1:
             run_integer_row(run, &stages[s], t, projected, &work.h, &at)
         else:
-            run_integer_rows(run, &stages[s], t, m, projected, &work.h, &at)
+            run_integer_rows(run, &stages[s], t, m, projected, work, &at)
     if run.Whr != NULL:
         quantize_rows(run.states + t * run.batch * n, m, n, weights.Whr.levels, weights.width, &work.h)
         project_hidden(run, &work.h, m, run.hidden + t * run.batch * run.n_h)
@@ -249,7 +254,7 @@ cdef int integer_forward(const Run* run) noexcept nogil:
         quantize_inputs(run, t, t1, &work)
         for s in range(cell.stages):
             stages[s].plan.first_step = t
-            project_integers(run, &stages[s], &work.x, (t1 - t) * run.m)
+            project_integers(run, &stages[s], &work, (t1 - t) * run.m)
         if rows > 0:                           # the loop has the rest
             t1 = run.T
         while t < t1 and outcome == 0:
