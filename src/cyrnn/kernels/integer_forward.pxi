@@ -8,6 +8,7 @@ has them all.
 
 cdef enum:
     INTEGER_WORK_ROWS = 48   # of z, of a block of steps, if T allows; but one step at least
+    WORK_VECTORS_ON_STACK = 64  # of the workspace of few units: one step of small models is done in half a microsecond
     VECTORS_AT_ONCE = 16     # of z of one row: more, and pointwise work waits for too many sums
 
 
@@ -60,7 +61,8 @@ cdef void project_integers(const Run* run, const IntegerStage* stage, const Inte
         panel += 1
 
 
-cdef inline void copy_biases(const StagePlan* plan, const real* start, real* z, Py_ssize_t vector_stride) noexcept nogil:
+cdef inline void copy_biases(const StagePlan* plan, const real* start, real* z,
+                             Py_ssize_t vector_stride) noexcept nogil:
     """z of the gates without a recurrent half, of one panel and row: what they start from."""
     cdef Py_ssize_t v
     for v in range(plan.V_a, plan.V):
@@ -211,7 +213,8 @@ cdef void run_integer_step(const Run* run, const IntegerStage* stages, Py_ssize_
         quantize_rows(hidden if s == 0 else work.between, m, stages[s].plan.K, weights.Wa.levels, weights.width,
                       &work.h)
         projected = projected_row(run, &stages[s].plan, t)
-        if TILE_ROWS > 3 and stages[s].plan.interleaved_rows > 0 and next_integers(run, &stages[s], t, work, &next_rows):
+        if (TILE_ROWS > 3 and stages[s].plan.interleaved_rows > 0
+                and next_integers(run, &stages[s], t, work, &next_rows)):
             if s == 0 and next_rows.begins:
                 first = t + stages[s].plan.interleaved_rows
                 quantize_inputs(run, first, first + stages[s].plan.interleaved_rows, work)
@@ -230,8 +233,10 @@ cdef int integer_forward(const Run* run) noexcept nogil:
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef IntegerStage stages[MAX_STAGES]
     cdef IntegerWork work
-    cdef Py_ssize_t t = 0, t1, s, steps, block, rows, width = plan_integer_stages(run, stages), pause_at = run.pause_steps
-    cdef void* memory
+    cdef Py_ssize_t t = 0, t1, s, steps, block, rows, width = plan_integer_stages(run, stages), size
+    cdef Py_ssize_t pause_at = run.pause_steps
+    cdef vec few[WORK_VECTORS_ON_STACK]
+    cdef void* memory = few
     cdef int outcome = 0
     if run.m == 0 or run.T == 0:
         return 0
@@ -241,7 +246,9 @@ cdef int integer_forward(const Run* run) noexcept nogil:
         rows = max_interleaved_rows(stages[0].plan.V_x)
         block = run.T % rows + rows
         steps = block + rows
-    memory = malloc(integer_work_bytes(run, steps, width))
+    size = integer_work_bytes(run, steps, width)
+    if size > <Py_ssize_t> sizeof(few):
+        memory = malloc(size)
     if memory == NULL:
         return -1
     place_integer_work(run, stages, steps, <char*> memory, &work)
@@ -263,5 +270,6 @@ cdef int integer_forward(const Run* run) noexcept nogil:
             if t == pause_at:
                 outcome = run.pause(run.progress)
                 pause_at += run.pause_steps
-    free(memory)
+    if memory != <void*> few:
+        free(memory)
     return outcome

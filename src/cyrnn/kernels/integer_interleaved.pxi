@@ -1,6 +1,6 @@
 """The input projection of later steps, interleaved with the recurrent product of this one: for one column.
 
-As interleaved.pxi: the recurrent product waits for W_a to come from L2, and meanwhile the units sum rows of later steps,
+As interleaved.pxi: the recurrent product waits for W_a to come from L2, and meanwhile the CPU sums rows of later steps,
 in each step over a range of k. Sums stand in the rows of z that they become, until the last range makes z of them.
 """
 

@@ -51,6 +51,7 @@ cdef void pack_integer_gate(const void* values, Py_ssize_t row_stride, int width
     cdef Py_ssize_t V = vectors_per_panel(gates), per = units_per_panel(gates), u, k, lane, Vp, vector
     cdef int packed = packed_width(width), group = GROUP(packed), value, total
     cdef char* out
+    cdef char* vector_of_k
     for u in range(units):
         # one gate alone: the last panel has only as many vectors as it needs
         Vp = min(V, vectors(units - u // per * per, gates))
@@ -60,10 +61,11 @@ cdef void pack_integer_gate(const void* values, Py_ssize_t row_stride, int width
         for k in range(K):
             value = value_at(values, u * row_stride + k, width)
             total += value
+            vector_of_k = out + k // group * Vp * WEIGHT_VECTOR(packed)
             if packed == 1:
-                out[k // group * Vp * WEIGHT_VECTOR(packed) + IN_VECTOR(k % group, lane, 1)] = <char> value
+                vector_of_k[IN_VECTOR(k % group, lane, 1)] = <char> value
             else:
-                (<int16_t*> (out + k // group * Vp * WEIGHT_VECTOR(packed)))[IN_VECTOR(k % group, lane, 2)] = <int16_t> value
+                (<int16_t*> vector_of_k)[IN_VECTOR(k % group, lane, 2)] = <int16_t> value
         (<int32_t*> lane_of(<real*> starts, u, gate, gates))[0] = -RAISED(packed) * total
 
 

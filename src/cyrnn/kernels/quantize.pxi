@@ -3,8 +3,9 @@
     x    scale = max|x| / levels                 q = x * levels / max|x|, to the nearest integer, ties to even
     h    r = max(1, max|h|), scale = r           q = h * levels / r
 
-A scale belongs to one row, a column of the batch at one step. Where an element is not finite, the scale is nan, and so is
-every z of the row: magnitudes are compared by their bits, where nan comes after infinity. x below 2^-100 counts as 0.
+A scale belongs to one row, a column of the batch at one step. Where an element is not finite, the scale is nan, and so
+is every z of the row: magnitudes are compared by their bits, where nan comes after infinity. An x below 2^-100 counts
+as 0.
 """
 
 cdef enum:
