@@ -38,6 +38,10 @@ FLAGS = {
     "neon": [],
     "wasm": [],
 }
+#: what modules of kernels are for: states of float32, of float64, of float32 with integer weights
+KINDS = ("f32", "f64", "int")
+#: and which flags more those for integers get: CPUs that have AVX-512 without this get AVX2's
+INTEGER_FLAGS = {"avx512": ["-mavx512vnni"]}
 #: what gcc alone is told: on ARM it orders instructions before it assigns registers, and then spills sums of large
 #: tiles, up to 10 accesses of the stack for 24 multiply-adds; none so (gcc 12, by ci/clang/loops.py)
 GCC = {"neon": ["-fno-schedule-insns"]}
@@ -77,13 +81,13 @@ GET_COMPILER = {
 ZIG_TARGETS = {"win-amd64": "x86_64-windows-gnu", "win-arm64": "aarch64-windows-gnu"}
 
 
-def kernel(isa: str, bits: int) -> Extension:
+def kernel(isa: str, kind: str) -> Extension:
     return Extension(
-        f"cyrnn.kernels._isa_{isa}_f{bits}",
-        [f"{KERNELS}_isa_{isa}_f{bits}.pyx"],
+        f"cyrnn.kernels._isa_{isa}_{kind}",
+        [f"{KERNELS}_isa_{isa}_{kind}.pyx"],
         include_dirs=[KERNELS],
         depends=HEADERS,
-        define_macros=[(f"CYRNN_{isa.upper()}", None), ("CYRNN_DOUBLE", str(int(bits == 64))), *LIMITED_API],
+        define_macros=[(f"CYRNN_{isa.upper()}", None), ("CYRNN_DOUBLE", str(int(kind == "f64"))), *LIMITED_API],
         py_limited_api=ABI3,
     )
 
@@ -103,7 +107,7 @@ def plain(name: str) -> Extension:
 
 
 #: of every ISA; `Build` leaves those out that the compiler does not build for
-MODULES = [kernel(isa, bits) for isa in FLAGS for bits in (32, 64)]
+MODULES = [kernel(isa, kind) for isa in FLAGS for kind in KINDS]
 
 
 def isa_of(module: Extension) -> str | None:
@@ -236,7 +240,8 @@ class Build(build_ext):
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", "-Os" if module.name == "cyrnn.kernels.views" else "-O2"]
             elif flags is GNU:
-                module.extra_compile_args = [*GNU, *FLAGS[isa], *(CLANG if "__clang__" in macros else GCC.get(isa, []))]
+                more = INTEGER_FLAGS.get(isa, []) if module.name.endswith("_int") else []
+                module.extra_compile_args = [*GNU, *FLAGS[isa], *more, *(CLANG if "__clang__" in macros else GCC.get(isa, []))]
                 if isa == "baseline" and len(isas) > 1:  # of CPUs before AVX2: small comes first
                     module.extra_compile_args.append("-O2")
                 module.define_macros.append(INLINE)

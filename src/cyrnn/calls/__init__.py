@@ -30,8 +30,14 @@ def of(cell: Cell) -> Any:
     """Return the calls of a cell: `step`, `sequence`, `backward`, `backward_step`, `pack`, `sublayer`."""
     if cell.name not in _of_cells:
         number = dispatch.kernels.cell_numbers[cell.name]
-        _of_cells[cell.name] = implementation.CellCalls(cell, number, *dispatch.kernels.tables, Packed)
+        tables = *dispatch.kernels.tables, Packed, _integers
+        _of_cells[cell.name] = implementation.CellCalls(cell, number, *tables)
     return _of_cells[cell.name]
+
+
+def _integers() -> Any:
+    """Return the table of functions for integer weights; its module is imported when it is first asked for."""
+    return dispatch.kernels.integers
 
 
 def elements(name: str) -> Any:

@@ -30,6 +30,7 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     record.pxi          its forward pass that keeps what the backward pass reads
     incoming.pxi        gradients that come in at its output and states
     layer_backward.pxi  its backward pass
+    integers.pxi        matrices of integers, taken and packed
     sublayer.pxi        one layer of nn in one direction: its weights, its calls
     positions.pxi       rows of an array with leading axes, and of a ragged batch those within
     linear.pxi          a linear layer of nn: its weights, its calls
@@ -49,8 +50,10 @@ from libc.string cimport memcpy, memmove, memset
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
     BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, Activation, BackwardRun, GateWeights,
-    OuterRight, OuterSum, Run, Table, Variant, real,
+    IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Variant, real,
 )
+
+from cyrnn.calls.quantized import Quantized, levels
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -137,6 +140,7 @@ include "blocks.pxi"
 include "record.pxi"
 include "incoming.pxi"
 include "layer_backward.pxi"
+include "integers.pxi"
 include "sublayer.pxi"
 include "positions.pxi"
 include "linear.pxi"

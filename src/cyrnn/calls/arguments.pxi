@@ -74,6 +74,7 @@ cdef inline bint take_typenum(CellCalls calls, CallContext* context) noexcept:
     context.run.batch_sizes = NULL
     context.run.pause_steps = 0
     context.run.Whr = NULL
+    context.run.integers = NULL
     context.gates, context.stored_gates, context.slots = calls.gates, calls.stored_gates, calls.slots
     return True
 
@@ -106,6 +107,8 @@ cdef bint take_panels(CellCalls calls, CallContext* context, object given) excep
     run.n_a, run.n_h, run.n_y = panels.n_a, panels.n_h, panels.n_y
     run.Wx, run.Wa, run.b, run.Whr = panels.Wx, panels.Wa, panels.b, panels.Whr
     context.Wy, context.by = panels.Wy, panels.by
+    if panels.integer_table != NULL:
+        context.table, run.integers = panels.integer_table, &panels.integers
     return True
 
 

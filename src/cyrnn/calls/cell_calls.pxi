@@ -22,10 +22,12 @@ cdef class CellCalls:
     cdef tuple initial_keys, previous_keys  # the gradients of the states before a sequence, before a step
     cdef const Table* f32
     cdef const Table* f64
+    cdef object integers     # returns the table for integer weights
 
-    def __cinit__(self, cell, int number, f32, f64, packed):
+    def __cinit__(self, cell, int number, f32, f64, packed, integers):
         self.cell = cell
         self.packed = packed
+        self.integers = integers
         self.number = number
         self.gates = len(cell.gates)
         self.states = len(cell.states)
@@ -80,8 +82,11 @@ cdef class CellCalls:
         return gradients(self, da_next, (cache,), dc_next, True)
 
     def pack(self, dict arrays):
-        """Return the weights of the notebook's `arrays`, plain and of one dtype, packed with their head; or None."""
-        return pack_parameters(self, arrays)
+        """Return the weights of the notebook's `arrays`, plain and of one dtype, packed with their head; or None.
+
+        Matrices of gates, but not of the head, may be `Quantized`, all of them; the rest is float32 then.
+        """
+        return pack_quantized(self, arrays) if has_integers(self, arrays) else pack_parameters(self, arrays)
 
     def sublayer(self, W_x, W_a, b, W_hr, tuple blocks, Py_ssize_t index, Py_ssize_t count, Py_ssize_t directions,
                  bint single_step, variant=None, reverse=None):

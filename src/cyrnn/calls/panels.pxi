@@ -72,6 +72,9 @@ cdef class Panels:
     cdef const real* Whr                 # of a projection, else NULL
     cdef const char* Wy
     cdef const char* by
+    cdef const Table* integer_table      # the kernels of integer weights, and those; NULL of float ones
+    cdef IntegerWeights integers
+    cdef readonly str weights            # "int8", "int16"; None of floats
 
     @property
     def cell(self):

@@ -84,6 +84,46 @@ cdef bint take_weights(Sublayer layer, CallContext* context, tuple blocks) excep
     return True
 
 
+cdef bint take_integers(Sublayer layer, CallContext* context, tuple blocks, IntegerSource* source) except -1:
+    """Read matrices of integers, and b in float32, once, for the panels; False where they do not fit."""
+    cdef Run* run = &context.run
+    cdef PlainIntegers W_x, W_a, W_hr
+    cdef PlainArray b
+    cdef IntegerGate* gate
+    cdef Py_ssize_t g, block, count = 0
+    if (not read_integers(layer.arrays[0], -1, &W_x) or not read_integers(layer.arrays[1], W_x.values.shape[0], &W_a)
+            or W_x.width != W_a.width or len(blocks) != layer.calls.gates
+            or not read_plain(<PyObject*> (<object> layer.arrays[2]), cnp.NPY_FLOAT, 2, &b)
+            or b.shape[0] != layer.calls.gates or not b.flags & cnp.NPY_ARRAY_C_CONTIGUOUS):
+        return False
+    run.m = run.T = 1
+    run.n_y = 0
+    run.n_x = source.n_x = W_x.values.shape[1]
+    run.n_h = source.n_h = W_a.values.shape[1]
+    run.n_a = source.n_a = b.shape[1]
+    source.width, source.x_levels, source.a_levels = W_x.width, levels(layer.arrays[0]), levels(layer.arrays[1])
+    source.Whr = NULL
+    for g in range(layer.calls.gates):
+        block = blocks[g]
+        if block < 0 or block >= MAX_GATES:
+            return False
+        count = max(count, block + 1)
+    if W_x.values.shape[0] != count * run.n_a:
+        return False
+    for g in range(layer.calls.gates):
+        gate, block = &source.gates[g], <Py_ssize_t> blocks[g] * run.n_a
+        take_half(&W_x, block, 0, &gate.Wx, &gate.Wx_row_stride, &gate.x_scale)
+        take_half(&W_a, block, 0, &gate.Wa, &gate.Wa_row_stride, &gate.a_scale)
+        gate.b = <const real*> (b.memory + g * run.n_a * context.item)
+    if layer.arrays[3] is None:
+        return run.n_h == run.n_a
+    if (not read_integers(layer.arrays[3], run.n_h, &W_hr) or W_hr.width != source.width
+            or W_hr.values.shape[1] != run.n_a):
+        return False
+    source.Whr, source.hr_scale, source.hr_levels = W_hr.values.memory, W_hr.scale, levels(layer.arrays[3])
+    return True
+
+
 cdef bint take_variant(Sublayer layer, CallContext* context, object variant) except -1:
     """Read a Variant of ../cells/activations.py once; False where its peepholes do not fit."""
     cdef Variant* out = &layer.own_variant
@@ -115,7 +155,7 @@ cdef class Sublayer:
 
     cdef CellCalls calls
     cdef Panels panels
-    cdef tuple arrays                    # W_x, W_a, b, W_hr: see CellCalls.sublayer
+    cdef tuple arrays                    # W_x, W_a, b, W_hr: see CellCalls.sublayer; matrices may be Quantized
     cdef GateWeights weights[MAX_GATES]  # in these arrays, as they were when they were read
     cdef PlainArray W_hr                 # likewise, if there is a projection
     cdef int blocks[MAX_GATES]           # which block of rows of W_x and W_a each gate has
@@ -130,18 +170,25 @@ cdef class Sublayer:
     def __cinit__(self, CellCalls calls not None, tuple arrays not None, tuple blocks not None, Py_ssize_t index,
                   Py_ssize_t count, Py_ssize_t directions, bint single_step, variant=None, reverse=None):
         cdef CallContext context
+        cdef IntegerSource source
+        cdef bint integers = type(arrays[0]) is Quantized
         begin(&context)
         self.calls, self.arrays, self.single_step = calls, arrays, single_step
         self.index, self.count, self.directions = index, count, directions
-        if not take_dtype(calls, &context, arrays[0]):
+        context.typenum = cnp.NPY_FLOAT
+        if not (take_typenum(calls, &context) if integers else take_dtype(calls, &context, arrays[0])):
             raise TypeError("cyrnn: the weights of a layer are no plain arrays of float32 or float64")
-        if directions < 1 or not 0 <= index < count or not take_weights(self, &context, blocks):
+        if directions < 1 or not 0 <= index < count or not (
+                take_integers(self, &context, blocks, &source) if integers else take_weights(self, &context, blocks)):
             raise ValueError("cyrnn: the weights of a layer do not fit each other")
         if variant is not None and not take_variant(self, &context, variant):
             raise ValueError("cyrnn: the variant of a layer does not fit its cell")
         require_sizes(calls, &context)
         self.reverse = index % directions > 0 if reverse is None else reverse
         self.panels = Panels()
+        if integers:
+            fill_integers(self.panels, calls, &context, &source)
+            return
         self.panels.fill(&context, calls, <const real*> self.W_hr.memory, self.W_hr.strides[0] // context.item,
                          self.W_hr.strides[1] // context.item)
 
@@ -168,6 +215,8 @@ cdef class Sublayer:
         Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.
         `d_initial`: what another sublayer returned, beside which this one's are written. Gradients of the weights:
         dW_x, dW_a as the sublayer was given them, db_x, db_a (blocks * n,) of the halves, dW_hr and dP if there are
-        such.
+        such. Integer weights have no backward pass.
         """
+        if self.panels.weights is not None:
+            raise TypeError("cyrnn: integer weights have no backward pass")
         return backward_sublayer(self, saved, d_output, d_state, d_initial)

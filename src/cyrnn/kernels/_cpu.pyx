@@ -11,12 +11,12 @@ cdef extern from *:
     #if defined(__x86_64__) && defined(__GNUC__)
     #include <cpuid.h>
     #define BIT(word, n) ((int)((word) >> (n)) & 1)
-    static unsigned leaf_1_c, leaf_1_d, leaf_7_b;
+    static unsigned leaf_1_c, leaf_1_d, leaf_7_b, leaf_7_c;
     static int keeps_ymm, keeps_zmm;
     static void ask_cpu(void) {
-        unsigned a, b, d, c, low = 0, high = 0;
+        unsigned a, b, d, low = 0, high = 0;
         if (!__get_cpuid(1, &a, &b, &leaf_1_c, &leaf_1_d)) return;
-        if (!__get_cpuid_count(7, 0, &a, &leaf_7_b, &c, &d)) leaf_7_b = 0;
+        if (!__get_cpuid_count(7, 0, &a, &leaf_7_b, &leaf_7_c, &d)) leaf_7_b = leaf_7_c = 0;
         if (BIT(leaf_1_c, 27)) __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
         keeps_ymm = (low & 0x06) == 0x06;
     #ifdef __APPLE__
@@ -30,6 +30,7 @@ cdef extern from *:
     #define FMA (keeps_ymm & BIT(leaf_1_c, 12))
     #define AVX2 (keeps_ymm & BIT(leaf_7_b, 5))
     #define AVX512(n) (keeps_zmm & BIT(leaf_7_b, n))
+    #define VNNI (keeps_zmm & BIT(leaf_7_c, 11))
     #else
     static void ask_cpu(void) {}
     #define SSE2 0
@@ -37,6 +38,7 @@ cdef extern from *:
     #define FMA 0
     #define AVX2 0
     #define AVX512(n) 0
+    #define VNNI 0
     #endif
     #ifdef __aarch64__
     #define HAS_NEON 1
@@ -70,6 +72,7 @@ cdef extern from *:
     bint avx512dq "AVX512(17)"
     bint avx512bw "AVX512(30)"
     bint avx512vl "AVX512(31)"
+    bint avx512vnni "VNNI"
     bint neon "HAS_NEON"
     bint wasm "HAS_WASM"
 
@@ -80,7 +83,7 @@ def features():
     return {
         "sse2": sse2, "avx": avx, "avx2": avx2, "fma": fma,
         "avx512f": avx512f, "avx512dq": avx512dq, "avx512bw": avx512bw, "avx512vl": avx512vl,
-        "neon": neon, "wasm": wasm,
+        "avx512vnni": avx512vnni, "neon": neon, "wasm": wasm,
     }
 
 

@@ -1,7 +1,10 @@
 """Every formula of the compiled kernels, in reading order. Each `_isa_*.pyx` is this file, compiled once more.
 
-    activations.pxi       exp, tanh, sigmoid
-    elements.pxi          rows that end within a vector, and activations of whole arrays
+    exponential.pxi       what the activations share, and exp
+    activations.pxi       tanh, sigmoid
+    rows.pxi              rows that end within a vector
+    elements.pxi          activations of whole arrays
+    layout.pxi            how packed matrices lie in memory
     matmul.pxi            packed products, canonical order
     panels.pxi            how matrices are packed for them
     multiply.pxi          rows times a packed matrix
@@ -11,8 +14,10 @@
     ../cells/lstm.pxi
     ../cells/gru.pxi
     registry.pxi          the cells by number
+    counts.pxi            their numbers and counts, for Python
     weights.pxi           the weights of a whole cell, packed
     stages.pxi            the stages of a forward pass
+    interleaving.pxi      when products are interleaved
     interleaved.pxi       the input projection of later steps beside this step's recurrent product
     input_projection.pxi  the first half of every chain, hoisted out of the time loop
     forward.pxi           the time loop
@@ -45,8 +50,11 @@ from cyrnn.kernels.tiles cimport (
     tile_prefetch, tile_splat, tile_store,
 )
 
+include "exponential.pxi"
 include "activations.pxi"
+include "rows.pxi"
 include "elements.pxi"
+include "layout.pxi"
 include "matmul.pxi"
 include "panels.pxi"
 include "multiply.pxi"
@@ -56,8 +64,10 @@ include "../cells/rnn.pxi"
 include "../cells/lstm.pxi"
 include "../cells/gru.pxi"
 include "registry.pxi"
+include "counts.pxi"
 include "weights.pxi"
 include "stages.pxi"
+include "interleaving.pxi"
 include "interleaved.pxi"
 include "input_projection.pxi"
 include "forward.pxi"

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..cells import CELLS
 
-#: ISA -> the CPU features it needs; the best comes first
+#: ISA -> the CPU features it needs; the best comes first. Integer weights: see `integer_isa`
 NEEDS: dict[str, tuple[str, ...]] = {
     "avx512": ("avx512f", "avx512dq", "avx512bw", "avx512vl"),
     "avx2": ("avx2", "fma"),
@@ -57,6 +57,15 @@ class Kernels:
         """The entry points for both dtypes: views.pyx."""
         return compiled("views").Views(self.cell_numbers, *self.tables)
 
+    @cached_property
+    def integers(self) -> Any:
+        """The table of functions for integer weights, over that for float32; None of "reference"."""
+        if self.tables[0] is None:
+            return None
+        module = compiled(f"_isa_{integer_isa(self.isa)}_int")
+        define_cells(module)
+        return module.table_over(self.tables[0])
+
     def __repr__(self) -> str:
         return f"<cyrnn kernels: {self.isa}>"
 
@@ -80,6 +89,11 @@ def missing(isa: str) -> list[str]:
 def built(isa: str) -> bool:
     """Whether this installation holds the kernels of `isa`."""
     return isa == "reference" or PathFinder.find_spec(f"_isa_{isa}_f32", [os.path.dirname(__file__)]) is not None
+
+
+def integer_isa(isa: str) -> str:
+    """Return whose kernels for integer weights go with those of an ISA: the bits are the same."""
+    return "avx2" if isa == "avx512" and not features()["avx512vnni"] else isa
 
 
 def available() -> tuple[str, ...]:

@@ -6,18 +6,20 @@ gates and next states. Where a vector holds the units of two rows or more, these
 takes most of the time there: f32 (3,5,10,7), us, LSTM 5.4 -> 3.8, GRU 4.9 -> 3.9, RNN 2.4 -> 1.9 (Zen 4, 2026-11-27).
 """
 
-cdef enum:
-    TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 4 of two, 2 of four
-
-
-cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
-                         real* out) noexcept nogil:
-    """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
-    cdef Py_ssize_t g, r
-    for g in range(gates):
-        store(out + g * R * LANES + R * n // LANES * LANES, splat(0))    # nothing subnormal behind the last row
-        for r in range(R):                             # ascending: each row covers what the one before has past n
-            store(out + g * R * LANES + r * n, load(z + r * z_row_stride + g * LANES))
+cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
+    """Find the weights of each stage; return how many vectors a row of z has in all of them together."""
+    cdef Py_ssize_t s, width = 0
+    cdef const real* Wx = run.Wx
+    cdef const real* Wa = run.Wa
+    cdef const real* b = run.b
+    for s in range(formulas_of(run.cell).stages):
+        begin_plan(run, s, &plans[s])
+        plans[s].Wx, plans[s].Wa, plans[s].b = Wx, Wa, b
+        Wx += packed_elements(run.n_a, run.n_x, plans[s].stage.input)
+        Wa += packed_elements(run.n_a, plans[s].K, plans[s].stage.hidden)
+        b += packed_elements(run.n_a, 1, plans[s].stage.gates)
+        width += plans[s].width
+    return width
 
 
 cdef void run_stage(const Run* run, const StagePlan* plan, Py_ssize_t t, Py_ssize_t m, const real* projected,
@@ -100,28 +102,8 @@ cdef void run_step(const Run* run, const StagePlan* plans, Py_ssize_t t, real* b
     cdef const real* hidden                    # (m, n_h) before the step
     cdef PointwiseArgs at
     cdef Interleaved next_rows
-    at.variant = run.variant
-    at.row_stride = n
-    at.state_stride = run.state_stride + t * (run.state_stride_t - run.batch * n)
-    if t > 0:
-        at.previous = run.states + (t - 1) * run.batch * n
-        at.previous_state_stride = run.state_stride + (t - 1) * (run.state_stride_t - run.batch * n)
-    else:
-        at.previous = run.initial
-        at.previous_state_stride = run.initial_state_stride
-    if run.Whr == NULL:
-        hidden = at.previous
-    elif t > 0:
-        hidden = run.hidden + (t - 1) * run.batch * run.n_h
-    else:
-        hidden = run.hidden_initial
-    at.gates = NULL
-    at.gate_stride = run.batch * n
-    if run.gates != NULL:
-        at.gates = run.gates + cell.kept * t * run.batch * n
-    elif between != NULL:
-        at.gates = between + run.m * n
-        at.gate_stride = run.m * n
+    begin_step(run, t, between, &at)
+    hidden = hidden_before(run, t, &at)
     for s in range(cell.stages):
         projected = projected_row(run, &plans[s], t) if plans[s].steps > 0 else NULL
         at.next = run.states + t * run.batch * n if s + 1 == cell.stages else between

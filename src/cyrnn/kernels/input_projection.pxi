@@ -83,14 +83,3 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
             product(&p, R, 1, Vp)
             row += R
         panel += 1
-
-
-cdef void fill_biases(const StagePlan* plan, Py_ssize_t rows) noexcept nogil:
-    """Write b of the gates without an input half to all rows of `projected`, once for all steps."""
-    cdef Py_ssize_t row, v, g
-    for row in range(rows):
-        v = 0
-        while v < plan.width:
-            for g in range(plan.stage.gates - plan.stage.input):
-                store(plan.projected + (row * plan.width + v + g) * LANES, load(plan.b + (v + g) * LANES))
-            v += plan.V

@@ -249,9 +249,3 @@ cdef inline Py_ssize_t max_rows(Py_ssize_t P, Py_ssize_t V) noexcept nogil:
     if V == 2 and P == 4:
         return 3 if wide else 1
     return TILE_ROWS
-
-
-cdef inline Py_ssize_t even_share(Py_ssize_t rows, Py_ssize_t max_share) noexcept nogil:
-    """The next of the fewest tiles of at most max_share rows, cut as evenly as can be: 8 rows are 4 + 4, not 6 + 2."""
-    cdef Py_ssize_t tiles = (rows + max_share - 1) // max_share
-    return (rows + tiles - 1) // tiles

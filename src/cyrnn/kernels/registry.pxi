@@ -48,3 +48,8 @@ cdef inline Py_ssize_t gates_of(int cell) noexcept nogil:
     for s in range(formulas[cell].stages):
         gates += formulas[cell].stage[s].gates
     return gates
+
+
+cdef inline Py_ssize_t recurrent_inputs(Py_ssize_t stage, Py_ssize_t n_h, Py_ssize_t n_a) noexcept nogil:
+    """Elements of a row that W_a multiplies: the hidden state in the first stage, output of the first in the second."""
+    return n_h if stage == 0 else n_a

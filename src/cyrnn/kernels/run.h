@@ -5,6 +5,7 @@
 #define CYRNN_RUN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef CYRNN_DOUBLE
 #include "lanes.h"
@@ -42,6 +43,38 @@ typedef struct {
     const real *peepholes;              /* (3, n_a): P of it, ot, ft; NULL without */
 } Variant;
 
+/* Integer weights: W[j, k] = scale[j] * values[j, k]. One gate's, as the caller has them. Read only. */
+typedef struct {
+    const void *Wx, *Wa;                /* int8 or int16 (n_a, n_x), (n_a, n_h); not read as in GateWeights */
+    ptrdiff_t Wx_row_stride, Wa_row_stride; /* elements; unit stride along rows */
+    const real *x_scale, *a_scale;      /* (n_a,) */
+    const real *b;                      /* (n_a,) */
+} IntegerGate;
+
+/* The integer weights of a cell, as the caller has them. Activations that meet them are integers up to the levels. */
+typedef struct {
+    int cell;
+    int width;                          /* bytes of a weight: 1 or 2 */
+    ptrdiff_t n_x, n_h, n_a;
+    int x_levels, a_levels, hr_levels;
+    IntegerGate gates[MAX_GATES];
+    const void *Whr;                    /* (n_h, n_a) of a projection, without gaps, or NULL */
+    const real *hr_scale;               /* (n_h,) */
+} IntegerSource;
+
+/* A packed matrix of them, or those of several stages one behind the other. */
+typedef struct {
+    const char *panels;                 /* [panel][group of k][V][LANES][k of the group] */
+    const real *scale;                  /* of each unit, over the levels of hidden states where it meets those */
+    const int32_t *starts;              /* what its sums start from: see integers.h */
+    float levels;
+} IntegerMatrix;
+typedef struct {
+    int width;                          /* bytes of a packed weight */
+    IntegerMatrix Wx, Wa, Whr;
+    const real *b;
+} IntegerWeights;
+
 /* The forward pass of a cell: T steps of m columns, which are neighbours in a batch of `batch`. Of buffers with a batch
  * axis the pointers are those of column `batch_offset`; threads share a pass by columns.
  * Two layouts: packed weights go with units in lanes, rows (m, n_a); unpacked ones with batch in lanes, (n_a, m). */
@@ -55,6 +88,7 @@ typedef struct {
     const real *x;                      /* (T, m, n_x), with these strides; filled by the caller */
     ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
     const real *Wx, *Wa, *b;            /* filled by pack_weights; read by forward_packed, gates in panels */
+    const IntegerWeights *integers;     /* read instead by forward_packed of integer kernels */
     const GateWeights *weights;         /* (G,); read by unpacked runs */
     int units_in_lanes;                 /* of an unpacked run: the layout is that of packed weights, m at most */
                                         /* MAX_UNPACKED_COLUMNS, and weights have unit stride along their rows */
@@ -183,6 +217,9 @@ typedef struct {
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
     void (*softmax)(const real *z, ptrdiff_t row_stride, ptrdiff_t n, ptrdiff_t N, real *y);
+    /* of integer kernels alone, whose table has the other functions of one of float32, and a forward_packed of its own */
+    ptrdiff_t (*integer_bytes)(const IntegerSource *source);
+    void (*pack_integers)(const IntegerSource *source, void *memory, IntegerWeights *out);
 } Table;
 
 #endif

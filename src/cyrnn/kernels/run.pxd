@@ -2,6 +2,8 @@
 
 `real` is the dtype that a kernel module is compiled for, and void in a module that serves both.
 """
+from libc.stdint cimport int32_t
+
 cdef extern from "run.h" nogil:
     ctypedef double real
 
@@ -48,6 +50,41 @@ cdef extern from "run.h" nogil:
         double clip
         const real* peepholes
 
+    ctypedef struct IntegerGate:
+        const void* Wx
+        const void* Wa
+        Py_ssize_t Wx_row_stride
+        Py_ssize_t Wa_row_stride
+        const real* x_scale
+        const real* a_scale
+        const real* b
+
+    ctypedef struct IntegerSource:
+        int cell
+        int width
+        Py_ssize_t n_x
+        Py_ssize_t n_h
+        Py_ssize_t n_a
+        int x_levels
+        int a_levels
+        int hr_levels
+        IntegerGate gates[MAX_GATES]
+        const void* Whr
+        const real* hr_scale
+
+    ctypedef struct IntegerMatrix:
+        const char* panels
+        const real* scale
+        const int32_t* starts
+        float levels
+
+    ctypedef struct IntegerWeights:
+        int width
+        IntegerMatrix Wx
+        IntegerMatrix Wa
+        IntegerMatrix Whr
+        const real* b
+
     ctypedef struct Run:
         int cell
         const Variant* variant
@@ -63,6 +100,7 @@ cdef extern from "run.h" nogil:
         const real* Wx
         const real* Wa
         const real* b
+        const IntegerWeights* integers
         const GateWeights* weights
         int units_in_lanes
         Py_ssize_t batch
@@ -174,3 +212,5 @@ cdef extern from "run.h" nogil:
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*softmax)(const real* z, Py_ssize_t row_stride, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil
+        Py_ssize_t (*integer_bytes)(const IntegerSource* source) noexcept nogil
+        void (*pack_integers)(const IntegerSource* source, void* memory, IntegerWeights* out) noexcept nogil

@@ -15,26 +15,13 @@ ctypedef struct StagePlan:
     Py_ssize_t interleaved_rows  # of one group; 0: not interleaved
 
 
-cdef Py_ssize_t plan_stages(const Run* run, StagePlan* plans) noexcept nogil:
-    """Find the weights of each stage; return how many vectors a row of z has in all of them together."""
-    cdef const Formulas* cell = formulas_of(run.cell)
-    cdef const Stage* stage
-    cdef const real* Wx = run.Wx
-    cdef const real* Wa = run.Wa
-    cdef const real* b = run.b
-    cdef Py_ssize_t s, width = 0
-    for s in range(cell.stages):
-        stage = &cell.stage[s]
-        plans[s].stage = stage
-        plans[s].V, plans[s].V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
-        plans[s].V_a, plans[s].width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
-        plans[s].Wx, plans[s].Wa, plans[s].b = Wx, Wa, b
-        plans[s].K = recurrent_inputs(s, run.n_h, run.n_a)
-        Wx += packed_elements(run.n_a, run.n_x, stage.input)
-        Wa += packed_elements(run.n_a, plans[s].K, stage.hidden)
-        b += packed_elements(run.n_a, 1, stage.gates)
-        width += plans[s].width
-    return width
+cdef inline void begin_plan(const Run* run, Py_ssize_t s, StagePlan* plan) noexcept nogil:
+    """Fill in the sizes of stage s."""
+    cdef const Stage* stage = &formulas_of(run.cell).stage[s]
+    plan.stage = stage
+    plan.V, plan.V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
+    plan.V_a, plan.width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
+    plan.K = recurrent_inputs(s, run.n_h, run.n_a)
 
 
 cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset, Py_ssize_t m,
@@ -58,6 +45,47 @@ cdef inline real* projected_row(const Run* run, const StagePlan* plan, Py_ssize_
     if plan.interleaved_rows > 0 and row >= first:
         row = first + (row - first) % (2 * plan.interleaved_rows)
     return plan.projected + row * run.m * plan.width * LANES
+
+
+cdef void fill_biases(const StagePlan* plan, Py_ssize_t rows) noexcept nogil:
+    """Write b of the gates without an input half to all rows of `projected`, once for all steps."""
+    cdef Py_ssize_t row, v, g
+    for row in range(rows):
+        v = 0
+        while v < plan.width:
+            for g in range(plan.stage.gates - plan.stage.input):
+                store(plan.projected + (row * plan.width + v + g) * LANES, load(plan.b + (v + g) * LANES))
+            v += plan.V
+
+
+cdef inline void begin_step(const Run* run, Py_ssize_t t, real* between, PointwiseArgs* at) noexcept nogil:
+    """Fill in where step t has its states and gates, of the first row and unit; not `next`, which is a stage's."""
+    cdef Py_ssize_t n = run.n_a
+    at.variant = run.variant
+    at.row_stride = n
+    at.state_stride = run.state_stride + t * (run.state_stride_t - run.batch * n)
+    if t > 0:
+        at.previous = run.states + (t - 1) * run.batch * n
+        at.previous_state_stride = run.state_stride + (t - 1) * (run.state_stride_t - run.batch * n)
+    else:
+        at.previous = run.initial
+        at.previous_state_stride = run.initial_state_stride
+    at.gates = NULL
+    at.gate_stride = run.batch * n
+    if run.gates != NULL:
+        at.gates = run.gates + formulas_of(run.cell).kept * t * run.batch * n
+    elif between != NULL:
+        at.gates = between + run.m * n
+        at.gate_stride = run.m * n
+
+
+cdef inline const real* hidden_before(const Run* run, Py_ssize_t t, const PointwiseArgs* at) noexcept nogil:
+    """The hidden states (m, n_h) before step t, of which begin_step has told."""
+    if run.Whr == NULL:
+        return at.previous
+    if t > 0:
+        return run.hidden + (t - 1) * run.batch * run.n_h
+    return run.hidden_initial
 
 
 cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows,
@@ -90,3 +118,17 @@ cdef inline void pointwise_from(const StagePlan* plan, const PointwiseArgs* at, 
     args.next = at.next + i
     args.gates = NULL if at.gates == NULL else at.gates + i
     plan.stage.pointwise(args)
+
+
+cdef enum:
+    TILE_VECTORS = 32        # of z at a time: 8 rows of one panel, 4 of two, 2 of four
+
+
+cdef inline void compact(const real* z, Py_ssize_t z_row_stride, Py_ssize_t gates, Py_ssize_t R, Py_ssize_t n,
+                         real* out) noexcept nogil:
+    """out (gates, R * LANES): the n units of each row of z (R, gates, LANES), row after row without gaps."""
+    cdef Py_ssize_t g, r
+    for g in range(gates):
+        store(out + g * R * LANES + R * n // LANES * LANES, splat(0))    # nothing subnormal behind the last row
+        for r in range(R):                             # ascending: each row covers what the one before has past n
+            store(out + g * R * LANES + r * n, load(z + r * z_row_stride + g * LANES))

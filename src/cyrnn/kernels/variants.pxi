@@ -4,6 +4,16 @@ Formulas of cells are written once, with `variant` as a constant: where it is NU
 alone. Their equations are in cells/activations.py.
 """
 
+cdef inline vec one_minus_square(vec y) noexcept nogil:
+    """The derivative of tanh where it is y; (1 - y)(1 + y) is as exact as y however near it is to 1."""
+    return (splat(1) - y) * (splat(1) + y)
+
+
+cdef inline vec from_sigmoid(vec y) noexcept nogil:
+    """The derivative of sigmoid where it is y."""
+    return y * (splat(1) - y)
+
+
 cdef inline vec expm1_(vec x) noexcept nogil:
     """exp(x) - 1 for x <= 0, as 2 t / (1 - t) with t = tanh(x / 2): near 0, too, it loses no digits. -1 at -inf."""
     cdef vec t = tanh_(splat(0.5) * x)

@@ -1,10 +1,5 @@
 """The weights of a whole cell, stage by stage: packed, for the backward pass transposed."""
 
-cdef inline Py_ssize_t recurrent_inputs(Py_ssize_t stage, Py_ssize_t n_h, Py_ssize_t n_a) noexcept nogil:
-    """Elements of a row that W_a multiplies: the hidden state in the first stage, output of the first in the second."""
-    return n_h if stage == 0 else n_a
-
-
 cdef void weight_sizes(int cell, Py_ssize_t n_x, Py_ssize_t n_h, Py_ssize_t n_a, Py_ssize_t* sizes) noexcept nogil:
     """Write the packed sizes of Wx, Wa, b, WxT and WaT, in elements: sizes (5,)."""
     cdef const Formulas* formulas_ = formulas_of(cell)
