@@ -41,7 +41,8 @@ def quantized(W: Array, dtype: Any) -> Quantized:
 
 def dequantized(W: Quantized) -> Array:
     """Return W as floats (rows, K), float32."""
-    return W.values * W.scale[:, None]
+    found: Array = W.values * W.scale[:, None]
+    return found
 
 
 def levels(W: Quantized) -> int:

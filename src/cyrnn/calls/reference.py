@@ -2,11 +2,12 @@
 
 The interface is that of `_calls.pyx`. A sequence is a loop over its steps; nothing is packed or shared among threads.
 
-    reference_step.py   one step of a cell, forward and backward: all the arithmetic
-    reference_batch.py  batches of nn: their axes, lengths of their own
-    reference_nn.py     a layer of nn: its directions, ragged batches, a projection
-    reference_heads.py  a linear layer and an embedding
-    reference.py        the calls of the notebook's functions: steps, sequences, and their caches
+    reference_step.py       one step of a cell, forward and backward: all the arithmetic
+    reference_quantized.py  but for that of weights which are integers
+    reference_batch.py      batches of nn: their axes, lengths of their own
+    reference_nn.py         a layer of nn: its directions, ragged batches, a projection
+    reference_heads.py      a linear layer, an embedding, functions of whole arrays
+    reference.py            the calls of the notebook's functions: steps, sequences, and their caches
 """
 
 from __future__ import annotations
@@ -16,42 +17,45 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..cells import Cell, activations
+from ..cells import Cell
 from ..cells.spec import Array, Arrays
+from .quantized import Quantized, dequantized
 from .reference_batch import lengths
-from .reference_heads import Embedding, Linear
+from .reference_heads import Elements, Embedding, Linear
 from .reference_nn import Sublayer
-from .reference_step import Step, gate_weights, head, is_array, is_plain, step_backward, step_forward, sum_weights
+from .reference_quantized import Integers, has_integers
+from .reference_step import (
+    Step,
+    gate_weights,
+    head,
+    is_array,
+    is_plain,
+    shape_of,
+    step_backward,
+    step_forward,
+    sum_weights,
+    units,
+)
 
 __all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "begin_process", "lengths",
            "share_above"]
 
 
 class Panels(NamedTuple):
-    """Parameters that are packed: here the notebook's arrays, found to fit."""
+    """Parameters that are packed: here the notebook's arrays, found to fit; matrices may be Integers."""
 
     cell: Cell
     dtype: np.dtype[Any]
     n_x: int
     n_a: int
     n_y: int
-    arrays: dict[str, Array]  # by the keys of the cell, of that dtype
+    arrays: dict[str, Any]  # by the keys of the cell, of that dtype
 
 
 class SequenceGradients(NamedTuple):
     x: Array  # (n_x, m, T)
     initial: Arrays  # (n_a, m) each, in the order of cell.states
     parameters: dict[str, Array]  # by the keys of the gates' parameters
-
-
-def units(arrays: dict[str, Array]) -> int:
-    """Return n_a: the rows of the first of a cell's parameters, which multiplies the input."""
-    return len(next(iter(arrays.values())))
-
-
-def shape_of(names: tuple[str, str], sizes: dict[str, int]) -> tuple[int, ...]:
-    """Return the shape of a parameter."""
-    return tuple(sum(sizes[term] for term in name.split(" + ")) for name in names)
 
 
 class CellCalls:
@@ -67,7 +71,8 @@ class CellCalls:
     def step(self, xt: Any, initial: tuple[Any, ...], parameters: Any, return_caches: Any, given: Any = None) -> Any:
         """Return (*next states, y, cache) for xt (n_x, m) and initial states (n_a, m); or None.
 
-        `given`: (xt, initial, parameters, ...) as a caller has them, which stand in the cache.
+        `given`: (xt, initial, parameters, ...) as a caller has them, which stand in the cache;
+        integers have none.
         """
         if not is_array(xt) or xt.ndim != 2:
             return None
@@ -78,7 +83,8 @@ class CellCalls:
         step = step_forward(cell, gate_weights(cell, arrays, units(arrays)), xt, initial)
         y = head(arrays.get(cell.W_y), arrays.get(cell.b_y), step.next[0])
         given_xt, before, given_parameters, *_ = given or (xt, initial, parameters)
-        cache = self._cache(step, given_xt, before, given_parameters) if return_caches else None
+        keep = return_caches and not has_integers(arrays)
+        cache = self._cache(step, given_xt, before, given_parameters) if keep else None
         return *step.next, y, cache
 
     @np.errstate(all="ignore")
@@ -86,7 +92,7 @@ class CellCalls:
         """Return (a, y, *other states, caches) for x (n_x, m, T) and initial states (n_a, m); or None.
 
         An initial state but the first may be None, for zeros. `given`: (x, initial, parameters, x as an array of any
-        class and dtype, whose steps stand in the caches) as a caller has them.
+        class and dtype, whose steps stand in the caches) as a caller has them; integers have none.
         """
         if not is_array(x) or x.ndim != 3:
             return None
@@ -103,19 +109,19 @@ class CellCalls:
         given_x, given_initial, given_parameters, array = given or (x, initial, parameters, x)
         previous = tuple([np.zeros((n_a, m), x.dtype) if state is None else state for state in initial])
         before = tuple([zeros if own is None else own for zeros, own in zip(previous, given_initial, strict=True)])
-        caches = []
-        for t in range(T if m or return_caches else 0):  # an empty batch may have endless steps
+        caches, keep = [], return_caches and not has_integers(arrays)
+        for t in range(T if m or keep else 0):  # an empty batch may have endless steps
             step = step_forward(cell, weights, x[:, :, t], previous)
             after = tuple([every[:, :, t] for every in states])
             for state, value in zip(after, step.next, strict=True):
                 state[...] = value
             y[:, :, t] = head(W_y, b_y, step.next[0])
-            if return_caches:
+            if keep:
                 caches.append(self._cache(step._replace(next=after), array[:, :, t], before, given_parameters))
             previous = before = after
         # those in the caches stay, whatever is done to the results
         a, *others = (np.array(every, order="C") for every in states)
-        return a, y, *others, (caches, given_x) if return_caches else None
+        return a, y, *others, (caches, given_x) if keep else None
 
     def _is_state(self, state: Any, arrays: dict[str, Array], x: Array) -> bool:
         """Whether a state is (n_a, m)."""
@@ -228,7 +234,9 @@ class CellCalls:
             panels = getattr(parameters, "panels", None)
             if not isinstance(panels, Panels):  # somebody has tampered with them
                 return None
-            return panels.arrays if (panels.cell, panels.dtype, panels.n_x) == (cell, dtype, n_x) else None
+            if (panels.cell, panels.dtype, panels.n_x) != (cell, dtype, n_x):
+                return None
+            return None if backward and has_integers(panels.arrays) else panels.arrays
         if type(parameters) is not dict:
             return None
         shapes = cell.read_backward if backward else cell.shapes
@@ -245,8 +253,10 @@ class CellCalls:
         return arrays
 
     def pack(self, arrays: dict[str, Any]) -> Panels | None:
-        """Return the notebook's `arrays`, plain and of one dtype, for many calls; or None."""
+        """Return the notebook's `arrays`, plain and of one dtype or Quantized, for many calls; or None."""
         cell = self._cell
+        integers = {key: Integers(W) for key, W in arrays.items() if isinstance(W, Quantized)}
+        arrays = arrays | {key: dequantized(W.W) for key, W in integers.items()}
         W_x = arrays.get(next(iter(cell.shapes)))
         if not is_array(W_x) or W_x.ndim != 2:
             return None
@@ -255,7 +265,7 @@ class CellCalls:
         found = self._arrays(arrays, W_x.dtype, n_x)
         if found is None:
             return None
-        return Panels(cell, W_x.dtype, n_x, n_a, len(found.get(cell.W_y, ())), found)
+        return Panels(cell, W_x.dtype, n_x, n_a, len(found.get(cell.W_y, ())), found | integers)
 
     def sublayer(
         self,
@@ -273,19 +283,6 @@ class CellCalls:
         """Return one layer of nn in one direction, or nn's cell: see reference_nn.py."""
         place = index, count, directions, single_step
         return Sublayer(self._cell, (W_x, W_a, b, W_hr), blocks, *place, *variant_and_reverse)
-
-
-class Elements:
-    """sigmoid, tanh or softmax of a plain array with one axis at least; None for anything else."""
-
-    def __init__(self, name: str, *_: Any) -> None:
-        self._function = getattr(activations, name)
-
-    @np.errstate(all="ignore")
-    def __call__(self, given: Any) -> Any:
-        if not is_array(given) or given.ndim == 0:
-            return None
-        return self._function(given) if given.size else given.copy()  # a column of nothing has no maximum
 
 
 #: the environment of NumPy is the process's

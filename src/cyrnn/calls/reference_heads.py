@@ -1,4 +1,4 @@
-"""A linear layer and an embedding in NumPy: the interface of linear.pxi and embedding.pxi.
+"""A linear layer, an embedding, and functions of whole arrays, in NumPy: as linear.pxi, embedding.pxi, elements.pxi.
 
     y = W x + b         and backward    dx = W^T dy         dW = dy x^T         db = dy
 
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cells import activations
 from ..cells.spec import Array
 from .reference_batch import Lengths
 from .reference_step import is_array, is_plain, sum_outer
@@ -112,3 +113,16 @@ class Embedding:
         if within is None or ((indices[within] < 0) | (indices[within] >= len(self._W))).any():
             return None
         return within
+
+
+class Elements:
+    """sigmoid, tanh or softmax of a plain array with one axis at least; None for anything else."""
+
+    def __init__(self, name: str, *_: Any) -> None:
+        self._function = getattr(activations, name)
+
+    @np.errstate(all="ignore")
+    def __call__(self, given: Any) -> Any:
+        if not is_array(given) or given.ndim == 0:
+            return None
+        return self._function(given) if given.size else given.copy()  # a column of nothing has no maximum

@@ -17,10 +17,13 @@ import numpy as np
 
 from ..cells import Cell, Variant
 from ..cells.spec import Array, Arrays
+from .quantized import Quantized
 from .reference_batch import Axes, Lengths, StepOfBatch, steps_of
+from .reference_quantized import Integers, projected
 from .reference_step import (
     GateWeights,
     Step,
+    in_levels,
     is_array,
     is_plain,
     rows_of,
@@ -62,6 +65,7 @@ class Sublayer:
 
     W_x (B * n_a, n_x) and W_a (B * n_a, n_h) have B blocks of n_a rows, in torch's order; gate g of the cell has the
     block blocks[g] in both. b (G, n_a) has the biases of the cell's gates, W_hr (n_h, n_a) is a projection or None.
+    W_x, W_a and W_hr may all be Quantized, of integers of one dtype: there is no backward pass then.
     The sublayer is number `index` of `count`, layers first, then directions.
     """
 
@@ -70,7 +74,7 @@ class Sublayer:
     def __init__(
         self,
         cell: Cell,
-        arrays: tuple[Array, Array, Array, Array | None],
+        arrays: tuple[Any, Any, Array, Any],
         blocks: tuple[int, ...],
         index: int,
         count: int,
@@ -79,8 +83,9 @@ class Sublayer:
         variant: Variant | None = None,
         reverse: bool | None = None,
     ) -> None:
-        W_x, W_a, b, W_hr = self.arrays = arrays
-        self.cell, self.dtype, self.blocks = cell, W_x.dtype, blocks
+        found: list[Any] = [Integers(W) if isinstance(W, Quantized) else W for W in arrays]
+        W_x, W_a, b, W_hr = self.arrays = tuple(found)
+        self.cell, self.dtype, self.blocks = cell, b.dtype, blocks
         self._peepholes = None
         if variant is not None and cell.stages_of is not None:
             self.cell, self._peepholes = cell._replace(stages=cell.stages_of(variant)), variant.peepholes
@@ -88,9 +93,9 @@ class Sublayer:
         self.index, self.count, self.single_step = index, count, single_step
         self.directions, self.direction = directions, index % directions
         self._reverse = self.direction > 0 if reverse is None else reverse
-        self._weights, self._W_hr = self._of_gates(W_x, W_a, list(b[:, :, None])), W_hr
+        self._weights, self._W_hr = in_levels(self._of_gates(W_x, W_a, list(b[:, :, None]))), W_hr
 
-    def _of_gates(self, W_x: Array, W_a: Array, b: list[Array]) -> list[GateWeights]:
+    def _of_gates(self, W_x: Any, W_a: Any, b: list[Array]) -> list[GateWeights]:
         """Return views of each gate's rows of W_x and W_a, with its b (n_a, 1), in the order of the cell's gates."""
         rows = [slice(block * self.n_a, (block + 1) * self.n_a) for block in self.blocks]
         return [
@@ -139,7 +144,7 @@ class Sublayer:
             before = tuple([state[:, sequences] for state in states])  # (n_h, k), then (n_a, k)
             step = step_forward(self.cell, self._weights, rows[times, sequences].T, before)
             a_next, *others = step.next
-            h_next = a_next if self._W_hr is None else self._W_hr @ a_next
+            h_next = a_next if self._W_hr is None else projected(self._W_hr, a_next)
             for state, value in zip(states, (h_next, *others), strict=True):
                 state[:, sequences] = value
             hidden[times, sequences] = h_next.T

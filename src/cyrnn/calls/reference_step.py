@@ -25,6 +25,7 @@ import numpy as np
 
 from ..cells import Cell, Gate, Stage, activations
 from ..cells.spec import Array, Arrays, PointwiseBackwardArgs
+from .reference_quantized import add_hidden, add_input, with_levels
 
 #: gradients of weights are sums over rows, a step of one sequence each: of so many at a time, and of so many in a group
 BLOCK_ROWS, GROUP_ROWS = 256, 65536
@@ -33,8 +34,8 @@ BLOCK_ROWS, GROUP_ROWS = 256, 65536
 class GateWeights(NamedTuple):
     """The weights of one gate, or their gradients; a half that the gate has not is None."""
 
-    W_x: Array | None  # (n_a, n_x)
-    W_a: Array | None  # (n_a, n_h); n_h = n_a but for a projected hidden state
+    W_x: Any  # (n_a, n_x), an array or forward, too, Integers; or None
+    W_a: Any  # (n_a, n_h), likewise; n_h = n_a but for a projected hidden state
     b: Array | None  # (n_a, 1); None where the backward pass does not read it
 
 
@@ -64,7 +65,13 @@ def gate_weights(cell: Cell, arrays: Mapping[str, Array], n_a: int) -> list[Gate
             W_x, W_a = (None if W_x is None else W_x[:, n_a:]), (None if W_a is None else W_a[:, :n_a])
         return GateWeights(W_x, W_a, arrays.get(gate.b))
 
-    return [of_gate(gate) for gate in cell.gates]
+    return in_levels([of_gate(gate) for gate in cell.gates])
+
+
+def in_levels(weights: list[GateWeights]) -> list[GateWeights]:
+    """Give the input halves of all gates the same levels of activations, and the recurrent halves, if they have any."""
+    halves = with_levels([gate.W_x for gate in weights]), with_levels([gate.W_a for gate in weights])
+    return [GateWeights(W_x, W_a, gate.b) for gate, W_x, W_a in zip(weights, *halves, strict=True)]
 
 
 def pre_activation(weights: GateWeights, xt: Array, h: Array) -> Array:
@@ -72,9 +79,9 @@ def pre_activation(weights: GateWeights, xt: Array, h: Array) -> Array:
     z: Array | None = weights.b
     assert z is not None  # read forward, and of the gates that are recomputed
     if weights.W_x is not None:
-        z = z + weights.W_x @ xt
+        z = add_input(z, weights.W_x, xt)
     if weights.W_a is not None:
-        z = z + weights.W_a @ h
+        z = add_hidden(z, weights.W_a, h)
     return z
 
 
@@ -184,3 +191,16 @@ def is_array(given: Any) -> TypeGuard[Array]:
 def is_plain(given: Any, dtype: np.dtype[Any], *shape: int) -> bool:
     """Whether an object is such an array, of that dtype and shape."""
     return is_array(given) and given.dtype == dtype and given.shape == shape
+
+
+# ---- parameters of the notebook ------------------------------------------------------------------------------------
+
+
+def units(arrays: dict[str, Array]) -> int:
+    """Return n_a: the rows of the first of a cell's parameters, which multiplies the input."""
+    return len(next(iter(arrays.values())))
+
+
+def shape_of(names: tuple[str, str], sizes: dict[str, int]) -> tuple[int, ...]:
+    """Return the shape of a parameter."""
+    return tuple(sum(sizes[term] for term in name.split(" + ")) for name in names)

@@ -1,0 +1,102 @@
+"""Products with matrices of integers, in NumPy.
+
+What meets a matrix becomes integers, too, a column at a time: x by its own largest, a hidden state by 1, or by its
+largest where that is more. With Q levels of activations and a scale for each row of a matrix
+
+    x_q = round(x Q / max|x|)               S = W_q x_q, exact           W x = S * (W_scale * (max|x| / Q))
+    h_q = round(h Q / r)                    r = max(1, max|h|)           W h = S * ((W_scale / Q) * r)
+
+and z = fma(S, factor, z) in float32. A column that is not finite has the factor nan: nothing is lost in an integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..cells.spec import Array
+from .quantized import Quantized, levels
+
+#: an input that is below has no integers but 0: Q / max|x| stays far below infinity
+LEAST_INPUT = np.float32(2.0**-100)
+
+
+class Integers:
+    """A matrix of integers, or some of its rows or columns, in the place of an array of float32. Never changed."""
+
+    dtype = np.dtype(np.float32)  # of what it is multiplied with, and of the products
+
+    def __init__(self, W: Quantized, Q: int | None = None) -> None:
+        self.W, self.Q = W, levels(W) if Q is None else Q
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.W.values.shape  # type: ignore[no-any-return]  # an array's
+
+    def __len__(self) -> int:
+        return len(self.W.values)
+
+    def __getitem__(self, own: Any) -> Integers:
+        """Return some of the rows, or of all rows some columns."""
+        return Integers(Quantized(self.W.values[own], self.W.scale[own[0] if isinstance(own, tuple) else own]))
+
+    def sums(self, q: Array) -> Array:
+        """Return S, rounded to float32: in float64 the sums are exact, in whatever order."""
+        exact: Array = self.W.values.astype(np.float64) @ q.astype(np.float64)
+        return exact.astype(np.float32)
+
+
+def has_integers(arrays: Mapping[str, Any]) -> bool:
+    """Whether some of the notebook's parameters are integers."""
+    return any(isinstance(array, Integers) for array in arrays.values())
+
+
+def with_levels(matrices: Iterable[Any]) -> list[Any]:
+    """Give all of them the levels of the least: one vector of integers meets all gates. What is none stays as it is."""
+    found = list(matrices)
+    Q = min((W.Q for W in found if isinstance(W, Integers)), default=0)
+    return [Integers(W.W, Q) if isinstance(W, Integers) else W for W in found]
+
+
+def add_input(z: Array, W: Any, x: Array) -> Array:
+    """Return z + W x, for an input x (n_x, m)."""
+    if not isinstance(W, Integers):
+        return z + W @ x  # type: ignore[no-any-return]  # an array
+    Q, largest = np.float32(W.Q), np.abs(x).max(axis=0, initial=0)
+    used = largest >= LEAST_INPUT  # of nan not
+    inverse = np.where(used, Q / np.where(used, largest, 1), np.float32(0))
+    scale = np.where(used, largest / Q, np.float32(0))
+    finite = np.isfinite(largest)
+    q = np.where(finite, np.rint(np.where(finite, x, 0) * inverse), 0)
+    return fma(W.sums(q), W.W.scale[:, None] * np.where(finite, scale, np.float32(np.nan)), z)
+
+
+def add_hidden(z: Array, W: Any, h: Array) -> Array:
+    """Return z + W h, for a hidden state h (n_h, m)."""
+    if not isinstance(W, Integers):
+        return z + W @ h  # type: ignore[no-any-return]  # an array
+    return fma(*_hidden(W, h), z)
+
+
+def projected(W_hr: Any, a: Array) -> Array:
+    """Return W_hr a."""
+    if not isinstance(W_hr, Integers):
+        return W_hr @ a  # type: ignore[no-any-return]  # an array
+    S, factor = _hidden(W_hr, a)
+    return S * factor
+
+
+def _hidden(W: Integers, h: Array) -> tuple[Array, Array]:
+    """Return S and its factor."""
+    Q, largest = np.float32(W.Q), np.abs(h).max(axis=0, initial=1)
+    finite = np.isfinite(largest)
+    r = np.where(finite, largest, np.float32(1))
+    q = np.rint(np.where(finite, h, 0) * (Q / r))
+    return W.sums(q), (W.W.scale / Q)[:, None] * np.where(finite, r, np.float32(np.nan))
+
+
+def fma(x: Array, y: Array, z: Array) -> Array:
+    """Return x y + z, rounded once but where float64, in which the product is exact, rounds the sum to a half."""
+    return (x.astype(np.float64) * y + z).astype(np.float32)
