@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._check_quantized import not_trained
 from .._convert import FLOAT32, FLOAT64
 from .._keys import type_of
 from ._check import values
@@ -129,7 +130,9 @@ REFUSED = tuple(_CURES)
 
 def not_here(model: object, method: str) -> NoReturn:
     """Say what to do in the place of a method of torch's."""
-    cure = _CURES[method]
+    cure, integers = _CURES[method], getattr(getattr(model, "_plan", None), "integers", None)
+    if integers is not None and _TRAINING in cure:
+        not_trained(f"{type(model).__name__}.{method}", "the model", integers)
     if not hasattr(model, "dropout") and hasattr(model, "forward"):
         cure = cure.replace(", dropout_rng=rng", "")
     raise NotImplementedError(f"{type(model).__name__}.{method}: {cure}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -44,17 +45,22 @@ def weights(
     given: Mapping[str, Any],
     shapes: Mapping[str, tuple[int, ...]],
     dtype: np.dtype[Any],
+    integers: Mapping[str, np.dtype[Any]] = MappingProxyType({}),
 ) -> dict[str, Array]:
-    """Return copies of all weights in the dtype of the model, or raise one error that names all that do not fit."""
+    """Return copies of all weights in the dtype of the model, or raise one error that names all that do not fit.
+
+    `integers`: the dtypes of those that have another one, from which nothing is cast.
+    """
     wrong = [f"{name} is missing" for name in shapes if name not in given]
     wrong += [f"{name} is not one of its parameters" for name in given if name not in shapes]
     copies, whole = {}, False
     for name, shape in shapes.items():
         if name not in given:
             continue
+        own = integers.get(name, dtype)
         try:
             value = given[name]
-            if type(value) is np.ndarray and value.dtype == dtype and value.shape == shape:  # as usual
+            if type(value) is np.ndarray and value.dtype == own and value.shape == shape:  # as usual
                 copies[name] = value.copy()
                 continue
             array = as_array(function, name, values(value))
@@ -65,14 +71,17 @@ def weights(
             ours = said.startswith(f"{function}: ")
             wrong.append(said.removeprefix(f"{function}: ") if ours else f"{name} cannot be read: {said}")
             continue
-        if array.dtype.kind in "iub":
+        if name in integers and array.dtype.newbyteorder("=") != own:
+            wrong.append(f"{name} has dtype {array.dtype}, expected {own}")
+            continue
+        if array.dtype.kind in "iub" and name not in integers:
             wrong.append(f"{name} has dtype {array.dtype}, expected float32 or float64")
             whole = True
             continue
         if array.shape != shape:
             wrong.append(f"{name} has shape {array.shape}, expected {shape}")
         with np.errstate(all="ignore"):  # what float32 cannot hold is inf in it
-            copies[name] = np.array(array, dtype, order="C")
+            copies[name] = np.array(array, own, order="C")
     if whole:
         wrong.append("what is quantised is multiplied by its scale first, what is whole takes astype(np.float32)")
     if wrong:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
 
-from . import _check_modules, _check_weights
+from . import _check_modules, _check_quantized, _check_weights
 from .keras_weights import KerasWeights
-from .module import Module
+from .quantized import Quantizable
 from .typed import F
 from .variants import given_as
 from .weights import Plan, described
 
 
-class CellModule(KerasWeights, Module[F], Generic[F]):
+class CellModule(KerasWeights, Quantizable[F], Generic[F]):
     """A model of a recurrent cell; see Module."""
 
     _plan: Plan
@@ -94,8 +94,11 @@ class CellModule(KerasWeights, Module[F], Generic[F]):
         shown = {name: getattr(self, name) for name, default in options.items() if getattr(self, name) != default}
         if self.dtype != np.float32:
             shown["dtype"] = self.dtype.name
+        if self._plan.integers is not None:
+            shown["weights"] = self._plan.integers.name
         sizes = [str(self.input_size), str(self.hidden_size)]
         return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!r}' for name, value in shown.items()])})"
 
     def _refuse_others(self, function: str, given: Mapping[str, Any]) -> None:
+        _check_quantized.same_kind(function, "state_dict", given, self._plan)
         _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))

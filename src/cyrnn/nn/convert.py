@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..weights import torch_names
-from . import _check, _check_files, _check_heads, _check_modules, _check_weights
+from . import _check, _check_files, _check_heads, _check_modules, _check_quantized, _check_weights
 from .cell_module import CellModule
 from .cells import GRUCell, LSTMCell, RNNCell
 from .embedding import Embedding
@@ -145,7 +145,10 @@ def made(
     _check_files.known_options(function, argument, of_file or (), described.name, known)
     _check_weights.options_of(function, options, described, known)
     _check.generator(function, "rng", options.get("rng", 0))
-    begin = {"rng": Loaded(function, argument, given, unshared)}
+    integers = _check_quantized.integers_of(given)
+    if integers is not None and "dtype" in options:
+        _check_quantized.stays_float32(function, _check.floating(function, options["dtype"]), integers)
+    begin = {"rng": Loaded(function, argument, given, unshared, integers)}
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
     dtype = {"dtype": _check_modules.dtype_of_weights(given)}
     return kind(**dtype | sizes | described.options | dict(options) | begin)

@@ -20,7 +20,7 @@ from ..weights import npz_file, safetensors_file
 from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
-from . import _check_files, kept, keras, onnx_files, onnx_graphs
+from . import _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
 from .cell_module import CellModule
 from .convert import of_one_module, with_options
 from .module import WRITERS, Module
@@ -126,14 +126,21 @@ def _save_tensors(model: Module[Any], path: str) -> None:
         write(file, weights, json.dumps(options) if options else "")
 
 
-def _save_onnx(model: Module[Any], path: str) -> None:
+def _of_floats(model: Module[Any], path: str) -> None:
+    """Refuse a model that is neither recurrent nor of floats."""
     _check_files.recurrent(path, model, isinstance(model, CellModule))
+    function = f"{type(model).__name__}.save: {path!r}"
+    _check_quantized.no_integers(function, model._plan, "save it as .npz or .safetensors, or save the float32 model")
+
+
+def _save_onnx(model: Module[Any], path: str) -> None:
+    _of_floats(model, path)
     with written(path) as file:
         onnx_graphs.save(model, path, file)
 
 
 def _save_keras(model: Module[Any], path: str) -> None:
-    _check_files.recurrent(path, model, isinstance(model, CellModule))
+    _of_floats(model, path)
     keras.save_file(model, path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..weights import gates
 from ..weights.gates import Weights
-from . import _check_gates
+from . import _check_gates, _check_quantized
 
 if TYPE_CHECKING:
     from ..cells.spec import Array
@@ -175,6 +175,7 @@ class FromGates:
         """
         function = f"{type(self).__name__}.to_gates"
         plan = self._plan
+        _check_quantized.no_integers(function, plan)
         _check_gates.no_projection(function, plan.proj_size)
         layout = _check_gates.layout(function, plan.cell, order, transpose, forget_bias, negate, reading=False)
         found = [gates.from_torch(layout, part) for part in by_sublayer(plan, self._weights("to_gates"))]

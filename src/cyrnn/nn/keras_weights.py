@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..weights import keras_layout
-from . import _check_keras
+from . import _check_keras, _check_quantized
 from .gates import FromGates, by_sublayer
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class KerasWeights(FromGates):
         [(3, 20), (5, 20), (20,)]
         """
         function, plan = f"{type(self).__name__}.keras_weights", self._plan
+        _check_quantized.no_integers(function, plan)
         _check_keras.plain(function, self, NOT_THERE)
         number = _check_keras.layer_number(function, layer, plan.num_layers)
         own = by_sublayer(plan, self._weights("keras_weights"))

@@ -30,6 +30,7 @@ class Loaded(NamedTuple):
     argument: str
     weights: Mapping[str, Any]
     unshared: bool = False  # whether nobody else has the arrays
+    integers: np.dtype[Any] | None = None  # where matrices are such, with scales
 
 
 class Module(Unread, Habits, Generic[F]):
@@ -52,7 +53,8 @@ class Module(Unread, Habits, Generic[F]):
     def _begin(self, plan: AnyPlan, rng: Any) -> None:
         self._plan, self._unread = plan, {}
         if isinstance(rng, Loaded):
-            self._take(*rng)
+            self._plan = plan if rng.integers is None else replace(plan, integers=rng.integers)
+            self._take(*rng[:4])
             return
         generator = _check.generator(type(self).__name__, "rng", rng)
         self.__dict__.update(weights.initial(plan, generator))
@@ -208,14 +210,18 @@ class Module(Unread, Habits, Generic[F]):
         if unshared and {name: _plain_shape(value, self.dtype) for name, value in given.items()} == shapes:
             own: dict[str, Any] = {"_unread": dict(given), "_sublayers": weights.packed(self._plan, given)}
         else:
-            own = _check_weights.weights(function, argument, given, shapes, self.dtype) | {"_unread": {}}
+            own = self._checked(function, argument, given) | {"_unread": {}}
             own["_sublayers"] = weights.packed(self._plan, {name: own[name].copy() for name in shapes})
         self.__dict__.update(own)  # at once: another thread may load others, or pack
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
         shapes, own = self._plan.shapes, self._own()  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
-        return _check_weights.weights(f"{type(self).__name__}.{method}", "a weight", given, shapes, self.dtype)
+        return self._checked(f"{type(self).__name__}.{method}", "a weight", given)
+
+    def _checked(self, function: str, argument: str, given: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        """Return copies of all weights, in the dtypes of the model."""
+        return _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
 
 
 def _plain_shape(value: Any, dtype: np.dtype[Any]) -> tuple[int, ...] | None:

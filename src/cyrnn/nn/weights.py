@@ -7,7 +7,7 @@ of its own for it, without an input half.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -16,10 +16,14 @@ import numpy as np
 
 from .. import calls
 from ..calls import stack
+from ..calls.quantized import Quantized
 from ..cells import CELLS, PLAIN, Cell, Variant
 from ..cells.spec import Array
 from ..weights import orders
 from ..weights.torch_names import CLASSES, Described
+
+#: how the names of matrices begin
+_MATRICES = ("weight_ih", "weight_hh", "weight_hr")
 
 
 class AnyPlan(Protocol):
@@ -53,6 +57,7 @@ class Plan:
     numbered: bool = True  # whether the names of weights say their layer
     variant: Variant = PLAIN  # without its peepholes, which are weights:
     peephole: bool = False
+    integers: np.dtype[Any] | None = None  # int8 or int16, of matrices; None where they are of `dtype`, as all else is
 
     @property
     def cell(self) -> Cell:
@@ -104,7 +109,12 @@ class Plan:
                 shapes[f"weight_hr{suffix}"] = (self.proj_size, self.hidden_size)
             if self.peephole:
                 shapes[f"weight_ch{suffix}"] = (len(self.cell.peepholes), self.hidden_size)
-        return shapes
+        return shapes if self.integers is None else dict(_with_scales(shapes))
+
+    @cached_property
+    def matrices(self) -> tuple[str, ...]:
+        """The names of the weights that `quantize` makes integers of."""
+        return tuple([name for name in self.shapes if name.startswith(_MATRICES) and not name.endswith("_scale")])
 
     def initial(self, rng: np.random.Generator) -> dict[str, Array]:
         """Return weights as torch's start: uniform, up to 1 / sqrt(hidden_size) either way."""
@@ -114,6 +124,14 @@ class Plan:
     def packed(self, weights: Mapping[str, Array]) -> tuple[Any, ...]:
         """Return the sublayers, in torch's order: layers, then directions."""
         return sublayers_of(self, weights)
+
+
+def _with_scales(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield behind each matrix the scales of its rows."""
+    for name, shape in shapes.items():
+        yield name, shape
+        if name.startswith(_MATRICES):
+            yield f"{name}_scale", shape[:1]
 
 
 def described(plan: Plan) -> Described:
@@ -160,11 +178,16 @@ def variant_for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> V
     return plan.variant._replace(peepholes=weights.get(f"weight_ch{suffix}"))
 
 
-def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Array, Array, Array, Array | None]:
+def for_call(plan: Plan, weights: Mapping[str, Array], suffix: str) -> tuple[Any, Any, Array, Any]:
     """Return W_x, W_a, b and W_hr of one sublayer as calls.of(cell).sublayer takes them."""
+
+    def matrix(name: str) -> Any:
+        W = weights.get(f"{name}{suffix}")
+        return W if W is None or plan.integers is None else Quantized(W, weights[f"{name}{suffix}_scale"])
+
     halves = weights.get(f"bias_ih{suffix}"), weights.get(f"bias_hh{suffix}")
     b = stack.biases(plan.cell, plan.blocks, *halves, plan.hidden_size, plan.dtype)
-    return weights[f"weight_ih{suffix}"], weights[f"weight_hh{suffix}"], b, weights.get(f"weight_hr{suffix}")
+    return matrix("weight_ih"), matrix("weight_hh"), b, matrix("weight_hr")
 
 
 def sublayers_of(plan: Plan, weights: Mapping[str, Array]) -> tuple[Any, ...]:

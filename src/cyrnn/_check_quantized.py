@@ -1,0 +1,59 @@
+"""Checks of weights that become integers, of a model or of the notebook's parameters, and their error sentences."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ._convert import FLOAT32
+from ._keys import type_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_INTEGERS = (np.dtype(np.int8), np.dtype(np.int16))
+#: beginning of a dtype's name -> what is said to whoever asks for it
+_HINTS = dict.fromkeys(("uint", "quint"), "weights have both signs")
+_HINTS |= dict.fromkeys(("float", "bfloat", "half"), "floats of fewer bits would be no faster")
+_HINTS["int"] = "8 bits are the fewest, and more than 16 would be no more exact than floats"
+
+
+def integers(function: str, argument: str, given: Any) -> np.dtype[Any]:
+    """Return the dtype of the integers that weights are asked for as: int8 or int16."""
+    wanted = str(given).removeprefix("torch.") if type(given).__module__ == "torch" else given
+    if isinstance(wanted, (str, type, np.dtype)):
+        with contextlib.suppress(TypeError, ValueError):
+            found = np.dtype(wanted)
+            if found in _INTEGERS:
+                return found
+    name = wanted if isinstance(wanted, str) else getattr(wanted, "__name__", getattr(wanted, "name", ""))
+    hint = next((f": {said}" for begin, said in _HINTS.items() if name.startswith(begin)), "")
+    shown = repr(wanted) if isinstance(wanted, (str, int, float)) else name or type_of(wanted)
+    raise TypeError(f"{function}: {argument} is {shown}, expected 'int8' or 'int16'{hint}")
+
+
+def in_float32(function: str, name: str, dtype: np.dtype[Any], wanted: np.dtype[Any], cure: str) -> None:
+    """Refuse to make integers of what is computed in float64: results would be float32 all of a sudden."""
+    if dtype != FLOAT32:
+        why = f"with {wanted} weights the results are float32"
+        raise TypeError(f"{function}: {name} is {dtype}, expected float32: {why}; {cure}")
+
+
+def finite(function: str, arrays: Mapping[str, NDArray[Any]], wanted: np.dtype[Any]) -> None:
+    """Refuse weights of which no integers can be made."""
+    for name, array in arrays.items():
+        found = np.argwhere(~np.isfinite(array))
+        if len(found):
+            place = tuple([int(i) for i in found[0]])
+            at = f"{name}[{', '.join(map(str, place))}]"
+            raise ValueError(f"{function}: {at} is {array[place]}, expected finite numbers: {wanted} has no other")
+
+
+def not_trained(function: str, what: str, weights: object) -> NoReturn:
+    """Refuse to train integers."""
+    raise TypeError(
+        f"{function}: {what} has {weights} weights, which are not trained: train in float32, then quantise"
+    )

@@ -1,0 +1,164 @@
+"""Models whose weights are integers: made of models of floats, and compared with them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
+
+import numpy as np
+
+from .. import _check_quantized as _check_integers
+from ..calls.quantized import quantized
+from . import _check, _check_quantized, _check_weights
+from .module import Module
+from .typed import F
+from .weights import Plan, packed
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+
+class QuantizeReport(NamedTuple):
+    """How far the results of a quantised model are from those of the float32 model, over all values of one call."""
+
+    rms: float  # the root of the mean of the squared differences
+    largest: float  # difference, without its sign
+
+
+class Quantizable(Module[F]):
+    """A model that `quantize` makes another of, and what that one does otherwise; see Module."""
+
+    _plan: Plan
+
+    @overload
+    def quantize(self, kind: DTypeLike, calibrate: None = None) -> Self: ...
+    @overload
+    def quantize(self, kind: DTypeLike, calibrate: ArrayLike) -> tuple[Self, QuantizeReport]: ...
+    def quantize(self, kind: Any, calibrate: Any = None) -> Any:
+        """Return a model of the same class whose weights are integers: faster and smaller, and a little less exact.
+
+            W[j, k] = scale[j] * W_q[j, k]          x = (max|x| / Q) * x_q          h = (max(1, max|h|) / Q) * h_q
+            z_j = b_j + scale[j] * (max|x| / Q) * sum of W_q[j, k] x_q[k], and likewise h
+
+        Parameters
+        ----------
+        kind : str or dtype
+            "int8": 8 bits for a weight, and 8 for an activation, Q = 127. "int16": 12 bits for a weight, stored in 16,
+            and up to 16 for an activation, Q = 32767 where that fits.
+        calibrate : array, optional
+            An input as a call takes it, (L, N, input_size) and so on, of which both models' results are compared.
+
+        Returns
+        -------
+        model : RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+            A new one, with the same options; its inputs, states and results are float32. `weight_dtype` is int8.
+        report : QuantizeReport, with `calibrate`
+            `rms` and `largest`: the root of the mean square of the differences between the results of the two models
+            for `calibrate`, and the largest. Of layers the results are output and state, of a cell the state.
+
+        Raises
+        ------
+        TypeError
+            If kind is neither int8 nor int16, or the model is of float64, or its weights are integers already.
+        ValueError
+            If a weight is not finite, or an attribute or calibrate is not as `pack` or a call wants it.
+
+        Notes
+        -----
+        Matrices have two attributes each: `weight_ih_l0`, integers, and `weight_ih_l0_scale` (rows,), float32; the
+        floats are `weight_ih_l0 * weight_ih_l0_scale[:, None]`. Biases and peepholes stay float32. Weights are taken as
+        they stand in the attributes; the largest of each row becomes 127, or 2047. Why no more than 12 bits: sums of
+        products have to fit 32, so that Q is (2^31 - 1) / (the largest sum of |W_q| in a row) where that is less than
+        32767. What a weight had more, activations would lose; beyond 8 bits more, they are what matters.
+
+        The integers of x and h are found anew in every step, for each sequence alone; what is not finite becomes nan.
+        Sums of integers are exact: bits are the same on every CPU with a fused multiply-add, and, as those of floats,
+        alone, in a batch, in pieces and step by step. `state_dict`, `save` to .npz and .safetensors, pickles and copies
+        keep the integers. A quantised model cannot be trained.
+
+        See Also
+        --------
+        cyrnn.pack : `weights="int8"` for the notebook's functions.
+
+        Examples
+        --------
+        >>> lstm = cyrnn.nn.LSTM(3, 5, rng=0)
+        >>> lstm.quantize("int8")
+        LSTM(3, 5, weights='int8')
+        >>> model, report = lstm.quantize("int16", calibrate=np.ones((7, 2, 3), np.float32))
+        >>> report.rms < report.largest < 1e-3
+        True
+        """
+        function, plan = f"{type(self).__name__}.quantize", self._plan
+        integers = _check_integers.integers(function, "kind", kind)
+        _check_quantized.no_integers(function, plan, "quantise the float32 model that they are from")
+        cure = f"model.float().quantize('{integers}') rounds the weights to float32 first"
+        _check_integers.in_float32(function, "the model", plan.dtype, integers, cure)
+        x = None if calibrate is None else self._calibration(function, calibrate)
+        floats = self._weights("quantize")
+        _check_integers.finite(function, floats, integers)
+        model = object.__new__(type(self))
+        plan = replace(plan, integers=integers)
+        own = dict(integer_weights(plan, floats))
+        _check_quantized.fitting(function, "the model", own, plan)
+        kept = {name: value for name, value in dict(self.__dict__).items() if name not in plan.shapes}
+        sublayers = packed(plan, {name: array.copy() for name, array in own.items()})
+        model.__dict__.update(kept | own | {"_plan": plan, "_sublayers": sublayers, "_unread": {}})
+        # of a copy, which has packed the attributes as they are
+        return model if x is None else (model, differences(model(x), copy.copy(self)(x)))
+
+    if TYPE_CHECKING:
+
+        def __call__(self, input: Any) -> Any: ...
+
+    @property
+    def weight_dtype(self) -> np.dtype[Any]:
+        """The dtype of the matrices: int8 or int16 of a quantised model, else that of all, `dtype`."""
+        return self._plan.integers or self._plan.dtype
+
+    def _calibration(self, function: str, given: Any) -> NDArray[Any]:
+        plan = self._plan
+        x = _check.array(function, "calibrate", given, plan.dtype)
+        axes = ("N, L" if self.batch_first else "L, N") if plan.numbered else "N"  # type: ignore[attr-defined]  # layers
+        _check.features(function, "calibrate", x, axes, plan.input_size, given)
+        return x
+
+    def _cast(self, dtype: np.dtype[Any]) -> None:
+        if self._plan.integers is None:
+            super()._cast(dtype)
+        else:
+            _check_quantized.stays_float32(f"{type(self).__name__}.to", dtype, self._plan.integers)
+
+    def _checked(self, function: str, argument: str, given: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        plan = self._plan
+        if plan.integers is None:
+            return super()._checked(function, argument, given)
+        _check_quantized.same_kind(function, argument, given, plan)
+        matrices = dict.fromkeys(plan.matrices, plan.integers)
+        found = _check_weights.weights(function, argument, given, plan.shapes, plan.dtype, matrices)
+        _check_quantized.fitting(function, argument, found, plan)
+        return found
+
+
+def integer_weights(plan: Plan, floats: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the weights of a model of integers by their names, in the order of its plan."""
+    for name, array in floats.items():
+        if name in plan.matrices:
+            W = quantized(array, plan.integers)
+            yield name, W.values
+            yield f"{name}_scale", W.scale
+        else:
+            yield name, array
+
+
+def differences(found: Any, floats: Any) -> QuantizeReport:
+    """Compare all values of two results: arrays in nested tuples."""
+    with np.errstate(all="ignore"):
+        d = np.concatenate([np.ravel(a) - np.ravel(b) for a, b in zip(flat(found), flat(floats), strict=True)])
+        return QuantizeReport(float(np.sqrt(np.mean(d**2))) if d.size else 0.0, float(np.abs(d).max(initial=0)))
+
+
+def flat(result: Any) -> list[NDArray[np.float64]]:
+    return [array for part in result for array in flat(part)] if type(result) is tuple else [result.astype(np.float64)]
