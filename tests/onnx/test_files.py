@@ -86,13 +86,14 @@ def test_quantised_weights_are_multiplied_by_their_scale(per_row):
     assert_same_bits(again(X), onnx.lstm(X, wanted, R, B))
 
 
-def test_dynamic_quantize_lstm_is_an_lstm_in_float32():
+def test_dynamic_quantize_lstm_is_dequantised_where_that_is_asked_for():
     q = [np.random.default_rng(i).integers(0, 255, (1, k, 4 * N)).astype(np.uint8) for i, k in enumerate((N_X, N))]
     scale, zero = np.float32([0.01]), np.uint8([128])
     names = ["X", "W", "R", "B", "", "", "", "", "ws", "wz", "rs", "rz"]
     values = {"W": q[0], "R": q[1], "B": B, "ws": scale, "wz": zero, "rs": scale, "rz": zero}
     quantised = node("DynamicQuantizeLSTM", names, ["Y"], "cell", "com.microsoft", hidden_size=N)
-    found = onnx.load(model([quantised], [tensor(value, name) for name, value in values.items()]))["cell"]
+    data = model([quantised], [tensor(value, name) for name, value in values.items()])
+    found = onnx.load(data, dequantize=True)["cell"]
     wide = [((value.astype(np.float32) - 128) * scale).transpose(0, 2, 1) for value in q]
     assert_same_bits(found(X), onnx.lstm(X, *wide, B))
 

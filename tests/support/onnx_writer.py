@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7, "float16": 10, "float64": 11}
+TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int64": 7, "float16": 10, "float64": 11}
 
 
 def varint(number: int) -> bytes:

@@ -91,17 +91,22 @@ def weight(
         raise TypeError(f"{function}: {name} has dtype {array.dtype}, expected float16, float32 or float64")
     if dtype is not None and own != dtype.newbyteorder("="):
         raise TypeError(f"{function}: {name} has dtype {array.dtype}, expected {dtype}, that of W")
+    of_shape(function, name, array, axes, shape)
+    return array
+
+
+def of_shape(function: str, name: str, array: Any, axes: Sequence[str], shape: Sequence[int | None]) -> None:
+    """Refuse a tensor of another shape, where a size that is None may be any."""
     sizes, axes = tuple(shape), list(axes)
-    if array.ndim != len(sizes) or any(size not in (None, n) for size, n in zip(sizes, array.shape, strict=True)):
+    if len(array.shape) != len(sizes) or any(size not in (None, n) for size, n in zip(sizes, array.shape, strict=True)):
         if None not in sizes:
             wanted = f" = {sizes}"
         else:
             wanted = "".join(f": {axis} = {n}" for axis, n in zip(axes, sizes, strict=True) if n is not None)
         raise ValueError(f"{function}: {name} has shape {array.shape}, expected ({', '.join(axes)}){wanted}")
-    return array
 
 
-def gates(function: str, W: Array, gates: int, hidden: int) -> None:
+def gates(function: str, W: Any, gates: int, hidden: int) -> None:
     if W.shape[1] != gates * hidden:
         wanted = f"{gates} * hidden_size = {gates * hidden}: hidden_size = {hidden} from R"
         raise ValueError(f"{function}: W has {W.shape[1]} rows, expected {wanted}")
@@ -157,6 +162,11 @@ def tape_of(function: str, tape: Any, kind: type[Any], layer: object) -> None:
         raise TypeError(f"{function}: tape is of type {type(tape).__name__}, expected what forward returned last")
     if tape.layer is not layer:
         raise ValueError(f"{function}: tape is of another layer: {tape.layer!r}")
+
+
+def no_backward(function: str, layer: object) -> NoReturn:
+    cure = "onnx.load(..., dequantize=True) makes floats of them"
+    raise TypeError(f"{function}: {layer!r} has weights of integers, which have no backward pass: {cure}")
 
 
 def no_onnx_package(function: str, error: ImportError) -> NoReturn:

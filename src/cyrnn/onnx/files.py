@@ -23,8 +23,8 @@ OPERATORS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "Dyna
 class Model(Mapping[str, Layer]):
     """The recurrent nodes of a file by their names, in its order; each is prepared where it is asked for."""
 
-    def __init__(self, source: str, nodes: dict[str, Node], file: File | None) -> None:
-        self._source, self._nodes, self._file = source, nodes, file
+    def __init__(self, source: str, nodes: dict[str, Node], file: File | None, integers: bool) -> None:
+        self._source, self._nodes, self._file, self._integers = source, nodes, file, integers
         self._layers: dict[str, Layer] = {}
         self._lock = Lock()  # of the file, in which one place at a time is read
 
@@ -34,7 +34,7 @@ class Model(Mapping[str, Layer]):
                 node = self._nodes[name]
                 try:
                     with self._file or nullcontext():
-                        self._layers[name] = _prepared(node)
+                        self._layers[name] = _prepared(node, self._integers)
                 except (NotConstant, Malformed, ValueError, TypeError, OSError) as error:
                     _check.of_file(self._source, f"{node}: ", error)
             return self._layers[name]
@@ -50,20 +50,22 @@ class Model(Mapping[str, Layer]):
         return f"<onnx model {self._source}: {nodes or 'no recurrent node'}>"
 
 
-def load(source: Any) -> Model:
+def load(source: Any, *, dequantize: bool = False) -> Model:
     """Return the recurrent nodes of a model, by their names, as prepared layers.
 
     Parameters
     ----------
     source : path or bytes
         A file of ONNX, or what it holds. Tensors in files of their own are found beside a path.
+    dequantize : bool
+        Whether weights that are integers become float32: results are those of the floats, and `backward` works.
 
     Returns
     -------
     Model
         A mapping: name of the node to `RNN`, `GRU` or `LSTM`, in the order of the file, those in the branches of If and
         Loop behind the others. A node without a name has that of its first output. DynamicQuantizeLSTM, of
-        onnxruntime, is an LSTM with its weights in float32.
+        onnxruntime, is an LSTM.
 
     Raises
     ------
@@ -79,31 +81,36 @@ def load(source: Any) -> Model:
     which the file has to be there, and unchanged. What a weight is computed from is followed through Constant,
     Identity, Transpose, QuantizeLinear and DequantizeLinear.
 
+    Where W and R are integers of 8 bits with scales in float32, one for all or one for each row, a layer computes with
+    those integers: int8 if all differences to their zero points lie within -127 .. 127, else int16, which holds them
+    exactly. It goes forward only. Others, as with a scale for each column, or W alone, become floats.
+
     Examples
     --------
     >>> cyrnn.onnx.load(bytes([58, 0]))  # the shortest model; of a path, model["encoder/LSTM"](X) runs its node
     <onnx model 2 bytes: no recurrent node>
     """
+    integers = not _check.flag("onnx.load", "dequantize", dequantize)
     if isinstance(source, (bytes, bytearray, memoryview)):
         own = bytes(source)  # a copy of what its owner may change; layers are prepared later
-        return _model(f"{len(own)} bytes", memoryview(own), None, None)
+        return _model(f"{len(own)} bytes", memoryview(own), None, None, integers)
     if not isinstance(source, (str, os.PathLike)):
         _check.no_source(source)
     with File(source) as file:
         data, folder = file.content(), os.path.dirname(os.path.abspath(os.fspath(source)))
-        return _model(repr(os.fspath(source)), data, folder, file if isinstance(data, Stretch) else None)
+        return _model(repr(os.fspath(source)), data, folder, file if isinstance(data, Stretch) else None, integers)
 
 
-def _model(shown: str, data: memoryview | Stretch, folder: str | None, file: File | None) -> Model:
+def _model(shown: str, data: memoryview | Stretch, folder: str | None, file: File | None, integers: bool) -> Model:
     try:
-        return Model(shown, recurrent_nodes(data, folder), file)
+        return Model(shown, recurrent_nodes(data, folder), file, integers)
     except (Malformed, Changed) as error:
         _check.of_file(shown, "", error)
 
 
-def _prepared(node: Node) -> Layer:
+def _prepared(node: Node, integers: bool) -> Layer:
     """Read the weights and attributes of a node, and pack them."""
-    found = read(node)
+    found = read(node, integers)
     kind = OPERATORS[node.op_type]
     more = {"P": found.P} if kind is LSTM else {}
     layer = kind(found.W, found.R, found.B, **more, **found.attributes)  # type: ignore[call-arg]  # each has its own

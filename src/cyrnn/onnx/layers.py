@@ -10,9 +10,11 @@ import numpy as np
 from .. import calls
 from .._convert import contiguous, native
 from ..calls import stack
+from ..calls.quantized import Quantized
 from ..cells import CELLS
 from ..cells.spec import Array
 from ..weights import orders
+from ..weights.scaled import Scaled, matrices
 from . import _check
 from .attributes import DIRECTIONS, directions, with_defaults
 
@@ -32,6 +34,8 @@ class Layer:
     _names: ClassVar[tuple[str, ...]]  # of the states
     #: initial states that a file has, for calls that are given none
     initial: tuple[Any, ...] = ()
+    #: W_x and W_a of each direction, where they are integers
+    _integers: list[tuple[Quantized, Quantized]] | None = None
 
     def _prepare(self, W: Any, R: Any, B: Any, P: Any, given: Mapping[str, Any]) -> None:
         """Check the weights of all directions, and pack them."""
@@ -41,18 +45,27 @@ class Layer:
         self._order = orders.ORDERS["onnx"][self._operator.lower()]
         D, G = len(self._directions), len(self._order)
         axes = ("num_directions", f"{G} * hidden_size")
-        W = _check.weight(function, "W", W, (*axes, "input_size"), (D, None, None))
-        R = _check.weight(function, "R", R, (*axes, "hidden_size"), (D, W.shape[1], None), W.dtype)
+        if isinstance(W, Scaled):
+            dtype = np.dtype(np.float32)
+            _check.of_shape(function, "W", W, (*axes, "input_size"), (D, None, None))
+            _check.of_shape(function, "R", R, (*axes, "hidden_size"), (D, W.shape[1], None))
+        else:
+            W = _check.weight(function, "W", W, (*axes, "input_size"), (D, None, None))
+            dtype = W.dtype
+            R = _check.weight(function, "R", R, (*axes, "hidden_size"), (D, W.shape[1], None), dtype)
         n = self.hidden_size = R.shape[2]
         _check.gates(function, W, G, n)
         _check.hidden_size(function, attributes["hidden_size"], n)
-        self.input_size, self.dtype = W.shape[2], W.dtype.newbyteorder("=")
+        self.input_size, self.dtype = W.shape[2], dtype.newbyteorder("=")
         self._computed = np.dtype(np.float64 if self.dtype == np.float64 else np.float32)
         self._converts = self.dtype != self._computed
         if B is not None:
-            B = _check.weight(function, "B", B, (axes[0], f"{2 * G} * hidden_size"), (D, 2 * G * n), W.dtype)
+            B = _check.weight(function, "B", B, (axes[0], f"{2 * G} * hidden_size"), (D, 2 * G * n), dtype)
         if P is not None:
-            P = _check.weight(function, "P", P, (axes[0], "3 * hidden_size"), (D, 3 * n), W.dtype)
+            P = _check.weight(function, "P", P, (axes[0], "3 * hidden_size"), (D, 3 * n), dtype)
+        if isinstance(W, Scaled):
+            self._integers = list(zip(*matrices(W, R), strict=True))
+            W = R = None
         weights = {name: value for name, value in (("W", W), ("R", R), ("B", B), ("P", P)) if value is not None}
         self._shapes = {name: value.shape for name, value in weights.items()}
         sublayers = [self._sublayer(d, {name: value[d] for name, value in weights.items()}) for d in range(D)]
@@ -63,7 +76,7 @@ class Layer:
         part, D, n, dtype = self._directions[d], len(self._directions), self.hidden_size, self._computed
         cell = CELLS[part.cell]
         blocks = orders.blocks(cell, self._order)
-        W_x, W_a = (kept(weights[name], dtype) for name in "WR")
+        W_x, W_a = self._integers[d] if self._integers else (kept(weights[name], dtype) for name in "WR")
         b_x = b_a = None
         if "B" in weights:
             b_x, b_a = np.split(native(weights["B"], dtype), 2)
@@ -164,6 +177,8 @@ class Layer:
         return ("seq_length", "num_directions", "batch_size", "hidden_size")
 
     def _forward(self, X: Any, sequence_lens: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        if self._integers:
+            _check.no_backward(f"onnx.{self._operator}.forward", self)
         records: list[Any] = []
         outputs = self._call(X, sequence_lens, states, records)
         return *[value.copy() for value in outputs], Tape(self, records, outputs[0].shape)
@@ -215,7 +230,8 @@ class Layer:
     def __repr__(self) -> str:
         reverses = tuple([part.reverse for part in self._directions])
         way = next(name for name, own in DIRECTIONS.items() if own == reverses)
-        return f"<onnx.{self._operator} {self.input_size} -> {self.hidden_size}, {way}, {self.dtype}>"
+        weights = f", {self._integers[0][0].values.dtype} weights" if self._integers else ""
+        return f"<onnx.{self._operator} {self.input_size} -> {self.hidden_size}, {way}, {self.dtype}{weights}>"
 
 
 def unchanging(array: Array) -> bool:

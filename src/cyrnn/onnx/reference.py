@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..weights.onnx_nodes import DOMAINS, dequantized
+from ..weights.onnx_nodes import DOMAINS, of_dynamic
 from . import _check
 from .files import OPERATORS
 from .layers import Layer, unchanging
@@ -75,7 +75,7 @@ def _prepared(node: Any, kind: type[Layer], inputs: list[Any], attributes: dict[
             return layer  # type: ignore[no-any-return]  # of its own class
     W, R, B, P, W_scale, W_zero, R_scale, R_zero = weights
     if W_scale is not None:
-        W, R = dequantized(W, W_scale, W_zero), dequantized(R, R_scale, R_zero)
+        W, R = of_dynamic("W", W, W_scale, W_zero).floats(), of_dynamic("R", R, R_scale, R_zero).floats()
     more = {"P": P} if kind is LSTM else {}
     layer = kind(W, R, B, **more, **attributes)  # type: ignore[call-arg]  # each has its own
     if all(weight is None or unchanging(weight) for weight in weights):

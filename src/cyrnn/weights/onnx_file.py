@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..cells.spec import Array
-from .onnx_fold import FOLDED, NotConstant
+from .onnx_fold import FOLDED, NotConstant, followed
 from .onnx_tensor import Tensor
 from .protobuf import Malformed, Message
+from .scaled import Scaled
 from .stretch import Stretch
 
 #: the deepest graph within a graph, as If and Loop have them
@@ -96,6 +97,13 @@ class Graph:
 
     def constant(self, name: str, wanted: Node) -> Array:
         """Return the values of a tensor, folded; `wanted`: the node whose weight it is."""
+        return self._folded(name, wanted, integers=False)  # type: ignore[return-value]  # none is Scaled then
+
+    def integers(self, name: str, wanted: Node) -> Array | Scaled:
+        """Likewise; integers of 8 bits stay, with what DequantizeLinear would multiply them with."""
+        return self._folded(name, wanted, integers=True)
+
+    def _folded(self, name: str, wanted: Node, integers: bool) -> Array | Scaled:
         steps: list[Node] = []
         known: set[int] = set()
         graph: Graph | None = self
@@ -120,9 +128,10 @@ class Graph:
             if not node.inputs:
                 raise NotConstant(f"{wanted}: its weight comes from {node}, which has no input")
             name = node.inputs[0]
+        folded: Array | Scaled = found
         for node in reversed(steps):
-            found = FOLDED[node.op_type](node, found, [self.scale(node, name) for name in node.inputs[1:]])
-        return found
+            folded = followed(node, folded, [self.scale(node, name) for name in node.inputs[1:]], integers)
+        return folded
 
     def scale(self, node: Node, name: str) -> Array | None:
         """Return a scale or a zero point, which has to stand in the file as it is."""

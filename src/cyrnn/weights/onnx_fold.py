@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..cells.spec import Array
+from .scaled import DTYPES, Misfit, Scaled, scaled
 
 if TYPE_CHECKING:
     from .onnx_file import Node
@@ -19,7 +20,7 @@ class NotConstant(ValueError):
 def _along(values: Array, parameter: Array, axis: Any) -> Array:
     """A scale or a zero point, of one number or of one for each entry of an axis, in a shape that goes with values."""
     if parameter.size == 1:
-        return parameter.reshape(())
+        return parameter.reshape([1] * values.ndim)
     if not isinstance(axis, int) or not -values.ndim <= axis < values.ndim or parameter.shape != (values.shape[axis],):
         raise NotConstant(f"a scale of shape {parameter.shape} does not fit values of shape {values.shape}")
     shape = [1] * values.ndim
@@ -43,6 +44,19 @@ def _dequantize(node: Node, values: Array, others: list[Array | None]) -> Array:
     return dequantized(values, scale, zero, 1 if axis is None else axis)
 
 
+def _kept(node: Node, values: Array, others: list[Array | None]) -> Scaled | None:
+    """Return what DequantizeLinear reads, integers of 8 bits with scales in float32; None of anything else."""
+    scale, zero = [*others, None, None][:2]
+    if scale is None or scale.dtype != np.float32 or values.dtype not in DTYPES:
+        return None
+    axis = node.attribute("axis")
+    axis, zero = 1 if axis is None else axis, np.zeros((), values.dtype) if zero is None else zero
+    try:
+        return scaled(values, _along(values, scale, axis), _along(values, zero, axis))
+    except Misfit as error:
+        raise NotConstant(f"{node}: {error}") from None
+
+
 def _quantize(node: Node, values: Array, others: list[Array | None]) -> Array:
     scale, zero = [*others, None, None][:2]
     if scale is None:
@@ -58,12 +72,29 @@ def _quantize(node: Node, values: Array, others: list[Array | None]) -> Array:
     return np.clip(whole, limits.min, limits.max).astype(dtype)
 
 
-def _transpose(node: Node, values: Array, _: list[Array | None]) -> Array:
+def _transpose(node: Node, values: Any, _: list[Array | None]) -> Any:
     order = node.attribute("perm")
     try:
         return values.transpose(order if order else None)
     except (ValueError, TypeError, OverflowError):
         raise NotConstant(f"{node} has the order {order} for values of shape {values.shape}") from None
+
+
+def followed(node: Node, found: Array | Scaled, others: list[Array | None], integers: bool) -> Array | Scaled:
+    """Return what a node makes of a constant; with `integers` those stay what they are, with their scales beside."""
+    if isinstance(found, Scaled):
+        if node.op_type == "Identity":
+            return found
+        if node.op_type == "Transpose":
+            exchanged: Scaled = _transpose(node, found, others)
+            return exchanged
+        found = found.floats()
+    if integers and node.op_type == "DequantizeLinear":
+        kept = _kept(node, found, others)
+        if kept is not None:
+            return kept
+    made: Array = FOLDED[node.op_type](node, found, others)
+    return made
 
 
 #: operators through which a constant is followed

@@ -12,11 +12,14 @@ from .contents import ABOUT
 from .onnx_file import Node, nodes_of
 from .onnx_fold import NotConstant
 from .protobuf import Message
+from .scaled import DTYPES, Misfit, Scaled, fit, scaled
 from .stretch import Stretch
 
 #: operator -> the operator of which it is a form
 OPERATORS = {"RNN": "RNN", "GRU": "GRU", "LSTM": "LSTM", "DynamicQuantizeLSTM": "LSTM"}
 DOMAINS = {"DynamicQuantizeLSTM": ("com.microsoft",)}
+#: weight of DynamicQuantizeLSTM -> the places of its integers, scale and zero point among the inputs
+_DYNAMIC = {"W": (1, 8, 9), "R": (2, 10, 11)}
 #: attributes that are lists -> what of; others -> their type
 _LISTS: dict[str, type] = {"activations": str, "activation_alpha": float, "activation_beta": float}
 _SINGLE: dict[str, type] = {"clip": float, "direction": str}
@@ -29,8 +32,8 @@ class Recurrent(NamedTuple):
     """What a node says of its layer."""
 
     operator: str
-    W: Array
-    R: Array
+    W: Any  # W and R are arrays of floats, or both are Scaled
+    R: Any
     B: Array | None
     P: Array | None
     initial: tuple[Array | None, Array | None]  # states that stand in the file, and are not all zeros
@@ -58,8 +61,8 @@ def about_of(data: memoryview | Stretch) -> str:
 
 
 @np.errstate(all="ignore")  # of scales that a file has
-def read(node: Node) -> Recurrent:
-    """Read the weights and attributes of a node."""
+def read(node: Node, integers: bool = False) -> Recurrent:
+    """Read the weights and attributes of a node; with `integers` its weights stay integers where calls take them."""
     attributes: dict[str, Any] = {}
     for name in node.attributes:
         if name in _LISTS or name in _SINGLE:
@@ -71,18 +74,23 @@ def read(node: Node) -> Recurrent:
     def tensor(place: int) -> Any:
         return node.graph.constant(inputs[place], node) if inputs[place] else None
 
-    W, R, B = (tensor(place) for place in (1, 2, 3))
-    if W is None or R is None:
+    if not inputs[1] or not inputs[2]:
         raise NotConstant("there is no W or no R")
     if node.op_type == "DynamicQuantizeLSTM":
-        W, R = dequantized(W, tensor(8), tensor(9)), dequantized(R, tensor(10), tensor(11))
-    for name, value in (("W", W), ("R", R)):
-        if value.dtype.kind in "iub":
+        weights: list[Array | Scaled] = [of_dynamic(name, *map(tensor, places)) for name, places in _DYNAMIC.items()]
+    else:
+        weights = [node.graph.integers(inputs[place], node) for place in (1, 2)]
+    whole = [value for value in weights if isinstance(value, Scaled)]
+    if not integers or len(whole) != 2 or not fit(*whole):
+        weights = [value.floats() if isinstance(value, Scaled) else value for value in weights]
+    for name, value in zip("WR", weights, strict=True):
+        if not isinstance(value, Scaled) and value.dtype.kind in "iub":
             raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")
+    W, R = weights
     operator = OPERATORS[node.op_type]
     lstm = operator == "LSTM"
     states = _state(node, inputs[5]), _state(node, inputs[6]) if lstm else None
-    return Recurrent(operator, W, R, B, tensor(7) if lstm else None, states, attributes)
+    return Recurrent(operator, W, R, tensor(3), tensor(7) if lstm else None, states, attributes)
 
 
 def _of_its_type(name: str, value: Any) -> Any:
@@ -119,16 +127,21 @@ def _state(node: Node, name: str) -> Array | None:
     return np.array(value, order="C") if value is not None and np.any(value) else None  # aligned, for every call
 
 
-def dequantized(W: Any, scale: Any, zero: Any) -> Any:
-    """W (D, columns, 4 * H) of DynamicQuantizeLSTM in float32, as the operator LSTM has it: (D, 4 * H, columns)."""
-    if scale is None or W.ndim != 3 or scale.shape not in ((len(W),), (len(W), W.shape[2])):
-        raise NotConstant(f"a scale of shape {getattr(scale, 'shape', None)} does not fit weights of shape {W.shape}")
-
-    if zero is not None and zero.shape != scale.shape:
+def of_dynamic(name: str, values: Any, scale: Any, zero: Any) -> Scaled:
+    """W or R (D, columns, 4 * H) of DynamicQuantizeLSTM, as the operator LSTM has it: (D, 4 * H, columns)."""
+    shape = values.shape
+    if values.dtype not in DTYPES:
+        raise NotConstant(f"{name} has dtype {values.dtype}, expected int8 or uint8")
+    if scale is None or scale.dtype != np.float32:
+        raise NotConstant(f"{name}_scale is {'left out' if scale is None else scale.dtype}, expected float32")
+    if len(shape) != 3 or scale.shape not in (shape[:1], (shape[0], shape[2])):
+        raise NotConstant(f"a scale of shape {scale.shape} does not fit {name} of shape {shape}")
+    if zero is None:
+        zero = np.zeros(scale.shape, values.dtype)
+    if zero.shape != scale.shape:
         raise NotConstant(f"a zero point of shape {zero.shape} does not fit a scale of shape {scale.shape}")
-
-    def along(value: Any) -> Any:
-        return value[:, None, None] if value.ndim == 1 else value[:, None, :]
-
-    whole = W.astype(np.float32) - (0 if zero is None else along(zero).astype(np.float32))
-    return (whole * along(scale)).transpose(0, 2, 1)
+    along = (slice(None), None, None) if scale.ndim == 1 else (slice(None), None)
+    try:
+        return scaled(values, scale[along], zero[along]).transpose((0, 2, 1))
+    except Misfit as error:
+        raise NotConstant(f"{name}: {error}") from None
