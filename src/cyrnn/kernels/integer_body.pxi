@@ -17,6 +17,7 @@
     integer_matmul.pxi    packed products of integers
     integer_panels.pxi    how matrices are packed for them
     integer_stages.pxi    the stages of a forward pass over integers
+    integer_multiply.pxi  rows times a matrix of integers
     integer_interleaved.pxi  the input projection of later steps beside this step's recurrent product
     integer_forward.pxi   the time loop
     integer_table.pxi     the table of functions
@@ -60,6 +61,7 @@ include "quantize.pxi"
 include "integer_matmul.pxi"
 include "integer_panels.pxi"
 include "integer_stages.pxi"
+include "integer_multiply.pxi"
 include "integer_interleaved.pxi"
 include "integer_forward.pxi"
 include "integer_table.pxi"

@@ -155,46 +155,6 @@ cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t
             row += R
 
 
-cdef void project_hidden(const Run* run, const IntegerRows* rows, Py_ssize_t m, real* out) noexcept nogil:
-    """out (m, n_h) = Whr times rows of integers (m, n_a)."""
-    cdef vec tile_of_h[TILE_VECTORS]
-    cdef vec zeros[4]
-    cdef real* z = <real*> tile_of_h
-    cdef Py_ssize_t width = vectors(run.n_h, 1), panel = 0, row, R, Vp, r, i, left
-    cdef IntegerProduct p
-    for i in range(4):
-        store(<real*> zeros + i * LANES, splat(0))
-    begin_product(&p, rows, run.n_a, run.integers.width)
-    p.start, p.start_row_stride, p.start_panel_stride, p.z_panel_stride = <real*> zeros, 0, 0, 0
-    p.z, p.z_vector_stride = z, LANES
-    while 4 * panel < width:
-        Vp = min(4, width - 4 * panel)
-        p.z_row_stride = Vp * LANES
-        take_panel(&p, &run.integers.Whr, panel, 4, run.integers.width)
-        row = 0
-        while row < m:
-            R = even_share(m - row, TILE_ROWS)
-            take_integer_rows(&p, rows, row)
-            integer_product(&p, R, 1, Vp, run.integers.width)
-            for r in range(R):
-                i = 0
-                while i < Vp * LANES and 4 * panel * LANES + i < run.n_h:
-                    left = run.n_h - 4 * panel * LANES - i
-                    store_tail(out + (row + r) * run.n_h + 4 * panel * LANES + i,
-                               load(z + r * p.z_row_stride + i), left)
-                    i += LANES
-            row += R
-        panel += 1
-
-
-cdef void quantize_rows(const real* h, Py_ssize_t m, Py_ssize_t n, real levels, int width,
-                        const IntegerRows* out) noexcept nogil:
-    """m rows of hidden states (n,) as integers."""
-    cdef Py_ssize_t r
-    for r in range(m):
-        out.scale[r] = quantize_hidden(h + r * n, n, levels, width, out.rows + r * out.row_stride)
-
-
 cdef void run_integer_step(const Run* run, const IntegerStage* stages, Py_ssize_t t,
                            const IntegerWork* work) noexcept nogil:
     """One step."""
@@ -225,7 +185,8 @@ cdef void run_integer_step(const Run* run, const IntegerStage* stages, Py_ssize_
             run_integer_rows(run, &stages[s], t, m, projected, work, &at)
     if run.Whr != NULL:
         quantize_rows(run.states + t * run.batch * n, m, n, weights.Whr.levels, weights.width, &work.h)
-        project_hidden(run, &work.h, m, run.hidden + t * run.batch * run.n_h)
+        multiply_integer_rows(&weights.Whr, weights.width, NULL, run.n_h, &work.h, n, m,
+                              run.hidden + t * run.batch * run.n_h)
 
 
 cdef int integer_forward(const Run* run) noexcept nogil:
