@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ._convert import FLOAT32
+from ._convert import FLOAT32, FLOAT64, computed_in
 from ._keys import type_of
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def integers(function: str, argument: str, given: Any) -> np.dtype[Any]:
 
 def in_float32(function: str, name: str, dtype: np.dtype[Any], wanted: np.dtype[Any], cure: str) -> None:
     """Refuse to make integers of what is computed in float64: results would be float32 all of a sudden."""
-    if dtype != FLOAT32:
+    if computed_in(dtype) != FLOAT32:
+        note = "" if dtype == FLOAT64 else " (computed in float64)"
         why = f"with {wanted} weights the results are float32"
-        raise TypeError(f"{function}: {name} is {dtype}, expected float32: {why}; {cure}")
+        raise TypeError(f"{function}: {name} is {dtype}{note}, expected float32: {why}; {cure}")
 
 
 def finite(function: str, arrays: Mapping[str, NDArray[Any]], wanted: np.dtype[Any]) -> None:

@@ -81,7 +81,7 @@ def described(documented) -> list[str]:
     return [name.strip() for line in lines for name in line.split(",")]
 
 
-DOCUMENTED = [*CLASSES, nn.from_torch, nn.from_state_dict, nn.from_keras, nn.load, *METHODS.values()]
+DOCUMENTED = [*CLASSES, nn.LSTM.quantize, nn.from_torch, nn.from_state_dict, nn.from_keras, nn.load, *METHODS.values()]
 
 
 @pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda d: d.__qualname__)

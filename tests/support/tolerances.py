@@ -20,6 +20,7 @@ TABLE = {
     "sequence against another framework": (4, "other orders of sums, another sigmoid; 1.6 measured"),
     "stack against oracle": (16, "a sequence, in each layer"),
     "integer weights against oracle": (64, "exact sums; a pre-activation is rounded thrice, activations have 2^-21"),
+    "stack of integer weights against oracle": (256, "an input of 15 bits that is near a half is rounded either way"),
     "saturated sequence against oracle": (128, "pre-activations in the hundreds carry their own roundings"),
     "kernel against reference": (32, "two roundings of the same sequence, neither the true one"),
     "chain rule against complex step": (64, "the complex step is computed in float64"),

@@ -16,21 +16,28 @@ class Packed(Mapping[str, Any]):
     that, as by `object.__setattr__`, gets an error: the calls trust `panels` alone, and only if it is what `pack` made.
     """
 
-    __slots__ = ("_remake", "_values", "arrays", "panels")
+    __slots__ = ("_remake", "_values", "arrays", "integers", "panels")
 
     _remake: Callable[[dict[str, Any]], Packed]
     _values: Mapping[str, Any]
     arrays: Mapping[str, Any]  # of the cell's keys only, in the order of its spec and the dtype of the panels
     panels: Any
+    integers: Any  # the dtype of the matrices in the panels, int8 or int16; None where they are of that of all
 
     def __new__(
-        cls, values: dict[str, Any], arrays: Mapping[str, Any], panels: Any, remake: Callable[[dict[str, Any]], Packed]
+        cls,
+        values: dict[str, Any],
+        arrays: Mapping[str, Any],
+        panels: Any,
+        remake: Callable[[dict[str, Any]], Packed],
+        integers: Any = None,
     ) -> Self:
         self = super().__new__(cls)
         object.__setattr__(self, "_values", MappingProxyType(values))
         object.__setattr__(self, "_remake", remake)
         object.__setattr__(self, "arrays", MappingProxyType(dict(arrays)))
         object.__setattr__(self, "panels", panels)
+        object.__setattr__(self, "integers", integers)
         return self
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -60,7 +67,7 @@ class Packed(Mapping[str, Any]):
     def __repr__(self) -> str:
         p = self.panels
         sizes = f"n_x = {p.n_x}, n_a = {p.n_a}, n_y = {p.n_y}"
-        return f"<cyrnn parameters packed for {p.cell.name}: {p.dtype}, {sizes}>"
+        return f"<cyrnn parameters packed for {p.cell.name}: {self.integers or p.dtype}, {sizes}>"
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Packed], tuple[dict[str, Any]]]:
         return self._remake, (dict(self._values),)  # panels belong to one ISA: they are made anew where they are loaded

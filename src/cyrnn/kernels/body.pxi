@@ -17,6 +17,7 @@
     counts.pxi            their numbers and counts, for Python
     weights.pxi           the weights of a whole cell, packed
     stages.pxi            the stages of a forward pass
+    interleaving.pxi      when products are interleaved
     interleaved.pxi       the input projection of later steps beside this step's recurrent product
     input_projection.pxi  the first half of every chain, hoisted out of the time loop
     forward.pxi           the time loop
@@ -66,6 +67,7 @@ include "registry.pxi"
 include "counts.pxi"
 include "weights.pxi"
 include "stages.pxi"
+include "interleaving.pxi"
 include "interleaved.pxi"
 include "input_projection.pxi"
 include "forward.pxi"

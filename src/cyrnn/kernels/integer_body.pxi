@@ -12,10 +12,12 @@
     registry.pxi          the cells by number
     counts.pxi            their numbers and counts, for Python
     stages.pxi            the stages of a forward pass
+    interleaving.pxi      when products are interleaved
     quantize.pxi          activations as integers
     integer_matmul.pxi    packed products of integers
     integer_panels.pxi    how matrices are packed for them
     integer_stages.pxi    the stages of a forward pass over integers
+    integer_interleaved.pxi  the input projection of later steps beside this step's recurrent product
     integer_forward.pxi   the time loop
     integer_table.pxi     the table of functions
 
@@ -29,7 +31,7 @@ from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.integers cimport (
     GROUP, IN_VECTOR, INT8, RAISED, WEIGHT_VECTOR, magnitude_bits, max_bits, max_lane, nearest, store_integers,
-    sums_dot, sums_scale, sums_start,
+    sums_dot, sums_load, sums_scale, sums_start, sums_store,
 )
 from cyrnn.kernels.lanes cimport (
     LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load, load_first, mask, max_, min_,
@@ -53,9 +55,11 @@ include "../cells/gru.pxi"
 include "registry.pxi"
 include "counts.pxi"
 include "stages.pxi"
+include "interleaving.pxi"
 include "quantize.pxi"
 include "integer_matmul.pxi"
 include "integer_panels.pxi"
 include "integer_stages.pxi"
+include "integer_interleaved.pxi"
 include "integer_forward.pxi"
 include "integer_table.pxi"

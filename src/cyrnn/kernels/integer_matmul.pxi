@@ -18,10 +18,9 @@ ctypedef struct IntegerProduct:
     const real* scale        # of these units, without gaps; and what their sums start from
     const int32_t* starts
     const real* start        # of z: row r from start + r * start_row_stride
-    Py_ssize_t start_row_stride
-    real* z                  # (R, P, V * LANES), may be the same memory as start
-    Py_ssize_t z_row_stride
-    Py_ssize_t z_panel_stride  # of z and of start
+    Py_ssize_t start_row_stride, start_panel_stride
+    real* z                  # (R, P, V, LANES)
+    Py_ssize_t z_row_stride, z_panel_stride, z_vector_stride
 
 
 cdef inline void integer_tile(const IntegerProduct* t, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V,
@@ -35,7 +34,8 @@ cdef inline void integer_tile(const IntegerProduct* t, Py_ssize_t R, Py_ssize_t 
         sums_dot(sums, rows, row_stride, panel, panel_stride, R, P, V, width)
         rows += 4
         panel += V * WEIGHT_VECTOR
-    sums_scale(sums, t.scale, t.row_scale, t.start, t.start_row_stride, t.z, t.z_row_stride, t.z_panel_stride, R, P, V)
+    sums_scale(sums, t.scale, t.row_scale, t.start, t.start_row_stride, t.start_panel_stride, t.z, t.z_row_stride,
+               t.z_panel_stride, t.z_vector_stride, R, P, V)
 
 
 cdef inline void integer_tile_of_rows(const IntegerProduct* t, Py_ssize_t R, Py_ssize_t V, int width) noexcept nogil:
@@ -93,7 +93,7 @@ cdef inline void integer_product(const IntegerProduct* t, Py_ssize_t R, Py_ssize
         product_of_pairs(t, R, P, V)
 
 
-cdef inline Py_ssize_t integer_panels_at_once(Py_ssize_t m, Py_ssize_t V, Py_ssize_t left) noexcept nogil:
-    """How many of the `left` panels one row takes at once: a sum waits for itself, eight of them do not."""
+cdef inline Py_ssize_t integer_panels_at_once(Py_ssize_t V, Py_ssize_t left) noexcept nogil:
+    """How many of the `left` whole panels one row takes at once: a sum waits for itself, eight of them do not."""
     cdef Py_ssize_t panels = 4 if V == 2 else 2
-    return panels if m == 1 and V > 1 and left >= panels else 1
+    return panels if V > 1 and left >= panels else 1

@@ -193,6 +193,16 @@ LANE_OP void sums_start(ivec *sums, const int32_t *starts, ptrdiff_t R, ptrdiff_
     }
 }
 
+/* Sums (R, V) that go on later, in rows of z. */
+LANE_OP void sums_load(ivec *sums, const real *z, ptrdiff_t row_stride, ptrdiff_t R, ptrdiff_t V) {
+    UNROLL for (ptrdiff_t r = 0; r < R; r++)
+        UNROLL for (ptrdiff_t v = 0; v < V; v++) sums[r * V + v] = as_bits(load(z + r * row_stride + v * LANES));
+}
+LANE_OP void sums_store(const ivec *sums, real *z, ptrdiff_t row_stride, ptrdiff_t R, ptrdiff_t V) {
+    UNROLL for (ptrdiff_t r = 0; r < R; r++)
+        UNROLL for (ptrdiff_t v = 0; v < V; v++) store(z + r * row_stride + v * LANES, as_real(sums[r * V + v]));
+}
+
 /* sums += one group of k: rows[r * row_stride] times the weights (P, V) at `panel`. Strides in bytes. */
 LANE_OP void sums_dot(ivec *sums, const char *rows, ptrdiff_t row_stride, const char *panel, ptrdiff_t panel_stride,
                       ptrdiff_t R, ptrdiff_t P, ptrdiff_t V, int width) {
@@ -212,18 +222,18 @@ LANE_OP void sums_dot(ivec *sums, const char *rows, ptrdiff_t row_stride, const 
     }
 }
 
-/* z (R, P, V) = start + sums scale: `scale` (P, V) of units, without gaps, times row_scale[r]. `panel_stride` of z and
- * of start, which may be the same memory. */
+/* z (R, P, V) = start + sums scale: `scale` (P, V) of units, without gaps, times row_scale[r]. Strides of z are those of
+ * rows, panels and vectors; start has no gaps between vectors and may be the same memory if z has none. */
 LANE_OP void sums_scale(const ivec *sums, const real *scale, const real *row_scale, const real *start,
-                        ptrdiff_t start_row_stride, real *z, ptrdiff_t z_row_stride, ptrdiff_t panel_stride,
-                        ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
+                        ptrdiff_t start_row_stride, ptrdiff_t start_panel_stride, real *z, ptrdiff_t z_row_stride,
+                        ptrdiff_t z_panel_stride, ptrdiff_t z_vector_stride, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
     UNROLL for (ptrdiff_t r = 0; r < R; r++)
         UNROLL for (ptrdiff_t p = 0; p < P; p++)
             UNROLL for (ptrdiff_t v = 0; v < V; v++) {
                 vec s = load(scale + (p * V + v) * LANES) * splat(row_scale[r]);
-                ptrdiff_t at = p * panel_stride + v * LANES;
-                store(z + r * z_row_stride + at,
-                      fma_(real_of(sums[(r * P + p) * V + v]), s, load(start + r * start_row_stride + at)));
+                vec from = load(start + r * start_row_stride + p * start_panel_stride + v * LANES);
+                store(z + r * z_row_stride + p * z_panel_stride + v * z_vector_stride,
+                      fma_(real_of(sums[(r * P + p) * V + v]), s, from));
             }
 }
 

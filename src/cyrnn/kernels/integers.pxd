@@ -18,8 +18,11 @@ cdef extern from "integers.h" nogil:
     bits max_lane(ivec a) noexcept
 
     void sums_start(ivec* sums, const int32_t* starts, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V, int width) noexcept
+    void sums_load(ivec* sums, const real* z, Py_ssize_t row_stride, Py_ssize_t R, Py_ssize_t V) noexcept
+    void sums_store(const ivec* sums, real* z, Py_ssize_t row_stride, Py_ssize_t R, Py_ssize_t V) noexcept
     void sums_dot(ivec* sums, const char* rows, Py_ssize_t row_stride, const char* panel, Py_ssize_t panel_stride,
                   Py_ssize_t R, Py_ssize_t P, Py_ssize_t V, int width) noexcept
     void sums_scale(const ivec* sums, const real* scale, const real* row_scale, const real* start,
-                    Py_ssize_t start_row_stride, real* z, Py_ssize_t z_row_stride, Py_ssize_t panel_stride,
-                    Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept
+                    Py_ssize_t start_row_stride, Py_ssize_t start_panel_stride, real* z, Py_ssize_t z_row_stride,
+                    Py_ssize_t z_panel_stride, Py_ssize_t z_vector_stride, Py_ssize_t R, Py_ssize_t P,
+                    Py_ssize_t V) noexcept

@@ -88,5 +88,5 @@ def no_integers(function: str, plan: Plan, cure: str = "do so with the float32 m
 
 def no_head(function: str) -> NoReturn:
     """Refuse to quantise a layer without a cell."""
-    cure = "leave it as it is beside quantised recurrent layers, which take most of the time"
+    cure = "quantise the recurrent layers, which take most of the time, and leave this one as it is"
     raise TypeError(f"{function}: its weights stay floats, expected a recurrent layer or a cell: {cure}")

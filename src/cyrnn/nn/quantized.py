@@ -65,6 +65,10 @@ class Quantizable(Module[F]):
         ValueError
             If a weight is not finite, or an attribute or calibrate is not as `pack` or a call wants it.
 
+        See Also
+        --------
+        cyrnn.pack : `weights="int8"` for the notebook's functions.
+
         Notes
         -----
         Matrices have two attributes each: `weight_ih_l0`, integers, and `weight_ih_l0_scale` (rows,), float32; the
@@ -77,10 +81,6 @@ class Quantizable(Module[F]):
         Sums of integers are exact: bits are the same on every CPU with a fused multiply-add, and, as those of floats,
         alone, in a batch, in pieces and step by step. `state_dict`, `save` to .npz and .safetensors, pickles and copies
         keep the integers. A quantised model cannot be trained.
-
-        See Also
-        --------
-        cyrnn.pack : `weights="int8"` for the notebook's functions.
 
         Examples
         --------

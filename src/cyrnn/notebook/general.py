@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check, calls
+from .._check_quantized import not_trained
 from .._convert import native, promoted
 from ..calls import Packed
 from ..cells import Cell
@@ -159,6 +160,8 @@ class PlainCaches:
         packed = isinstance(parameters, Packed)
         if packed:
             self._call.require_cell(parameters.cell, self._cell.name)
+            if parameters.integers is not None:
+                not_trained(self._call.function, "parameters", parameters.integers)
         given = self._call.arrays_of(parameters.arrays if packed else parameters, self._cell.read_backward)
         self._call.match_parameters(given, self._cell.shapes)
         for step, entries in others:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .. import _check, calls
+from .. import _check, _check_quantized, calls
 from .._convert import native
 from .._keys import Parameters
 from ..calls import Packed
-from ..cells import CELLS
+from ..calls.quantized import quantized
+from ..cells import CELLS, Cell
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 _SHAPES = {name: cell.shapes for name, cell in CELLS.items() if cell.function}
 _HEADS = {name: CELLS[name].head for name in _SHAPES}
 
 
-def pack(parameters: Parameters) -> Packed:
+def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
     """Prepare the parameters of a cell once, for many calls.
 
     The kernels read weights from panels, in the order in which they need them. Every function that takes
@@ -29,6 +35,9 @@ def pack(parameters: Parameters) -> Packed:
         The dict of an RNN (`Wax Waa Wya ba by`), of an LSTM (`Wf bf Wi bi Wc bc Wo bo Wy by`), of a GRU
         (`Wz bz Wr br Wc bc Wy by`) or, with `bca` too, of a GRU that resets after the product; told apart by the keys,
         with arrays of the shapes that the forward functions ask for. The head, `Wy by` or `Wya by`, may be missing.
+    weights : str or dtype, optional
+        "int8" or "int16": the matrices become integers with a scale for each row, and forward functions are faster and
+        a little less exact, as `cyrnn.nn.LSTM.quantize` has it. Biases and the head stay float32.
 
     Returns
     -------
@@ -40,7 +49,8 @@ def pack(parameters: Parameters) -> Packed:
     KeyError
         If keys of every cell are missing.
     ValueError, TypeError
-        If an array has a wrong shape, or is not of real numbers up to float64.
+        If an array has a wrong shape, or is not of real numbers up to float64; with `weights`, if it is not finite, or
+        is computed in float64, or if weights is neither int8 nor int16.
 
     Notes
     -----
@@ -48,14 +58,20 @@ def pack(parameters: Parameters) -> Packed:
     update. Panels are float64 if any array is float64, integer or bool, else float32; the inputs of a forward
     call together must come to that dtype. Pickling and copying keep the arrays and make the panels anew.
 
+    The values of the mapping are what was given, integers or not: only the panels are integers. With them there is no
+    backward pass: forward functions return None in the place of caches, and a dict or float panels train.
+
     Examples
     --------
     >>> parameters = {"Wax": np.ones((2, 3)), "Waa": np.eye(2), "ba": np.zeros((2, 1)),
     ...               "Wya": np.ones((4, 2)), "by": np.zeros((4, 1))}
     >>> pack(parameters)
     <cyrnn parameters packed for rnn: float64, n_x = 3, n_a = 2, n_y = 4>
+    >>> pack({key: value.astype(np.float32) for key, value in parameters.items()}, weights="int8")
+    <cyrnn parameters packed for rnn: int8, n_x = 3, n_a = 2, n_y = 4>
     """
-    if isinstance(parameters, Packed):
+    integers = None if weights is None else _check_quantized.integers("pack", "weights", weights)
+    if isinstance(parameters, Packed) and integers in (None, parameters.integers):
         return parameters
     cell = CELLS[_check.recognise("pack", parameters, _SHAPES, _HEADS)]
     call = _check.Call("pack")
@@ -67,8 +83,25 @@ def pack(parameters: Parameters) -> Packed:
     dtype = call.dtype()
     plain = {key: native(array, dtype) for key, array in copies.items()}
     arrays = {key: array if array is copies[key] else _frozen(array) for key, array in plain.items()}
-    own = {key: array.view() for key, array in arrays.items()}  # which nobody else has, to reshape them
-    return Packed(values, arrays, calls.of(cell).pack(own), pack)
+    own: dict[str, Any] = {key: array.view() for key, array in arrays.items()}  # which nobody else has, to reshape them
+    if integers is None:
+        return Packed(values, arrays, calls.of(cell).pack(own), pack)
+    own |= _in_integers(cell, given, own, integers)
+    return Packed(values, arrays, calls.of(cell).pack(own), partial(pack, weights=integers.name), integers)
+
+
+def _in_integers(
+    cell: Cell, given: Mapping[str, Any], plain: Mapping[str, Any], integers: np.dtype[Any]
+) -> dict[str, Any]:
+    """Return the matrices of all gates as integers. `given`: the arrays before they were cast to one dtype."""
+    cure = "{key: value.astype(np.float32) for key, value in parameters.items()} rounds them first"
+    for key, array in given.items():
+        name = f'parameters["{key}"]'
+        _check_quantized.in_float32("pack", name, array.dtype, integers, cure)
+        if key not in cell.head:
+            _check_quantized.finite("pack", {name: array}, integers)
+    matrices = {key for gate in cell.gates for key in (gate.W_x, gate.W_a) if key is not None}
+    return {key: quantized(plain[key], integers) for key in cell.shapes if key in matrices}
 
 
 def _frozen(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check
+from .._check_quantized import not_trained
 from .._convert import computed_in
 
 Arrays = dict[str, Any]
@@ -177,6 +178,10 @@ def _matched(
     _check.string_keys(function, "parameters", parameters)
     bare = [key for key in parameters if key in gradients and not (key.startswith("d") and key[1:] in parameters)]
     keys = [key for key in parameters if f"d{key}" in gradients or key in bare]  # a bare name: its "d" was forgotten
+    for key in keys:
+        dtype = getattr(parameters[key], "dtype", None)
+        if f"{key}_scale" in parameters and dtype in (np.int8, np.int16):  # of a quantised model of cyrnn.nn
+            not_trained(function, "parameters", dtype)
     for argument, averages in (("grads", gradients), ("v", v), ("s", s)):
         _check.require_keys(function, argument, averages, [f"d{key}" for key in keys])
     matched: dict[str, list[Any]] = {}
