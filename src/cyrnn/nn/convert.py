@@ -46,15 +46,15 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
         If module is of another class, or a trace, or takes quantised input, is on the meta device, or its weights do
         not fit its sizes.
 
+    See Also
+    --------
+    from_state_dict : the same from weights alone.
+
     Notes
     -----
     A dynamically quantised LSTM, GRU or cell becomes a model with torch's integers and scales, as `quantize` makes
     them: of int8 weights if all differences to their zero points lie within -127 .. 127, else of int16 ones, which hold
     them exactly. What is quantised to float16, and a Linear, become float32.
-
-    See Also
-    --------
-    from_state_dict : the same from weights alone.
 
     Examples
     --------
