@@ -253,8 +253,8 @@ MODULES = {
     "script without a name": (script(input_size=3), f"module is of type RecursiveScriptModule, {ONE_OF}"),
     "class of another": (type("Conv1d", (), {}), f"module is of type type, {ONE_OF}"),
     "quantised": (
-        type("LSTM", (), {"__module__": "torch.ao.nn.quantized.dynamic.modules.rnn"})(),
-        "module is a quantised LSTM, expected one of floats",
+        type("LSTM", (), {"__module__": "torch.ao.nn.quantized.modules.rnn"})(),
+        "module is a quantised LSTM, expected one of floats, or one of torch.ao.nn.quantized.dynamic: give the module",
     ),
     "one inside": (
         whole([("", object()), ("head", object()), ("net.0", LSTM), ("net.1", LSTM)]),

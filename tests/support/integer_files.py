@@ -44,31 +44,42 @@ def dequantise(weights, name):
     return (values.astype(np.float64) - along(zero).astype(np.float64)) * along(scale).astype(np.float64)
 
 
-def dynamic(weights, **attributes):
-    """A model with a node DynamicQuantizeLSTM."""
-    tensors = {name: value for name, value in weights.items() if value is not None}
-    for name in tensors.keys() & set("WR"):
+def parts_of_dynamic(_, weights, x="X", Y="Y", suffix="", **attributes):
+    """A node DynamicQuantizeLSTM, and its tensors by their names."""
+    tensors = {f"{name}{suffix}": value for name, value in weights.items() if value is not None}
+    for name in tensors.keys() & {f"W{suffix}", f"R{suffix}"}:
         tensors[name] = np.ascontiguousarray(np.swapaxes(tensors[name], 1, 2))
-    inputs = ["X", "W", "R", "B", "", "", "", "P", "W_scale", "W_zero", "R_scale", "R_zero"]
-    inputs = [name if name in tensors or name == "X" else "" for name in inputs]
-    quantised = node("DynamicQuantizeLSTM", inputs, ["Y"], "cell", "com.microsoft", **attributes)
-    return model([quantised], [tensor(value, name) for name, value in tensors.items()])
+    names = ["W", "R", "B", "", "", "", "P", "W_scale", "W_zero", "R_scale", "R_zero"]
+    inputs = [x, *[f"{name}{suffix}" if f"{name}{suffix}" in tensors else "" for name in names]]
+    return [node("DynamicQuantizeLSTM", inputs, [Y], f"cell{suffix}", "com.microsoft", **attributes)], tensors
 
 
-def linear(op, weights, axis=1, **attributes):
-    """A model with a node whose weights come from DequantizeLinear, each with scales along one axis."""
-    nodes, tensors = [], {name: weights[name] for name in "BP" if name in weights}
+def parts_of_linear(op, weights, x="X", Y="Y", suffix="", axis=1, **attributes):
+    """A node whose weights come from DequantizeLinear, each with scales along one axis, and all tensors."""
+    nodes, tensors = [], {f"{name}{suffix}": weights[name] for name in "BP" if name in weights}
     for name in "WR":
         values, scale, zero = weights[name], weights.get(f"{name}_scale"), weights.get(f"{name}_zero")
         if scale is None:
-            tensors[name] = values
+            tensors[f"{name}{suffix}"] = values
             continue
         if np.ndim(scale) == 2:
             (scale,), (zero,) = scale, zero
         own = 0 if np.shape(scale) == (2,) else axis  # of directions
-        parameters = {f"{name}_scale": scale} | ({} if zero is None else {f"{name}_zero": zero})
-        tensors |= {f"{name}_values": values} | parameters
-        nodes.append(node("DequantizeLinear", [f"{name}_values", *parameters], [name], f"of {name}", axis=own))
-    inputs = ["X", "W", "R", "B", "", "", *["", "P"] * ("P" in weights)]
-    nodes.append(node(op, inputs, ["Y"], "cell", **attributes))
+        parameters = {f"{name}_values{suffix}": values, f"{name}_scale{suffix}": scale}
+        parameters |= {} if zero is None else {f"{name}_zero{suffix}": zero}
+        tensors |= parameters
+        nodes.append(node("DequantizeLinear", [*parameters], [f"{name}{suffix}"], f"of {name}", axis=own))
+    inputs = [f"{name}{suffix}" if name else "" for name in ["W", "R", "B", "", *["", "", "P"] * ("P" in weights)]]
+    return [*nodes, node(op, [x, *inputs], [Y], f"cell{suffix}", **attributes)], tensors
+
+
+def dynamic(weights, **attributes):
+    """A model with a node DynamicQuantizeLSTM."""
+    nodes, tensors = parts_of_dynamic("LSTM", weights, **attributes)
+    return model(nodes, [tensor(value, name) for name, value in tensors.items()])
+
+
+def linear(op, weights, **attributes):
+    """A model with a node whose weights come from DequantizeLinear."""
+    nodes, tensors = parts_of_linear(op, weights, **attributes)
     return model(nodes, [tensor(value, name) for name, value in tensors.items()])

@@ -43,10 +43,10 @@ def module_inside(function: str, module: Any) -> Any:
 
 def framework_class(function: str, module: Any, known: Mapping[str, Any]) -> str:
     """Return the first name in a module's ancestry that is the name of a class of ours; that of a script's source."""
-    if "quantized" in type(module).__module__.split("."):
+    if "quantized" in type(module).__module__.split(".") and not dynamic(module):
         raise TypeError(
-            f"{function}: module is a quantised {type(module).__name__}, expected one of floats: give the module that "
-            "it was quantised from"
+            f"{function}: module is a quantised {type(module).__name__}, expected one of floats, or one of "
+            "torch.ao.nn.quantized.dynamic: give the module that it was quantised from"
         )
     names = [ancestor.__name__ for ancestor in type(module).__mro__]
     if isinstance(module, type) and module.__name__ in known:
@@ -69,6 +69,32 @@ def framework_class(function: str, module: Any, known: Mapping[str, Any]) -> str
     inside = _modules_of(module, known)
     cure = f": from_torch(module.get_submodule({inside[0]!r}))" if inside else ""
     raise TypeError(f"{function}: module is of type {type(module).__name__}, expected one of torch.nn's {wanted}{cure}")
+
+
+def dynamic(module: Any) -> bool:
+    """Whether a module is one of torch.ao.nn.quantized.dynamic, which takes floats, and has weights of fewer bits."""
+    return {"quantized", "dynamic"} <= set(type(module).__module__.split("."))
+
+
+def scales_by_row(function: str, name: str, tensor: Any) -> bool:
+    """Return whether a quantised tensor has a scale for each row, not one for all."""
+    scheme = str(tensor.qscheme()).removeprefix("torch.")
+    axis = tensor.q_per_channel_axis() if scheme.startswith("per_channel") else 0
+    if axis != 0 or scheme.removesuffix("affine").removesuffix("symmetric") not in ("per_tensor_", "per_channel_"):
+        cure = "from_torch(module, dequantize=True) makes a model of floats"
+        raise ValueError(f"{function}: {name} is quantised {scheme} along axis {axis}, expected the rows', 0: {cure}")
+    return scheme.startswith("per_channel")
+
+
+def scales_fit(function: str, name: str, shape: tuple[int, ...], scale: Any, zero: Any) -> None:
+    """Refuse what is no matrix with a scale and a zero point for all of it, or for each row."""
+    if len(shape) != 2 or scale.shape not in ((1,), shape[:1]) or zero.shape != scale.shape:
+        counts = f"{scale.size} scales and {zero.size} zero points"
+        raise ValueError(f"{function}: {name}: {counts} do not fit its shape {shape}")
+
+
+def unfit(function: str, name: str, error: Exception) -> NoReturn:
+    raise ValueError(f"{function}: {name}: {error}") from None
 
 
 def _modules_of(module: Any, known: Mapping[str, Any]) -> list[str]:
@@ -94,6 +120,14 @@ def attribute(function: str, module: object, name: str) -> Any:
         cure = "module.to_empty(device='cpu'), then module.load_state_dict, gives it some"
         raise ValueError(f"{function}: module is on the meta device, which holds no numbers: {cure}")
     return found
+
+
+def floats(function: str, module: object, name: str) -> Any:
+    """Return an attribute, of a dynamically quantised module the floats that it stands for."""
+    found = attribute(function, module, name)
+    if dynamic(module) and callable(found):  # weight() and bias() unpack them
+        found = found()
+    return found.dequantize() if getattr(found, "is_quantized", False) is True else found
 
 
 def dtype_of_weights(given: Mapping[str, Any]) -> np.dtype[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
 
-from . import _check_modules, _check_quantized, _check_weights
+from . import _check, _check_modules, _check_quantized, _check_weights, torch_quantized
 from .keras_weights import KerasWeights
 from .quantized import Quantizable
 from .typed import F
@@ -25,16 +25,18 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
         def __init__(self, input_size: Any, hidden_size: Any, **options: Any) -> None: ...
 
     @classmethod
-    def from_torch(cls, module: Any, *, dtype: Any = None) -> Self:
+    def from_torch(cls, module: Any, *, dtype: Any = None, dequantize: bool = False) -> Self:
         """Make a model with the sizes, the options and the weights of one of torch.nn's.
 
         Parameters
         ----------
         module : torch.nn.Module
-            Of the class of the same name, or of a subclass of it, or wrapped, as `from_torch` says. Only its attributes
-            are asked for: torch is not imported.
+            Of the class of the same name, or of a subclass of it, or wrapped, or dynamically quantised, as `from_torch`
+            says. Only its attributes are asked for: torch is not imported.
         dtype : dtype, optional
             float32 or float64; if left out, float64 for weights in float64, else float32.
+        dequantize : bool
+            Whether weights that are integers become floats.
 
         Returns
         -------
@@ -44,12 +46,17 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
         Raises
         ------
         TypeError, ValueError
-            If module is of another class, quantised, or without numbers, or its weights do not fit its sizes.
+            If module is of another class, takes quantised input, or is without numbers, or its weights do not fit its
+            sizes.
         """
         function = f"{cls.__name__}.from_torch"
         kinds = {kind.__name__: kind for kind in cls.__mro__ if "_options" in vars(kind)}  # cls may be a subclass
         module = _check_modules.module_inside(function, module)
         _check_modules.framework_class(function, module, kinds)
+        floats = _check.flag(function, "dequantize", dequantize)
+        if _check_modules.dynamic(module):
+            quantised: Self = torch_quantized.model_of(cls, function, module, dtype, floats)
+            return quantised
 
         def own(name: str) -> Any:
             return _check_modules.attribute(function, module, name)

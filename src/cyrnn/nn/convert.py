@@ -21,17 +21,19 @@ _CLASSES: dict[str, type[CellModule[Any]]] = {kind.__name__: kind for kind in _C
 _HEADS: dict[str, type[Head[Any]]] = {kind.__name__: kind for kind in (Linear, Embedding)}
 
 
-def from_torch(module: Any, *, dtype: Any = None) -> Any:
+def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> Any:
     """Make a model with the class, the sizes, the options and the weights of one of torch.nn's.
 
     Parameters
     ----------
     module : torch.nn.Module
         An RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding, or of a subclass of one; or what
-        torch.compile, DataParallel or torch.jit.script made of it. Only its attributes are asked for: torch is not
-        imported.
+        torch.compile, DataParallel or torch.jit.script made of it; or one of torch.ao.nn.quantized.dynamic. Only its
+        attributes are asked for: torch is not imported.
     dtype : dtype, optional
         float32 or float64; if left out, float64 for weights in float64, else float32.
+    dequantize : bool
+        Whether weights that are integers become floats.
 
     Returns
     -------
@@ -41,11 +43,18 @@ def from_torch(module: Any, *, dtype: Any = None) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If module is of another class, quantised or a trace, on the meta device, or its weights do not fit its sizes.
+        If module is of another class, or a trace, or takes quantised input, is on the meta device, or its weights do
+        not fit its sizes.
 
     See Also
     --------
     from_state_dict : the same from weights alone.
+
+    Notes
+    -----
+    A dynamically quantised LSTM, GRU or cell becomes a model with torch's integers and scales, as `quantize` makes
+    them: of int8 weights if all differences to their zero points lie within -127 .. 127, else of int16 ones, which hold
+    them exactly. What is quantised to float16, and a Linear, become float32.
 
     Examples
     --------
@@ -57,7 +66,10 @@ def from_torch(module: Any, *, dtype: Any = None) -> Any:
     """
     module = _check_modules.module_inside("from_torch", module)
     kinds = _CLASSES | _HEADS
-    return kinds[_check_modules.framework_class("from_torch", module, kinds)].from_torch(module, dtype=dtype)
+    name = _check_modules.framework_class("from_torch", module, kinds)
+    if name in _HEADS:
+        return _HEADS[name].from_torch(module, dtype=dtype)
+    return _CLASSES[name].from_torch(module, dtype=dtype, dequantize=dequantize)
 
 
 def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any) -> Any:

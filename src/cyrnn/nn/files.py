@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
     **options
         What the file does not say, as for `from_state_dict`: `batch_first`, `dropout`, `dtype`, and where weights are
         bare those of the cell, `nonlinearity`, `reset_after` and so on; `kind` of one `weight` alone. A file that
-        `save` wrote says all of them.
+        `save` wrote says all of them. Of .onnx `dequantize=True`: weights that are integers become floats.
 
     Returns
     -------

@@ -69,8 +69,8 @@ class Head(Module[F], Generic[F]):
         Raises
         ------
         TypeError, ValueError
-            If module is of another class, quantised, or without numbers, if its weights do not fit its sizes, or if it
-            changes its weights or its gradients as this class does not.
+            If module is of another class, takes quantised input, or is without numbers, if its weights do not fit its
+            sizes, or if it changes its weights or its gradients as this class does not.
         """
         function = f"{cls.__name__}.from_torch"
         kinds = {kind.__name__: kind for kind in cls.__mro__ if "_sizes" in vars(kind)}  # cls may be a subclass
@@ -79,7 +79,7 @@ class Head(Module[F], Generic[F]):
         _check_heads.plain_embedding(function, module)
 
         def own(name: str) -> Any:
-            return _check_modules.attribute(function, module, name)
+            return _check_modules.floats(function, module, name)
 
         sizes = {name: found(own(name)) for name, found in cls._sizes.items()}
         if dtype is None:

@@ -7,18 +7,22 @@ of the one before: weights/onnx_chain.py. What nn has not, as a layer in reverse
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from ..calls.quantized import Quantized
 from ..cells import PLAIN, Variant
 from ..cells.spec import Array
 from ..weights import orders
 from ..weights.contents import Memory, mapped, size_of
 from ..weights.onnx_chain import Apart, chain
+from ..weights.onnx_file import Node
 from ..weights.onnx_nodes import Recurrent, about_of, activation, read, recurrent_nodes
-from . import _check_files
+from ..weights.scaled import Scaled, floats, matrices
+from . import _check, _check_files
 from .convert import with_options
 from .onnx_graphs import form
 from .variants import given_as
@@ -61,23 +65,45 @@ def load(function: str, path: str, file: BinaryIO, prefix: str, options: Mapping
     single = about.pop("single_step", False)
     if single and len(names) > 1:  # whose names have no number of a layer
         _check_files.contradiction(function, path)
+    given = dict(options)
+    dequantize = _check.flag(function, "dequantize", given.pop("dequantize", False))
     layers: list[_Layer] = []
+    found: list[Recurrent] = []
     weights: dict[str, Array] = {}
-    for k, name in enumerate(names):
-        try:
-            found = read(nodes[name])
-            layers.append(_layer(found))
-            weights |= _named(found, layers[0], "" if single else f"_l{k}", memory)
-        except (ValueError, OSError) as error:
-            _check_files.of_file(function, path, error, place=f"{nodes[name]}: ")
+    for name in names:
+        with _naming(function, path, nodes[name]):
+            found.append(read(nodes[name], integers=not dequantize))
+            layers.append(_layer(found[-1]))
         if layers[-1] != layers[0]:
             why = f"{names[0]!r} and {name!r} are unlike cells"
             _check_files.nodes(function, path, list(nodes), names, prefix, why)
+    matrices = _matrices(found, layers[0].directions)
+    for k, name in enumerate(names):
+        with _naming(function, path, nodes[name]):
+            weights |= _named(found[k], matrices[k], layers[0], "" if single else f"_l{k}", memory)
     own = about if kept else _options(layers[0])
-    model = with_options(function, path, weights, own, options)
+    model = with_options(function, path, weights, own, given)
     if kept and form(model._plan) != (layers[0].variant, layers[0].coupled, layers[0].reset_after):
         _check_files.contradiction(function, path)
     return model
+
+
+@contextmanager
+def _naming(function: str, path: str, node: Node) -> Iterator[None]:
+    """Name the node in what is said of it."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        _check_files.of_file(function, path, error, place=f"{node}: ")
+
+
+def _matrices(found: Sequence[Recurrent], D: int) -> list[tuple[Any, Any]]:
+    """Return W and R of every node, a matrix for each direction: all integers of one dtype, or all floats."""
+    pairs = [(own.W, own.R) for own in found]
+    if not all(isinstance(W, Scaled) for W, _ in pairs):
+        return [(floats(W), floats(R)) for W, R in pairs]
+    flat = matrices(*[part for pair in pairs for W in pair for part in W.directions()])
+    return [(flat[k : k + D], flat[k + D : k + 2 * D]) for k in range(0, len(flat), 2 * D)]
 
 
 def _layer(found: Recurrent) -> _Layer:
@@ -136,18 +162,27 @@ def _options(layer: _Layer) -> dict[str, Any]:
     return options | {"coupled": layer.coupled, "output_activation": other}
 
 
-def _named(found: Recurrent, layer: _Layer, suffix: str, memory: Memory) -> dict[str, Array]:
+def _named(
+    found: Recurrent, matrices: tuple[Any, Any], layer: _Layer, suffix: str, memory: Memory
+) -> dict[str, Array]:
     """Return the weights of a node by torch's names, in torch's order, each in memory of its own."""
     given = orders.ORDERS["onnx"][layer.operator.lower()]
     wanted = orders.ORDERS["torch"][layer.operator.lower()].replace("f" if layer.coupled else " ", "")
     n, dtype = layer.hidden_size, np.dtype(layer.dtype)
     weights: dict[str, Array] = {}
     for d, way in enumerate(("", "_reverse")[: layer.directions]):
-        parts = {"weight_ih": found.W[d], "weight_hh": found.R[d]}
+        parts: dict[str, Array] = {}
+        for name, own in zip(("weight_ih", "weight_hh"), matrices, strict=True):
+            if isinstance(own[d], Quantized):
+                parts |= {name: own[d].values, f"{name}_scale": own[d].scale}
+            else:
+                parts[name] = own[d]
         if found.B is not None:
             parts["bias_ih"], parts["bias_hh"] = np.split(found.B[d], 2)
         for name, value in parts.items():
-            weights[name + suffix + way] = orders.in_order(value, given, wanted, n, dtype, memory.empty)
+            stem, scale, _ = name.partition("_scale")
+            kind = dtype if value.dtype.kind == "f" else value.dtype
+            weights[stem + suffix + way + scale] = orders.in_order(value, given, wanted, n, kind, memory.empty)
         if found.P is not None:
             P = found.P[d].reshape(3, n)[: 2 if layer.coupled else 3]
             weights[f"weight_ch{suffix}{way}"] = np.array(P, dtype, order="C")

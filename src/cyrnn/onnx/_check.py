@@ -98,7 +98,7 @@ def weight(
 def of_shape(function: str, name: str, array: Any, axes: Sequence[str], shape: Sequence[int | None]) -> None:
     """Refuse a tensor of another shape, where a size that is None may be any."""
     sizes, axes = tuple(shape), list(axes)
-    if len(array.shape) != len(sizes) or any(size not in (None, n) for size, n in zip(sizes, array.shape, strict=True)):
+    if array.ndim != len(sizes) or any(size not in (None, n) for size, n in zip(sizes, array.shape, strict=True)):
         if None not in sizes:
             wanted = f" = {sizes}"
         else:

@@ -46,25 +46,24 @@ class Layer:
         D, G = len(self._directions), len(self._order)
         axes = ("num_directions", f"{G} * hidden_size")
         if isinstance(W, Scaled):
-            dtype = np.dtype(np.float32)
             _check.of_shape(function, "W", W, (*axes, "input_size"), (D, None, None))
             _check.of_shape(function, "R", R, (*axes, "hidden_size"), (D, W.shape[1], None))
         else:
             W = _check.weight(function, "W", W, (*axes, "input_size"), (D, None, None))
-            dtype = W.dtype
-            R = _check.weight(function, "R", R, (*axes, "hidden_size"), (D, W.shape[1], None), dtype)
+            R = _check.weight(function, "R", R, (*axes, "hidden_size"), (D, W.shape[1], None), W.dtype)
         n = self.hidden_size = R.shape[2]
         _check.gates(function, W, G, n)
         _check.hidden_size(function, attributes["hidden_size"], n)
-        self.input_size, self.dtype = W.shape[2], dtype.newbyteorder("=")
+        self.input_size, self.dtype = W.shape[2], W.dtype.newbyteorder("=")
         self._computed = np.dtype(np.float64 if self.dtype == np.float64 else np.float32)
         self._converts = self.dtype != self._computed
         if B is not None:
-            B = _check.weight(function, "B", B, (axes[0], f"{2 * G} * hidden_size"), (D, 2 * G * n), dtype)
+            B = _check.weight(function, "B", B, (axes[0], f"{2 * G} * hidden_size"), (D, 2 * G * n), W.dtype)
         if P is not None:
-            P = _check.weight(function, "P", P, (axes[0], "3 * hidden_size"), (D, 3 * n), dtype)
+            P = _check.weight(function, "P", P, (axes[0], "3 * hidden_size"), (D, 3 * n), W.dtype)
         if isinstance(W, Scaled):
-            self._integers = list(zip(*matrices(W, R), strict=True))
+            found = matrices(*W.directions(), *R.directions())
+            self._integers = list(zip(found[:D], found[D:], strict=True))
             W = R = None
         weights = {name: value for name, value in (("W", W), ("R", R), ("B", B), ("P", P)) if value is not None}
         self._shapes = {name: value.shape for name, value in weights.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .onnx_file import Node
+from .onnx_nodes import is_recurrent
 
 #: the deepest stack that is taken for one: nodes may share weights, and each would be a copy
 MAX_LAYERS = 64
@@ -52,10 +53,12 @@ def _before(node: Node) -> Node | None:
     name, steps = node.inputs[0] if node.inputs else "", list[Node]()
     for _ in range(8):
         producer = node.graph.made_by.get(name)
-        if producer is None or producer.domain not in ("", "ai.onnx") or not producer.inputs or not name:
+        if producer is None or not producer.inputs or not name:
             return None
-        if producer.op_type in ("RNN", "GRU", "LSTM"):
+        if is_recurrent(producer):
             return producer if producer.outputs[0] == name and _joins(producer, steps[::-1]) else None
+        if producer.domain not in ("", "ai.onnx"):
+            return None
         if producer.op_type in ("Squeeze", "Transpose", "Reshape"):
             steps.append(producer)
         elif producer.op_type != "Identity":

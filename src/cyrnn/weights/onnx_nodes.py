@@ -12,7 +12,7 @@ from .contents import ABOUT
 from .onnx_file import Node, nodes_of
 from .onnx_fold import NotConstant
 from .protobuf import Message
-from .scaled import DTYPES, Misfit, Scaled, fit, scaled
+from .scaled import DTYPES, Misfit, Scaled, fit, floats, scaled
 from .stretch import Stretch
 
 #: operator -> the operator of which it is a form
@@ -44,10 +44,14 @@ def recurrent_nodes(data: memoryview | Stretch, folder: str | None) -> dict[str,
     """Return the recurrent nodes of a model, each by a name of its own: the node's, or that of its first output."""
     found: dict[str, Node] = {}
     for node in nodes_of(data, folder):
-        if node.op_type in OPERATORS and node.domain in DOMAINS.get(node.op_type, ("", "ai.onnx")):
+        if is_recurrent(node):
             name = node.name or next((output for output in node.outputs if output), node.op_type)
             found[name if name not in found else f"{name}#{len(found)}"] = node
     return found
+
+
+def is_recurrent(node: Node) -> bool:
+    return node.op_type in OPERATORS and node.domain in DOMAINS.get(node.op_type, ("", "ai.onnx"))
 
 
 def about_of(data: memoryview | Stretch) -> str:
@@ -82,7 +86,7 @@ def read(node: Node, integers: bool = False) -> Recurrent:
         weights = [node.graph.integers(inputs[place], node) for place in (1, 2)]
     whole = [value for value in weights if isinstance(value, Scaled)]
     if not integers or len(whole) != 2 or not fit(*whole):
-        weights = [value.floats() if isinstance(value, Scaled) else value for value in weights]
+        weights = [floats(value) for value in weights]
     for name, value in zip("WR", weights, strict=True):
         if not isinstance(value, Scaled) and value.dtype.kind in "iub":
             raise NotConstant(f"{name} has dtype {value.dtype} and no scale, expected floats")

@@ -34,6 +34,20 @@ class Scaled(NamedTuple):
     def shape(self) -> tuple[int, ...]:
         return self.values.shape  # type: ignore[no-any-return]  # an array's
 
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the floats."""
+        return self.scale.dtype
+
+    def directions(self) -> list[Scaled]:
+        """Return each of the weights (D, rows, columns)."""
+        parts = [np.broadcast_to(own, (len(self.values), *own.shape[1:])) for own in self]
+        return [Scaled(*own) for own in zip(*parts, strict=True)]
+
     def transpose(self, order: Sequence[int] | None) -> Scaled:
         """Exchange axes, or refuse an order as NumPy does."""
         return Scaled(*[part.transpose(order) for part in self])
@@ -60,6 +74,11 @@ def scaled(values: Any, scale: Array, zero: Any) -> Scaled:
     return Scaled(values, scale, zero)
 
 
+def floats(weights: Any) -> Any:
+    """Return integers as the floats that they stand for; an array as it is."""
+    return weights.floats() if isinstance(weights, Scaled) else weights
+
+
 def fit(*weights: Scaled) -> bool:
     """Whether calls take weights as they are: each row has one scale, and not too many columns.
 
@@ -71,14 +90,13 @@ def fit(*weights: Scaled) -> bool:
     return all(own.max(initial=0) <= LARGEST_SUM // LEVELS_INT8 for own in sums)
 
 
-def matrices(*weights: Scaled) -> list[list[Quantized]]:
-    """Return for each of the weights (D, rows, columns) its D matrices; all have one dtype."""
+def matrices(*weights: Scaled) -> list[Quantized]:
+    """Return the matrices of weights (rows, columns), all of one dtype."""
     whole = [own.differences() for own in weights]
     narrow = all(np.abs(values).max(initial=0) <= 127 for values in whole)
     dtype = np.int8 if narrow else np.int16
     found = []
     for own, values in zip(weights, whole, strict=True):
-        scale = np.broadcast_to(own.scale, (*values.shape[:-1], 1))[..., 0]
-        pairs = zip(values.astype(dtype, order="C"), scale, strict=True)
-        found.append([Quantized(rows, np.array(of_rows, np.float32, order="C")) for rows, of_rows in pairs])
+        scale = np.broadcast_to(own.scale, (len(values), 1))[:, 0]
+        found.append(Quantized(values.astype(dtype, order="C"), np.array(scale, np.float32, order="C")))
     return found
