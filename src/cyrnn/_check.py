@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 #: the name of the size of every axis, as in ("n_a", "n_a + n_x"); a size that is always 1 is called "1"
 Names = tuple[str, ...]
-_NONE = ": return_caches=False keeps none, nor do parameters packed as integers"
 
 
 # ---- arrays --------------------------------------------------------------------------------------
@@ -209,8 +208,8 @@ class Call:
 def caches(function: str, value: object) -> dict[str, object]:
     """Return the caches of the steps of a sequence, by what they are called in sentences."""
     if not isinstance(value, (tuple, list)):
-        wanted = "expected the pair (list of T_x caches, x)"
-        raise TypeError(f"{function}: caches is {type_of(value)}, {wanted}{_NONE * (value is None)}")
+        wanted = "the pair (list of T_x caches, x)" + ": return_caches=False keeps none" * (value is None)
+        raise TypeError(f"{function}: caches is {type_of(value)}, expected {wanted}")
     if len(value) != 2:
         raise ValueError(f"{function}: caches has {len(value)} entries, expected 2: (list of T_x caches, x)")
     steps = value[0]
@@ -224,8 +223,7 @@ def caches(function: str, value: object) -> dict[str, object]:
 def entries(function: str, argument: str, cache: object, names: tuple[str, ...]) -> dict[str, Any]:
     """Return the entries of one cache by their names."""
     if not isinstance(cache, (tuple, list)):
-        wanted = f"expected the tuple ({', '.join(names)})"
-        raise TypeError(f"{function}: {argument} is {type_of(cache)}, {wanted}{_NONE * (cache is None)}")
+        raise TypeError(f"{function}: {argument} is {type_of(cache)}, expected the tuple ({', '.join(names)})")
     if len(cache) != len(names):
         wanted = f"{len(names)}: ({', '.join(names)})"
         raise ValueError(f"{function}: {argument} has {len(cache)} entries, expected {wanted}")

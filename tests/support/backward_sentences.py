@@ -25,8 +25,7 @@ def caches_with(caches, t, place, value):
 BACKWARD_SENTENCES = [
     # ---- caches
     (
-        "rnn_backward: caches is None, expected the pair (list of T_x caches, x): return_caches=False keeps none, "
-        "nor do parameters packed as integers",
+        "rnn_backward: caches is None, expected the pair (list of T_x caches, x): return_caches=False keeps none",
         {"caches": None},
         TypeError,
     ),

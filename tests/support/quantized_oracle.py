@@ -5,6 +5,7 @@ Nothing of cyrnn is used. A matrix is integers with a scale for each row; what i
 
 from __future__ import annotations
 
+import copy
 import math
 import struct
 
@@ -33,6 +34,12 @@ class Matrix:
         most = max([1, *(sum(map(abs, row)) for row in self.rows)])
         self.levels = 127 if kind == "int8" else min(32767, (2**31 - 1) // most)
 
+    def columns(self, begin: int, end: int | None) -> Matrix:
+        """Some of the columns, with the scales and the levels of the whole."""
+        found = copy.copy(self)
+        found.rows = [row[begin:end] for row in self.rows]
+        return found
+
     def of_input(self, x) -> list[float]:
         largest = max(map(abs, x), default=0.0)
         if not largest:
@@ -50,11 +57,14 @@ class Matrix:
 
 
 class Layer:
-    """One direction of one layer, with torch's names, shapes and order of gates; `cell`: rnn, lstm, gru, gru_after."""
+    """One direction of one layer, with torch's names, shapes and order of gates; `cell`: rnn, lstm, gru, gru_after.
+
+    A matrix may be a Matrix.
+    """
 
     def __init__(self, cell: str, kind: str, W, R, b_x, b_a, W_hr=None, P=None) -> None:
         self.cell, self.n = cell, len(b_x) // {"rnn": 1, "lstm": 4, "gru": 3, "gru_after": 3}[cell]
-        self.W, self.R = Matrix(W, kind), Matrix(R, kind)
+        self.W, self.R = (M if isinstance(M, Matrix) else Matrix(M, kind) for M in (W, R))
         self.W_hr = None if W_hr is None else Matrix(W_hr, kind)
         self.b_x, self.b_a, self.P = [float(b) for b in b_x], [float(b) for b in b_a], P
 

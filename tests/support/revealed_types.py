@@ -68,6 +68,13 @@ assert_type(nn.LSTM.from_torch(object()), nn.LSTM[np.float32])
 assert_type(nn.from_torch(object()), Any)
 assert_type(nn.from_state_dict({}, batch_first=True), Any)
 
+# ---- integers ----
+assert_type(lstm.quantize("int8"), nn.LSTM[np.float32])
+assert_type(lstm.quantize(np.int16)(x32)[0], NDArray[np.float32])
+assert_type(lstm.quantize("int8", calibrate=x32)[1].rms, float)
+assert_type(nn.GRUCell(3, 5).quantize("int8").weight_ih_scale, NDArray[np.float32])
+assert_type(cyrnn.pack({}, weights="int8"), cyrnn.calls.Packed)
+
 # ---- cells ----
 assert_type(nn.LSTMCell(3, 5)(x32[0]), tuple[NDArray[np.float32], NDArray[np.float32]])
 assert_type(nn.GRUCell(3, 5, dtype=np.float64)(x64[0]), NDArray[np.float64])

@@ -61,7 +61,7 @@ class SequenceGradients(NamedTuple):
 class CellCalls:
     """The calls of one cell. `packed` is the class of parameters that are packed; tables of kernels are not read."""
 
-    def __init__(self, cell: Cell, number: int, f32: Any, f64: Any, packed: type) -> None:
+    def __init__(self, cell: Cell, number: int, f32: Any, f64: Any, packed: type, integers: Any = None) -> None:
         self._cell = cell
         self._packed: Any = packed
 
@@ -71,8 +71,7 @@ class CellCalls:
     def step(self, xt: Any, initial: tuple[Any, ...], parameters: Any, return_caches: Any, given: Any = None) -> Any:
         """Return (*next states, y, cache) for xt (n_x, m) and initial states (n_a, m); or None.
 
-        `given`: (xt, initial, parameters, ...) as a caller has them, which stand in the cache;
-        integers have none.
+        `given`: (xt, initial, parameters, ...) as a caller has them, which stand in the cache.
         """
         if not is_array(xt) or xt.ndim != 2:
             return None
@@ -83,8 +82,7 @@ class CellCalls:
         step = step_forward(cell, gate_weights(cell, arrays, units(arrays)), xt, initial)
         y = head(arrays.get(cell.W_y), arrays.get(cell.b_y), step.next[0])
         given_xt, before, given_parameters, *_ = given or (xt, initial, parameters)
-        keep = return_caches and not has_integers(arrays)
-        cache = self._cache(step, given_xt, before, given_parameters) if keep else None
+        cache = self._cache(step, given_xt, before, given_parameters) if return_caches else None
         return *step.next, y, cache
 
     @np.errstate(all="ignore")
@@ -92,7 +90,7 @@ class CellCalls:
         """Return (a, y, *other states, caches) for x (n_x, m, T) and initial states (n_a, m); or None.
 
         An initial state but the first may be None, for zeros. `given`: (x, initial, parameters, x as an array of any
-        class and dtype, whose steps stand in the caches) as a caller has them; integers have none.
+        class and dtype, whose steps stand in the caches) as a caller has them.
         """
         if not is_array(x) or x.ndim != 3:
             return None
@@ -109,19 +107,19 @@ class CellCalls:
         given_x, given_initial, given_parameters, array = given or (x, initial, parameters, x)
         previous = tuple([np.zeros((n_a, m), x.dtype) if state is None else state for state in initial])
         before = tuple([zeros if own is None else own for zeros, own in zip(previous, given_initial, strict=True)])
-        caches, keep = [], return_caches and not has_integers(arrays)
-        for t in range(T if m or keep else 0):  # an empty batch may have endless steps
+        caches = []
+        for t in range(T if m or return_caches else 0):  # an empty batch may have endless steps
             step = step_forward(cell, weights, x[:, :, t], previous)
             after = tuple([every[:, :, t] for every in states])
             for state, value in zip(after, step.next, strict=True):
                 state[...] = value
             y[:, :, t] = head(W_y, b_y, step.next[0])
-            if keep:
+            if return_caches:
                 caches.append(self._cache(step._replace(next=after), array[:, :, t], before, given_parameters))
             previous = before = after
         # those in the caches stay, whatever is done to the results
         a, *others = (np.array(every, order="C") for every in states)
-        return a, y, *others, (caches, given_x) if keep else None
+        return a, y, *others, (caches, given_x) if return_caches else None
 
     def _is_state(self, state: Any, arrays: dict[str, Array], x: Array) -> bool:
         """Whether a state is (n_a, m)."""

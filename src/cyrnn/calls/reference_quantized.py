@@ -39,8 +39,9 @@ class Integers:
         return len(self.W.values)
 
     def __getitem__(self, own: Any) -> Integers:
-        """Return some of the rows, or of all rows some columns."""
-        return Integers(Quantized(self.W.values[own], self.W.scale[own[0] if isinstance(own, tuple) else own]))
+        """Return some of the rows, or of all rows some columns; the levels are those of the whole."""
+        scale = self.W.scale[own[0] if isinstance(own, tuple) else own]
+        return Integers(Quantized(self.W.values[own], scale), self.Q)
 
     def sums(self, q: Array) -> Array:
         """Return S, rounded to float32: in float64 the sums are exact, in whatever order."""

@@ -25,6 +25,8 @@ class SingleCell(CellModule[F], Generic[F, S]):
         weight_hh: NDArray[F]
         bias_ih: NDArray[F]
         bias_hh: NDArray[F]
+        weight_ih_scale: NDArray[np.float32]  # of a quantised model
+        weight_hh_scale: NDArray[np.float32]
 
     def __call__(self, input: ArrayLike, hx: ArrayLike | None = None) -> S:
         """Run the cell for one step.

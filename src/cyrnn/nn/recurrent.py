@@ -40,6 +40,8 @@ class Recurrent(CellModule[F], Generic[F, S]):
         weight_hh_l1_reverse: NDArray[F]
         bias_ih_l1_reverse: NDArray[F]
         bias_hh_l1_reverse: NDArray[F]
+        weight_ih_l0_scale: NDArray[np.float32]  # of a quantised model
+        weight_hh_l0_scale: NDArray[np.float32]
 
     @overload
     def __call__(

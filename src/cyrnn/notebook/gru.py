@@ -44,7 +44,7 @@ def gru_cell_forward(
     reset_after : bool
         Whether the reset gate comes after the product with a_prev.
     return_caches : bool
-        If False, nothing is kept for the backward pass, nor of weights packed as integers: cache is None.
+        If False, nothing is kept for the backward pass: cache is None.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def gru_forward(
     parameters, reset_after
         As for `gru_cell_forward`.
     return_caches : bool
-        If False, nothing is kept for the backward pass, nor of weights packed as integers: caches is None.
+        If False, nothing is kept for the backward pass: caches is None.
 
     Returns
     -------

@@ -33,7 +33,7 @@ def lstm_cell_forward(
         `Wf Wi Wc Wo` (n_a, n_a + n_x), `bf bi bc bo` (n_a, 1), `Wy` (n_y, n_a), `by` (n_y, 1), or what `pack`
         returns; any object with these keys. Without a head, `Wy` and `by`, yt_pred is (0, m).
     return_caches : bool
-        If False, nothing is kept for the backward pass, nor of weights packed as integers: cache is None.
+        If False, nothing is kept for the backward pass: cache is None.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def lstm_forward(
     parameters : mapping
         As for `lstm_cell_forward`.
     return_caches : bool
-        If False, nothing is kept for the backward pass, nor of weights packed as integers: caches is None.
+        If False, nothing is kept for the backward pass: caches is None.
 
     Returns
     -------

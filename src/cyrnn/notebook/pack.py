@@ -58,8 +58,8 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
     update. Panels are float64 if any array is float64, integer or bool, else float32; the inputs of a forward
     call together must come to that dtype. Pickling and copying keep the arrays and make the panels anew.
 
-    The values of the mapping are what was given, integers or not: only the panels are integers. With them there is no
-    backward pass: forward functions return None in the place of caches, and a dict or float panels train.
+    The values of the mapping are what was given: of integers, too, which are in the panels alone. They are not trained:
+    backward functions refuse caches in which they are the parameters.
 
     Examples
     --------

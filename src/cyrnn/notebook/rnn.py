@@ -31,7 +31,7 @@ def rnn_cell_forward(
         `Wax` (n_a, n_x), `Waa` (n_a, n_a), `Wya` (n_y, n_a), `ba` (n_a, 1), `by` (n_y, 1), or what `pack`
         returns; any object with these keys. Without a head, `Wya` and `by`, yt_pred is (0, m).
     return_caches : bool
-        If False, nothing is kept for the backward pass, nor of weights packed as integers: cache is None.
+        If False, nothing is kept for the backward pass: cache is None.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def rnn_forward(
     parameters : mapping
         As for `rnn_cell_forward`.
     return_caches : bool
-        If False, nothing is kept for the backward pass, nor of weights packed as integers: caches is None.
+        If False, nothing is kept for the backward pass: caches is None.
 
     Returns
     -------
