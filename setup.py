@@ -240,8 +240,10 @@ class Build(build_ext):
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", "-Os" if module.name == "cyrnn.kernels.views" else "-O2"]
             elif flags is GNU:
-                more = INTEGER_FLAGS.get(isa, []) if module.name.endswith("_int") else []
-                module.extra_compile_args = [*GNU, *FLAGS[isa], *more, *(CLANG if "__clang__" in macros else GCC.get(isa, []))]
+                own = CLANG if "__clang__" in macros else GCC.get(isa, [])
+                module.extra_compile_args = [*GNU, *FLAGS[isa], *own]
+                if module.name.endswith("_int"):
+                    module.extra_compile_args += INTEGER_FLAGS.get(isa, [])
                 if isa == "baseline" and len(isas) > 1:  # of CPUs before AVX2: small comes first
                     module.extra_compile_args.append("-O2")
                 module.define_macros.append(INLINE)

@@ -32,8 +32,8 @@ def _parser() -> argparse.ArgumentParser:
         "--kinds",
         type=_words,
         help="of hidden,stream,cell,forward,threads,train,backward,pack and, of cyrnn.nn, call,steps,stack,"
-        "bidirectional,ragged,peephole,reset_before,onnx,train_layer,train_stack,train_bidirectional,train_ragged; all "
-        "if not given",
+        "bidirectional,ragged,peephole,reset_before,onnx,train_layer,train_stack,train_bidirectional,train_ragged, "
+        "and, in fewer bits, quantized,quantized_step; all if not given",
     )
     run.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     run.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="judge JSON files by the targets")
     compare.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
     compare.add_argument(
-        "--pages", type=Path, nargs="+", default=[], help="write between the markers of README.md, docs/performance.md"
+        "--pages", type=Path, nargs="+", default=[], help="write between the markers of README.md and of docs'"
     )
     compare.add_argument("--strict", action="store_true", help="fail if a target is missed")
 
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     against = commands.add_parser("against", help="this build and an old one, interleaved: which rows are slower")
     against.add_argument("path", type=Path, help="the directory of the old build's package, such as site-packages")
     against.add_argument("--new", type=Path, help="that of the new build; where `import cyrnn` finds it if not given")
-    against.add_argument("--kinds", type=_words, help="all but threads if not given")
+    against.add_argument("--kinds", type=_words, help="all but threads,quantized,quantized_step if not given")
     against.add_argument("--cells", type=_words, help="of lstm,gru,rnn; all if not given")
     against.add_argument("--dtypes", type=_words, default=["f32", "f64"], help="of f32,f64; both if not given")
     against.add_argument("--shapes", type=_shapes, help="n_x,n_a,m,T_x;... instead of each kind's own")
@@ -126,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
     }
     print("\n".join(table.head_lines(head)), file=sys.stderr)
     common = {"cpu": head["machine"]["cpu"], "commit": head["machine"]["commit"]}
+    common["held_to"] = os.environ.get("CYRNN_ISA", "")
     found: list[rows.Row] = []
     for case in work.cases(args.kinds or list(work.KINDS), args.cells or list(work.CELLS), args.dtypes, args.shapes):
         start = time.perf_counter()
@@ -177,7 +178,7 @@ def against(args: argparse.Namespace) -> int:
     if args.new is None and (found is None or found.origin is None):
         raise SystemExit("no cyrnn to import: say --new")
     new = args.new or Path(found.origin).parents[1]
-    kinds = args.kinds or [kind for kind in work.KINDS if kind != "threads"]
+    kinds = args.kinds or [kind for kind in work.KINDS if kind not in ("threads", *work.QUANTIZED)]
     cases = list(work.cases(kinds, args.cells or list(work.CELLS), args.dtypes, args.shapes))
     rows = program.compare(args.path.resolve(), new.resolve(), cases, args.seconds)
     print(program.report(rows, args.rows), end="")

@@ -39,7 +39,16 @@ MODULES = {
     "onnxruntime": "onnx_runtime",
     "openvino": "open_vino",
     "jax": "jax_scan",
+    "cyrnn_int8": "ours_int8",
+    "cyrnn_int16": "ours_int16",
+    "onnxruntime_int8": "onnx_int8",
+    "openvino_int8": "open_vino_int8",
+    "openvino_bf16": "open_vino_bf16",
+    "torch_int8": "torch_int8",
+    "torch_bf16": "torch_bf16",
 }
+#: those of work.QUANTIZED, "cyrnn" beside them: a library and its precision
+QUANTIZED = tuple(name for name in MODULES if name.endswith(("_int8", "_int16", "_bf16")))
 
 
 def load(names: list[str]) -> tuple[dict[str, ModuleType], dict[str, str]]:

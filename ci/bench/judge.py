@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .rows import Row, fastest, find
-from .table import disturbed, shape_text, short
+from .rows import Row, fastest, find, held_to, least_of
+from .table import disturbed, shape_text, short, short_error
 from .targets import TARGETS, TIE, Target
 from .work import Shape
 
@@ -32,16 +32,20 @@ class Verdict:
 
 
 def _pair(target: Target, shape: Shape, rows: list[Row]) -> tuple[Row | None, Row | None]:
-    """Return our row and the fastest rival's."""
+    """Return our row and that of the best rival."""
     here = find(rows, kind=target.kind, cell=target.cell, dtype=target.dtype, shape=shape, busy=target.busy)
-    ours = [row for row in here if row["rival"] == "cyrnn"]
+    here = [row for row in here if held_to(row) == target.held_to]
+    ours = [row for row in here if row["rival"] == target.ours]
     if target.kind == "threads":
         return fastest(find(ours, threads=2)), fastest(find(ours, threads=1))
-    return fastest(ours), fastest([row for row in here if row["rival"] in target.against])
+    peers = [row for row in here if row["rival"] in target.against]
+    return least_of(ours, target.measure), least_of(peers, target.measure)
 
 
 def ratio(target: Target, ours: Row, rival: Row) -> float:
-    """Of minima; where a target says "never below", of medians if that is less."""
+    """Of minima, or of errors; where a target says "never below", of medians if that is less."""
+    if target.measure == "error":
+        return float(rival["error"] / max(ours["error"], 1e-300))
     of_minima = float(rival["min_us"] / ours["min_us"])
     return min(of_minima, float(rival["median_us"] / ours["median_us"])) if target.busy else of_minima
 
@@ -66,9 +70,23 @@ def _line(verdict: Verdict) -> str:
     times = ""
     if verdict.ours and verdict.rival:
         other = "1 thread" if verdict.target.kind == "threads" else verdict.rival["rival"]
-        times = f"ours {short(verdict.ours['min_us']):>7}  {other:>11} {short(verdict.rival['min_us']):>7}"
+        times = f"ours {_said(verdict, verdict.ours):>7}  {other:>16} {_said(verdict, verdict.rival):>7}"
     doubt = " ~" * any(row is not None and disturbed(row) for row in (verdict.ours, verdict.rival))
-    return f"  {name:<18} {times:<34} {verdict.ratio:6.2f}x of {verdict.least:5.2f}x  {verdict.word}{doubt}"
+    return f"  {name:<18} {times:<38} {verdict.ratio:6.2f}x of {verdict.least:5.2f}x  {verdict.word}{doubt}"
+
+
+def _said(verdict: Verdict, row: Row) -> str:
+    measure = verdict.target.measure
+    return short_error(row["error"]) if measure == "error" else short(row[measure])
+
+
+def _head(target: Target) -> str:
+    ours = "" if target.ours == "cyrnn" else f", {target.ours}"
+    measured = ", rms error" if target.measure == "error" else ""
+    busy = ", another process on one core" if target.busy else ""
+    held = f", CYRNN_ISA={target.held_to}" if target.held_to else ""
+    work = f"{target.kind} {target.cell} {target.dtype}{ours}"
+    return f"{work} against {', '.join(target.against)}{measured}{busy}{held}"
 
 
 def report(rows: list[Row]) -> tuple[str, Counter[str]]:
@@ -78,8 +96,7 @@ def report(rows: list[Row]) -> tuple[str, Counter[str]]:
     for target in TARGETS:
         found = list(verdicts(target, rows))
         count.update(verdict.word for verdict in found)
-        busy = ", another process on one core" if target.busy else ""
-        head = f"{target.kind} {target.cell} {target.dtype} against {', '.join(target.against)}{busy}"
+        head = _head(target)
         if all(verdict.ratio is None for verdict in found):
             lines.append(f"{head}: not measured")
         else:

@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md and README's ten rows, each written between two marker comments."""
+"""The tables of docs/performance.md, of docs/quantized.md and README's ten rows, between marker comments each."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import math
 from pathlib import Path
 from typing import Any
 
+from . import contestant, quantized_page
 from .rows import Row, blocks, fastest, find, shapes
-from .table import advantage, shape_text, short
+from .table import advantage, markdown, shape_text, short
 from .targets import PEERS
-from .work import CELLS, DTYPES, KINDS, Shape
+from .work import CELLS, DTYPES, KINDS, QUANTIZED, Shape
 
 #: around every table of a run, in docs/performance.md
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 #: around README's ten rows
 TEN_START, TEN_END = "<!-- ten rows:start -->", "<!-- ten rows:end -->"
+#: around the table of integer weights, in docs/quantized.md
+QUANTIZED_START, QUANTIZED_END = "<!-- quantized:start -->", "<!-- quantized:end -->"
 ORDER = ("cyrnn", "torch", "torch_cell", *PEERS[1:])
 TITLES = {"torch_cell": "torch's cell", "notebook": "plain NumPy"}
-#: contestants that are part of another
-NO_VERSION = ("cyrnn", "forward", "notebook", "torch_cell")
+#: contestants that are part of another, or of another page
+NO_VERSION = ("cyrnn", "forward", "notebook", "torch_cell", *contestant.QUANTIZED)
 #: README's rows: the work in words, kind, cell, dtype, shape. Losses are among them, and stay there.
 TEN: tuple[tuple[str, str, str, str, Shape], ...] = (
     ("`lstm_forward`, the notebook's sizes", "forward", "lstm", "f64", (3, 5, 10, 7)),
@@ -47,12 +50,7 @@ LAYERS = (
     ("ragged", "a ragged batch, 1 to T_x steps"),
 )
 #: kinds with a table above, and those that `compare` judges and no page shows; any other kind gets a table at the end
-KNOWN = {"cell", "forward", "backward", "threads", "pack", *(kind for kind, *_ in (*ALONE, *LAYERS))}
-
-
-def _table(head: list[str], body: list[list[str]]) -> list[str]:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-    return ["| " + " | ".join(line) + " |" for line in lines]
+KNOWN = {"cell", "forward", "backward", "threads", "pack", *QUANTIZED, *(kind for kind, *_ in (*ALONE, *LAYERS))}
 
 
 def _peers(blocks: dict[str, list[Row]]) -> list[str]:
@@ -68,7 +66,7 @@ def _peers(blocks: dict[str, list[Row]]) -> list[str]:
             times = {row["rival"]: short(row["min_us"]) for row in here}
             line = " ".join(filter(None, (block, shape_text(shape))))
             body.append([line, *(times.get(name, "") for name in names), advantage(here)])
-    return _table(["n_x, n_a, m, T_x", *(TITLES.get(name, name) for name in names), "fastest rival / cyrnn"], body)
+    return markdown(["n_x, n_a, m, T_x", *(TITLES.get(name, name) for name in names), "fastest rival / cyrnn"], body)
 
 
 def _notebook(rows: list[Row]) -> list[str]:
@@ -88,7 +86,7 @@ def _notebook(rows: list[Row]) -> list[str]:
     head = ["with y and caches, or from them"] + [
         text for dtype in DTYPES for text in (f"{dtype}: notebook", "cyrnn", "ratio")
     ]
-    return _table(head, body) if body else []
+    return markdown(head, body) if body else []
 
 
 def _others(rows: list[Row]) -> list[str]:
@@ -114,7 +112,7 @@ def _others(rows: list[Row]) -> list[str]:
                     f"{ratios[worst]:.2f}x {shape_text(worst)}",
                 ]
             )
-    return _table(["against the fastest rival", "geometric mean", "best", "worst"], body) if body else []
+    return markdown(["against the fastest rival", "geometric mean", "best", "worst"], body) if body else []
 
 
 def _commits(rows: list[Row]) -> str:
@@ -135,6 +133,7 @@ def _machine(run: dict[str, Any]) -> str:
 
 def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
     """Every table, for docs/performance.md."""
+    rows = [row for row in rows if row["kind"] not in QUANTIZED]
     said = [
         _machine(run),
         f"Measured at {_commits(rows)}.",
@@ -182,11 +181,15 @@ def ten(run: dict[str, Any], rows: list[Row]) -> list[str]:
         raise ValueError(f"README's ten rows need {'; '.join(missing)}: not measured")
     head = ["work", "dtype", "n_x, n_a, m, T_x", "cyrnn", "fastest rival", "ratio"]
     said = ["Microseconds a call: minima of interleaved runs, results checked first.", _machine(run)]
-    return [*said, "", *_table(head, body), ""]
+    return [*said, "", *markdown(head, body), ""]
 
 
 #: what stands between which markers
-PARTS = {(START, END): lines, (TEN_START, TEN_END): ten}
+PARTS = {
+    (START, END): lines,
+    (TEN_START, TEN_END): ten,
+    (QUANTIZED_START, QUANTIZED_END): quantized_page.lines,
+}
 
 
 def _filled(text: str, start: str, end: str, body: list[str]) -> str:

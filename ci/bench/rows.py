@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .work import CELLS, DTYPES, KINDS, Shape
+from .work import CELLS, DTYPES, KINDS, QUANTIZED, Shape
 
 Row = dict[str, Any]
 
 
+def held_to(row: Row) -> str:
+    """The ISA that CYRNN_ISA held a row of QUANTIZED to; empty for the CPU's best, and for every other kind."""
+    return str(row.get("held_to", "")) if row["kind"] in QUANTIZED else ""
+
+
 def _case(row: Row) -> tuple[Any, ...]:
-    return row["kind"], row["cell"], row["dtype"], *row["shape"]
+    return row["kind"], row["cell"], row["dtype"], *row["shape"], held_to(row)
 
 
 def write(path: Path, run: dict[str, Any], rows: list[Row]) -> None:
@@ -52,7 +57,11 @@ def find(rows: list[Row], **wanted: Any) -> list[Row]:
 
 
 def fastest(rows: list[Row]) -> Row | None:
-    return min(rows, key=lambda row: row["min_us"], default=None)
+    return least_of(rows, "min_us")
+
+
+def least_of(rows: list[Row], measure: str) -> Row | None:
+    return min(rows, key=lambda row: row[measure], default=None)
 
 
 def blocks(rows: list[Row]) -> list[tuple[str, str, str, list[Row]]]:

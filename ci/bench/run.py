@@ -29,8 +29,12 @@ def entrants(case: Case, modules: dict[str, ModuleType]) -> tuple[list[tuple[Var
     for name, module in modules.items():
         if not hasattr(module, case.kind):
             continue
-        found = contestant.variants(module, case)
-        reasons = [] if found else [NOT_OFFERED]
+        found: list[Variant] = []
+        try:
+            found = contestant.variants(module, case)
+            reasons = [] if found else [NOT_OFFERED]
+        except ValueError as error:
+            reasons = [str(error)]
         for variant in found:
             try:
                 good.append((variant, checked(variant, case, want)))

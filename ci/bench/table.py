@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from .rows import Row, blocks, fastest, find, shapes
-from .work import KINDS
+from .work import KINDS, QUANTIZED
 
 NAMES = {"onnxruntime": "onnxrt", "torch_cell": "torch cell"}
 #: why a row has no time, where that is no news
@@ -21,6 +21,12 @@ def short(us: float) -> str:
     if us >= 99_999.5:
         return f"{us / 1000:.0f}k"
     return f"{us:.2f}" if us < 9.995 else f"{us:.1f}" if us < 99.95 else f"{us:.0f}"
+
+
+def short_error(error: float) -> str:
+    """Two digits: 1.3e-3."""
+    digits, power = f"{error:.1e}".split("e")
+    return f"{digits}e{int(power)}"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -52,7 +58,35 @@ def advantage(rows: list[Row]) -> str:
     return f"{rival['min_us'] / ours['min_us']:.2f}x" if ours and rival else ""
 
 
+def precision(rival: str) -> tuple[str, str]:
+    """A contestant of QUANTIZED as library and precision: "torch_int8" as ("torch", "int8")."""
+    library, _, bits = rival.partition("_")
+    return library, bits or "float32"
+
+
+def _precision_lines(rows: list[Row]) -> list[str]:
+    """Minima of each library and precision, then their errors: they are not the same work."""
+    rivals = list(dict.fromkeys(row["rival"] for row in rows))
+    names = [precision(rival) for rival in rivals]
+    lines = [
+        f"{'':<18}" + "".join(f"{NAMES.get(library, library):>10}" for library, _ in names),
+        f"{'n_x,n_a,m,T_x':<18}" + "".join(f"{bits:>10}" for _, bits in names),
+    ]
+
+    def line(head: str, entries: dict[str, str]) -> str:
+        return f"{head:<18}" + "".join(f"{entries.get(rival, '-'):>10}" for rival in rivals)
+
+    for shape in shapes(rows):
+        here = find(rows, shape=shape)
+        times = {row["rival"]: short(row["min_us"]) + "~" * disturbed(row) for row in here}
+        lines.append(line(shape_text(shape), times))
+        lines.append(line("  rms error", {row["rival"]: short_error(row["error"]) for row in here}))
+    return lines
+
+
 def block_lines(rows: list[Row]) -> list[str]:
+    if rows[0]["kind"] in QUANTIZED:
+        return _precision_lines(rows)
     columns = list(dict.fromkeys(map(column, rows)))
     lines = [f"{'n_x,n_a,m,T_x':<18}" + "".join(f"{name:>12}" for name in columns) + f"{'best/ours':>10}"]
     for shape in shapes(rows):
@@ -61,6 +95,12 @@ def block_lines(rows: list[Row]) -> list[str]:
         times = "".join(f"{entries.get(name, ''):>12}" for name in columns)
         lines.append(f"{shape_text(shape):<18}{times}{advantage(here):>10}".rstrip())
     return lines
+
+
+def markdown(head: list[str], body: list[list[str]]) -> list[str]:
+    """A table of Markdown, its first column to the left."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return ["| " + " | ".join(line) + " |" for line in lines]
 
 
 def wrong(rows: list[Row]) -> list[str]:

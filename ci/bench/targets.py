@@ -1,4 +1,4 @@
-"""The "Must reach" tables of the issues on kernels, the backward pass, the GRU and on variants of cells, as data.
+"""The "Must reach" tables of the issues on kernels, the backward pass, the GRU, variants of cells and integer weights.
 
 A ratio is the rival's time over ours: 2.0 is twice as fast as the fastest of the rivals named.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .work import SHAPES, TRAIN, Shape
+from .work import QUANTIZED_BATCHES, QUANTIZED_LONG, QUANTIZED_STEPS, SHAPES, TRAIN, Shape
 
 #: a ratio this far below its target is a tie, which counts as reached
 TIE = 0.03
 LEARNERS = ("torch", "jax")
+INT8_PEERS = ("onnxruntime_int8", "openvino_int8", "torch_int8")
+BF16_PEERS = ("openvino_bf16", "torch_bf16")
 PEERS = ("torch", "onnxruntime", "openvino", "jax", "numpy")
 
 
@@ -28,6 +30,12 @@ class Target:
     mean: float | None = None
     #: "threads" only: with another process holding a core
     busy: bool = field(default=False)
+    #: which of our contestants
+    ours: str = "cyrnn"
+    #: "error": the ratio is of errors
+    measure: str = "min_us"
+    #: the ISA that CYRNN_ISA held both sides to
+    held_to: str = ""
 
 
 def _hidden(cell: str, dtype: str, base: float, mean: float | None = None) -> Target:
@@ -44,6 +52,49 @@ def _against_notebook(
 ) -> Target:
     return Target(kind, cell, dtype, ("notebook",), dict(zip(shapes, least, strict=True)))
 
+
+def _quantized(
+    cell: str,
+    against: tuple[str, ...],
+    long: tuple[float, ...],
+    batches: tuple[float, ...] = (),
+    ours: str = "cyrnn_int8",
+    **more: str,
+) -> Target:
+    """Ratios for the first of QUANTIZED_LONG and of QUANTIZED_BATCHES."""
+    least = dict(zip(QUANTIZED_LONG, long, strict=False)) | dict(zip(QUANTIZED_BATCHES, batches, strict=False))
+    return Target("quantized", cell, "f32", against, least, ours=ours, **more)
+
+
+#: Of the ratios against float32 the issue names both ends for int16, for the GRU and for AVX2; those between are on a
+#: line from end to end, and a GRU's batches fall short of an LSTM's as its sequences do.
+QUANTIZED: tuple[Target, ...] = (
+    _quantized("lstm", ("cyrnn",), (2.6, 3.0, 3.4, 3.6, 4.0), (3.0, 3.3, 3.6)),
+    _quantized("lstm", INT8_PEERS, (1.9, 1.5, 1.2, 1.15, 1.15), (1.0,) * 3),
+    Target(
+        "quantized_step",
+        "lstm",
+        "f32",
+        INT8_PEERS,
+        dict(zip(QUANTIZED_STEPS, (3.0, 2.5, 1.8, 1.4), strict=True)),
+        ours="cyrnn_int8",
+    ),
+    _quantized("lstm", ("cyrnn",), (1.6, 1.7, 1.8, 1.9, 2.0), (1.6, 1.8, 2.0), "cyrnn_int16"),
+    _quantized("lstm", BF16_PEERS, (1.15,) * 5, (1.0,) * 3, "cyrnn_int16"),
+    _quantized("gru", ("cyrnn",), (2.3, 2.7, 3.1, 3.4, 3.8), (2.7, 3.0, 3.4)),
+    _quantized("gru", ("torch_int8",), (2.0,) * 5, (2.0,) * 3),
+    _quantized("lstm", ("cyrnn",), (1.4, 1.7, 2.1, 2.4), (1.5,) * 3, held_to="avx2"),
+    *(
+        Target(kind, cell, "f32", ("cyrnn",), dict.fromkeys(SHAPES[kind], 1.0), ours=ours)
+        for ours in ("cyrnn_int8", "cyrnn_int16")
+        for cell in ("lstm", "gru", "rnn")
+        for kind in ("quantized", "quantized_step")
+    ),
+    *(
+        Target("quantized", cell, "f32", peers, {(256, 256, 1, 100): 1.0}, ours="cyrnn_int8", measure="error")
+        for cell, peers in (("lstm", ("onnxruntime_int8", "torch_int8")), ("gru", ("torch_int8",)))
+    ),
+)
 
 CELL_SHAPES = SHAPES["cell"][:2]
 CELLS = ("lstm", "rnn")
@@ -88,5 +139,6 @@ TARGETS: tuple[Target, ...] = (
     ),
     *(Target("ragged", cell, "f32", ("torch",), dict.fromkeys(SHAPES["ragged"], 2.0)) for cell in ("lstm", "gru")),
     Target("reset_before", "gru", "f32", ("onnxruntime",), dict.fromkeys(SHAPES["reset_before"], 1.0)),
+    *QUANTIZED,
     *(Target("pack", cell, dtype, ("numpy",), dict.fromkeys(SHAPES["pack"], 1 / 3)) for cell, dtype in BOTH),
 )

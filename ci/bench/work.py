@@ -40,6 +40,10 @@ TRAIN: tuple[Shape, ...] = (
     (512, 512, 64, 50),
 )
 STACK: tuple[Shape, ...] = ((64, 64, 1, 100), (256, 256, 1, 100), (128, 128, 8, 64), (256, 256, 32, 50))
+#: the sequences and steps that integer weights have targets for
+QUANTIZED_LONG: tuple[Shape, ...] = (*((n, n, 1, 100) for n in (64, 128, 256, 512)), (1024, 1024, 1, 50))
+QUANTIZED_BATCHES: tuple[Shape, ...] = ((128, 128, 8, 64), (256, 256, 32, 50), (512, 512, 64, 50))
+QUANTIZED_STEPS: tuple[Shape, ...] = tuple((n, n, 1, 1) for n in (64, 128, 256, 512))
 LAYER_TRAIN: tuple[Shape, ...] = ((3, 5, 10, 7), (16, 32, 1, 20), (64, 64, 1, 100), (128, 128, 8, 64))
 SHAPES: dict[str, tuple[Shape, ...]] = {
     "hidden": HIDDEN,
@@ -58,6 +62,8 @@ SHAPES: dict[str, tuple[Shape, ...]] = {
     "peephole": ((64, 64, 1, 100), (128, 128, 8, 64), (314, 25, 1, 300), (256, 256, 1, 100)),
     "reset_before": HIDDEN,
     "onnx": ((3, 5, 1, 10), (64, 64, 1, 100), (256, 256, 1, 100), (128, 128, 8, 64)),
+    "quantized": HIDDEN,
+    "quantized_step": QUANTIZED_STEPS,
     "train_layer": LAYER_TRAIN,
     "train_stack": LAYER_TRAIN,
     "train_bidirectional": LAYER_TRAIN,
@@ -81,6 +87,8 @@ KINDS = {
     "peephole": "an LSTM with peepholes, nn: the output and the last states",
     "reset_before": "a GRU that resets before its product, nn: the output and the last states",
     "onnx": "ONNX's operators with their defaults, prepared before the clock: all outputs",
+    "quantized": "hidden states in fewer bits, float32 in and out, packed before the clock",
+    "quantized_step": "one step in fewer bits, batch 1, state kept, float32 in and out",
     "train_layer": "nn, forward and backward of one layer: gradients of x, states and weights",
     "train_stack": "nn, forward and backward of two layers: all gradients",
     "train_bidirectional": "nn, forward and backward of a layer in both directions: all gradients",
@@ -92,11 +100,13 @@ NN_TRAIN = ("train_layer", "train_stack", "train_bidirectional", "train_ragged")
 #: of cells that torch has not, and of ONNX's operators; the cells that some kinds are for
 VARIANTS = ("peephole", "reset_before", "onnx")
 CELLS_OF = {"peephole": ("lstm",), "reset_before": ("gru",)}
+#: of float32 models and such with fewer bits, which are not the same work: their error stands beside their time
+QUANTIZED = ("quantized", "quantized_step")
 DEEP = ("steps", "stack", "bidirectional", "train_stack")
 BIDIRECTIONAL = ("bidirectional", "train_bidirectional")
 RAGGED = ("ragged", "train_ragged")
 #: whose state goes on from call to call
-STREAMS = ("stream", "steps")
+STREAMS = ("stream", "steps", "quantized_step")
 CELLS = ("lstm", "gru", "rnn")
 DTYPES = ("f32", "f64")
 #: the gates of cells that have several, in the notebook's letters
@@ -288,7 +298,8 @@ def cases(
         for cell in cells:
             for dtype in dtypes:
                 for shape in SHAPES[kind] if shapes is None else shapes:
-                    if cell in CELLS_OF.get(kind, CELLS) and possible(kind, shape):
+                    offered = cell in CELLS_OF.get(kind, CELLS) and (dtype == "f32" or kind not in QUANTIZED)
+                    if offered and possible(kind, shape):
                         yield Case(kind, cell, dtype, *shape)
 
 

@@ -28,10 +28,10 @@ say 'Modules with ThreadSanitizer'
 "$work/env/bin/pip" install -q --target "$work/site" --python-version 3.13 --implementation cp --abi cp313t \
     --only-binary=:all: --platform "manylinux_2_28_$(uname -m)" 'numpy>=2'
 cd "$work/tree/src"
-"$work/env/bin/cython" cyrnn/kernels/{_cpu,views,_isa_avx2_f32,_isa_avx2_f64}.pyx cyrnn/calls/_calls.pyx
+"$work/env/bin/cython" cyrnn/kernels/{_cpu,views,_isa_avx2_f32,_isa_avx2_f64,_isa_avx2_int}.pyx cyrnn/calls/_calls.pyx
 for name in kernels/_cpu kernels/views calls/_calls; do module "$name"; done
-for bits in 32 64; do
-    module "kernels/_isa_avx2_f$bits" -mavx2 -mfma -DCYRNN_AVX2 "-DCYRNN_DOUBLE=$((bits == 64))" \
+for kind in f32 f64 int; do
+    module "kernels/_isa_avx2_$kind" -mavx2 -mfma -DCYRNN_AVX2 "-DCYRNN_DOUBLE=$([ $kind = f64 ] && echo 1 || echo 0)" \
         '-DCYTHON_INLINE=__inline__ __attribute__((__always_inline__))'
 done
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from paths import SRC
+from rounding import fma, rounded
 
 CODE = """
 #include <stddef.h>
@@ -47,18 +48,6 @@ def fma_of_each(request, tmp_path_factory):
     return call
 
 
-def rounded(exact: Fraction) -> float:
-    """To the nearest float, of two equally near to the even one: by whole numbers, in units of the last place."""
-    if not exact:
-        return 0.0
-    exponent = math.frexp(float(abs(exact)))[1]  # may be 1 too large, where a float rounds up to a power of 2
-    if abs(exact) < Fraction(2) ** (exponent - 1):
-        exponent -= 1
-    unit = Fraction(2) ** max(exponent - 24, -149)
-    value = round(exact / unit) * unit  # Python rounds halves to even
-    return float(value) if abs(value) < 2**128 else math.copysign(math.inf, value)
-
-
 def parts(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Products 1 - 2**-46 and the like, times a power of 2 that is about half of the addend's last bit."""
     tiny = random.choice([-1, 1], N) * 2.0 ** -random.randint(10, 24, N)
@@ -91,6 +80,15 @@ def test_fma_of_floats_is_rounded_once(fma_of_each, cases):
     exact = [Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z)) for x, y, z in zip(a, b, c, strict=True)]
     want = np.array([rounded(value) for value in exact])
     np.testing.assert_array_equal(fma_of_each(a, b, c), want)
+
+
+@pytest.mark.parametrize("cases", [parts, cancelling, subnormal, any_bits], ids=lambda cases: cases.__name__)
+def test_fma_in_numpy_is_rounded_once(cases):
+    """The oracle of integer weights."""
+    a, b, c = (value.astype(np.float32) for value in cases(np.random.RandomState(6)))
+    exact = [Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z)) for x, y, z in zip(a, b, c, strict=True)]
+    want = np.array([rounded(value) for value in exact])
+    np.testing.assert_array_equal(fma(a, b, c), want)
 
 
 def test_fma_of_floats_hard_cases_are_hard(fma_of_each):

@@ -53,7 +53,7 @@ def test_program_runs_and_prints_what_is_shown(title, tmp_path, monkeypatch):
 
 #: page -> what its sections have to be about
 WANTED = {
-    "nn.md": ("model in a file", "stream of frames", "agent with resets", "Training", "8 and 16 bits", "Cells that torch has not"),
+    "nn.md": ("in a file", "stream of frames", "agent with resets", "Training", "8 and 16", "Cells that torch has"),
     "from_pytorch.md": (".npz", ".safetensors", "in memory"),
     "onnx.md": ("Files", "as a model of nn"),
     "from_keras.md": ("file", "in memory", "from the end"),

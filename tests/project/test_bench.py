@@ -19,10 +19,16 @@ from bench_rows import HEAD, made_row, many_rows
 
 from ci.bench import clock, contestant, judge, readme, rows, run, table, targets, truth, work
 from ci.bench.contestant import Variant
-from ci.bench.rivals import best_numpy, notebook_numpy, ours
+from ci.bench.rivals import best_numpy, notebook_numpy, ours, ours_int8, ours_int16
 from ci.bench.work import Case
 
-MODULES = {"cyrnn": ours, "notebook": notebook_numpy, "numpy": best_numpy}
+MODULES = {
+    "cyrnn": ours,
+    "notebook": notebook_numpy,
+    "numpy": best_numpy,
+    "cyrnn_int8": ours_int8,
+    "cyrnn_int16": ours_int16,
+}
 SMALL = ((3, 5, 10, 7), (4, 3, 1, 6), (1, 1, 1, 1), (2, 17, 3, 1), (5, 6, 1, 1))
 CASES = list(work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), list(SMALL)))
 
@@ -36,7 +42,8 @@ def test_contestants_on_every_kind_of_work_are_right(case):
     if case.kind != "threads":
         assert "cyrnn" in expected
         notebook_alone = case.kind in ("cell", "forward", "train", "backward") and case.cell == "gru"
-        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN, *work.VARIANTS)  # torch and others are not here
+        # torch and others are not here
+        without_rivals = case.kind in (*work.NN, *work.NN_TRAIN, *work.VARIANTS, *work.QUANTIZED)
         assert len(expected) > 1 or notebook_alone or without_rivals
 
 
@@ -328,7 +335,7 @@ def test_every_rival_that_is_here_is_right(tmp_path):
     """The big ones, where they are installed."""
     result = tmp_path / "run.json"
     words = ["--shapes", "3,5,2,4;4,4,1,1", "--seconds", "0", "--json", str(result)]
-    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN, *work.VARIANTS)
+    kinds = ("hidden", "stream", "train", *work.NN, *work.NN_TRAIN, *work.VARIANTS, *work.QUANTIZED)
     done = bench("run", "--kinds", ",".join(kinds), *words)
     assert done.returncode == 0, done.stderr
     stored = json.loads(result.read_text())["rows"]

@@ -142,20 +142,22 @@ def test_ziglang_builds_all_kernels_of_the_cpu(tmp_path):
 
     calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
     compiled = {Path(call[call.index("-c") + 1]).stem: call for call in calls if "-c" in call}
-    assert len(compiled) == 9
+    assert len(compiled) == 12
     assert all("-DMS_WIN64=" in call for call in compiled.values()), "which Python's headers before 3.13 want"
     assert all("src/cyrnn/kernels/stack_probe.h" in call for call in compiled.values())
     assert "-mavx2" in compiled["_isa_avx2_f32"]
     assert "-ffp-contract=off" in compiled["_isa_avx512_f64"]
+    assert "-mavx512vnni" in compiled["_isa_avx512_int"]
+    assert not [name for name, call in compiled.items() if name[-4:] != "_int" and "-mavx512vnni" in call]
     assert not [option for option in compiled["_isa_baseline_f32"] if option.startswith("-m")]
 
     linked = [call for call in calls if "-shared" in call and any(word.endswith(".o") for word in call[:-2])]
     linked = [call for call in linked if "-c" not in call]
-    assert len(linked) == 9
+    assert len(linked) == 12
     assert all([word for word in call if word.startswith("-lpython")] == ["-lpython3"] for call in linked), "abi3"
     assert all("-rtlib=none" in call for call in linked), "ziglang's whole library, 40 kB a module"
     libraries = [Path(word.partition("=")[2]) for call in linked for word in call if "--out-implib" in word]
-    assert len(libraries) == 9
+    assert len(libraries) == 12
     assert not [path for path in libraries if path.is_relative_to("built") or path.is_relative_to(tmp_path / "built")]
 
 
@@ -195,7 +197,7 @@ MSVCCompiler.link = lambda *arguments, **options: None
     said = [line for line in done.stdout.splitlines() if line.startswith("cyrnn: ")]
     assert said == ["cyrnn: MSVC builds `baseline` alone, slower than AVX2 and with other bits: see README.md, Install"]
     compiled = dict(re.findall(r"^compiled .*?(\w+)\.c (.*)$", done.stdout, re.MULTILINE))
-    assert set(compiled) == {"_cpu", "views", "_calls", "_isa_baseline_f32", "_isa_baseline_f64"}
+    assert set(compiled) == {"_cpu", "views", "_calls", *(f"_isa_baseline_{kind}" for kind in ("f32", "f64", "int"))}
     assert compiled["_isa_baseline_f32"] == "['/O2', '/fp:precise']"
 
 

@@ -46,6 +46,8 @@ SOURCE_ENDINGS = {".py", ".pyx", ".pxi", ".pxd", ".h", ".sh"}
 COMPILED = {path.stem: f"cyrnn.{path.parent.name}" for path in CYTHON if path.suffix == ".pyx"}
 #: the one compiled module that makes NumPy's arrays itself; all others see memory only
 WITH_NUMPY = {"_calls.pyx"}
+#: and what it imports of its own room
+IMPORTED = {"_calls.pyx": {"cyrnn.calls.quantized"}}
 
 each_module = pytest.mark.parametrize("name", MODULES)
 
@@ -162,6 +164,9 @@ def test_cython_source_imports_c_alone(path):
     pattern = re.compile(r"^\s*(?:from\s+(\S+)\s+)?(c?import)\s+([\w.]+)", re.MULTILINE)
     for source, how, name in pattern.findall(text):
         module = source or name
+        if how == "import" and module in IMPORTED.get(path.name, ()):
+            assert f"{COMPILED[path.stem]}.{path.stem}" not in imports_of(module)
+            continue
         assert how == "cimport", module
         assert module.split(".")[0] in allowed or module in declared, module
 
@@ -171,19 +176,24 @@ def included_by(path: Path) -> list[Path]:
     return [(path.parent / target).resolve() for target in targets]
 
 
-BODY = SRC / "kernels" / "body.pxi"
-#: what includes other files: body.pxi for the kernels of every ISA, and a module that has a body of its own
-INDEXES = [BODY, *(path for path in CYTHON if path.suffix == ".pyx" and not path.name.startswith("_isa_"))]
+#: what stubs of the kernels include, by what their names end in
+BODIES = {"_f32": "body.pxi", "_f64": "body.pxi", "_int": "integer_body.pxi"}
+BODY, INTEGER_BODY = (SRC / "kernels" / name for name in ("body.pxi", "integer_body.pxi"))
+#: what includes other files: the bodies for the kernels of every ISA, and a module that has a body of its own
+INDEXES = [
+    *(BODY, INTEGER_BODY),
+    *(path for path in CYTHON if path.suffix == ".pyx" and not path.name.startswith("_isa_")),
+]
 PXI = [path.resolve() for path in CYTHON if path.suffix == ".pxi"]
-KERNEL_PXI = [path for path in PXI if path in included_by(BODY)]
+KERNEL_PXI = [path for path in PXI if path in [*included_by(BODY), *included_by(INTEGER_BODY)]]
 
 
 @pytest.mark.parametrize("path", CYTHON, ids=lambda path: path.name)
 def test_cython_include_stands_in_an_index_alone(path):
-    """Stubs include body.pxi, an index includes the rest, each file once and from its own floor or below."""
+    """Stubs include a body, an index includes the rest, each file once and from its own floor or below."""
     included = included_by(path)
     if path.name.startswith("_isa_"):
-        assert included == [BODY.resolve()]
+        assert included == [(path.parent / BODIES[path.stem[-4:]]).resolve()]
     elif path in INDEXES:
         assert len(set(included)) == len(included)
         room = floor_of(f"cyrnn.{path.parent.name}")
@@ -193,10 +203,20 @@ def test_cython_include_stands_in_an_index_alone(path):
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in PXI if path.name != "body.pxi"], ids=lambda path: path.name
+    "path", [path for path in PXI if path.name not in BODIES.values()], ids=lambda path: path.name
 )
 def test_cython_pxi_is_in_one_index(path):
-    assert [path in included_by(index) for index in INDEXES].count(True) == 1
+    """The kernels' bodies share files: those are in both."""
+    indexes = [index for index in INDEXES if path in included_by(index)]
+    assert len(indexes) == 1 or indexes == [BODY, INTEGER_BODY]
+
+
+def test_kernels_bodies_share_files_in_one_order():
+    shared = [[path for path in included_by(body) if path in included_by(other)] for body, other in (
+        (BODY, INTEGER_BODY), (INTEGER_BODY, BODY)
+    )]
+    assert shared[0] == shared[1]
+    assert len(shared[0]) > 5
 
 
 @pytest.mark.parametrize("path", KERNEL_PXI, ids=lambda path: path.name)
@@ -216,7 +236,7 @@ def test_source_asks_the_cpu_by_itself(path):
 def test_stub_is_short_and_there_for_each_isa_and_dtype():
     stubs = {path.stem for path in CYTHON if path.name.startswith("_isa_")}
     isas = ("avx2", "avx512", "baseline", "neon", "wasm")
-    assert stubs == {f"_isa_{isa}_{bits}" for isa in isas for bits in ("f32", "f64")}
+    assert stubs == {f"_isa_{isa}{kind}" for isa in isas for kind in BODIES}
     for path in CYTHON:
         if path.stem in stubs:
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 6
@@ -226,8 +246,8 @@ def test_cell_is_one_stem_with_two_twins():
     """A stem may hold several cells: what its .py says of a step, its .pxi runs, and registry.pxi joins."""
     from cyrnn.cells import CELLS
 
-    registry, table = ((SRC / "kernels" / name).read_text(encoding="utf-8") for name in ("registry.pxi", "table.pxi"))
-    numbers = ast.literal_eval(re.search(r"^cell_numbers = (\{[^}]*\})$", table, re.MULTILINE)[1])
+    registry, counts = ((SRC / "kernels" / name).read_text(encoding="utf-8") for name in ("registry.pxi", "counts.pxi"))
+    numbers = ast.literal_eval(re.search(r"^cell_numbers = (\{[^}]*\})$", counts, re.MULTILINE)[1])
     assert list(numbers) == sorted(CELLS, key=lambda name: numbers[name])
     for cell in CELLS.values():
         formulas = [formula for stage in cell.stages for formula in (stage.pointwise, stage.derivative)]

@@ -29,7 +29,7 @@ HEAD = {
 
 
 def made_row(rival: str, us: float, **more: object) -> rows.Row:
-    row = {"kind": "stream", "cell": "lstm", "dtype": "f32", "shape": [64, 64, 1, 1], "rival": rival}
+    row = {"kind": "stream", "cell": "lstm", "dtype": "f32", "shape": [64, 64, 1, 1], "rival": rival, "isa": "avx512"}
     return (
         row
         | {"threads": 1, "busy": False, "min_us": us, "median_us": us, "variant": "", "error": 0.0, "share": 1.0}
@@ -41,7 +41,10 @@ def many_rows() -> list[rows.Row]:
     found = []
     for case in work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), None):
         common = {"kind": case.kind, "cell": case.cell, "dtype": case.dtype, "shape": list(case.shape)}
-        peers = [name for name in contestant.MODULES if name not in ("notebook", "forward", "torch_cell")]
+        without = ("notebook", "forward", "torch_cell", *contestant.QUANTIZED)
+        peers = [name for name in contestant.MODULES if name not in without]
+        if case.kind in work.QUANTIZED:
+            peers = ["cyrnn", *contestant.QUANTIZED]
         for rival in ["cyrnn", "notebook"] if case.kind in ("cell", "forward", "backward") else peers:
             found.append(made_row(rival, 99999.0, **common))
     return found

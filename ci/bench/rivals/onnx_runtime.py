@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,18 @@ def version() -> str:
     return str(ort.__version__)
 
 
-def _session(case: Case, wanted: tuple[str, ...]) -> Any:
+#: a case, and the outputs that are wanted -> a serialised model
+Build = Callable[[Case, tuple[str, ...]], bytes]
+
+
+def _session(model: bytes) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    return ort.InferenceSession(onnx_model.build(case, wanted), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _offers(case: Case) -> bool:
@@ -32,7 +37,7 @@ def _offers(case: Case) -> bool:
 
 
 def hidden(case: Case) -> list[Variant]:
-    return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
+    return whole(case, onnx_model.wanted(case)) if _offers(case) else []
 
 
 stack = bidirectional = ragged = peephole = reset_before = onnx = hidden
@@ -40,11 +45,17 @@ stack = bidirectional = ragged = peephole = reset_before = onnx = hidden
 
 def call(case: Case) -> list[Variant]:
     """All that nn returns; and the states alone, one of which is the output."""
-    return hidden(case) + (_whole(case, onnx_model.states_out(case), "states, ") if _offers(case) else [])
+    return hidden(case) + (whole(case, onnx_model.states_out(case), "states, ") if _offers(case) else [])
 
 
-def _whole(case: Case, wanted: tuple[str, ...], name: str = "") -> list[Variant]:
-    session, feed = _session(case, wanted), onnx_model.inputs(case)
+def whole(
+    case: Case,
+    wanted: tuple[str, ...],
+    name: str = "",
+    rival: str = "onnxruntime",
+    build: Build = onnx_model.build,
+) -> list[Variant]:
+    session, feed = _session(build(case, wanted)), onnx_model.inputs(case)
     binding = session.io_binding()
     memory = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in feed.items()}
     for given, value in memory.items():
@@ -59,25 +70,37 @@ def _whole(case: Case, wanted: tuple[str, ...], name: str = "") -> list[Variant]
 
     return [
         Variant(
-            "onnxruntime",
+            rival,
             f"{name}run",
             lambda: session.run(None, feed),
             lambda arrays: onnx_model.named(case, wanted, arrays),
         ),
-        Variant("onnxruntime", f"{name}bound", lambda: session.run_with_iobinding(binding), read_bound),
+        Variant(rival, f"{name}bound", lambda: session.run_with_iobinding(binding), read_bound),
     ]
 
 
 def stream(case: Case) -> list[Variant]:
-    return [_stream_run(case), _stream_bound(case)] if _offers(case) else []
+    return streaming(case) if _offers(case) else []
 
 
 steps = stream
 
 
-def _stream_run(case: Case) -> Variant:
+def streaming(
+    case: Case, name: str = "", rival: str = "onnxruntime", build: Build = onnx_model.build
+) -> list[Variant]:
+    model = build(case, onnx_model.states_out(case))
+    makers = {"run": _stream_run, "bound": _stream_bound}
+    return [Variant(rival, name + word, *make(case, model)) for word, make in makers.items()]
+
+
+#: a variant's call and read
+Work = tuple[Callable[[], Any], Callable[[Any], dict[str, Array]]]
+
+
+def _stream_run(case: Case, model: bytes) -> Work:
     out = onnx_model.states_out(case)
-    session, feed = _session(case, out), onnx_model.inputs(case)
+    session, feed = _session(model), onnx_model.inputs(case)
     names = list(feed)[1:]
 
     def call() -> list[Array]:
@@ -85,13 +108,13 @@ def _stream_run(case: Case) -> Variant:
         feed.update(zip(names, states, strict=True))
         return states
 
-    return Variant("onnxruntime", "run", call, lambda states: onnx_model.named(case, out, states))
+    return call, lambda states: onnx_model.named(case, out, states)
 
 
-def _stream_bound(case: Case) -> Variant:
+def _stream_bound(case: Case, model: bytes) -> Work:
     """Two bindings, each reading the state that the other writes: no copy between steps."""
     out = onnx_model.states_out(case)
-    session, feed = _session(case, out), onnx_model.inputs(case)
+    session, feed = _session(model), onnx_model.inputs(case)
     x = feed.pop("X")
     inlet = np.empty_like(x)
     copyto = np.copyto
@@ -118,4 +141,4 @@ def _stream_bound(case: Case) -> Variant:
     def read(bank: list[Any], keep: Any = seen) -> dict[str, Array]:
         return onnx_model.named(case, out, [value.numpy() for value in bank])
 
-    return Variant("onnxruntime", "bound", call, read)
+    return call, read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from ..contestant import Variant
 from ..work import Array, Case
 from . import onnx_model
 
-_core = ov.Core()
+core = ov.Core()
 # Without the precision hint, a CPU with bfloat16 units computes in bfloat16: not the same work.
-_CONFIG = {
+CONFIG = {
     "PERFORMANCE_HINT": "LATENCY",
     "INFERENCE_NUM_THREADS": "1",
     "NUM_STREAMS": "1",
@@ -26,8 +27,16 @@ def version() -> str:
     return str(ov.__version__).split("-")[0]
 
 
+#: a case, and the outputs that are wanted -> a compiled model
+Compile = Callable[[Case, tuple[str, ...]], Any]
+
+
+def read_model(case: Case, wanted: tuple[str, ...]) -> Any:
+    return core.read_model(onnx_model.build(case, wanted))
+
+
 def _compile(case: Case, wanted: tuple[str, ...]) -> Any:
-    return _core.compile_model(_core.read_model(onnx_model.build(case, wanted)), "CPU", _CONFIG)
+    return core.compile_model(read_model(case, wanted), "CPU", CONFIG)
 
 
 def _offers(case: Case) -> bool:
@@ -36,14 +45,15 @@ def _offers(case: Case) -> bool:
 
 
 def hidden(case: Case) -> list[Variant]:
-    return _whole(case, onnx_model.wanted(case)) if _offers(case) else []
+    return whole(case) if _offers(case) else []
 
 
 call = stack = bidirectional = ragged = reset_before = onnx = hidden  # peepholes it ignores without a word
 
 
-def _whole(case: Case, wanted: tuple[str, ...]) -> list[Variant]:
-    compiled, feed = _compile(case, wanted), onnx_model.inputs(case)
+def whole(case: Case, rival: str = "openvino", compile: Compile = _compile) -> list[Variant]:
+    wanted = onnx_model.wanted(case)
+    compiled, feed = compile(case, wanted), onnx_model.inputs(case)
     given, bound = compiled.create_infer_request(), compiled.create_infer_request()
     for name, array in feed.items():
         bound.set_tensor(name, ov.Tensor(array, shared_memory=True))
@@ -54,13 +64,13 @@ def _whole(case: Case, wanted: tuple[str, ...]) -> list[Variant]:
 
     return [
         Variant(
-            "openvino",
+            rival,
             "infer",
             lambda: given.infer(feed, share_inputs=True, share_outputs=True),
             lambda result: read([np.asarray(result[index]) for index in range(len(wanted))]),
         ),
         Variant(
-            "openvino",
+            rival,
             "bound",
             lambda: bound.infer(share_outputs=True),
             lambda _, keep=feed: read([output.data for output in outputs]),
@@ -69,11 +79,16 @@ def _whole(case: Case, wanted: tuple[str, ...]) -> list[Variant]:
 
 
 def stream(case: Case) -> list[Variant]:
+    return streaming(case) if _offers(case) else []
+
+
+steps = stream
+
+
+def streaming(case: Case, rival: str = "openvino", compile: Compile = _compile) -> list[Variant]:
     """Two requests, each reading the state that the other writes: no copy between steps."""
-    if not _offers(case):
-        return []
     outputs = onnx_model.states_out(case)
-    compiled, feed = _compile(case, outputs), onnx_model.inputs(case)
+    compiled, feed = compile(case, outputs), onnx_model.inputs(case)
     x = feed.pop("X")
     inlet = np.empty_like(x)
     copyto = np.copyto
@@ -99,7 +114,4 @@ def stream(case: Case) -> list[Variant]:
     def read(bank: list[Array], keep: Array = inlet) -> dict[str, Array]:
         return onnx_model.named(case, outputs, bank)
 
-    return [Variant("openvino", "bound", call, read)]
-
-
-steps = stream
+    return [Variant(rival, "bound", call, read)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,8 +27,16 @@ def isa() -> str:
     return str(dispatch.kernels.isa)
 
 
-def _hidden_call(case: Case) -> Callable[[], Any]:
-    model, x, state = _model(case), case.x_rows, _states(case)
+#: from a float32 module to the one that is timed
+Convert = Callable[[Any], Any]
+
+
+def _as_it_is(module: Any) -> Any:
+    return module
+
+
+def _hidden_call(case: Case, convert: Convert = _as_it_is) -> Callable[[], Any]:
+    model, x, state = convert(_model(case)), case.x_rows, _states(case)
     return lambda: model(x, state)
 
 
@@ -39,9 +48,33 @@ def hidden(case: Case) -> list[Variant]:
     return [Variant("cyrnn", "nn", _hidden_call(case), _read_output)]
 
 
-def stream(case: Case) -> list[Variant]:
+def quantized(case: Case) -> list[Variant]:
+    """The float32 model, which those in fewer bits are held against."""
+    return hidden(case)
+
+
+def quantized_step(case: Case) -> list[Variant]:
+    return stream(case) + steps(case)
+
+
+def integers(case: Case, weights: str) -> list[Variant]:
+    """QUANTIZED with weights of "int8" or "int16"; an old build has none."""
+    if not hasattr(nn.LSTM, "quantize"):
+        return []
+
+    def convert(module: Any) -> Any:
+        return module.quantize(weights)
+
+    rival = f"cyrnn_{weights}"
+    if case.kind == "quantized":
+        return [Variant(rival, "nn", _hidden_call(case, convert), _read_output)]
+    return [replace(variant, rival=rival) for variant in stream(case, convert) + steps(case, convert)]
+
+
+def stream(case: Case, convert: Convert = _as_it_is) -> list[Variant]:
     cell = getattr(nn, f"{case.cell.upper()}Cell")(case.n_x, case.n_a, dtype=case.real, rng=0)
     cell.load_state_dict(torch_form.weights(case, numbered=False))
+    cell = convert(cell)
     xt, pair = case.x_rows[0], case.cell == "lstm"
     state = tuple(case.initial) if pair else case.initial[0]
 
@@ -123,8 +156,8 @@ def train_layer(case: Case) -> list[Variant]:
 train_stack = train_bidirectional = train_ragged = train_layer
 
 
-def steps(case: Case) -> list[Variant]:
-    step, xt, state = _model(case).step, case.x_rows[0], _states(case)
+def steps(case: Case, convert: Convert = _as_it_is) -> list[Variant]:
+    step, xt, state = convert(_model(case)).step, case.x_rows[0], _states(case)
 
     def call() -> Any:
         nonlocal state

@@ -76,7 +76,7 @@ def _loaded(module: Any, weights: dict[str, Array]) -> Any:
     return module.eval().requires_grad_(False)
 
 
-def _layer(case: Case) -> Any:
+def layer_of(case: Case) -> Any:
     real = torch.from_numpy(case.x).dtype
     sizes = case.n_x, case.n_a, case.layers
     layer = LAYERS[case.cell](*sizes, bidirectional=case.directions == 2, dtype=real)
@@ -96,7 +96,11 @@ call = stack = bidirectional = hidden
 
 
 def _whole(case: Case) -> Work:
-    layer, state, x = _layer(case), states(case), tensor(case.x_rows)
+    return whole(case, layer_of(case))
+
+
+def whole(case: Case, layer: Any) -> Work:
+    state, x = states(case), tensor(case.x_rows)
     return lambda: layer(x, state), lambda result: named(case, *result)
 
 
@@ -115,14 +119,14 @@ def _packed(case: Case) -> Work:
 
 
 def _packed_before(case: Case) -> Work:
-    layer, state, (pack, read) = _layer(case), states(case), _packed(case)
+    layer, state, (pack, read) = layer_of(case), states(case), _packed(case)
     with torch.inference_mode():
         packed = pack()
     return lambda: layer(packed, state), read
 
 
 def _packed_within(case: Case) -> Work:
-    layer, state, (pack, read) = _layer(case), states(case), _packed(case)
+    layer, state, (pack, read) = layer_of(case), states(case), _packed(case)
     return lambda: layer(pack(), state), read
 
 
@@ -134,11 +138,15 @@ steps = stream
 
 
 def _stream_cells(case: Case) -> Work:
+    return stream_cells(case, [single_cell(layer) for layer in case.sublayers])
+
+
+def stream_cells(case: Case, cells: list[Any]) -> Work:
     """A single cell for each layer."""
-    *below, top = (single_cell(layer) for layer in case.sublayers)
+    *below, top = cells
     lstm = case.cell == "lstm"
     each = [states(layer, layers=False) for layer in case.sublayers]
-    seen, renew = _inlet(case.x_rows[0])
+    seen, renew = inlet(case.x_rows[0])
 
     def call() -> Any:
         renew()
@@ -157,8 +165,12 @@ def _stream_cells(case: Case) -> Work:
 
 
 def _stream_layers(case: Case) -> Work:
-    layer, state = _layer(case), states(case)
-    seen, renew = _inlet(case.x_rows)
+    return stream_layers(case, layer_of(case))
+
+
+def stream_layers(case: Case, layer: Any) -> Work:
+    state = states(case)
+    seen, renew = inlet(case.x_rows)
 
     def call() -> Any:
         nonlocal state
@@ -169,11 +181,11 @@ def _stream_layers(case: Case) -> Work:
     return call, lambda state: named(case, None, state)
 
 
-def _inlet(xt: Array) -> tuple[Any, Callable[[], Any]]:
+def inlet(xt: Array) -> tuple[Any, Callable[[], Any]]:
     """Return a tensor, and a function that copies xt into it: a step of a stream begins with a new input."""
-    inlet = np.empty_like(xt)
+    memory = np.empty_like(xt)
     with torch.inference_mode():
-        return torch.from_numpy(inlet), partial(np.copyto, inlet, xt)
+        return torch.from_numpy(memory), partial(np.copyto, memory, xt)
 
 
 def train(case: Case) -> list[Variant]:
@@ -182,7 +194,7 @@ def train(case: Case) -> list[Variant]:
 
 def _train(case: Case) -> Work:
     """Gradients of the input, the first hidden state, the weights and biases; c0 is zero and has none."""
-    layer = _layer(case).train().requires_grad_(True)
+    layer = layer_of(case).train().requires_grad_(True)
     x, a0 = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, case.all_initial[0]))
     state = (a0, torch.zeros_like(a0)) if case.cell == "lstm" else a0
     da = torch.from_numpy(case.da_rows)
@@ -212,7 +224,7 @@ def train_ragged(case: Case) -> list[Variant]:
 
 def _leaves(case: Case) -> tuple[Any, Any, Any, list[Any]]:
     """Return a layer, x, its initial states, and all tensors that get a gradient."""
-    layer = _layer(case).train().requires_grad_(True)
+    layer = layer_of(case).train().requires_grad_(True)
     x, *states = (torch.from_numpy(array.copy()).requires_grad_() for array in (case.x_rows, *case.all_initial))
     return layer, x, tuple(states) if case.cell == "lstm" else states[0], [x, *states, *layer.parameters()]
 

@@ -14,6 +14,7 @@ from ..kernels import dispatch
 from . import threads
 from .implementation import implementation
 from .packed import Packed
+from .quantized import Quantized
 
 __all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads"]
 
@@ -48,8 +49,11 @@ def elements(name: str) -> Any:
 def linear(W: Any, b: Any) -> Any:
     """Return the calls of a linear layer, `forward` and `backward`, for W (units, features) and b (units,) or None.
 
-    The arrays are plain and of one dtype, and belong to what is returned from then on.
+    The arrays are plain and of one dtype, and belong to what is returned from then on. W may be `Quantized`: then there
+    is no `backward`, and b is float32.
     """
+    if isinstance(W, Quantized):
+        return implementation.Linear(*dispatch.kernels.tables, W, b, _integers())
     return implementation.Linear(*dispatch.kernels.tables, W, b)
 
 

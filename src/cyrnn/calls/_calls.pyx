@@ -112,6 +112,7 @@ cdef enum:
     HASTE = 4                            # work on units, for few columns or one step, is shared so much sooner
     MIN_SHARED_ROWS = 8                  # columns from which on threads share a call: twice threads.MIN_ROWS
     TRANSPOSE_BYTES = 1 << 20            # of x, transposed to time-major order at once
+    INTEGER_BLOCK_ROWS = 48              # of x that a linear layer of integers has at once
     BLOCK_BYTES = 1 << 19                # of x and of hidden states that blocks.pxi has side by side at once
 
 # of an array: counts of bytes stay within those of an address, 64 or (WebAssembly) 32

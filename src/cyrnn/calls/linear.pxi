@@ -11,8 +11,28 @@ cdef struct LinearProduct:
     Rows rows
     const real* panels
     const real* b                    # packed; NULL where there is none
+    const IntegerWeights* integers   # in the place of both, or NULL
     Py_ssize_t units
     char* out
+
+
+cdef int multiply_by(const LinearProduct* w, const real* x, Py_ssize_t row_stride, Py_ssize_t N, real* out,
+                     Progress* progress) noexcept nogil:
+    """out (N, units) of rows x (N, n), in blocks; an Outcome."""
+    cdef double fmas = <double> w.units * w.rows.n
+    cdef Py_ssize_t block, first = 0
+    if w.integers == NULL:
+        return multiply(w.table, x, row_stride, N, w.rows.n, w.panels, w.b, w.units, out, w.item, progress)
+    block = block_of(w.table, N, fmas, INTEGER_BLOCK_ROWS)
+    while first < N:
+        if w.table.multiply_integers(w.integers, advance(x, first * row_stride, w.item), row_stride,
+                                     min(block, N - first), w.rows.n, w.units,
+                                     <real*> advance(out, first * w.units, w.item)):
+            return NO_MEMORY
+        if worked(w.table, min(block, N - first) * fmas, progress):
+            return STOPPED
+        first += block
+    return DONE
 
 
 cdef int product_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
@@ -25,8 +45,8 @@ cdef int product_range(const void* given, Py_ssize_t first, Py_ssize_t last, Pro
     cdef void* memory
     cdef int outcome = DONE
     if w.rows.in_place:
-        return multiply(w.table, advance(w.rows.memory, first * w.rows.row_stride, item), w.rows.row_stride,
-                        last - first, n, w.panels, w.b, w.units, <real*> (w.out + first * size), item, progress)
+        return multiply_by(w, advance(w.rows.memory, first * w.rows.row_stride, item), w.rows.row_stride,
+                           last - first, <real*> (w.out + first * size), progress)
     block = min(last - first, max(TILES, BLOCK_BYTES // max(1, n * item + size)))
     memory = malloc(block * (n * item + size) + 3 * CACHE_LINE_BYTES)
     if memory == NULL:
@@ -36,8 +56,7 @@ cdef int product_range(const void* given, Py_ssize_t first, Py_ssize_t last, Pro
     while first < last and outcome == DONE:
         count = min(block, last - first)
         gather_positions(&w.rows, first, first + count, item, x)
-        outcome = multiply(w.table, <const real*> x, n, count, n, w.panels, w.b, w.units,
-                           <real*> (y if ragged else w.out + first * size), item, progress)
+        outcome = multiply_by(w, <const real*> x, n, count, <real*> (y if ragged else w.out + first * size), progress)
         if ragged:
             for i in range(count):
                 memcpy(w.out + w.rows.at.index[first + i] * size, y + i * size, size)
@@ -72,7 +91,7 @@ cdef int run_product(const LinearProduct* w) except -1:
     cdef double fmas = <double> rows * w.units * w.rows.n
     if rows == 0 or w.units == 0:
         return 0
-    if rows < MIN_SHARED_ROWS and w.rows.in_place and is_shared(groups, fmas * HASTE):
+    if rows < MIN_SHARED_ROWS and w.rows.in_place and w.integers == NULL and is_shared(groups, fmas * HASTE):
         return parallel_for(panels_range, w, groups, fmas * HASTE)
     return parallel_for(product_range, w, rows, fmas)
 
@@ -109,6 +128,42 @@ cdef int linear_weights_range(const void* given, Py_ssize_t first, Py_ssize_t la
     return outcome
 
 
+cdef class Linear                       # below
+
+
+cdef int take_linear_integers(Linear layer, object W, object b, object integers) except -1:
+    """Pack W, a `Quantized`, and b: they are the input half of a cell of one gate without hidden states."""
+    cdef IntegerSource source
+    cdef PlainIntegers matrix
+    cdef PlainArray bias
+    cdef cnp.npy_intp elements
+    cdef Environment environment
+    layer.typenum, layer.item = cnp.NPY_FLOAT, sizeof(float)
+    layer.table = <const Table*> PyCapsule_GetPointer(integers, "cyrnn.kernels.table")
+    if not read_integers(W, -1, &matrix):
+        raise TypeError("cyrnn: the weights of a linear layer are no matrix of integers")
+    layer.units, layer.features = matrix.values.shape[0], matrix.values.shape[1]
+    if b is None:
+        elements = layer.units
+        b = PyArray_ZEROS(1, &elements, cnp.NPY_FLOAT, 0)
+    if (not read_plain(<PyObject*> b, cnp.NPY_FLOAT, 1, &bias) or bias.shape[0] != layer.units
+            or not bias.flags & cnp.NPY_ARRAY_C_CONTIGUOUS):
+        raise ValueError("cyrnn: the weights of a linear layer do not fit each other")
+    require_elements((layer.units + 64.0) * (layer.features + 64.0))
+    source.cell, source.width, source.n_x, source.n_h, source.n_a = 0, matrix.width, layer.features, 0, layer.units
+    source.x_levels, source.a_levels, source.Whr = levels(W), 1, NULL
+    take_half(&matrix, 0, 0, &source.gates[0].Wx, &source.gates[0].Wx_row_stride, &source.gates[0].x_scale)
+    take_half(&matrix, 0, 0, &source.gates[0].Wa, &source.gates[0].Wa_row_stride, &source.gates[0].a_scale)
+    source.gates[0].b = <const real*> bias.memory
+    layer.arrays = (W, b)
+    elements = layer.table.integer_bytes(&source) // layer.item + 2 * CACHE_LINE_BYTES
+    layer.memory = PyArray_EMPTY(1, &elements, cnp.NPY_FLOAT, 0)
+    environment = enter_environment()
+    layer.table.pack_integers(&source, aligned(<char*> data(layer.memory)), &layer.integers)
+    leave_environment(environment)
+    return 0
+
+
 cdef class Linear:
     """The weights of a linear layer, packed; its calls give None where the arguments are not plain arrays that fit."""
 
@@ -120,13 +175,19 @@ cdef class Linear:
     cdef cnp.ndarray memory              # of both packed
     cdef const real* panels
     cdef const real* b
+    cdef bint quantized                  # W is `Quantized`, and what is packed of it and b:
+    cdef IntegerWeights integers
 
-    def __cinit__(self, f32, f64, cnp.ndarray W not None, b):
+    def __cinit__(self, f32, f64, W not None, b, integers=None):
         cdef PlainArray bias
         cdef cnp.npy_intp elements
         cdef Environment environment
         cdef char* memory
         bias.memory, bias.strides[0] = NULL, 0       # gcc does not know that there is an axis
+        self.quantized = integers is not None
+        if self.quantized:
+            take_linear_integers(self, W, b, integers)
+            return
         self.typenum, self.item = cnp.PyArray_TYPE(W), cnp.PyArray_ITEMSIZE(W)
         self.table = <const Table*> PyCapsule_GetPointer(f64 if self.typenum == cnp.NPY_DOUBLE else f32,
                                                          "cyrnn.kernels.table")
@@ -172,6 +233,7 @@ cdef class Linear:
             find_rows(&w.rows, &at, axes, &read, self.item)
             w.table, w.item, w.panels, w.b = self.table, self.item, self.panels, self.b
             w.units, w.out = self.units, <char*> data(out)
+            w.integers = &self.integers if self.quantized else NULL
             run_product(&w)
         finally:
             free(at.index)
@@ -185,6 +247,8 @@ cdef class Linear:
         cdef int axes = read_rows(x, self.typenum, self.features, &read)
         cdef Rows rows
         cdef Rows d
+        if self.quantized:
+            raise TypeError("cyrnn: integer weights have no backward pass")
         if axes < 0 or not read_rows_like(d_output, self.typenum, self.units, axes, read.shape, &incoming):
             return None
         if not take_positions(&at, axes, read.shape, lengths, batch_first):
@@ -214,6 +278,7 @@ cdef class Linear:
         size += (0 if x.in_place else rows * self.features) + (0 if d.in_place else rows * self.units)
         workspace = PyArray_EMPTY(1, &size, self.typenum, 0)
         product.table, product.item, product.rows, product.b = self.table, item, d[0], NULL
+        product.integers = NULL
         product.panels, product.units = <const real*> aligned(<char*> data(workspace)), x.n
         product.out = <char*> data(dx)
         w.table, w.item, w.x, w.d, w.dW = self.table, item, x, d, <char*> data(dW)

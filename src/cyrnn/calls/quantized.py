@@ -18,7 +18,10 @@ LARGEST = {np.dtype(np.int8): 127, np.dtype(np.int16): 2047}
 #: what sums have to stay within
 LARGEST_SUM = 2**31 - 1
 #: activations of int8 weights lie within -127 .. 127; those of int16 weights within 16 bits
-LEVELS_INT8, MAX_LEVELS_INT16 = 127, 32767
+LEVELS_INT8 = 127
+MAX_LEVELS = {np.dtype(np.int8): LEVELS_INT8, np.dtype(np.int16): 32767}
+#: products of int8 in a row that fit, whatever they are
+SAFE_INT8 = LARGEST_SUM // LEVELS_INT8**2
 
 
 class Quantized(NamedTuple):
@@ -47,7 +50,8 @@ def dequantized(W: Quantized) -> Array:
 
 def levels(W: Quantized) -> int:
     """Return the largest integer of the activations that W is multiplied with: no sum of products overflows 32 bits."""
-    if W.values.dtype == np.int8:
-        return LEVELS_INT8
+    most = MAX_LEVELS[W.values.dtype]
+    if most == LEVELS_INT8 and W.values.shape[1] <= SAFE_INT8:
+        return most
     row_sums = np.abs(W.values.astype(np.int64)).sum(axis=1)
-    return min(MAX_LEVELS_INT16, LARGEST_SUM // max(1, int(row_sums.max(initial=1))))
+    return min(most, LARGEST_SUM // max(1, int(row_sums.max(initial=1))))

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from ..cells import activations
 from ..cells.spec import Array
+from .quantized import Quantized
 from .reference_batch import Lengths
+from .reference_quantized import Integers, add_input
 from .reference_step import is_array, is_plain, sum_outer
 
 _MOST_AXES = 2  # beside that of the features
@@ -33,10 +35,10 @@ def rows_within(leading: tuple[int, ...], lengths: Lengths | None, batch_first: 
 
 
 class Linear:
-    """The weights of a linear layer: W (units, features), b (units,) or None. Never changed."""
+    """The weights of a linear layer: W (units, features), or `Quantized`; b (units,) or None. Never changed."""
 
-    def __init__(self, f32: Any, f64: Any, W: Array, b: Array | None) -> None:
-        self._W, self._b = W, b
+    def __init__(self, f32: Any, f64: Any, W: Any, b: Array | None, integers: Any = None) -> None:
+        self._W, self._b = Integers(W) if isinstance(W, Quantized) else W, b
 
     @np.errstate(all="ignore")
     def forward(self, x: Any, lengths: Lengths | None = None, batch_first: bool = False) -> Array | None:
@@ -49,6 +51,10 @@ class Linear:
         if within is None:
             return None
         y = np.zeros((*x.shape[:-1], len(self._W)), x.dtype)
+        if isinstance(self._W, Integers):
+            b = np.zeros((len(self._W), int(within.sum())), x.dtype)
+            y[within] = add_input(b if self._b is None else b + self._b[:, None], self._W, x[within].T).T
+            return y
         y[within] = x[within] @ self._W.T if self._b is None else x[within] @ self._W.T + self._b
         return y
 

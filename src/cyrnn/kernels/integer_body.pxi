@@ -17,6 +17,7 @@
     integer_matmul.pxi    packed products of integers
     integer_panels.pxi    how matrices are packed for them
     integer_stages.pxi    the stages of a forward pass over integers
+    integer_multiply.pxi  rows times a matrix of integers
     integer_interleaved.pxi  the input projection of later steps beside this step's recurrent product
     integer_forward.pxi   the time loop
     integer_table.pxi     the table of functions
@@ -30,8 +31,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.integers cimport (
-    GROUP, IN_VECTOR, INT8, RAISED, WEIGHT_VECTOR, magnitude_bits, max_bits, max_lane, nearest, store_integers,
-    sums_dot, sums_load, sums_scale, sums_start, sums_store,
+    GROUP, IN_VECTOR, INT8, RAISED, ROW_WIDTH, WEIGHT_VECTOR, WIDENS, magnitude_bits, max_bits, max_lane, nearest,
+    store_integers, sums_dot, sums_load, sums_scale, sums_start, sums_store, widen_weights,
 )
 from cyrnn.kernels.lanes cimport (
     LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load, load_first, mask, max_, min_,
@@ -60,6 +61,7 @@ include "quantize.pxi"
 include "integer_matmul.pxi"
 include "integer_panels.pxi"
 include "integer_stages.pxi"
+include "integer_multiply.pxi"
 include "integer_interleaved.pxi"
 include "integer_forward.pxi"
 include "integer_table.pxi"

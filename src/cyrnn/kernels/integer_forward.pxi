@@ -8,6 +8,7 @@ has them all.
 
 cdef enum:
     INTEGER_WORK_ROWS = 48   # of z, of a block of steps, if T allows; but one step at least
+    WORK_VECTORS_ON_STACK = 64  # of the workspace of few units: one step of small models is done in half a microsecond
     VECTORS_AT_ONCE = 16     # of z of one row: more, and pointwise work waits for too many sums
 
 
@@ -35,31 +36,33 @@ cdef void quantize_inputs(const Run* run, Py_ssize_t t0, Py_ssize_t t1, const In
             scale += 1
 
 
-cdef void project_integers(const Run* run, const IntegerStage* stage, const IntegerRows* x,
+cdef void project_integers(const Run* run, const IntegerStage* stage, const IntegerWork* work,
                            Py_ssize_t total) noexcept nogil:
     """projected (total, width) = b + W_x x of so many rows: the first half of every z."""
     cdef const StagePlan* plan = &stage.plan
     cdef Py_ssize_t V = plan.V_x, skipped = plan.stage.gates - plan.stage.input, panel = 0, row, R, Vp
-    cdef int width = run.integers.width
+    cdef int width
     cdef IntegerProduct p
-    begin_product(&p, x, run.n_x, width)
+    begin_product(&p, &work.x, run.n_x, run.integers.width)
     p.start_row_stride = p.start_panel_stride = p.z_panel_stride = 0
     p.z_row_stride, p.z_vector_stride = plan.width * LANES, LANES
     while panel * plan.V < plan.width:
         Vp = min(V, plan.width - panel * plan.V)
-        take_panel(&p, &stage.Wx, panel, V)
+        take_panel(&p, &stage.Wx, panel, V, run.integers.width)
+        width = widen_panel(&p, work, total, Vp, run.integers.width)
         p.start = plan.b + (panel * plan.V + skipped) * LANES
         row = 0
         while row < total:
             R = even_share(total - row, TILE_ROWS)
-            take_integer_rows(&p, x, row)
+            take_integer_rows(&p, &work.x, row)
             p.z = plan.projected + row * p.z_row_stride + (panel * plan.V + skipped) * LANES
             integer_product(&p, R, 1, Vp, width)
             row += R
         panel += 1
 
 
-cdef inline void copy_biases(const StagePlan* plan, const real* start, real* z, Py_ssize_t vector_stride) noexcept nogil:
+cdef inline void copy_biases(const StagePlan* plan, const real* start, real* z,
+                             Py_ssize_t vector_stride) noexcept nogil:
     """z of the gates without a recurrent half, of one panel and row: what they start from."""
     cdef Py_ssize_t v
     for v in range(plan.V_a, plan.V):
@@ -97,7 +100,7 @@ cdef void run_integer_row(const Run* run, const IntegerStage* stage, Py_ssize_t 
             panel = first + i
             P = integer_panels_at_once(V_a, min(full - panel, count - i))
             Vp = min(V_a, width - panel * V)
-            take_panel(&o, &stage.Wa, panel, V_a)
+            take_panel(&o, &stage.Wa, panel, V_a, run.integers.width)
             o.start = projected + panel * V * LANES
             o.z = z + i * o.z_panel_stride
             integer_product(&o, 1, P, Vp, run.integers.width)
@@ -111,7 +114,7 @@ cdef void run_integer_row(const Run* run, const IntegerStage* stage, Py_ssize_t 
 
 
 cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t t, Py_ssize_t m,
-                           const real* projected, const IntegerRows* h, const PointwiseArgs* at) noexcept nogil:
+                           const real* projected, const IntegerWork* work, const PointwiseArgs* at) noexcept nogil:
     """The same for m rows of the batch, a panel at a time. `at`: arguments of the first row and unit."""
     cdef vec tile_of_z[TILE_VECTORS]
     cdef vec compacted[TILE_VECTORS]
@@ -119,23 +122,27 @@ cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t
     cdef const StagePlan* plan = &stage.plan
     cdef Py_ssize_t n = run.n_a, V = plan.V, V_a = plan.V_a, width = plan.width, row, R, i, panel, r
     cdef Py_ssize_t panels = (width + V - 1) // V
+    cdef Py_ssize_t Vp
+    cdef int weight_width
     cdef bint narrow = 2 * n <= LANES and at.variant == NULL
     cdef IntegerProduct o
     cdef PointwiseArgs args
     begin_args(&args, plan, at, 0, z, V * LANES)
-    begin_product(&o, h, plan.K, run.integers.width)
+    begin_product(&o, &work.h, plan.K, run.integers.width)
     o.z, o.z_row_stride, o.z_vector_stride = z, V * LANES, LANES
     o.z_panel_stride = o.start_panel_stride = 0
     o.start_row_stride = width * LANES
     for i in range(panels):
         panel = panels - 1 - i if t % 2 != 0 else i
-        take_panel(&o, &stage.Wa, panel, V_a)
+        Vp = min(V_a, width - panel * V)
+        take_panel(&o, &stage.Wa, panel, V_a, run.integers.width)
+        weight_width = widen_panel(&o, work, m, Vp, run.integers.width)
         row = 0
         while row < m:
             R = even_share(m - row, TILE_ROWS)
-            take_integer_rows(&o, h, row)
+            take_integer_rows(&o, &work.h, row)
             o.start = projected + (row * width + panel * V) * LANES
-            integer_product(&o, R, 1, min(V_a, width - panel * V), run.integers.width)
+            integer_product(&o, R, 1, Vp, weight_width)
             for r in range(R):
                 copy_biases(plan, o.start + r * o.start_row_stride, z + r * V * LANES, LANES)
             if narrow:
@@ -146,46 +153,6 @@ cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t
                 args.rows = R
                 pointwise_of_panel(plan, at, row, panel, n, &args)
             row += R
-
-
-cdef void project_hidden(const Run* run, const IntegerRows* rows, Py_ssize_t m, real* out) noexcept nogil:
-    """out (m, n_h) = Whr times rows of integers (m, n_a)."""
-    cdef vec tile_of_h[TILE_VECTORS]
-    cdef vec zeros[4]
-    cdef real* z = <real*> tile_of_h
-    cdef Py_ssize_t width = vectors(run.n_h, 1), panel = 0, row, R, Vp, r, i, left
-    cdef IntegerProduct p
-    for i in range(4):
-        store(<real*> zeros + i * LANES, splat(0))
-    begin_product(&p, rows, run.n_a, run.integers.width)
-    p.start, p.start_row_stride, p.start_panel_stride, p.z_panel_stride = <real*> zeros, 0, 0, 0
-    p.z, p.z_vector_stride = z, LANES
-    while 4 * panel < width:
-        Vp = min(4, width - 4 * panel)
-        p.z_row_stride = Vp * LANES
-        take_panel(&p, &run.integers.Whr, panel, 4)
-        row = 0
-        while row < m:
-            R = even_share(m - row, TILE_ROWS)
-            take_integer_rows(&p, rows, row)
-            integer_product(&p, R, 1, Vp, run.integers.width)
-            for r in range(R):
-                i = 0
-                while i < Vp * LANES and 4 * panel * LANES + i < run.n_h:
-                    left = run.n_h - 4 * panel * LANES - i
-                    store_tail(out + (row + r) * run.n_h + 4 * panel * LANES + i,
-                               load(z + r * p.z_row_stride + i), left)
-                    i += LANES
-            row += R
-        panel += 1
-
-
-cdef void quantize_rows(const real* h, Py_ssize_t m, Py_ssize_t n, real levels, int width,
-                        const IntegerRows* out) noexcept nogil:
-    """m rows of hidden states (n,) as integers."""
-    cdef Py_ssize_t r
-    for r in range(m):
-        out.scale[r] = quantize_hidden(h + r * n, n, levels, width, out.rows + r * out.row_stride)
 
 
 cdef void run_integer_step(const Run* run, const IntegerStage* stages, Py_ssize_t t,
@@ -206,7 +173,8 @@ cdef void run_integer_step(const Run* run, const IntegerStage* stages, Py_ssize_
         quantize_rows(hidden if s == 0 else work.between, m, stages[s].plan.K, weights.Wa.levels, weights.width,
                       &work.h)
         projected = projected_row(run, &stages[s].plan, t)
-        if TILE_ROWS > 3 and stages[s].plan.interleaved_rows > 0 and next_integers(run, &stages[s], t, work, &next_rows):
+        if (TILE_ROWS > 3 and stages[s].plan.interleaved_rows > 0
+                and next_integers(run, &stages[s], t, work, &next_rows)):
             if s == 0 and next_rows.begins:
                 first = t + stages[s].plan.interleaved_rows
                 quantize_inputs(run, first, first + stages[s].plan.interleaved_rows, work)
@@ -214,10 +182,11 @@ cdef void run_integer_step(const Run* run, const IntegerStage* stages, Py_ssize_
         elif m == 1:
             run_integer_row(run, &stages[s], t, projected, &work.h, &at)
         else:
-            run_integer_rows(run, &stages[s], t, m, projected, &work.h, &at)
+            run_integer_rows(run, &stages[s], t, m, projected, work, &at)
     if run.Whr != NULL:
         quantize_rows(run.states + t * run.batch * n, m, n, weights.Whr.levels, weights.width, &work.h)
-        project_hidden(run, &work.h, m, run.hidden + t * run.batch * run.n_h)
+        multiply_integer_rows(&weights.Whr, weights.width, NULL, run.n_h, &work.h, n, m,
+                              run.hidden + t * run.batch * run.n_h)
 
 
 cdef int integer_forward(const Run* run) noexcept nogil:
@@ -225,8 +194,10 @@ cdef int integer_forward(const Run* run) noexcept nogil:
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef IntegerStage stages[MAX_STAGES]
     cdef IntegerWork work
-    cdef Py_ssize_t t = 0, t1, s, steps, block, rows, width = plan_integer_stages(run, stages), pause_at = run.pause_steps
-    cdef void* memory
+    cdef Py_ssize_t t = 0, t1, s, steps, block, rows, width = plan_integer_stages(run, stages), size
+    cdef Py_ssize_t pause_at = run.pause_steps
+    cdef vec few[WORK_VECTORS_ON_STACK]
+    cdef void* memory = few
     cdef int outcome = 0
     if run.m == 0 or run.T == 0:
         return 0
@@ -236,7 +207,9 @@ cdef int integer_forward(const Run* run) noexcept nogil:
         rows = max_interleaved_rows(stages[0].plan.V_x)
         block = run.T % rows + rows
         steps = block + rows
-    memory = malloc(integer_work_bytes(run, steps, width))
+    size = integer_work_bytes(run, steps, width)
+    if size > <Py_ssize_t> sizeof(few):
+        memory = malloc(size)
     if memory == NULL:
         return -1
     place_integer_work(run, stages, steps, <char*> memory, &work)
@@ -249,7 +222,7 @@ cdef int integer_forward(const Run* run) noexcept nogil:
         quantize_inputs(run, t, t1, &work)
         for s in range(cell.stages):
             stages[s].plan.first_step = t
-            project_integers(run, &stages[s], &work.x, (t1 - t) * run.m)
+            project_integers(run, &stages[s], &work, (t1 - t) * run.m)
         if rows > 0:                           # the loop has the rest
             t1 = run.T
         while t < t1 and outcome == 0:
@@ -258,5 +231,6 @@ cdef int integer_forward(const Run* run) noexcept nogil:
             if t == pause_at:
                 outcome = run.pause(run.progress)
                 pause_at += run.pause_steps
-    free(memory)
+    if memory != <void*> few:
+        free(memory)
     return outcome

@@ -1,6 +1,6 @@
 """The input projection of later steps, interleaved with the recurrent product of this one: for one column.
 
-As interleaved.pxi: the recurrent product waits for W_a to come from L2, and meanwhile the units sum rows of later steps,
+As interleaved.pxi: the recurrent product waits for W_a to come from L2, and meanwhile the CPU sums rows of later steps,
 in each step over a range of k. Sums stand in the rows of z that they become, until the last range makes z of them.
 """
 
@@ -58,7 +58,7 @@ cdef inline void integer_tile_interleaved(const IntegerProduct* t, const NextInt
     """
     cdef ivec acc[4]
     cdef ivec sums[MAX_TILE]
-    cdef Py_ssize_t rounds = min(next_rows.groups, t.groups // R), k, i, panel_step = V * WEIGHT_VECTOR
+    cdef Py_ssize_t rounds = min(next_rows.groups, t.groups // R), k, i, panel_step = V * WEIGHT_VECTOR(width)
     cdef Py_ssize_t x_row_stride = x.row_stride
     cdef const char* row = t.rows
     cdef const char* panel = t.panel
@@ -142,8 +142,8 @@ cdef void run_integers_interleaved(const Run* run, const IntegerStage* stage, Py
         panel = i if t % 2 == 0 else panels - 1 - i
         first = panel * V * LANES
         v = min(V_a, plan.width - panel * V)
-        take_panel(&o, &stage.Wa, panel, V_a)
-        take_panel(&x, &stage.Wx, panel, V_a)
+        take_panel(&o, &stage.Wa, panel, V_a, width)
+        take_panel(&x, &stage.Wx, panel, V_a, width)
         o.start = projected + first
         x.start = plan.b + first + skipped * LANES
         x.z = next_rows.z + first

@@ -33,7 +33,7 @@ cdef inline void integer_tile(const IntegerProduct* t, Py_ssize_t R, Py_ssize_t 
     for i in range(t.groups):
         sums_dot(sums, rows, row_stride, panel, panel_stride, R, P, V, width)
         rows += 4
-        panel += V * WEIGHT_VECTOR
+        panel += V * WEIGHT_VECTOR(width)
     sums_scale(sums, t.scale, t.row_scale, t.start, t.start_row_stride, t.start_panel_stride, t.z, t.z_row_stride,
                t.z_panel_stride, t.z_vector_stride, R, P, V)
 

@@ -13,7 +13,7 @@ cdef inline Py_ssize_t groups_of(Py_ssize_t K, int width) noexcept nogil:
 
 
 cdef inline Py_ssize_t integer_panel_bytes(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates, int width) noexcept nogil:
-    return vectors(units, gates) * WEIGHT_VECTOR * groups_of(K, width)
+    return vectors(units, gates) * WEIGHT_VECTOR(width) * groups_of(K, width)
 
 
 cdef inline Py_ssize_t matrix_bytes(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates, int width) noexcept nogil:
@@ -51,19 +51,21 @@ cdef void pack_integer_gate(const void* values, Py_ssize_t row_stride, int width
     cdef Py_ssize_t V = vectors_per_panel(gates), per = units_per_panel(gates), u, k, lane, Vp, vector
     cdef int packed = packed_width(width), group = GROUP(packed), value, total
     cdef char* out
+    cdef char* vector_of_k
     for u in range(units):
         # one gate alone: the last panel has only as many vectors as it needs
         Vp = min(V, vectors(units - u // per * per, gates))
         lane, vector = u % LANES, gate + u % per // LANES
-        out = panels + u // per * V * WEIGHT_VECTOR * groups_of(K, packed) + vector * WEIGHT_VECTOR
+        out = panels + u // per * V * WEIGHT_VECTOR(packed) * groups_of(K, packed) + vector * WEIGHT_VECTOR(packed)
         total = 0
         for k in range(K):
             value = value_at(values, u * row_stride + k, width)
             total += value
+            vector_of_k = out + k // group * Vp * WEIGHT_VECTOR(packed)
             if packed == 1:
-                out[k // group * Vp * WEIGHT_VECTOR + IN_VECTOR(k % group, lane, 1)] = <char> value
+                vector_of_k[IN_VECTOR(k % group, lane, 1)] = <char> value
             else:
-                (<int16_t*> (out + k // group * Vp * WEIGHT_VECTOR))[IN_VECTOR(k % group, lane, 2)] = <int16_t> value
+                (<int16_t*> vector_of_k)[IN_VECTOR(k % group, lane, 2)] = <int16_t> value
         (<int32_t*> lane_of(<real*> starts, u, gate, gates))[0] = -RAISED(packed) * total
 
 

@@ -9,4 +9,5 @@ def table_over(floats):
     functions = (<const Table*> PyCapsule_GetPointer(floats, "cyrnn.kernels.table"))[0]
     functions.forward_packed = integer_forward
     functions.integer_bytes, functions.pack_integers = integer_bytes, pack_integers
+    functions.multiply_integers = multiply_integers
     return PyCapsule_New(&functions, "cyrnn.kernels.table", NULL)

@@ -1,12 +1,14 @@
 /* Integer vectors: products of integer weights and activations, summed exactly in 32 bits, and tiles of such sums.
  *
- * Weights are int8 or int16, and so are the activations that meet them: the widths are `width` below, a constant at
- * every place. A group is as many neighbours in k as fill 32 bits, GROUP(width) of them: one load fills all lanes with
- * a group of activations, and each lane holds a group of its own unit's weights.
+ * Packed weights are of 1 or 2 bytes: `width`, a constant at every place. The activations that meet them are of
+ * ROW_WIDTH(width) bytes. A group is as many neighbours in k as fill 32 bits of a row, GROUP(width) of them: one load
+ * fills all lanes with a group of activations, and each lane has a group of its own unit's weights.
  *     dot(sums, group, weights, width)     each lane: sums + group times weights
  * Sums wrap and are exact in the end (calls/quantized.py sees to it), so any order and any instruction gives the same
- * bits. Where the ISA has no product of bytes that sums in 32 bits, INT8 is 0 and weights of a byte are packed as
- * int16: AVX-512 has one with VNNI, ARM with dotprod; AVX2 builds it of three.
+ * bits. Products of bytes that sum in 32 bits have AVX-512 with VNNI and ARM with dotprod. AVX2 widens bytes on their way
+ * to a register: its product of bytes (vpmaddubsw of |q| and vpsignb(w, q)) takes three instructions of the units that
+ * multiply, LSTM (128,128,8,64) 1.16 ms, 0.93 so (Zen 4, 2026-11-29). Where INT8 is 0 weights of a byte are packed as
+ * int16.
  * VNNI multiplies bytes without a sign by bytes with one. Activations are raised by RAISED(width) to have none there, and
  * sums start from -RAISED(width) times the sum of a row's weights.
  */
@@ -17,26 +19,36 @@
 #include <emmintrin.h>
 #endif
 
-#define GROUP(width) ((width) == 1 ? 4 : 2)
-#ifdef VECTOR_BYTES
-#define WEIGHT_VECTOR ((ptrdiff_t)VECTOR_BYTES) /* bytes */
+#if defined(CYRNN_AVX512) || (defined(CYRNN_NEON) && defined(__ARM_FEATURE_DOTPROD))
+#define ROW_WIDTH(width) (width)
 #else
-#define WEIGHT_VECTOR ((ptrdiff_t)4)
+#define ROW_WIDTH(width) 2
 #endif
-/* Where weight k of a group and unit `lane` stand in their vector, counted in weights. */
-#define IN_VECTOR(k, lane, width) ((lane) * GROUP(width) + (k))
+#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2) || (defined(CYRNN_NEON) && defined(__ARM_FEATURE_DOTPROD))
+#define INT8 1
+#else
 #define INT8 0
+#endif
+#ifdef CYRNN_AVX512
+#define RAISED(width) ((width) == 1 ? 128 : 0)
+#else
 #define RAISED(width) 0
+#endif
+#define GROUP(width) (4 / ROW_WIDTH(width))
+#define WEIGHT_VECTOR(width) (LANES * GROUP(width) * (width)) /* bytes */
+/* Where weight k of a group and unit `lane` stand in their vector, counted in weights. ARM: the two int16 of a lane are
+ * LANES apart, since a multiplication there takes all lanes at one k. */
+#ifdef CYRNN_NEON
+#define IN_VECTOR(k, lane, width) ((width) == 1 ? (lane) * GROUP(width) + (k) : (k) * LANES + (lane))
+#else
+#define IN_VECTOR(k, lane, width) ((lane) * GROUP(width) + (k))
+#endif
 
 /* gcc 12 copies sums from register to register around the intrinsics of VNNI: 1.4 to 1.8 times the time (Zen 4). */
 #if defined(CYRNN_AVX512)
 #ifndef __AVX512VNNI__
 #error "the integer kernels for avx512 want -mavx512vnni"
 #endif
-#undef INT8
-#define INT8 1
-#undef RAISED
-#define RAISED(width) ((width) == 1 ? 128 : 0)
 LANE_OP ivec dot(ivec sums, ivec group, ivec weights, int width) {
     if (width == 1)
         __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(group), "v"(weights));
@@ -51,16 +63,9 @@ LANE_OP ivec max_bits(ivec a, ivec b) { return (ivec)_mm512_max_epi32((__m512i)a
 LANE_OP bits max_lane(ivec a) { return (bits)_mm512_reduce_max_epi32((__m512i)a); }
 
 #elif defined(CYRNN_AVX2)
-#undef INT8
-#define INT8 1
 LANE_OP ivec dot(ivec sums, ivec group, ivec weights, int width) {
-    __m256i a = (__m256i)group, w = (__m256i)weights, products;
-    if (width == 1)                       /* pairs are at most 2 * 127 * 127, which 16 bits hold */
-        products = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(w, a)),
-                                     _mm256_set1_epi16(1));
-    else
-        products = _mm256_madd_epi16(a, w);
-    return sums + (ivec)products;
+    (void)width;
+    return sums + (ivec)_mm256_madd_epi16((__m256i)group, (__m256i)weights);
 }
 LANE_OP vec real_of(ivec sums) { return (vec)_mm256_cvtepi32_ps((__m256i)sums); }
 LANE_OP __m128i pairs_of(ivec q) {
@@ -80,13 +85,6 @@ LANE_OP bits max_lane(ivec a) {
 }
 
 #elif defined(CYRNN_NEON)
-#ifdef __ARM_FEATURE_DOTPROD
-#undef INT8
-#define INT8 1
-#endif
-/* The two weights of a lane are LANES apart: a multiplication takes all lanes at one k. */
-#undef IN_VECTOR
-#define IN_VECTOR(k, lane, width) ((width) == 1 ? (lane) * 4 + (k) : (k) * LANES + (lane))
 LANE_OP ivec dot(ivec sums, ivec group, ivec weights, int width) {
 #ifdef __ARM_FEATURE_DOTPROD
     if (width == 1) return (ivec)vdotq_s32((int32x4_t)sums, (int8x16_t)weights, (int8x16_t)group);
@@ -158,8 +156,8 @@ LANE_OP bits max_lane(ivec a) {
 LANE_OP ivec nearest(vec x, vec levels, int width) {
     return as_bits(fma_(x, levels, splat(0x1.8p+23f))) - isplat(ROUNDER_BITS - RAISED(width));
 }
-LANE_OP void store_integers(char *p, ivec q, int width) {
-    if (width == 1)
+LANE_OP void store_integers(char *p, ivec q, int row_width) {
+    if (row_width == 1)
         store_bytes(p, q);
     else
         store_pairs(p, q);
@@ -167,15 +165,23 @@ LANE_OP void store_integers(char *p, ivec q, int width) {
 LANE_OP ivec magnitude_bits(vec x) { return as_bits(x) & isplat(~((bits)1 << 31)); }
 
 /* ---- weights -------------------------------------------------------------------------------------------- */
-LANE_OP ivec load_weights(const char *p) {
-#ifdef VECTOR_BYTES
-    typedef ivec unaligned __attribute__((aligned(1)));
-    return *(const unaligned *)p;
-#else
-    ivec v;
-    memcpy(&v, p, sizeof v);
-    return v;
+LANE_OP ivec load_weights(const char *p, int width) {
+#if defined(CYRNN_AVX2)
+    if (width == 1) return (ivec)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
 #endif
+    (void)width;
+    return as_bits(load((const real *)p));
+}
+/* Whether bytes are widened on their way to a register: then many rows want a panel widened once. */
+#ifdef CYRNN_AVX2
+#define WIDENS(width) ((width) == 1)
+#else
+#define WIDENS(width) 0
+#endif
+/* out: so many vectors of weights of one byte, of two bytes each. */
+LANE_OP void widen_weights(const char *panel, ptrdiff_t count, char *out) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        store((real *)(out + i * WEIGHT_VECTOR(2)), as_real(load_weights(panel + i * WEIGHT_VECTOR(1), 1)));
 }
 LANE_OP ivec load_sums(const int32_t *p) { return as_bits(load((const real *)p)); }
 LANE_OP ivec splat_group(const char *p) {
@@ -183,6 +189,23 @@ LANE_OP ivec splat_group(const char *p) {
     memcpy(&group, p, sizeof group);
     return isplat(group);
 }
+
+/* The same, loaded here and nowhere else: a broadcast from memory costs no unit that multiplies. */
+LANE_OP ivec splat_group_here(const char *p) {
+#ifdef CYRNN_AVX2
+    ivec group;
+    __asm__ volatile("vpbroadcastd %1, %0" : "=x"(group) : "m"(*(const char(*)[4])p));
+    return group;
+#else
+    return splat_group(p);
+#endif
+}
+/* How many rows' groups stay in registers. Of 16 one more is taken by a product, and one by weights that are widened. */
+#ifdef CYRNN_AVX2
+#define STAYING_GROUPS(sums, width) ((width) == 1 && (sums) == 12 ? 2 : 3)
+#else
+#define STAYING_GROUPS(sums, width) MAX_TILE
+#endif
 
 /* ---- tiles: sums (R, P, V), as tiles.h has them ---------------------------------------------------------- */
 /* From `starts` (P, V), or where NULL from zero: the same for all rows. */
@@ -206,19 +229,28 @@ LANE_OP void sums_store(const ivec *sums, real *z, ptrdiff_t row_stride, ptrdiff
 /* sums += one group of k: rows[r * row_stride] times the weights (P, V) at `panel`. Strides in bytes. */
 LANE_OP void sums_dot(ivec *sums, const char *rows, ptrdiff_t row_stride, const char *panel, ptrdiff_t panel_stride,
                       ptrdiff_t R, ptrdiff_t P, ptrdiff_t V, int width) {
-    ivec weights[MAX_TILE];
-    if (R > 1)
-        UNROLL for (ptrdiff_t p = 0; p < P; p++)
-            UNROLL for (ptrdiff_t v = 0; v < V; v++)
-                weights[p * V + v] = load_weights(panel + p * panel_stride + v * WEIGHT_VECTOR);
-    UNROLL for (ptrdiff_t r = 0; r < R; r++) {
-        ivec group = splat_group(rows + r * row_stride);
+    ivec stay[MAX_TILE];                  /* the fewer, rows or vectors; the others pass through one after the other */
+    if (R < P * V) {
+        UNROLL for (ptrdiff_t r = 0; r < R; r++) stay[r] = splat_group(rows + r * row_stride);
         UNROLL for (ptrdiff_t p = 0; p < P; p++)
             UNROLL for (ptrdiff_t v = 0; v < V; v++) {
-                ptrdiff_t i = (r * P + p) * V + v;
-                ivec w = R > 1 ? weights[p * V + v] : load_weights(panel + p * panel_stride + v * WEIGHT_VECTOR);
-                sums[i] = dot(sums[i], group, w, width);
+                ivec w = load_weights(panel + p * panel_stride + v * WEIGHT_VECTOR(width), width);
+                UNROLL for (ptrdiff_t r = 0; r < R; r++) {
+                    ptrdiff_t i = (r * P + p) * V + v;
+                    ivec group = r < STAYING_GROUPS(R * P * V, width) ? stay[r]
+                                                                      : splat_group_here(rows + r * row_stride);
+                    sums[i] = dot(sums[i], group, w, width);
+                }
             }
+    } else {
+        UNROLL for (ptrdiff_t p = 0; p < P; p++)
+            UNROLL for (ptrdiff_t v = 0; v < V; v++)
+                stay[p * V + v] = load_weights(panel + p * panel_stride + v * WEIGHT_VECTOR(width), width);
+        UNROLL for (ptrdiff_t r = 0; r < R; r++) {
+            ivec group = splat_group(rows + r * row_stride);
+            UNROLL for (ptrdiff_t i = 0; i < P * V; i++)
+                sums[r * P * V + i] = dot(sums[r * P * V + i], group, stay[i], width);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-"""What integers.h offers, as Cython sees it: see there. `width` is the bytes of a weight, 1 or 2."""
+"""What integers.h offers, as Cython sees it: see there. `width` is the bytes of a packed weight, 1 or 2."""
 from libc.stdint cimport int32_t
 
 from cyrnn.kernels.lanes cimport bits, ivec, vec
@@ -6,13 +6,17 @@ from cyrnn.kernels.run cimport real
 
 cdef extern from "integers.h" nogil:
     enum: INT8
-    const Py_ssize_t WEIGHT_VECTOR
+    int ROW_WIDTH(int width)
+    Py_ssize_t WEIGHT_VECTOR(int width)
     int GROUP(int width)
     int RAISED(int width)
     Py_ssize_t IN_VECTOR(Py_ssize_t k, Py_ssize_t lane, int width)
 
+    bint WIDENS(int width)
+    void widen_weights(const char* panel, Py_ssize_t count, char* out) noexcept
+
     ivec nearest(vec x, vec levels, int width) noexcept
-    void store_integers(char* p, ivec q, int width) noexcept
+    void store_integers(char* p, ivec q, int row_width) noexcept
     ivec magnitude_bits(vec x) noexcept
     ivec max_bits(ivec a, ivec b) noexcept
     bits max_lane(ivec a) noexcept

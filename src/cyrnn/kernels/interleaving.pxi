@@ -1,4 +1,4 @@
-"""When the input projection is interleaved with the recurrent product, and how many rows of it: of floats or integers."""
+"""When the input projection is interleaved with the recurrent product, and how many rows of it."""
 
 cdef extern from *:
     """

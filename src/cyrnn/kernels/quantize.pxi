@@ -3,8 +3,9 @@
     x    scale = max|x| / levels                 q = x * levels / max|x|, to the nearest integer, ties to even
     h    r = max(1, max|h|), scale = r           q = h * levels / r
 
-A scale belongs to one row, a column of the batch at one step. Where an element is not finite, the scale is nan, and so is
-every z of the row: magnitudes are compared by their bits, where nan comes after infinity. x below 2^-100 counts as 0.
+A scale belongs to one row, a column of the batch at one step. Where an element is not finite, the scale is nan, and so
+is every z of the row: magnitudes are compared by their bits, where nan comes after infinity. An x below 2^-100 counts
+as 0.
 """
 
 cdef enum:
@@ -23,7 +24,7 @@ cdef inline real real_of_bits(bits b) noexcept nogil:
 
 cdef inline Py_ssize_t row_bytes(Py_ssize_t n, int width) noexcept nogil:
     """Bytes from row to row of integers: whole vectors are stored."""
-    return ((n + LANES - 1) // LANES * LANES * width + 4 + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    return ((n + LANES - 1) // LANES * LANES * ROW_WIDTH(width) + 4 + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
 cdef inline bits peak_of(const real* x, Py_ssize_t n) noexcept nogil:
@@ -39,7 +40,7 @@ cdef inline bits peak_of(const real* x, Py_ssize_t n) noexcept nogil:
 cdef inline void store_levels(const real* x, Py_ssize_t n, real factor, int width, char* out) noexcept nogil:
     cdef vec factors = splat(factor)
     cdef Py_ssize_t i = 0
-    if width == 1:
+    if ROW_WIDTH(width) == 1:
         while i < n:
             store_integers(out + i, nearest(load_tail(x + i, n - i), factors, 1), 1)
             i += LANES

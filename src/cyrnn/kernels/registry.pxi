@@ -1,7 +1,7 @@
 """The compiled formulas of every cell, by its number: all that kernels know of the cells.
 
 A cell is one stage or two, each a matrix product of its gates, then pointwise. The first multiplies the hidden state,
-the second the output of the first. Counts come from the `Cell`s of ../cells at import: see table.pxi, cells/spec.py.
+the second the output of the first. Counts come from the `Cell`s of ../cells at import: see counts.pxi, cells/spec.py.
 """
 
 cdef enum:

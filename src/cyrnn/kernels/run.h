@@ -220,6 +220,8 @@ typedef struct {
     /* of integer kernels alone, whose table has the other functions of one of float32, and a forward_packed of its own */
     ptrdiff_t (*integer_bytes)(const IntegerSource *source);
     void (*pack_integers)(const IntegerSource *source, void *memory, IntegerWeights *out);
+    int (*multiply_integers)(const IntegerWeights *weights, const real *x, ptrdiff_t row_stride, ptrdiff_t N,
+                             ptrdiff_t K, ptrdiff_t units, real *out);
 } Table;
 
 #endif

@@ -214,3 +214,5 @@ cdef extern from "run.h" nogil:
         void (*softmax)(const real* z, Py_ssize_t row_stride, Py_ssize_t n, Py_ssize_t N, real* y) noexcept nogil
         Py_ssize_t (*integer_bytes)(const IntegerSource* source) noexcept nogil
         void (*pack_integers)(const IntegerSource* source, void* memory, IntegerWeights* out) noexcept nogil
+        int (*multiply_integers)(const IntegerWeights* weights, const real* x, Py_ssize_t row_stride, Py_ssize_t N,
+                                 Py_ssize_t K, Py_ssize_t units, real* out) noexcept nogil
