@@ -44,7 +44,7 @@ def in_kind(model: Any, kind: str) -> Any:
 
 
 def row(net: str, kind: str, difference: np.ndarray, count: int, decisions: int, changed: int) -> bool:
-    """Print a row; return whether it is above its bound. `count`: states, of which `difference` may have more, zeros."""
+    """Print a row; return whether it is above its bound. `count`: states; `difference` may have zeros beside them."""
     rms, bound = float(np.sqrt(np.sum(difference**2) / count)), BOUNDS[net, kind]
     found = f"{rms:.1e}", f"{np.abs(difference).max():.1e}", str(decisions), str(changed)
     wrong = not (rms <= bound.rms and changed <= bound.changed)
@@ -85,7 +85,7 @@ def g2p_en() -> int:
     words = rng.choice([word for word in DICTIONARY if word.isalpha() and len(word) > 3], WORDS, replace=False)
     spelled = [package.predict(word) for word in words]
     read, read_lengths = padded([package.encode(word)[0] for word in words])
-    begun = [[2, *map(package.p2idx.get, phonemes)] for phonemes in spelled]  # 2: the decoder's first, as in the package
+    begun = [[2, *map(package.p2idx.get, phonemes)] for phonemes in spelled]  # the package's decoder begins with 2
     written, written_lengths = padded([package.dec_emb[numbers] for numbers in begun])
     nets = {}
     for net in ("enc", "dec"):
