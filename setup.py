@@ -45,10 +45,6 @@ KINDS = ("f32", "f64", "int")
 INTEGER_FLAGS = {"avx512": ["-mavx512vnni"]}
 #: an ISA of kernels for integers alone, since all else of it is NEON's: CPUs with dot products of bytes
 INTEGERS_ALONE = ("neondot",)
-#: by gcc, those for integers are smaller by -O2 and as fast as by -O3; `baseline` of CPUs with better ones is as small as
-#: can be: -Os took a third off, 53 kB of a wheel (gcc 12, 2026-11-29)
-INTEGERS = ["-O2"]
-BASELINE = ["-Os"]
 #: what gcc alone is told: on ARM it orders instructions before it assigns registers, and then spills sums of large
 #: tiles, up to 10 accesses of the stack for 24 multiply-adds; none so (gcc 12, by ci/clang/loops.py)
 GCC = {"neon": ["-fno-schedule-insns"], "neondot": ["-fno-schedule-insns", "-march=armv8.2-a+dotprod"]}
@@ -252,9 +248,9 @@ class Build(build_ext):
                 own = [*CLANG, *CLANG_OF.get(isa, [])] if "__clang__" in macros else GCC.get(isa, [])
                 module.extra_compile_args = [*GNU, *FLAGS[isa], *own]
                 if module.name.endswith("_int"):
-                    module.extra_compile_args += [*INTEGERS, *INTEGER_FLAGS.get(isa, [])]
-                if isa == "baseline" and len(isas) > 1:
-                    module.extra_compile_args += BASELINE
+                    module.extra_compile_args += INTEGER_FLAGS.get(isa, [])
+                if isa == "baseline" and len(isas) > 1:  # of CPUs before AVX2: small comes first
+                    module.extra_compile_args.append("-O2")
                 module.define_macros.append(INLINE)
                 module.libraries = ["m"]
             elif isa is not None:

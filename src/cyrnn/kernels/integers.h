@@ -205,7 +205,9 @@ LANE_OP ivec splat_group_here(const char *p) {
 #endif
 }
 /* How many rows' groups stay in registers. Of 16 one more is taken by a product, and one by weights that are widened. */
-#ifdef CYRNN_AVX2
+#if defined(CYRNN_AVX2) && defined(__clang__) /* which keeps weights in a register, where gcc reads them again */
+#define STAYING_GROUPS(sums, width) ((void)(width), (sums) == 12 ? 2 : 3)
+#elif defined(CYRNN_AVX2)
 #define STAYING_GROUPS(sums, width) ((width) == 1 && (sums) == 12 ? 2 : 3)
 #else
 #define STAYING_GROUPS(sums, width) MAX_TILE
@@ -257,6 +259,7 @@ LANE_OP void sums_dot(ivec *sums, const char *rows, ptrdiff_t row_stride, const 
                 sums[r * P * V + i] = dot(sums[r * P * V + i], group, stay[i], width);
         }
     }
+    tile_is_summed((const vec *)sums, R, P, V);
 }
 
 /* z (R, P, V) = start + sums scale: `scale` (P, V) of units, without gaps, times row_scale[r]. Strides of z are those of
