@@ -208,3 +208,13 @@ def test_each_sequence_has_its_bits_alone_and_in_pieces(cell_calls, name, dtype)
     for got, want in zip(state if isinstance(state, tuple) else (state,), last if isinstance(last, tuple) else (last,),
                          strict=True):
         assert_same_bits(got, want)
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_cell_of_one_step_with_a_projection_is_refused(integers):
+    """Its states would be written past their end; nn has no such cell."""
+    matrices = [np.ones(shape, np.float32) for shape in ((20, 3), (20, 2), (2, 5))]
+    W_x, W_a, W_hr = [quantized(W, np.int8) for W in matrices] if integers else matrices
+    b = np.zeros((4, 5), np.float32)
+    with pytest.raises(ValueError, match="no projection"):
+        calls.of(CELLS["lstm"]).sublayer(W_x, W_a, b, W_hr, (0, 1, 2, 3), 0, 1, 1, True)
