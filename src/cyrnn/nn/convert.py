@@ -53,7 +53,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
     Notes
     -----
     A dynamically quantised LSTM, GRU or cell becomes a model with torch's integers and scales, as `quantize` makes
-    them: of int8 weights if all differences to their zero points lie within -127 .. 127, else of int16 ones, which hold
+    them: of int8 weights if all differences to their zero points lie within -128 .. 127, else of int16 ones, which hold
     them exactly. What is quantised to float16, and a Linear, become float32.
 
     Examples
