@@ -1,6 +1,6 @@
 """sigmoid and tanh of the kernels for integer weights, against NumPy's in float64: as exact as their file says.
 
-The bounds are of all 2^32 float32. Here every exponent is tried, and every place where the reduction goes up by one.
+Here every exponent is tried, and every place where the reduction goes up by one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def true(name: str, x: np.ndarray) -> np.ndarray:
 
 def stated(name: str) -> float:
     text = (SRC / "kernels" / "integer_activations.pxi").read_text(encoding="utf-8")
-    return float(re.search(rf"\b{name} ([\d.]+e-\d)", text)[1])
+    return float(re.search(rf"\b{name} ([\d.]+e-\d)\b", text)[1])
 
 
 def sample() -> np.ndarray:
@@ -70,15 +70,16 @@ def test_error_is_within_the_bound_that_is_stated(name):
     y = activation(name)(x)
     error = np.abs(y - true(name, x))
     assert error.max() <= stated(name)
-    assert error.max() > 0.5 * stated(name), "the sample misses what is hard"
+    assert error.max() > 0.9 * stated(name), "the sample misses what is hard"
     assert y.min() >= (-1 if name == "tanh" else 0)
     assert y.max() <= 1
     assert np.diff(y.ravel()).min() >= -stated(name)
 
 
 def test_bounds_are_small():
-    assert stated("sigmoid") < 2.0**-21
-    assert stated("tanh") < 2.0**-20
+    """Against what is left of a pre-activation by integers, 1e-5 and more."""
+    assert stated("sigmoid") < 2.0**-23
+    assert stated("tanh") < 2.0**-22
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,7 +15,7 @@
 #ifndef CYRNN_INTEGERS_H
 #define CYRNN_INTEGERS_H
 #include "tiles.h"
-#if defined(CYRNN_BASELINE) && defined(__SSE2__)
+#if defined(CYRNN_BASELINE) && defined(__SSE2__) && defined(VECTOR_BYTES)
 #include <emmintrin.h>
 #endif
 
@@ -106,7 +106,7 @@ LANE_OP bits max_lane(ivec a) { return (bits)vmaxvq_s32((int32x4_t)a); }
 #else
 LANE_OP ivec dot(ivec sums, ivec group, ivec weights, int width) {
     (void)width;
-#ifdef __SSE2__
+#if defined(CYRNN_BASELINE) && defined(__SSE2__) && defined(VECTOR_BYTES)
     return sums + (ivec)_mm_madd_epi16((__m128i)group, (__m128i)weights);
 #else
     int16_t a[2 * LANES], w[2 * LANES];
