@@ -124,11 +124,54 @@ def test_levels_of_bytes_are_those_of_bytes():
     """But of rows so long that sums of them could overflow."""
     for K, most in ((0, 127), (5000, 127), (133144, 127), (133145, 126), (140000, 120)):
         assert levels(Quantized(np.full((2, K), -127, np.int8), np.ones(2, float32))) == most
+    for K, most in ((0, 127), (5000, 127), (132104, 127), (132105, 126), (140000, 119)):
+        assert levels(Quantized(np.full((2, K), -128, np.int8), np.ones(2, float32))) == most
 
 
 def test_sums_of_a_very_long_row_of_bytes_do_not_wrap():
     W_x = Quantized(np.full((3, 140_000), 127, np.int8), np.full(3, 1e-6, float32))
     assert_as_expected(layer("rnn", np.dtype(np.int8), 0, 3)._replace(W_x=W_x), np.ones((1, 2, 140_000), float32))
+
+
+@pytest.mark.parametrize("value", [-128, 127])
+def test_sums_of_the_longest_row_of_bytes_with_all_levels_do_not_wrap(value):
+    """132104 times -128 times 127 is 2^31 less 1025."""
+    W_x = Quantized(np.full((2, 132_104), value, np.int8), np.full(2, 1e-6, float32))
+    assert levels(W_x) == 127
+    one = layer("rnn", np.dtype(np.int8), 0, 2)._replace(W_x=W_x)
+    for sign in (1, -1):
+        assert_as_expected(one, np.full((1, 1, 132_104), sign, float32))
+
+
+# ---- the least integer of 8 bits ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("m", [1, 2, 5, 9, 33])
+@each_kind
+def test_least_integer_has_the_bits_of_exact_sums(kind, m):
+    """-128 in every matrix: some of the integers, and in every place of a row, with activations of one sign, too."""
+    one, random = layer(kind, np.dtype(np.int8), 21, 19), np.random.RandomState(m)
+    for W in (one.W_x, one.W_a, one.W_hr):
+        if W is not None:
+            W.values[random.random_sample(W.values.shape) < 0.3] = -128
+            W.values[::5] = -128
+    x = inputs(3, m, 21)
+    x[0], x[1] = np.abs(x[0]), 1
+    states = one.states(m)
+    for sign in (1, -1):
+        assert_as_expected(one, sign * x, states)
+        assert_as_expected(one, sign * x, tuple(sign * np.abs(value) for value in states))
+
+
+@pytest.mark.parametrize("n", [1, 2, 63, 513, 4096])
+@pytest.mark.parametrize("pattern", ["one sign", "alternating"])
+def test_largest_sums_of_the_least_integer_do_not_wrap(pattern, n):
+    W_x = Quantized(np.full((3, n), -128, np.int8), np.full(3, 1 / (128 * n), float32))
+    one = layer("rnn", np.dtype(np.int8), n, 3)._replace(W_x=W_x)
+    x = (signs(pattern, n) * np.array([[[3.0], [-3.0]]])).astype(float32)
+    assert_as_expected(one, x)
+    S = int(signs(pattern, n).sum()) * 127
+    np.testing.assert_allclose(run(one.sublayer(), x)[0][0, 0] - one.b[0], -3 * S / (127 * n), atol=1e-5)
 
 
 # ---- numbers at the ends of their range ---------------------------------------------------------------------------

@@ -99,7 +99,9 @@ def rms(found, truth):
 
 
 @pytest.mark.parametrize("per_channel", [False, True], ids=["tensor", "channel"])
-@pytest.mark.parametrize(("zero", "lowest", "kind"), [(0, -127, "int8"), (0, -128, "int16"), (5, -127, "int16")])
+@pytest.mark.parametrize(
+    ("zero", "lowest", "kind"), [(0, -127, "int8"), (0, -128, "int8"), (1, -128, "int16"), (-1, -128, "int16")]
+)
 @pytest.mark.parametrize("name", CLASSES)
 def test_integers_are_those_of_the_module(name, zero, lowest, kind, per_channel):
     matrices, biases = drawn(name, zero, per_channel, lowest=lowest)
@@ -199,6 +201,42 @@ def test_more_columns_than_sums_hold_become_floats():
     assert repr(found) == "RNNCell(133200, 1, bias=False)"
 
 
+class LinearLike:
+    """A dynamically quantised Linear, as far as it is asked."""
+
+    def __init__(self, weight, bias=None):
+        self._weight, self._bias = weight, bias
+        self.out_features, self.in_features = weight.int_repr().shape
+
+    def weight(self):
+        return self._weight
+
+    def bias(self):
+        return self._bias
+
+
+LinearLike.__name__, LinearLike.__module__ = "Linear", "torch.ao.nn.quantized.dynamic.modules.linear"
+
+
+@pytest.mark.parametrize(("zero", "kind"), [(0, "int8"), (5, "int16")])
+@pytest.mark.parametrize("bias", [None, np.linspace(-1, 1, 6, dtype=np.float32)], ids=["no bias", "bias"])
+def test_linear_has_the_integers_of_the_module(zero, kind, bias):
+    values = np.random.default_rng(2).integers(-128, 128, (6, 5)).astype(np.int8)
+    values[0, 0] = -128
+    weight = Tensor(values, np.linspace(0.001, 0.003, 6), np.full(6, zero), 0)
+    weight.dequantize = weight.floats
+    head = nn.from_torch(LinearLike(weight, bias))
+    assert repr(head) == f"Linear(in_features=5, out_features=6, bias={bias is not None}, weights='{kind}')"
+    np.testing.assert_array_equal(head.weight, values.astype(int) - zero)
+    assert_same(head.weight_scale, np.float32(weight.q_per_channel_scales()))
+    truth = sequence(5).astype(float) @ weight.floats().T + (0 if bias is None else bias)
+    assert 0 < rms(head(sequence(5)), truth) < {"int8": 6e-3, "int16": 5e-5}[kind]
+    floats = nn.Linear.from_torch(LinearLike(weight, bias), dequantize=True, dtype=np.float64)
+    np.testing.assert_allclose(floats(sequence(5).astype(float)), truth, atol=1e-12)
+    with pytest.raises(TypeError, match=r"^Linear\.from_torch: dtype is float64, expected float32: a model of int"):
+        nn.from_torch(LinearLike(weight, bias), dtype=np.float64)
+
+
 # ---- stored by ci/torch_data/integers.py ---------------------------------------------------------------------------
 
 STORED = {case: arrays for case, arrays in stored.load("integers.npz")[1].items() if case.startswith(("x", "torch "))}
@@ -251,11 +289,11 @@ def quantised(torch, name, config, **options):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("config", ["default_dynamic_qconfig", "per_channel_dynamic_qconfig"])
 @pytest.mark.parametrize("name", CLASSES)
-def test_module_of_torch_is_nearer_to_float64_than_torch(torch, engine, name, config):
+def test_module_of_torch_is_about_as_near_to_float64_as_torch(torch, engine, name, config):
     options = {} if name.endswith("Cell") else {"num_layers": 2, "bidirectional": True}
     module = quantised(torch, name, config, **options)
     found = nn.from_torch(module)
-    assert found.weight_dtype in (np.int8, np.int16)
+    assert found.weight_dtype == np.int8
     whole = {key: tensor.dequantize().numpy() for key, tensor in module.get_weight().items()}
     whole |= {key: tensor.detach().numpy() for key, tensor in module.get_bias().items()}
     for key, tensor in module.get_weight().items():
@@ -267,9 +305,10 @@ def test_module_of_torch_is_nearer_to_float64_than_torch(torch, engine, name, co
     truth = run(nn.from_state_dict(whole, dtype=np.float64), x.astype(np.float64))
     with torch.no_grad():
         theirs = run(module, torch.from_numpy(x))
-    # of two kinds of 8 bits: qnnpack's go from the least of an input to the largest, ours are the same to both sides,
-    # 0.85 to 1.3 of its error was measured (units of 6 to 128; fbgemm, which has 7 bits: 0.43 to 0.61; 2026-11-29)
-    bound = 1.5 if engine == "qnnpack" and found.weight_dtype == np.int8 else 1
+    # two kinds of 8 bits: torch's levels go from the least of a state to the largest, ours from -1 to 1. States of
+    # weights that are not trained are small: 0.37 to 0.95 of the error of fbgemm, which has 7 bits, 0.83 to 1.64 of
+    # that of qnnpack (6 units; of 128 units up to 1.9 and 3.7; 2026-11-29)
+    bound = 2 if engine == "qnnpack" else 1
     assert rms(run(found, x), truth) < bound * rms(theirs, truth)
 
 
@@ -297,7 +336,15 @@ def test_parts_of_a_whole_model_are_found(torch):
     with pytest.raises(TypeError, match=r"from_torch\(module\.get_submodule\('0'\)\)"):
         nn.from_torch(module)
     head = nn.from_torch(module[1])
-    assert repr(head) == repr(nn.Linear(N, 3))
-    np.testing.assert_array_equal(head.weight, module[1].weight().dequantize().numpy())
-    np.testing.assert_array_equal(head.bias, module[1].bias().detach().numpy())
+    assert repr(head) == f"{repr(nn.Linear(N, 3))[:-1]}, weights='int8')"
     assert repr(nn.Linear.from_torch(module[1])) == repr(head)
+    weight, bias = module[1].weight(), module[1].bias().detach().numpy()
+    np.testing.assert_array_equal(head.weight, (weight.int_repr().short() - zero_point(weight)).numpy())
+    np.testing.assert_array_equal(head.bias, bias)
+    x = sequence(N)
+    truth = x.astype(float) @ weight.dequantize().numpy().astype(float).T + bias
+    with torch.no_grad():
+        assert 0 < rms(head(x), truth) < 1.5 * rms(module[1](torch.from_numpy(x)).numpy(), truth)
+    floats = nn.from_torch(module[1], dequantize=True)
+    assert repr(floats) == repr(nn.Linear(N, 3))
+    np.testing.assert_array_equal(floats.weight, weight.dequantize().numpy())

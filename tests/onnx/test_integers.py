@@ -108,19 +108,20 @@ def test_the_same_integers_have_the_same_bits_whatever_node_they_are_in():
         assert_same_bits(onnx.load(data)["cell"](STEPS), first)
 
 
-@pytest.mark.parametrize(("value", "wide"), [(-127, "int8"), (-128, "int16")])
-def test_least_integer_of_8_bits_takes_16(value, wide):
+@pytest.mark.parametrize(("value", "zero", "wide"), [(-127, 0, "int8"), (-128, 0, "int8"), (-128, 1, "int16")])
+def test_least_integer_of_8_bits_takes_no_more(value, zero, wide):
     weights = drawn("LSTM", N_X, N, "int8", "centre", False)
-    weights["R"][0, 3, 2] = value
+    weights["R"][0, 3, 2], weights["R_zero"][...] = value, zero
     layer = onnx.load(linear("LSTM", weights))["cell"]
     assert width(layer) == wide
     assert rms(layer(STEPS), wanted("LSTM", weights)) < LIMITS[wide]
 
 
-def test_differences_of_at_most_127_are_int8_whatever_the_zero_point():
+def test_differences_of_8_bits_are_int8_whatever_the_zero_point():
     weights = drawn("GRU", N_X, N, "int8", "centre", False)
     for name in "WR":
-        np.clip(weights[name], -120, 127, out=weights[name])
+        np.clip(weights[name], -125, 127, out=weights[name])
+        weights[name][0, 1, 0] = -125  # -128 from
         weights[f"{name}_zero"] = np.int8(3)
     layer = onnx.load(linear("GRU", weights))["cell"]
     assert width(layer) == "int8"

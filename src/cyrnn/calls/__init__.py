@@ -15,6 +15,7 @@ from . import threads
 from .implementation import implementation
 from .packed import Packed
 from .quantized import Quantized
+from .quantized_rows import QuantizedEmbedding
 
 __all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads"]
 
@@ -59,4 +60,6 @@ def linear(W: Any, b: Any) -> Any:
 
 def embedding(W: Any, padding: int | None) -> Any:
     """Return the calls of an embedding, likewise, for W (rows, n); `padding` is the row that gets no gradient."""
+    if isinstance(W, Quantized):
+        return QuantizedEmbedding(W)
     return implementation.Embedding(*dispatch.kernels.tables, W, padding)

@@ -17,17 +17,17 @@ from ..cells.spec import Array
 LARGEST = {np.dtype(np.int8): 127, np.dtype(np.int16): 2047}
 #: what sums have to stay within
 LARGEST_SUM = 2**31 - 1
-#: activations of int8 weights lie within -127 .. 127; those of int16 weights within 16 bits
+#: activations that meet int8 weights lie within -127 .. 127; those that meet int16 weights within 16 bits
 LEVELS_INT8 = 127
 MAX_LEVELS = {np.dtype(np.int8): LEVELS_INT8, np.dtype(np.int16): 32767}
-#: products of int8 in a row that fit, whatever they are
-SAFE_INT8 = LARGEST_SUM // LEVELS_INT8**2
+#: products of int8 in a row that fit, whatever they are: a weight may be -128, as tools of others make it
+SAFE_INT8 = LARGEST_SUM // (LEVELS_INT8 * 128)
 
 
 class Quantized(NamedTuple):
     """A matrix of integers with a scale for each row."""
 
-    values: Any  # int8 or int16 (rows, K), C order. int8: -127 .. 127
+    values: Any  # int8 or int16 (rows, K), C order. int8: -128 .. 127
     scale: Array  # float32 (rows,), finite, not negative
 
 

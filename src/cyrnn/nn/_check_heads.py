@@ -47,20 +47,23 @@ def padding(function: str, value: object, rows: int) -> int | None:
     return int(value) % rows
 
 
-def whole_numbers(function: str, value: Any) -> Array:
+def whole_numbers(function: str, value: Any, argument: str = "input") -> Array:
     """Return a copy of indices, in an array of an integer dtype."""
-    found = as_array(function, "input", value)
+    found = as_array(function, argument, value)
     if isinstance(value, (list, tuple)) and not found.size:  # NumPy's empty ones are of floats
         found = found.astype(np.int64)
     if found.dtype.kind not in "iu":
         cure = "expected whole numbers, the indices of vectors"
         if found.dtype.kind == "f":
-            cure += f": {'input' if hasattr(value, 'astype') else 'np.asarray(input)'}.astype(np.int64) of whole floats"
-        raise TypeError(f"{function}: input has dtype {found.dtype}, {cure}")
+            cured = argument if hasattr(value, "astype") else f"np.asarray({argument})"
+            cure += f": {cured}.astype(np.int64) of whole floats"
+        raise TypeError(f"{function}: {argument} has dtype {found.dtype}, {cure}")
     return found.copy()  # before it is checked: another thread or process may write to the caller's
 
 
-def indices(function: str, found: Array, rows: int, lengths: Any, batch_first: bool) -> tuple[Array, Array | None]:
+def indices(
+    function: str, found: Array, rows: int, lengths: Any, batch_first: bool, argument: str = "input"
+) -> tuple[Array, Array | None]:
     """Return indices as int64, each that of a row, and lengths; behind the ends of sequences anything may stand."""
     outside, ends = (found < 0) | (found >= rows), None
     if lengths is not None:
@@ -70,7 +73,7 @@ def indices(function: str, found: Array, rows: int, lengths: Any, batch_first: b
         outside &= within.T if batch_first else within
     if outside.any():
         where = [int(i) for i in np.unravel_index(np.flatnonzero(outside)[0], found.shape)]
-        name = f"input[{', '.join(map(str, where))}]" if where else "input"
+        name = f"{argument}[{', '.join(map(str, where))}]" if where else argument
         got = f"{name} is {found[tuple(where)]}"
         raise ValueError(f"{function}: {got}, expected 0 <= index < num_embeddings = {rows}")
     return found.astype(np.int64), ends
@@ -108,7 +111,7 @@ def head_of(
     rows, columns = weight
     if names == {"weight"} and kind == "Embedding":
         return "Embedding", {"num_embeddings": rows, "embedding_dim": columns}
-    if names == {"weight"} and kind != "Linear" and "weight_scale" not in given:  # of a quantised Linear
+    if names == {"weight"} and kind != "Linear":
         alike = f"nn.Embedding({rows}, {columns}) and of nn.Linear({columns}, {rows}, bias=False) look alike"
         said = f"{argument} has weight {weight} alone: those of {alike}; kind='Embedding' or kind='Linear' says which"
         raise ValueError(f"{function}: {said}")

@@ -122,11 +122,15 @@ def attribute(function: str, module: object, name: str) -> Any:
     return found
 
 
+def unpacked(function: str, module: object, name: str) -> Any:
+    """Return an attribute, of a dynamically quantised module unpacked: weight() and bias() do so."""
+    found = attribute(function, module, name)
+    return found() if dynamic(module) and callable(found) else found
+
+
 def floats(function: str, module: object, name: str) -> Any:
     """Return an attribute, of a dynamically quantised module the floats that it stands for."""
-    found = attribute(function, module, name)
-    if dynamic(module) and callable(found):  # weight() and bias() unpack them
-        found = found()
+    found = unpacked(function, module, name)
     return found.dequantize() if getattr(found, "is_quantized", False) is True else found
 
 

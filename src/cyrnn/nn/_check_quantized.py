@@ -8,7 +8,7 @@ are a matrix: the weights are weight_ih_l0 * weight_ih_l0_scale[:, None].
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,10 +58,7 @@ def fitting(function: str, argument: str, given: Mapping[str, Array], plan: Quan
     wrong = []
     for name in plan.matrices:
         W = Quantized(given[name], given[f"{name}_scale"])
-        if W.values.dtype == np.int8 and (W.values == -128).any():
-            i, j = np.argwhere(W.values == -128)[0]
-            wrong.append(f"{name}[{i}, {j}] is -128, expected -127 to 127: astype(np.int16) is for a model of int16")
-        elif levels(W) < LEVELS_INT8:
+        if plan.multiplied and levels(W) < LEVELS_INT8:
             sums = np.abs(W.values.astype(np.int64)).sum(axis=1)
             said = f"{name}[{sums.argmax()}] has absolute values that add up to {sums.max()}"
             wrong.append(f"{said}, expected at most {_LARGEST_ROW}: fewer bits and a larger scale")
@@ -86,9 +83,3 @@ def no_integers(
     """Refuse what wants the floats of a model of integers."""
     if plan.integers is not None:
         raise TypeError(f"{function}: the weights are {plan.integers}, expected floats: {cure}")
-
-
-def no_head(function: str) -> NoReturn:
-    """Refuse to quantise a layer that multiplies nothing."""
-    cure = "quantise the recurrent layers, which take most of the time, and leave this one as it is"
-    raise TypeError(f"{function}: its weights stay floats, expected a recurrent layer, a cell or a Linear: {cure}")

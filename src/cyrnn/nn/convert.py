@@ -52,9 +52,9 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
 
     Notes
     -----
-    A dynamically quantised LSTM, GRU or cell becomes a model with torch's integers and scales, as `quantize` makes
-    them: of int8 weights if all differences to their zero points lie within -127 .. 127, else of int16 ones, which hold
-    them exactly. What is quantised to float16, and a Linear, become float32.
+    A dynamically quantised LSTM, GRU, cell or Linear becomes a model with torch's integers and scales, as `quantize`
+    makes them: of int8 weights if all differences to their zero points lie within -128 .. 127, else of int16 ones,
+    which hold them exactly. What is quantised to float16 becomes float32.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
     kinds = _CLASSES | _HEADS
     name = _check_modules.framework_class("from_torch", module, kinds)
     if name in _HEADS:
-        return _HEADS[name].from_torch(module, dtype=dtype)
+        return _HEADS[name].from_torch(module, dtype=dtype, dequantize=dequantize)
     return _CLASSES[name].from_torch(module, dtype=dtype, dequantize=dequantize)
 
 
@@ -181,9 +181,7 @@ def _head(
     _check.generator(function, "rng", options.get("rng", 0))
     own = {key: value for key, value in options.items() if key != "kind"}
     dtype = {"dtype": _check_modules.dtype_of_weights(given)}
-    begin = Loaded(function, argument, given, unshared)
-    if name == "Linear":
-        begin = _loaded(function, argument, given, options, unshared)
+    begin = _loaded(function, argument, given, options, unshared)
     return _HEADS[name](**dtype | sizes | own | {"rng": begin})
 
 

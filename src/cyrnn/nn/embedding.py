@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple
 
 import numpy as np
 
 from .. import calls
-from . import _check, _check_heads, _check_quantized
+from ..calls.quantized import Quantized
+from . import _check, _check_heads
 from .head import Head, HeadTape, flat
+from .quantized import Quantizable
 from .typed import DType, F
 
 if TYPE_CHECKING:
@@ -25,11 +27,15 @@ class EmbeddingPlan:
     embedding_dim: int
     padding_idx: int | None
     dtype: np.dtype[Any]
+    integers: np.dtype[Any] | None = None
+    matrices: ClassVar = ("weight",)
+    multiplied: ClassVar = False
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of its weight by its name."""
-        return {"weight": (self.num_embeddings, self.embedding_dim)}
+        """The shape of its weight by its name, and of the scales of integers."""
+        shapes: dict[str, tuple[int, ...]] = {"weight": (self.num_embeddings, self.embedding_dim)}
+        return shapes if self.integers is None else shapes | {"weight_scale": (self.num_embeddings,)}
 
     def initial(self, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         """Return the weight as torch's starts: normal, of mean 0 and deviation 1, with zeros in the row of padding."""
@@ -40,7 +46,8 @@ class EmbeddingPlan:
 
     def packed(self, weights: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
         """Return what looks up in this weight."""
-        return (calls.embedding(weights["weight"], self.padding_idx),)
+        W = weights["weight"] if self.integers is None else Quantized(weights["weight"], weights["weight_scale"])
+        return (calls.embedding(W, self.padding_idx),)
 
     def __str__(self) -> str:
         return f"Embedding, {self.num_embeddings} of {self.embedding_dim}"
@@ -52,7 +59,7 @@ class EmbeddingGradients(NamedTuple, Generic[F]):
     weights: dict[str, NDArray[F]]  # by the names of `state_dict`
 
 
-class Embedding(Head[F]):
+class Embedding(Quantizable[F], Head[F]):
     """Vectors of whole numbers, as torch.nn.Embedding: y = weight[input].
 
     Parameters
@@ -98,6 +105,7 @@ class Embedding(Head[F]):
     _plan: EmbeddingPlan
     if TYPE_CHECKING:
         weight: NDArray[F]
+        weight_scale: NDArray[np.float32]  # of a quantised layer
 
     def __init__(
         self,
@@ -190,6 +198,7 @@ class Embedding(Head[F]):
         >>> cyrnn.nn.Embedding(10, 3, rng=0).forward([[1, 2], [3, 0]])[1]
         <tape of Embedding, 10 of 3: 4 rows>
         """
+        self._trained("Embedding.forward")
         (layer,) = self._sublayers
         return self._run("Embedding.forward", layer, input, lengths)
 
@@ -229,12 +238,9 @@ class Embedding(Head[F]):
         >>> embedding.backward(tape, np.ones_like(y)).weights["weight"].tolist()
         [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [2.0, 2.0]]
         """
+        self._trained("Embedding.backward")
         dW = self._gradients("Embedding.backward", tape, d_output, "embedding_dim", self.embedding_dim)
         return EmbeddingGradients({"weight": dW})
-
-    def quantize(self, kind: Any, calibrate: Any = None) -> NoReturn:
-        """Say that the layer stays in floats, as recurrent ones need not."""
-        _check_quantized.no_head(f"{type(self).__name__}.quantize")
 
     @property
     def num_embeddings(self) -> int:
@@ -256,7 +262,13 @@ class Embedding(Head[F]):
             shown.append("batch_first=True")
         if plan.dtype != np.float32:
             shown.append(f"dtype={plan.dtype.name!r}")
+        if plan.integers is not None:
+            shown.append(f"weights={plan.integers.name!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _calibration(self, function: str, given: Any) -> NDArray[Any]:
+        found, rows = _check_heads.whole_numbers(function, given, "calibrate"), self.num_embeddings
+        return _check_heads.indices(function, found, rows, None, self.batch_first, "calibrate")[0]
 
     def _run(self, function: str, layer: Any, input: Any, lengths: Any) -> tuple[NDArray[F], HeadTape]:
         plan, batch_first = self._plan, self.batch_first

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self
 
 from .. import calls
-from . import _check, _check_heads, _check_modules
+from . import _check, _check_heads, _check_modules, torch_quantized
 from .module import Module
 from .typed import F
 
@@ -50,16 +50,18 @@ class Head(Module[F], Generic[F]):
         def __init__(self, *sizes: Any, **options: Any) -> None: ...
 
     @classmethod
-    def from_torch(cls, module: Any, *, dtype: Any = None) -> Self:
+    def from_torch(cls, module: Any, *, dtype: Any = None, dequantize: bool = False) -> Self:
         """Make a layer with the sizes and the weights of one of torch.nn's.
 
         Parameters
         ----------
         module : torch.nn.Module
-            Of the class of the same name, or of a subclass of it, or wrapped, as `from_torch` says. Only its attributes
-            are asked for: torch is not imported.
+            Of the class of the same name, or of a subclass of it, or wrapped, or dynamically quantised, as `from_torch`
+            says. Only its attributes are asked for: torch is not imported.
         dtype : dtype, optional
             float32 or float64; if left out, float64 for weights in float64, else float32.
+        dequantize : bool
+            Whether weights that are integers become floats.
 
         Returns
         -------
@@ -77,11 +79,15 @@ class Head(Module[F], Generic[F]):
         module = _check_modules.module_inside(function, module)
         _check_modules.framework_class(function, module, kinds)
         _check_heads.plain_embedding(function, module)
+        integers = not _check.flag(function, "dequantize", dequantize)
 
         def own(name: str) -> Any:
             return _check_modules.floats(function, module, name)
 
         sizes = {name: found(own(name)) for name, found in cls._sizes.items()}
+        if integers and "bias" in sizes and _check_modules.dynamic(module):
+            quantised: Self = torch_quantized.head_of(cls, function, module, sizes, dtype)
+            return quantised
         if dtype is None:
             dtype = _check_modules.dtype_of_weights({"weight": own("weight")})
         model = cls(**sizes, dtype=dtype, rng=0)

@@ -15,4 +15,4 @@ def options(model: Module[Any]) -> dict[str, Any]:
     """Return the options that are not the class's defaults."""
     own = {name: default for name, default in (model._options | model._variants).items() if name not in _TOLD}
     found = {name: getattr(model, name) for name, default in own.items() if getattr(model, name) != default}
-    return found | {"kind": model._kind} if isinstance(model, Head) and len(model._plan.shapes) == 1 else found
+    return found | {"kind": model._kind} if isinstance(model, Head) and "bias" not in model._plan.shapes else found

@@ -29,6 +29,7 @@ class LinearPlan:
     dtype: np.dtype[Any]
     integers: np.dtype[Any] | None = None
     matrices: ClassVar = ("weight",)
+    multiplied: ClassVar = True
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -48,16 +48,17 @@ class Quantizable(Module[F]):
             "int8": 8 bits for a weight, and 8 for an activation, Q = 127. "int16": 12 bits for a weight, stored in 16,
             and up to 16 for an activation, Q = 32767 where that fits.
         calibrate : array, optional
-            An input as a call takes it, (L, N, input_size) and so on, for which both models' results are compared.
+            An input as a call takes it, (L, N, input_size) and so on, for which both models' results are compared; of
+            an Embedding, indices.
 
         Returns
         -------
-        model : RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell or Linear
+        model : RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
             A new one, with the same options; its inputs, states and results are float32. `weight_dtype` is int8.
         report : QuantizeReport, with `calibrate`
             `rms` and `largest`: the root of the mean square of the differences between the results of the two models
             for `calibrate`, and the largest. Of layers the results are output and state, of a cell the state, of a
-            Linear the output.
+            Linear or an Embedding the output.
 
         Raises
         ------
@@ -81,7 +82,8 @@ class Quantizable(Module[F]):
         The integers of x and h are found anew in every step, for each sequence alone; what is not finite becomes nan.
         Sums of integers are exact: bits are the same on every CPU with a fused multiply-add, and, as those of floats,
         alone, in a batch, in pieces and step by step. `state_dict`, `save` to .npz and .safetensors, pickles and copies
-        keep the integers. A quantised model cannot be trained.
+        keep the integers. A quantised model cannot be trained. An Embedding multiplies nothing with activations: its
+        vectors are `weight[i] * weight_scale[i]`, rounded once to float32.
 
         Examples
         --------

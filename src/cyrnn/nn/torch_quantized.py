@@ -1,11 +1,12 @@
 """Torch's dynamically quantised modules as models: with their own integers and scales, or with the floats of those.
 
 torch.ao.nn.quantized.dynamic keeps weights packed; `get_weight` and `get_bias` of a module unpack them, under the names
-of torch.nn. Quantised to float16 they are floats.
+of torch.nn; of a Linear `weight` and `bias` do. Quantised to float16 they are floats.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,19 +26,31 @@ class Unpacked(NamedTuple):
 
 def model_of(kind: Any, function: str, module: Any, dtype: Any, dequantize: bool) -> Any:
     """Make a model of a class from the quantised module of the same name."""
-    found = _unpacked(function, module, dequantize)
-    if found.integers is not None and dtype is not None:
-        _check_quantized.stays_float32(function, _check.floating(function, dtype), found.integers)
+    matrices = _check_modules.attribute(function, module, "get_weight")()
+    found = _unpacked(function, matrices, _check_modules.attribute(function, module, "get_bias")(), dequantize)
     options = {name: getattr(module, name, default) for name, default in kind._options.items()}
     options["bias"] = any(name.startswith("bias") for name in found.weights)
-    options["dtype"] = np.float32 if dtype is None else dtype
     sizes = [_check_modules.attribute(function, module, name) for name in ("input_size", "hidden_size")]
-    return kind(*sizes, **options, rng=Loaded(function, "module", found.weights, False, found.integers))
+    return kind(*sizes, **options, **_begin(function, found, dtype))
 
 
-def _unpacked(function: str, module: Any, dequantize: bool) -> Unpacked:
-    matrices = _check_modules.attribute(function, module, "get_weight")()
-    biases = _check_modules.attribute(function, module, "get_bias")()
+def head_of(kind: Any, function: str, module: Any, sizes: Mapping[str, Any], dtype: Any) -> Any:
+    """Make a head of a class and its sizes from the quantised module of the same name, which has one matrix."""
+    weight = {"weight": _check_modules.unpacked(function, module, "weight")}
+    bias = {"bias": _check_modules.unpacked(function, module, "bias")}
+    found = _unpacked(function, weight, bias, False)
+    return kind(**sizes, **_begin(function, found, dtype))
+
+
+def _begin(function: str, found: Unpacked, dtype: Any) -> dict[str, Any]:
+    """Return the arguments of a class that say what it begins with."""
+    if found.integers is not None and dtype is not None:
+        _check_quantized.stays_float32(function, _check.floating(function, dtype), found.integers)
+    begin = Loaded(function, "module", found.weights, False, found.integers)
+    return {"dtype": np.float32 if dtype is None else dtype, "rng": begin}
+
+
+def _unpacked(function: str, matrices: Mapping[str, Any], biases: Mapping[str, Any], dequantize: bool) -> Unpacked:
     found = {name: value for name, value in biases.items() if value is not None}
     whole = {name: _scaled(function, name, value) for name, value in matrices.items()}
     integers = [value for value in whole.values() if isinstance(value, Scaled)]

@@ -51,6 +51,9 @@ class QuantizablePlan(AnyPlan, Protocol):
     @property
     def matrices(self) -> tuple[str, ...]:
         """The names of the weights that `quantize` makes integers of."""
+    @property
+    def multiplied(self) -> bool:
+        """Whether matrices are multiplied with activations, by sums that have to fit 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Plan:
     variant: Variant = PLAIN  # without its peepholes, which are weights:
     peephole: bool = False
     integers: np.dtype[Any] | None = None
+    multiplied: ClassVar = True
 
     @property
     def cell(self) -> Cell:

@@ -82,7 +82,7 @@ def load(source: Any, *, dequantize: bool = False) -> Model:
     Identity, Transpose, QuantizeLinear and DequantizeLinear.
 
     Where W and R are integers of 8 bits with scales in float32, one for all or one for each row, a layer computes with
-    those integers: int8 if all differences to their zero points lie within -127 .. 127, else int16, which holds them
+    those integers: int8 if all differences to their zero points lie within -128 .. 127, else int16, which holds them
     exactly. It goes forward only. Others, as with a scale for each column, or W alone, become floats.
 
     Examples

@@ -2,7 +2,7 @@
 
     W = (values - zero) * scale
 
-A matrix of `calls` has no zero point and a scale for each row. Differences that lie within -127 .. 127 are int8 there,
+A matrix of `calls` has no zero point and a scale for each row. Differences that lie within -128 .. 127 are int8 there,
 others, from -255 to 255, int16: both are exact.
 """
 
@@ -93,7 +93,7 @@ def fit(*weights: Scaled) -> bool:
 def matrices(*weights: Scaled) -> list[Quantized]:
     """Return the matrices of weights (rows, columns), all of one dtype."""
     whole = [own.differences() for own in weights]
-    narrow = all(np.abs(values).max(initial=0) <= 127 for values in whole)
+    narrow = all(values.min(initial=0) >= -128 and values.max(initial=0) <= 127 for values in whole)
     dtype = np.int8 if narrow else np.int16
     found = []
     for own, values in zip(weights, whole, strict=True):
