@@ -1,7 +1,7 @@
 """The stages of a forward pass over integer weights, and the memory that it works in."""
 
 cdef enum:
-    # from how many rows on a panel is widened once. AVX2, LSTM (256,256,32,50): 12.4 -> 11.0 ms (Zen 4, 2026-11-29)
+    # from how many rows on a panel is widened once. AVX2, LSTM (256,256,32,50): 12.4 -> 11.2 ms (Zen 4, 2026-11-29)
     WIDENED_ROWS = 6
 
 ctypedef struct IntegerStage:
