@@ -36,19 +36,24 @@ FLAGS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512"],
     "neon": [],
+    "neondot": [],
     "wasm": [],
 }
 #: what modules of kernels are for: states of float32, of float64, of float32 with integer weights
 KINDS = ("f32", "f64", "int")
 #: and which flags more those for integers get: CPUs that have AVX-512 without this get AVX2's
 INTEGER_FLAGS = {"avx512": ["-mavx512vnni"]}
+#: an ISA of kernels for integers alone, since all else of it is NEON's: CPUs with dot products of bytes
+INTEGERS_ALONE = ("neondot",)
 #: what gcc alone is told: on ARM it orders instructions before it assigns registers, and then spills sums of large
 #: tiles, up to 10 accesses of the stack for 24 multiply-adds; none so (gcc 12, by ci/clang/loops.py)
-GCC = {"neon": ["-fno-schedule-insns"]}
+GCC = {"neon": ["-fno-schedule-insns"], "neondot": ["-fno-schedule-insns", "-march=armv8.2-a+dotprod"]}
 #: and clang 22: a third smaller than by -O3, and no slower. gcc's time over its own: sequences 0.92 to 1.09, mean 1.00;
 #: single cells on unpacked weights 0.86 to 1.17, mean 0.99; `lstm_backward` (3,5,10,7) 0.86 (Xeon with AVX-512,
 #: 2026-11-29)
 CLANG = ["-O2"]
+#: its way of asking for dot products: `zig cc` takes -march for its own
+CLANG_OF = {"neondot": ["-Xclang", "-target-feature", "-Xclang", "+dotprod"]}
 #: variables of the environment that setuptools takes apart: commands, their flags, and what is not called for C
 COMMANDS = ("CC", "LDSHARED")
 VARIABLES = (*COMMANDS, "CFLAGS", "CPPFLAGS", "LDFLAGS")
@@ -62,7 +67,7 @@ ELSE = {"-c", "-S", "-E", "-M", "-MM", "-###", "-fsyntax-only", "--help", "--ver
 INEXACT = {"-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-fassociative-math", "-freciprocal-math"}
 INEXACT |= {"-ffinite-math-only", "-fno-signed-zeros", "-ffp-model=fast", "-mdaz-ftz", "-mfpmath=387"}
 #: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
-ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon"), "__wasm__": ("wasm",)}
+ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon", "neondot"), "__wasm__": ("wasm",)}
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
 GNU = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
 MSVC = ["/O2", "/fp:precise"]
@@ -107,7 +112,7 @@ def plain(name: str) -> Extension:
 
 
 #: of every ISA; `Build` leaves those out that the compiler does not build for
-MODULES = [kernel(isa, kind) for isa in FLAGS for kind in KINDS]
+MODULES = [kernel(isa, kind) for isa in FLAGS for kind in KINDS if kind == "int" or isa not in INTEGERS_ALONE]
 
 
 def isa_of(module: Extension) -> str | None:
@@ -240,7 +245,7 @@ class Build(build_ext):
             if flags is GNU and isa is None:
                 module.extra_compile_args = ["-g0", "-Os" if module.name == "cyrnn.kernels.views" else "-O2"]
             elif flags is GNU:
-                own = CLANG if "__clang__" in macros else GCC.get(isa, [])
+                own = [*CLANG, *CLANG_OF.get(isa, [])] if "__clang__" in macros else GCC.get(isa, [])
                 module.extra_compile_args = [*GNU, *FLAGS[isa], *own]
                 if module.name.endswith("_int"):
                     module.extra_compile_args += INTEGER_FLAGS.get(isa, [])

@@ -18,12 +18,15 @@ from typing import NamedTuple
 
 #: of a kernel module: some 50 on AVX2, 200 on NEON; with fewer this program does not understand the assembly
 FEWEST = 40
+FEWEST_OF_INTEGERS = 20
 LABEL = re.compile(r"([.\w$]+):")
 #: no code: data of .s files, and marks of debuggers
 DIRECTIVE = re.compile(r"\s*\.")
-FMA = re.compile(r"vfmadd(?:\d+)[ps][sd]$|fmla(?:\.\d[sd])?$")
-#: the one of x86 whose result takes the place of the sum
-ADDS = re.compile(r"vfmadd231|fmla")
+FMA = re.compile(r"vfmadd(?:\d+)[ps][sd]$|vpdpbusd$|vpdpwssd$|vpmaddwd$|(?:fmla|smlal2?|sdot)(?:\.\d[sd])?$")
+#: those of x86 whose result takes the place of the sum, and of ARM all
+ADDS = re.compile(r"vfmadd231|vpdp|fmla|smlal|sdot")
+#: AVX2 has none for integers: a product, and then a sum
+MULTIPLIES, SUMS = "vpmaddwd", "vpaddd"
 VECTOR = re.compile(r"(?:%[xyz]mm|[vqdsh])(\d+)$")
 CALL = re.compile(r"callq?$|blr?$|blraa\w*$")
 JUMP = re.compile(r"j\w+$|b$|b\.?[a-z]{2}$|cbn?z$|tbn?z$|br$|ret\w*$|ud2$|brk$")
@@ -200,7 +203,9 @@ def measured(function: str, blocks: list[BasicBlock], cycle: set[int], own: set[
         return None
     arm = not any("%" in instruction.operands for instruction in every)
     changed = Counter(name for instruction in every for name in written(instruction, arm))
-    added = Counter(name for instruction in every if ADDS.match(instruction.op) for name in written(instruction, arm))
+    pairs = any(instruction.op == MULTIPLIES for instruction in every)
+    sums = [one for one in every if ADDS.match(one.op) or (pairs and one.op == SUMS)]
+    added = Counter(name for instruction in sums for name in written(instruction, arm))
     accesses = accesses_of(direct, arm, changed, added)
     in_registers = any(changed[name] == added[name] for name in added)
     read: set[str] = set()
@@ -239,7 +244,7 @@ def main(arguments: list[str]) -> int:
         for loop in spilled:
             print(f"        {loop.function}: {loop.fmas} FMAs of {loop.instructions} instructions,")
             print(f"            {loop.vectors} vectors and {loop.pointers} pointers on the stack")
-        failed |= bool(spilled) or len(loops) < FEWEST
+        failed |= bool(spilled) or len(loops) < (FEWEST_OF_INTEGERS if path.stem.endswith("_int") else FEWEST)
     return int(failed)
 
 

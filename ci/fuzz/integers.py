@@ -12,7 +12,7 @@ from .case import Case
 from .layers import Layers
 
 #: rms difference of results that are of order 1 from those of the same weights without rounded activations
-MOST_OFF = {"int8": 0.1, "int16": 0.01}
+MAX_OFF = {"int8": 0.1, "int16": 0.01}
 
 
 def in_floats(float_model: Any, model: Any) -> Layers:
@@ -55,7 +55,7 @@ def _near(got: Any, want: Any, kind: str) -> None:
         return
     scale = max(1.0, float(np.abs(want).max()))
     off = float(np.sqrt(np.square(got - want).mean())) / scale
-    if not off < MOST_OFF[kind]:
+    if not off < MAX_OFF[kind]:
         raise verdict.Failure(f"integers against oracle: off by {off:.3g}")
 
 

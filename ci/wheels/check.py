@@ -14,6 +14,7 @@ MAX_BYTES = 1 << 20  # 1 MiB; with gcc 12 it is the largest of all platforms
 ISAS = {"x86_64": ("baseline", "avx2", "avx512"), "aarch64": ("baseline", "neon")}
 KINDS = ("f32", "f64", "int")
 KERNELS = {"_cpu", "views", *(f"_isa_{isa}_{kind}" for isa in ISAS[platform.machine()] for kind in KINDS)}
+KERNELS |= {"_isa_neondot_int"} if platform.machine() == "aarch64" else set()
 MODULES = {"cyrnn/calls/_calls.abi3.so", *(f"cyrnn/kernels/{name}.abi3.so" for name in KERNELS)}
 PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 INFO = f"cyrnn-{PROJECT['version']}.dist-info/"

@@ -38,6 +38,6 @@ wheel arm64 11.0 aarch64 ARM64
 wheel x86_64 10.13 x86_64 X86_64
 ls -l "$work/wheels"
 for file in "$work"/wheels/*.whl; do test "$(stat -c %s "$file")" -lt 1048576; done # bytes: 1 MiB
-test "$(find "$work/arm64" -name '*_isa_neon_*.so' | wc -l)" = 3
+test "$(find "$work/arm64" -name '*_isa_neon*_*.so' | wc -l)" = 4
 test "$(find "$work/x86_64" -name '*_isa_avx*_*.so' | wc -l)" = 6
 say 'Done'

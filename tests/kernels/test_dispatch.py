@@ -90,6 +90,44 @@ def test_load_isa_that_is_not_built_says_so(monkeypatch):
         dispatch.load(absent)
 
 
+#: ISAs with two modules for integer weights, the feature that chooses, and the modules without it and with it
+CHOICES = [("avx512", "avx512vnni", "avx2", "avx512"), ("neon", "asimddp", "neon", "neondot")]
+OF_INTEGERS = """
+import hashlib
+from integers import KINDS, WIDTHS, inputs, layer, run
+from cyrnn.kernels import dispatch
+have = dispatch.features()
+dispatch.features = lambda: {{**have, {feature}: {has}}}
+sha = hashlib.sha256()
+for kind in KINDS:
+    for width in WIDTHS:
+        for n, m in ((5, 3), (70, 1), (64, 8)):
+            for value in run(layer(kind, width, 9, n).sublayer(), inputs(3, m, 9)):
+                sha.update(value.tobytes())
+import sys
+print(sha.hexdigest(), *(name.split("_")[-2] for name in sys.modules if name.endswith("_int")))
+"""
+
+
+@pytest.mark.parametrize(("isa", "feature", "without", "with_it"), CHOICES)
+def test_kernels_for_integers_are_those_that_the_cpu_can_run(isa, feature, without, with_it, monkeypatch):
+    for has, want in ((False, without), (True, with_it)):
+        monkeypatch.setattr(dispatch, "features", lambda has=has: {feature: has})
+        assert dispatch.integer_isa(isa) == want
+    assert dispatch.integer_isa("avx2") == "avx2"
+
+
+@pytest.mark.parametrize(("isa", "feature", "without", "with_it"), CHOICES)
+def test_kernels_for_integers_have_the_same_bits_in_either_module(isa, feature, without, with_it):
+    if isa not in ISAS or not dispatch.features()[feature]:
+        pytest.skip(f"not a CPU with {feature}")
+    found = [fresh(OF_INTEGERS.format(feature=repr(feature), has=has), CYRNN_ISA=isa) for has in (False, True)]
+    assert [done.stderr for done in found] == ["", ""]
+    (bits, module), (other_bits, other) = (done.stdout.split() for done in found)
+    assert (module, other) == (without, with_it)
+    assert bits == other_bits
+
+
 def test_isa_of_this_run_is_the_one_asked_for():
     assert isa_in_use() == (os.environ.get("CYRNN_ISA") or ISAS[0])
 

@@ -140,7 +140,7 @@ def test_integers_that_differ_by_shape_are_noticed(monkeypatch):
 
 
 def test_integers_far_from_their_floats_are_noticed(monkeypatch):
-    monkeypatch.setattr(integers, "MOST_OFF", {"int8": 1e-6, "int16": 1e-7})
+    monkeypatch.setattr(integers, "MAX_OFF", {"int8": 1e-6, "int16": 1e-7})
     assert "integers against oracle" in noticed(integers.call)
 
 

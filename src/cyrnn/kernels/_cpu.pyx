@@ -45,6 +45,18 @@ cdef extern from *:
     #else
     #define HAS_NEON 0
     #endif
+    /* Products of bytes: of all CPUs that the compiler builds for, as on macOS, or of this one. */
+    #ifdef __ARM_FEATURE_DOTPROD
+    #define DOTPROD 1
+    #elif defined(__aarch64__) && defined(__linux__)
+    #include <sys/auxv.h>
+    #define DOTPROD ((int)(getauxval(AT_HWCAP) >> 20) & 1) /* HWCAP_ASIMDDP */
+    #elif defined(__aarch64__) && defined(_WIN32)
+    __declspec(dllimport) int __stdcall IsProcessorFeaturePresent(unsigned long);
+    #define DOTPROD (IsProcessorFeaturePresent(43) != 0) /* PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE */
+    #else
+    #define DOTPROD 0
+    #endif
     #ifdef __wasm__
     #define HAS_WASM 1
     #else
@@ -74,6 +86,7 @@ cdef extern from *:
     bint avx512vl "AVX512(31)"
     bint avx512vnni "VNNI"
     bint neon "HAS_NEON"
+    bint asimddp "DOTPROD"
     bint wasm "HAS_WASM"
 
 
@@ -83,7 +96,7 @@ def features():
     return {
         "sse2": sse2, "avx": avx, "avx2": avx2, "fma": fma,
         "avx512f": avx512f, "avx512dq": avx512dq, "avx512bw": avx512bw, "avx512vl": avx512vl,
-        "avx512vnni": avx512vnni, "neon": neon, "wasm": wasm,
+        "avx512vnni": avx512vnni, "neon": neon, "asimddp": asimddp, "wasm": wasm,
     }
 
 

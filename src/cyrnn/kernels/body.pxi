@@ -50,6 +50,9 @@ from cyrnn.kernels.tiles cimport (
     tile_prefetch, tile_splat, tile_store,
 )
 
+cdef enum:
+    HAS_BACKWARD = 1
+
 include "exponential.pxi"
 include "activations.pxi"
 include "rows.pxi"

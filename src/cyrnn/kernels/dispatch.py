@@ -93,7 +93,9 @@ def built(isa: str) -> bool:
 
 def integer_isa(isa: str) -> str:
     """Return whose kernels for integer weights go with those of an ISA: the bits are the same."""
-    return "avx2" if isa == "avx512" and not features()["avx512vnni"] else isa
+    if isa == "avx512" and not features()["avx512vnni"]:
+        return "avx2"
+    return "neondot" if isa == "neon" and features()["asimddp"] else isa
 
 
 def available() -> tuple[str, ...]:

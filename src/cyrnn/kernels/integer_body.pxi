@@ -22,7 +22,7 @@
     integer_forward.pxi   the time loop
     integer_table.pxi     the table of functions
 
-As in body.pxi a file calls functions of the files above it alone. What the cells' backward passes have here is unused.
+As in body.pxi a file calls functions of the files above it alone. There is no backward pass.
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.math cimport INFINITY
@@ -43,6 +43,9 @@ from cyrnn.kernels.run cimport (
     THRESHOLDED_RELU, Activation, IntegerGate, IntegerMatrix, IntegerSource, IntegerWeights, Run, Table, Variant, real,
 )
 from cyrnn.kernels.tiles cimport MAX_TILE
+
+cdef enum:
+    HAS_BACKWARD = 0
 
 include "exponential.pxi"
 include "integer_activations.pxi"

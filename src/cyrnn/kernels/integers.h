@@ -15,16 +15,16 @@
 #ifndef CYRNN_INTEGERS_H
 #define CYRNN_INTEGERS_H
 #include "tiles.h"
-#if defined(CYRNN_BASELINE) && defined(__SSE2__)
+#if defined(CYRNN_BASELINE) && defined(__SSE2__) && defined(VECTOR_BYTES)
 #include <emmintrin.h>
 #endif
 
-#if defined(CYRNN_AVX512) || (defined(CYRNN_NEON) && defined(__ARM_FEATURE_DOTPROD))
+#if defined(CYRNN_AVX512) || defined(CYRNN_NEONDOT)
 #define ROW_WIDTH(width) (width)
 #else
 #define ROW_WIDTH(width) 2
 #endif
-#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2) || (defined(CYRNN_NEON) && defined(__ARM_FEATURE_DOTPROD))
+#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2) || defined(CYRNN_NEONDOT)
 #define INT8 1
 #else
 #define INT8 0
@@ -85,8 +85,11 @@ LANE_OP bits max_lane(ivec a) {
 }
 
 #elif defined(CYRNN_NEON)
+#if defined(CYRNN_NEONDOT) && !defined(__ARM_FEATURE_DOTPROD)
+#error "the integer kernels for neondot want the extension dotprod"
+#endif
 LANE_OP ivec dot(ivec sums, ivec group, ivec weights, int width) {
-#ifdef __ARM_FEATURE_DOTPROD
+#ifdef CYRNN_NEONDOT
     if (width == 1) return (ivec)vdotq_s32((int32x4_t)sums, (int8x16_t)weights, (int8x16_t)group);
 #endif
     int16x4_t a = vget_low_s16((int16x8_t)group);
@@ -106,7 +109,7 @@ LANE_OP bits max_lane(ivec a) { return (bits)vmaxvq_s32((int32x4_t)a); }
 #else
 LANE_OP ivec dot(ivec sums, ivec group, ivec weights, int width) {
     (void)width;
-#ifdef __SSE2__
+#if defined(CYRNN_BASELINE) && defined(__SSE2__) && defined(VECTOR_BYTES)
     return sums + (ivec)_mm_madd_epi16((__m128i)group, (__m128i)weights);
 #else
     int16_t a[2 * LANES], w[2 * LANES];
@@ -154,6 +157,7 @@ LANE_OP bits max_lane(ivec a) {
 /* x * levels, rounded to the nearest integer, ties to even; |x * levels| < 2^22. */
 #define ROUNDER_BITS 0x4b400000u          /* of 1.5 * 2^23, above which floats are 1 apart */
 LANE_OP ivec nearest(vec x, vec levels, int width) {
+    (void)width;
     return as_bits(fma_(x, levels, splat(0x1.8p+23f))) - isplat(ROUNDER_BITS - RAISED(width));
 }
 LANE_OP void store_integers(char *p, ivec q, int row_width) {
@@ -201,7 +205,9 @@ LANE_OP ivec splat_group_here(const char *p) {
 #endif
 }
 /* How many rows' groups stay in registers. Of 16 one more is taken by a product, and one by weights that are widened. */
-#ifdef CYRNN_AVX2
+#if defined(CYRNN_AVX2) && defined(__clang__) /* which keeps weights in a register, where gcc reads them again */
+#define STAYING_GROUPS(sums, width) ((void)(width), (sums) == 12 ? 2 : 3)
+#elif defined(CYRNN_AVX2)
 #define STAYING_GROUPS(sums, width) ((width) == 1 && (sums) == 12 ? 2 : 3)
 #else
 #define STAYING_GROUPS(sums, width) MAX_TILE
@@ -210,6 +216,7 @@ LANE_OP ivec splat_group_here(const char *p) {
 /* ---- tiles: sums (R, P, V), as tiles.h has them ---------------------------------------------------------- */
 /* From `starts` (P, V), or where NULL from zero: the same for all rows. */
 LANE_OP void sums_start(ivec *sums, const int32_t *starts, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V, int width) {
+    (void)width;
     UNROLL for (ptrdiff_t i = 0; i < P * V; i++) {
         ivec start = RAISED(width) ? load_sums(starts + i * LANES) : isplat(0);
         UNROLL for (ptrdiff_t r = 0; r < R; r++) sums[r * P * V + i] = start;
@@ -252,6 +259,7 @@ LANE_OP void sums_dot(ivec *sums, const char *rows, ptrdiff_t row_stride, const 
                 sums[r * P * V + i] = dot(sums[r * P * V + i], group, stay[i], width);
         }
     }
+    tile_is_summed((const vec *)sums, R, P, V);
 }
 
 /* z (R, P, V) = start + sums scale: `scale` (P, V) of units, without gaps, times row_scale[r]. Strides of z are those of

@@ -2,7 +2,7 @@
  *
  * Each kernel module is compiled for one dtype and one ISA. setup.py says which, with
  *     CYRNN_DOUBLE                0 for float32, 1 for float64
- *     CYRNN_AVX512 | CYRNN_AVX2 | CYRNN_NEON | CYRNN_WASM | CYRNN_BASELINE | CYRNN_ONE_LANE
+ *     CYRNN_AVX512 | CYRNN_AVX2 | CYRNN_NEON | CYRNN_NEONDOT | CYRNN_WASM | CYRNN_BASELINE | CYRNN_ONE_LANE
  * and this header turns it into
  *     real   the element            bits   the unsigned integer of the same width: sums and shifts wrap
  *     vec    LANES elements         ivec   LANES such integers       mask   LANES truth values
@@ -26,6 +26,9 @@
 
 #ifdef CYRNN_WASM
 #define CYRNN_ONE_LANE
+#endif
+#ifdef CYRNN_NEONDOT
+#define CYRNN_NEON
 #endif
 
 #if CYRNN_DOUBLE

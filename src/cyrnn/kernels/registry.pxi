@@ -24,18 +24,31 @@ ctypedef struct Formulas:
     bint skips                          # whether the gradient of a reaches a_prev past the products, too
 
 cdef Formulas[10] formulas
-formulas[0].stage[0].pointwise, formulas[0].stage[0].derivative = rnn_pointwise, rnn_derivative
-formulas[1].stage[0].pointwise, formulas[1].stage[0].derivative = lstm_pointwise, lstm_derivative
-formulas[2].stage[0].pointwise, formulas[2].stage[0].derivative = gru_gates_pointwise, gru_gates_derivative
-formulas[2].stage[1].pointwise, formulas[2].stage[1].derivative = gru_candidate_pointwise, gru_candidate_derivative
-formulas[3].stage[0].pointwise, formulas[3].stage[0].derivative = gru_after_pointwise, gru_after_derivative
-formulas[4].stage[0].pointwise, formulas[4].stage[0].derivative = rnn_relu_pointwise, rnn_relu_derivative
-formulas[5].stage[0].pointwise, formulas[5].stage[0].derivative = rnn_variant_pointwise, rnn_variant_derivative
-formulas[6].stage[0].pointwise, formulas[6].stage[0].derivative = lstm_variant_pointwise, lstm_variant_derivative
-formulas[7].stage[0].pointwise, formulas[7].stage[0].derivative = lstm_coupled_pointwise, lstm_coupled_derivative
-formulas[8].stage[0].pointwise, formulas[8].stage[0].derivative = gru_gates_variant, gru_gates_variant_back
-formulas[8].stage[1].pointwise, formulas[8].stage[1].derivative = gru_candidate_variant, gru_candidate_variant_back
-formulas[9].stage[0].pointwise, formulas[9].stage[0].derivative = gru_after_variant, gru_after_variant_back
+formulas[0].stage[0].pointwise = rnn_pointwise
+formulas[1].stage[0].pointwise = lstm_pointwise
+formulas[2].stage[0].pointwise = gru_gates_pointwise
+formulas[2].stage[1].pointwise = gru_candidate_pointwise
+formulas[3].stage[0].pointwise = gru_after_pointwise
+formulas[4].stage[0].pointwise = rnn_relu_pointwise
+formulas[5].stage[0].pointwise = rnn_variant_pointwise
+formulas[6].stage[0].pointwise = lstm_variant_pointwise
+formulas[7].stage[0].pointwise = lstm_coupled_pointwise
+formulas[8].stage[0].pointwise = gru_gates_variant
+formulas[8].stage[1].pointwise = gru_candidate_variant
+formulas[9].stage[0].pointwise = gru_after_variant
+if HAS_BACKWARD:                            # otherwise the compiler leaves all of these functions out
+    formulas[0].stage[0].derivative = rnn_derivative
+    formulas[1].stage[0].derivative = lstm_derivative
+    formulas[2].stage[0].derivative = gru_gates_derivative
+    formulas[2].stage[1].derivative = gru_candidate_derivative
+    formulas[3].stage[0].derivative = gru_after_derivative
+    formulas[4].stage[0].derivative = rnn_relu_derivative
+    formulas[5].stage[0].derivative = rnn_variant_derivative
+    formulas[6].stage[0].derivative = lstm_variant_derivative
+    formulas[7].stage[0].derivative = lstm_coupled_derivative
+    formulas[8].stage[0].derivative = gru_gates_variant_back
+    formulas[8].stage[1].derivative = gru_candidate_variant_back
+    formulas[9].stage[0].derivative = gru_after_variant_back
 
 
 cdef inline const Formulas* formulas_of(int cell) noexcept nogil:
