@@ -68,7 +68,7 @@ INEXACT = {"-Ofast", "-ffast-math", "-funsafe-math-optimizations", "-fassociativ
 INEXACT |= {"-ffinite-math-only", "-fno-signed-zeros", "-ffp-model=fast", "-mdaz-ftz", "-mfpmath=387"}
 #: what such a compiler says of the CPU that it builds for -> the ISAs of such CPUs
 ISAS = {"__x86_64__": ("baseline", "avx2", "avx512"), "__aarch64__": ("baseline", "neon", "neondot")}
-ISAS["__wasm__"] = ("wasm",)
+ISAS |= {"__wasm__": ("wasm",)}
 # Canonical arithmetic: the compiler may neither contract, reorder nor approximate.
 GNU = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
 MSVC = ["/O2", "/fp:precise"]

@@ -12,9 +12,9 @@ from .work import GATES, NN_TRAIN, QUANTIZED, STREAMS, Array, Case
 #: Largest allowed difference from the float64 result. All compared values lie within (-1, 1) or close to it.
 #: A float32 sum of 2048 products of size 1/32 is known to 1e-6; recurrence may double that a few times over.
 TOLERANCE = {"f32": 2e-5, "f64": 1e-12}
-#: Largest root mean square of the differences of hidden states of QUANTIZED: int8 has some 1e-3 to 2e-2, while a wrong
-#: scale or a gate in another's place has 0.1 and more.
-RMS_LIMIT = 0.1
+#: Largest root mean square of the differences of hidden states of QUANTIZED: int8 has 1e-3 to 6e-3, at the smallest
+#: shapes 1.5e-2, while the LSTM's gates f and o exchanged, the least of such mistakes, have 4.7e-2 (2026-11-29).
+RMS_LIMIT = 0.03
 #: kinds whose results are gradients
 GRADIENTS = ("train", "backward", *NN_TRAIN)
 #: steps that a contestant of STREAMS takes, on the case's one x, before its state is compared

@@ -9,9 +9,11 @@ import traceback
 import warnings
 from typing import Any
 
+import numpy as np
+
 import cyrnn.nn  # noqa: F401  # here, not within a case
 
-from . import damage, edits, elements, models, notebook, threads, verdict
+from . import damage, edits, elements, integers, models, notebook, threads, verdict
 from .case import Case
 
 #: what a case may be, and how often
@@ -33,13 +35,19 @@ KINDS = {
     threads.shared: 1,
     threads.wild: 6,
 }
+#: in the place of another, with that probability: drawn apart, all other cases keep their numbers
+INSTEAD = {integers.call: 0.1}
 #: a case that takes so long hangs
 PATIENCE_S = 120
 
 
 def kind_of(case: Case) -> Any:
     kinds = [kind for kind, often in KINDS.items() for _ in range(often)]
-    return case.pick(kinds)
+    found, apart = case.pick(kinds), np.random.default_rng([case.seed, 1])
+    for kind, probability in INSTEAD.items():
+        if apart.random() < probability:
+            found = kind
+    return found
 
 
 def one(seed: int, isa: str) -> dict[str, Any]:

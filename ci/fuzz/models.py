@@ -135,13 +135,13 @@ def call(case: Case) -> None:
     if case.chance(0.3):
         extra = {"return_cells": True} if type(model).__name__ == "LSTM" else {}
         case.same(given.run(return_gates=True, **extra)[:2], (output, state), "with gates")
-    _alone(case, given, output, state)
+    alone(case, given, output, state)
     if case.chance(0.4):
-        other = _through_other_hands(case, model)
+        other = through_other_hands(case, model)
         case.same(other(x, given.hx, lengths=given.lengths), (output, state), "a copy of the model")
 
 
-def _alone(case: Case, given: Call, output: Any, state: Any) -> None:
+def alone(case: Case, given: Call, output: Any, state: Any) -> None:
     """One sequence has the bits that it has alone."""
     N = given.x.shape[1]
     if not (N and given.batched):
@@ -158,7 +158,7 @@ def _alone(case: Case, given: Call, output: Any, state: Any) -> None:
         raise verdict.Failure("output behind the end of a sequence")
 
 
-def _through_other_hands(case: Case, model: Any) -> Any:
+def through_other_hands(case: Case, model: Any) -> Any:
     way = case.pick(["copy", "pickle", "state_dict", "state_dict"])
     case.say("through", way)
     if way == "copy":
@@ -167,10 +167,17 @@ def _through_other_hands(case: Case, model: Any) -> Any:
         return pickle.loads(pickle.dumps(model))
     options = {name: getattr(model, name) for name in model._options}
     other = type(model)(model.input_size, model.hidden_size, **options, dtype=model.dtype, rng=case.seed + 1)
-    weights = {key: dress.same_numbers(case.rng, value) for key, value in model.state_dict().items()}
+    if model.weight_dtype != model.dtype:
+        other = other.quantize(model.weight_dtype)
+    weights = {key: _dressed(case, value) for key, value in model.state_dict().items()}
     given = dress.MAPPINGS[case.pick(["dict", "ordered", "proxy", "chain", "user", "subclass", "backwards"])](weights)
     other.load_state_dict(given)
     return other
+
+
+def _dressed(case: Case, value: Any) -> Any:
+    """Integers are taken as they are, or not at all."""
+    return value if value.dtype.kind == "i" else dress.same_numbers(case.rng, value)
 
 
 def step(case: Case) -> None:

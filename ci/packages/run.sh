@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Packages with trained nets do their whole job as they are and on cyrnn, in an environment made here: does every
-# decision agree? Versions are in *.txt beside this; a package that cannot be had is named.
+# decision agree? With integer weights (quantized_job.py) some do not: are they as few as the page says? Versions are in
+# *.txt beside this; a package that cannot be had is named.
 #     bash ci/packages/run.sh [WHEEL]    of cyrnn; built from this checkout where it is left out
-# Exits with 77 where a package was not run and all others agree. The table is that of docs/packages.md.
+# Exits with 77 where a package was not run and all others agree. Tables are those of docs/packages.md
+# and docs/quantized.md.
 set -euo pipefail
 exec </dev/null
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -25,7 +27,7 @@ if ! pip install -q 'numpy>=2.0' pytest >"$work/log" 2>&1; then
 fi
 pip install -q "${1:-$root}"
 python "$here/job.py"
-for job in g2pm nagisa g2p_en; do
+for job in g2pm nagisa g2p_en quantized; do
     if ! pip install -q --no-deps -r "$here/$job.txt" >"$work/log" 2>&1; then
         not_run "$(grep -v '#' "$here/$job.txt" | head -n 1)"
     elif ! (cd "$work" && python "$here/${job}_job.py"); then

@@ -77,6 +77,7 @@ not_here='resident_size or bounded_work_area or blocks_traced'
 not_again="$not_here or another_thread or beyond_memory"
 each='calls/test_canonical kernels/test_canonical_kernels calls/test_pack calls/test_compiled_calls calls/test_steps'
 each+=' calls/test_layouts kernels/test_activations notebook/test_nan notebook/test_hostile'
+each+=' calls/test_integer_sums calls/test_integer_canonical kernels/test_integer_activations'
 once='kernels/test_parity kernels/test_kernel_backward kernels/test_projection_kernels kernels/test_ragged_kernels'
 once+=' calls/test_compiled_backward calls/test_ragged_layers calls/test_threads'
 once+=' calls/test_memory kernels/test_one_lane nn/test_nn_calls nn/test_nn_ragged nn/test_nn_stream'

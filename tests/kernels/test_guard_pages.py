@@ -1,8 +1,8 @@
 """Nothing beside an array is touched: every kernel, every size up to 67, inputs and outputs at closed pages.
 
 AddressSanitizer (ci/sanitizers) also sees the kernels' own work areas, but no masked load or store; a closed page stops
-those too. guard_cases.py, guard_backward.py and guard_nn.py hold the calls. They run in another process, so that a
-fault is a failure here and no more.
+those too. guard_cases.py, guard_backward.py, guard_nn.py and guard_integers.py hold the calls. They run in another
+process, so that a fault is a failure here and no more.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ FORWARD = dict.fromkeys(
 BACKWARD = dict.fromkeys(("products", "time_loop", "backward_calls", "ragged_layers"), "guard_backward.py")
 #: group -> the program that holds it
 GROUPS = FORWARD | BACKWARD | dict.fromkeys(("layer_calls", "variant_calls", "head_calls"), "guard_nn.py")
+GROUPS |= dict.fromkeys(("integer_layers", "interleaved_integers"), "guard_integers.py")
 FAULTS = {
     "read-end": "beyond the end",
     "read-start": "beyond the start",

@@ -11,6 +11,7 @@ import sys
 import entry_points
 import numpy as np
 import pytest
+from integers import PLAIN, each_plain, each_width, inputs, layer, run
 from interpreter import run_python
 from kernel_panels import EntryPoints
 from paths import SRC
@@ -26,6 +27,8 @@ from problems import (
     make,
 )
 
+from cyrnn.calls.implementation import implementation
+from cyrnn.calls.packed import Packed
 from cyrnn.kernels import dispatch
 
 KERNELS = SRC / "kernels"
@@ -36,10 +39,10 @@ from Cython.Build import cythonize
 from setuptools import Distribution, Extension
 kernels = Path(sys.argv[1])
 extensions = []
-for bits in (32, 64):
-    stub = Path(f"one_lane_f{bits}.pyx")
-    stub.write_text((kernels / f"_isa_baseline_f{bits}.pyx").read_text(encoding="utf-8"), encoding="utf-8")
-    macros = [("CYRNN_ONE_LANE", None), ("CYRNN_DOUBLE", str(int(bits == 64)))]
+for kind in ("f32", "f64", "int"):
+    stub = Path(f"one_lane_{kind}.pyx")
+    stub.write_text((kernels / f"_isa_baseline_{kind}.pyx").read_text(encoding="utf-8"), encoding="utf-8")
+    macros = [("CYRNN_ONE_LANE", None), ("CYRNN_DOUBLE", str(int(kind == "f64")))]
     extensions.append(Extension(stub.stem, [str(stub)], include_dirs=[str(kernels)], define_macros=macros,
                                 extra_compile_args=["-O1", "-ffp-contract=off", "-fno-math-errno"]))
 found = [str(kernels), str(kernels.parents[1])]
@@ -63,20 +66,40 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 
 @pytest.fixture(scope="module")
-def one_lane(tmp_path_factory) -> dict:
-    """The entry points of the portable build, by dtype."""
+def modules(tmp_path_factory) -> list:
+    """The portable build: for float32, float64, integer weights."""
     place = tmp_path_factory.mktemp("one_lane")
     done = run_python("-c", BUILD, KERNELS, cwd=place, seconds=300)
     assert done.returncode == 0, done.stdout + done.stderr
     modules = []
-    for bits in (32, 64):
-        name = f"one_lane_f{bits}"
+    for kind in ("f32", "f64", "int"):
+        name = f"one_lane_{kind}"
         (library,) = place.glob(f"{name}.*.so")
         spec = importlib.util.spec_from_file_location(name, library)
         modules.append(importlib.util.module_from_spec(spec))
         spec.loader.exec_module(modules[-1])
-    kernels = dispatch.Kernels("one_lane", *modules)
+    return modules
+
+
+@pytest.fixture(scope="module")
+def one_lane(modules) -> dict:
+    """Its entry points by dtype."""
+    kernels = dispatch.Kernels("one_lane", *modules[:2])
     return {dtype: EntryPoints(kernels, dtype) for dtype in DTYPES}
+
+
+@pytest.fixture(scope="module")
+def of_one_lane(modules):
+    """As `calls.of`, over the portable build."""
+    kernels = dispatch.Kernels("one_lane", *modules[:2])
+    dispatch.define_cells(modules[2])
+    integers = modules[2].table_over(kernels.tables[0])
+
+    def of(cell):
+        number = kernels.cell_numbers[cell.name]
+        return implementation.CellCalls(cell, number, *kernels.tables, Packed, lambda: integers)
+
+    return of
 
 
 @each_dtype
@@ -93,6 +116,16 @@ def test_one_lane_forward_has_the_bits_of_each_isa(one_lane, cell, dtype, n_a):
         got = entry_points.run(one_lane[dtype], problem)
         for isa in CANONICAL:
             assert_same_bits(got, entry_points.run(entry_points.points_of(isa, dtype), problem))
+
+
+@each_width
+@each_plain
+def test_one_lane_integers_have_the_bits_of_the_isa_in_use(of_one_lane, kind, width):
+    """And so of each: tests/calls/test_integer_canonical.py."""
+    for i, (n, m) in enumerate(zip((*ODD_SIZES, 70), (1, 2, 3, 5, 8, 1, 4, 7, 10, 6), strict=True)):
+        one, T, n_x = layer(kind, width, ODD_SIZES[-i % 9], n, kinds=PLAIN), 1 + i % 3, ODD_SIZES[-i % 9]
+        x, states = inputs(T, m, n_x), one.states(m)
+        assert_same_bits(run(one.sublayer(of=of_one_lane), x, states), run(one.sublayer(), x, states))
 
 
 @pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid"])

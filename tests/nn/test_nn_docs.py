@@ -56,6 +56,7 @@ WANTED = {
     "nn.md": ("in a file", "stream of frames", "agent with resets", "Training", "8 and 16", "Cells that torch has"),
     "from_pytorch.md": (".npz", ".safetensors", "in memory"),
     "onnx.md": ("Files", "as a model of nn"),
+    "quantized.md": ("From floats to integers", "Integers from elsewhere", "promised"),
     "from_keras.md": ("file", "in memory", "from the end"),
     "from_paddle.md": ("Paddle 2 or 3", "GRU of Paddle 1", "LSTM of Paddle 1"),
     "from_arrays.md": ("letters", "framework", "for each gate", "Peepholes"),

@@ -55,7 +55,8 @@ def test_variants_keep_their_integers(tmp_path):
     assert found.weight_dtype == np.int16
     assert_same(found(X.swapaxes(0, 1))[0].swapaxes(0, 1), as_sequence(onnx.load(data)["cell"](X)[0]))
     found.save(tmp_path / "m.npz")
-    assert_same(nn.load(tmp_path / "m.npz").state_dict(), found.state_dict())
+    for name, value in nn.load(tmp_path / "m.npz").state_dict().items():
+        np.testing.assert_array_equal(value, found.state_dict()[name])
 
 
 def stack(kinds):

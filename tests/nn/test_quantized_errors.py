@@ -115,17 +115,11 @@ SENTENCES = {
         "GRUCell.quantize: calibrate has shape (7, 2, 3), expected (N, input_size) or (input_size,) "
         "with input_size = 3",
     ),
-    "a Linear": (
-        lambda: nn.Linear(3, 5).quantize("int8"),
-        TypeError,
-        "Linear.quantize: its weights stay floats, expected a recurrent layer or a cell: quantise the recurrent "
-        "layers, which take most of the time, and leave this one as it is",
-    ),
     "an Embedding": (
         lambda: nn.Embedding(3, 5).quantize("int8"),
         TypeError,
-        "Embedding.quantize: its weights stay floats, expected a recurrent layer or a cell: quantise the recurrent "
-        "layers, which take most of the time, and leave this one as it is",
+        "Embedding.quantize: its weights stay floats, expected a recurrent layer, a cell or a Linear: quantise the "
+        "recurrent layers, which take most of the time, and leave this one as it is",
     ),
     # ---- training
     "forward": (lambda: INT8.forward(X), TypeError, f"LSTM.forward: {NOT_TRAINED}"),

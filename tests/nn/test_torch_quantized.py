@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import pytest
+import stored
 from nn_models import assert_same, parts
 
 from cyrnn import nn
@@ -198,6 +199,30 @@ def test_more_columns_than_sums_hold_become_floats():
     assert repr(found) == "RNNCell(133200, 1, bias=False)"
 
 
+# ---- stored by ci/torch_data/integers.py ---------------------------------------------------------------------------
+
+STORED = {case: arrays for case, arrays in stored.load("integers.npz")[1].items() if case.startswith(("x", "torch "))}
+
+
+@pytest.mark.parametrize("case", [case for case in STORED if case != "x"])
+def test_stored_module_is_nearer_to_float64_than_what_torch_made_of_it(case):
+    name, arrays, x = case.split()[1], STORED[case], STORED["x"]["x"]
+    matrices = {key: Tensor(W, *scale_of(arrays, key)) for key, W in arrays.items() if W.dtype == np.int8}
+    biases = {key: value for key, value in arrays.items() if key.startswith("bias")}
+    sizes = {"input_size": x.shape[2], "hidden_size": arrays["output"].shape[2] // (1 if name.endswith("Cell") else 2)}
+    layers = {} if name.endswith("Cell") else {"num_layers": 2, "bidirectional": True}
+    found = nn.from_torch(module_like(name, matrices, biases, **sizes, **layers))
+    whole = {key: tensor.floats() for key, tensor in matrices.items()} | biases
+    truth = run(nn.from_state_dict(whole, dtype=np.float64), x.astype(np.float64))
+    assert rms(arrays["output"], truth) < 1e-2
+    assert 0 < rms(run(found, x), truth) < rms(arrays["output"], truth)
+
+
+def scale_of(arrays, key):
+    scale, zero = arrays[f"{key}_scale"], arrays[f"{key}_zero"]
+    return (scale, zero, 0) if scale.ndim else (float(scale), int(zero))
+
+
 # ---- where torch is installed ----------------------------------------------------------------------------------------
 
 
@@ -235,7 +260,7 @@ def test_module_of_torch_is_nearer_to_float64_than_torch(torch, engine, name, co
     whole |= {key: tensor.detach().numpy() for key, tensor in module.get_bias().items()}
     for key, tensor in module.get_weight().items():
         differences = (tensor.int_repr().short() - zero_point(tensor)).numpy()
-        assert_same(getattr(found, key), differences.astype(found.weight_dtype))
+        np.testing.assert_array_equal(getattr(found, key), differences)
         floats = getattr(found, key) * getattr(found, f"{key}_scale")[:, None]
         np.testing.assert_allclose(floats, whole[key], rtol=3e-7)
     x = sequence()

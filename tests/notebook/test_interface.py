@@ -57,8 +57,10 @@ DEFAULTS = {
     "dc": None,
     "reset_after": False,
     "axis": 0,
+    "weights": None,
 }
 KEYWORD_ONLY = {
+    "pack": {"weights"},
     "rnn_cell_forward": {"return_caches"},
     "rnn_forward": {"return_caches"},
     "lstm_cell_forward": {"return_caches"},

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+
 import numpy as np
 import pytest
 from integer_files import GATES, dequantise, drawn, dynamic, linear
-from onnx_writer import model, node, tensor
+from onnx_writer import field, model, node, tensor
 from problems import assert_same_bits
 
 from cyrnn import onnx
@@ -251,3 +254,47 @@ def test_dequantised_weight_that_does_not_fit_says_why(changes, sentence):
     with pytest.raises(ValueError, match=r"^onnx\.load: \d+ bytes: LSTM 'cell': ") as caught:
         found["cell"]
     assert sentence in str(caught.value)
+
+
+def test_truncated_and_damaged_files_of_integers_raise_nothing_but_value_errors():
+    weights = drawn("LSTM", N_X, N, "uint8", "any", True)
+    dice = random.Random(0)
+    for data in (dynamic(weights), linear("LSTM", weights)):
+        for end in range(0, len(data), 29):
+            with pytest.raises(ValueError, match=r"^onnx\.load: "):
+                onnx.load(data[:end])["cell"]
+        for _ in range(400):
+            damaged = bytearray(data)
+            for _ in range(dice.randint(1, 4)):
+                damaged[dice.randrange(len(data))] = dice.randrange(256)
+            with contextlib.suppress(ValueError):
+                found = onnx.load(damaged)
+                for layer in found.values():
+                    layer(np.zeros((2, 1, layer.input_size), layer.dtype))
+
+
+@pytest.mark.parametrize("offset", [8, 9])
+def test_integers_in_a_file_of_their_own_are_read(tmp_path, offset):
+    weights = drawn("LSTM", N_X, N, "int8", "centre", True)
+    W = np.ascontiguousarray(weights["W"].swapaxes(1, 2))
+    whole = dynamic(weights)
+    head = b"".join(field(1, size) for size in W.shape) + field(2, 3) + field(8, "W") + field(14, 1)
+    place = {"location": "w.bin", "offset": str(offset), "length": str(W.nbytes)}
+    head += b"".join(field(13, field(1, key) + field(2, value)) for key, value in place.items())
+    others = {name: value for name, value in weights.items() if name != "W"}
+    others["R"] = np.ascontiguousarray(weights["R"].swapaxes(1, 2))
+    names = ["X", "W", "R", "B", "", "", "", "", "W_scale", "W_zero", "R_scale", "R_zero"]
+    own = node("DynamicQuantizeLSTM", names, ["Y"], "cell", "com.microsoft")
+    (tmp_path / "m.onnx").write_bytes(model([own], [head, *[tensor(value, name) for name, value in others.items()]]))
+    (tmp_path / "w.bin").write_bytes(bytes(offset) + W.tobytes())
+    assert_same_bits(onnx.load(tmp_path / "m.onnx")["cell"](STEPS), onnx.load(whole)["cell"](STEPS))
+    (tmp_path / "w.bin").write_bytes(W.tobytes())
+    with pytest.raises(ValueError, match="claims 140 bytes"):
+        onnx.load(tmp_path / "m.onnx")["cell"]
+
+
+def test_input_of_no_features_has_no_sums():
+    weights = drawn("LSTM", 1, N, "int8", "centre", True)
+    weights["W"] = weights["W"][:, :, :0]
+    X = STEPS[..., :0]
+    assert rms(onnx.load(dynamic(weights))["cell"](X), wanted("LSTM", weights, X)) < LIMITS["int8"]

@@ -48,7 +48,7 @@ def test_error_of_a_step_is_over_the_hidden_state_after_its_last_step_alone():
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"), [(0.11, r"by 1\.1e-01 rms, limit 0\.1"), (np.nan, "by nan rms"), (np.inf, "by inf rms")]
+    ("change", "reason"), [(0.031, r"by 3\.1e-02 rms, limit 0\.03"), (np.nan, "by nan rms"), (np.inf, "by inf rms")]
 )
 def test_error_above_the_limit_is_refused_before_the_clock(change, reason):
     case = Case("quantized", "gru", "f32", 3, 4, 2, 5)
@@ -59,6 +59,17 @@ def test_error_above_the_limit_is_refused_before_the_clock(change, reason):
     assert np.isnan(change) == ("nan" in out["out"])
     with pytest.raises(ValueError, match=reason):
         run.checked(wrong, case, truth.run(case))
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("lstm", "fi"), ("lstm", "fo"), ("lstm", "co"), ("gru", "zr")])
+def test_gates_exchanged_are_above_the_limit(cell, gates):
+    case, other = (Case("quantized", cell, "f32", 64, 64, 1, 100) for _ in range(2))
+    first, second = gates
+    for letter in "Wb":
+        drawn = other._draw
+        drawn[letter + first], drawn[letter + second] = drawn[letter + second], drawn[letter + first]
+    with pytest.raises(ValueError, match="rms, limit"):
+        truth.error(case, {"a": truth.run(other)["a"].astype("f4")}, truth.run(case))
 
 
 def test_results_of_bfloat16_are_not_the_same_work():

@@ -17,12 +17,13 @@ sys.path.insert(0, str(ROOT))
 import ci.fuzz.__main__ as parent
 import cyrnn
 import cyrnn.nn
-from ci.fuzz import child, damage, dress, edits, models, notebook, verdict
+from ci.fuzz import child, damage, dress, edits, integers, models, notebook, verdict
 from ci.fuzz.case import Case
 from ci.fuzz.layers import Layers
 
+KINDS = [*child.KINDS, *child.INSTEAD]
 
-@pytest.mark.parametrize("kind", child.KINDS, ids=lambda kind: f"{kind.__module__.rpartition('.')[2]}-{kind.__name__}")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.__module__.rpartition('.')[2]}-{kind.__name__}")
 def test_case_of_each_kind_passes(kind):
     for seed in range(4):
         case = Case(seed, isa_in_use())
@@ -124,6 +125,23 @@ def test_wrong_gradient_of_a_model_is_noticed(monkeypatch):
     for kind in (cyrnn.nn.RNN, cyrnn.nn.LSTM, cyrnn.nn.GRU):
         monkeypatch.setattr(kind, "backward", doubled)
     assert "gradients against oracle" in noticed(models.backward)
+
+
+def test_integers_that_differ_by_shape_are_noticed(monkeypatch):
+    step = cyrnn.nn.GRU.step
+
+    def other(self, *arguments, **keywords):
+        output, state = step(self, *arguments, **keywords)
+        return output + np.float32(1e-7), state
+
+    for kind in (cyrnn.nn.RNN, cyrnn.nn.LSTM, cyrnn.nn.GRU):
+        monkeypatch.setattr(kind, "step", other)
+    assert "pieces against the whole" in noticed(integers.call)
+
+
+def test_integers_far_from_their_floats_are_noticed(monkeypatch):
+    monkeypatch.setattr(integers, "MAX_OFF", {"int8": 1e-6, "int16": 1e-7})
+    assert "integers against oracle" in noticed(integers.call)
 
 
 def test_weights_that_are_taken_unasked_are_noticed(monkeypatch):

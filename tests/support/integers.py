@@ -4,6 +4,7 @@ floats rounded once. Their activations are the identity, so that the bits are th
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,9 +62,11 @@ class Layer(NamedTuple):
     blocks: tuple[int, ...]
     variant: Variant | None
 
-    def sublayer(self, index: int = 0, count: int = 1, directions: int = 1, *, single_step: bool = False) -> Any:
+    def sublayer(
+        self, index: int = 0, count: int = 1, directions: int = 1, *, single_step: bool = False, of: Any = calls.of
+    ) -> Any:
         weights = (self.W_x, self.W_a, self.b, self.W_hr)
-        return calls.of(self.cell).sublayer(*weights, self.blocks, index, count, directions, single_step, self.variant)
+        return of(self.cell).sublayer(*weights, self.blocks, index, count, directions, single_step, self.variant)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -113,6 +116,18 @@ def run(sublayer, x, states=None, **options) -> list[np.ndarray]:
     assert done is not None
     output, last = done
     return [output, *(last if isinstance(last, tuple) else (last,))]
+
+
+def digest(sizes) -> str:
+    """Of the results of every kind of PLAIN and every width, for some n_x, n, m and T."""
+    sha = hashlib.sha256()
+    for kind in PLAIN:
+        for width in WIDTHS:
+            for n_x, n, m, T in sizes:
+                one = layer(kind, width, n_x, n, kinds=PLAIN)
+                for value in run(one.sublayer(), inputs(T, m, n_x), one.states(m)):
+                    sha.update(value.tobytes())
+    return sha.hexdigest()
 
 
 # ---- the sequence of docs/quantized.md ----------------------------------------------------------------------------

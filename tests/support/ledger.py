@@ -15,11 +15,14 @@ import sys
 
 import numpy as np
 from backward import Incoming, run_backward
+from integers import PLAIN, WIDTHS, Layer, run
 from paths import DATA
 from problems import CANONICAL, CELLS, DTYPES, Problem, Sizes, isa_in_use, results, run_sequence
 
 import cyrnn
-from cyrnn import nn
+from cyrnn import calls, nn
+from cyrnn.calls.quantized import Quantized
+from cyrnn.cells import CELLS as ANY_CELL
 from cyrnn.cells import FUNCTIONS
 
 PATH = DATA / "ledger.json"
@@ -153,6 +156,46 @@ def heads() -> dict:
     return cases
 
 
+def whole(random: np.random.RandomState, rows: int, n: int, width: np.dtype) -> Quantized:
+    """A matrix of integers up to the largest that 8 or 12 bits hold; scales are whole numbers over powers of two."""
+    values = random.randint(-127, 128, (rows, n)) if width.itemsize == 1 else random.randint(-2047, 2048, (rows, n))
+    one = 2.0 ** -round(math.log2(max(1, n)) / 2) / (128 if width.itemsize == 1 else 2048)
+    return Quantized(values.astype(width), (random.randint(2**10, 2**11, rows) / 2**11 * one).astype(np.float32))
+
+
+def run_integers(kind: str, width: np.dtype, sizes: Sizes) -> list:
+    """A batch, and its first column alone, through a layer of integer weights; then the batch as a ragged one."""
+    (name, variant, blocks, projected), random, n = PLAIN[kind], np.random.RandomState(sum(sizes)), sizes.n_a
+    n_h, rows, float32 = (n + 1) // 2 if projected else n, (max(blocks) + 1) * n, np.dtype(np.float32)
+    if kind == "peephole":
+        variant = variant._replace(peepholes=exact(random, (3, n), 0.5, float32))
+    W = [whole(random, rows, sizes.n_x, width), whole(random, rows, n_h, width)]
+    W.append(whole(random, n_h, n, width) if projected else None)
+    b = exact(random, (len(blocks), n), 0.5, float32)
+    layer = Layer(ANY_CELL[name], W[0], W[1], b, W[2], blocks, variant)
+    x = exact(random, (sizes.T_x, sizes.m, sizes.n_x), 2.0, float32)
+    states = tuple(exact(random, (sizes.m, size), 1.0, float32) for size in layer.sizes)
+    lengths = calls.lengths([int(n) for n in random.randint(0, sizes.T_x + 1, sizes.m)], sizes.T_x, sizes.m)
+    sublayer = layer.sublayer()
+    first = tuple(value[:1] for value in states)
+    return [*run(sublayer, x, states), *run(sublayer, x[:, :1], first), *run(sublayer, x, states, lengths=lengths)]
+
+
+#: and one that has several panels of each matrix, and is long enough that input projections are interleaved
+INTEGER_SIZES = [*SIZES[:7], Sizes(n_x=300, n_a=400, n_y=0, m=2, T_x=21)]
+
+
+def integers() -> dict:
+    return {
+        "-".join([kind, width.name, *(f"{key}{n}" for key, n in sizes._asdict().items() if key != "n_y")]): (
+            lambda k=kind, w=width, s=sizes: run_integers(k, w, s)
+        )
+        for kind in PLAIN
+        for width in WIDTHS
+        for sizes in INTEGER_SIZES
+    }
+
+
 def corpus() -> dict:
     """Name of each case -> what computes its arrays."""
     cases = {}
@@ -161,7 +204,7 @@ def corpus() -> dict:
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases | gradients() | models() | heads()
+    return cases | gradients() | models() | heads() | integers()
 
 
 def recorded() -> dict:

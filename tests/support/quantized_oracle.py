@@ -44,13 +44,15 @@ class Matrix:
         largest = max(map(abs, x), default=0.0)
         if not largest:
             return [0.0] * len(self.rows)
-        return self._times([round(value * self.levels / largest) for value in x], largest)
+        return self._times(x, largest)
 
     def of_state(self, h) -> list[float]:
         largest = max(1.0, *map(abs, h))
-        return self._times([round(value * self.levels / largest) for value in h], largest)
+        return self._times(h, largest)
 
-    def _times(self, q: list[int], largest: float) -> list[float]:
+    def _times(self, x, largest: float) -> list[float]:
+        inverse = float32(self.levels / largest)
+        q = [round(value * inverse) for value in x]
         sums = [sum(w * a for w, a in zip(row, q, strict=True)) for row in self.rows]
         assert all(abs(s) < 2**31 for s in sums)
         return [s * scale * largest / self.levels for s, scale in zip(sums, self.scales, strict=True)]

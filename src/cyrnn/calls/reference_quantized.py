@@ -3,10 +3,11 @@
 What meets a matrix becomes integers, too, a column at a time: x by its own largest, a hidden state by 1, or by its
 largest where that is more. With Q levels of activations and a scale for each row of a matrix
 
-    x_q = round(x Q / max|x|)               S = W_q x_q, exact           W x = S * (W_scale * (max|x| / Q))
-    h_q = round(h Q / r)                    r = max(1, max|h|)           W h = S * ((W_scale / Q) * r)
+    x_q = round(x * (Q / max|x|))           S = W_q x_q, exact           W x = S * (W_scale * (max|x| / Q))
+    h_q = round(h * (Q / r))                r = max(1, max|h|)           W h = S * ((W_scale / Q) * r)
 
-and z = fma(S, factor, z) in float32. A column that is not finite has the factor nan: nothing is lost in an integer.
+and z = fma(S, factor, z) in float32; what becomes an integer is the exact product. A column that is not finite has the
+factor nan: nothing is lost in an integer.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def add_input(z: Array, W: Any, x: Array) -> Array:
     inverse = np.where(used, Q / np.where(used, largest, 1), np.float32(0))
     scale = np.where(used, largest / Q, np.float32(0))
     finite = np.isfinite(largest)
-    q = np.where(finite, np.rint(np.where(finite, x, 0) * inverse), 0)
+    q = nearest(np.where(finite, x, 0), np.where(finite, inverse, 0))
     return fma(W.sums(q), W.W.scale[:, None] * np.where(finite, scale, np.float32(np.nan)), z)
 
 
@@ -94,8 +95,13 @@ def _hidden(W: Integers, h: Array) -> tuple[Array, Array]:
     Q, largest = np.float32(W.Q), np.abs(h).max(axis=0, initial=1)
     finite = np.isfinite(largest)
     r = np.where(finite, largest, np.float32(1))
-    q = np.rint(np.where(finite, h, 0) * (Q / r))
+    q = nearest(np.where(finite, h, 0), Q / r)
     return W.sums(q), (W.W.scale / Q)[:, None] * np.where(finite, r, np.float32(np.nan))
+
+
+def nearest(x: Array, factor: Array) -> Array:
+    """Return x * factor rounded to integers, once: to the nearest, ties to even."""
+    return np.rint(x.astype(np.float64) * factor)
 
 
 def fma(x: Array, y: Array, z: Array) -> Array:

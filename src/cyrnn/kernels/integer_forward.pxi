@@ -29,8 +29,8 @@ cdef void quantize_inputs(const Run* run, Py_ssize_t t0, Py_ssize_t t1, const In
                 scale[0] = 0
             else:
                 if run.x_stride_k != 1:
-                    gather(x, run.x_stride_k, run.n_x, work.x_row)
-                    x = work.x_row
+                    gather(x, run.x_stride_k, run.n_x, work.gathered)
+                    x = work.gathered
                 scale[0] = quantize_input(x, run.n_x, weights.Wx.levels, weights.width, out)
             out += rows.row_stride
             scale += 1

@@ -17,11 +17,13 @@ ctypedef struct NextIntegers:
 cdef bint can_interleave_integers(const Run* run, const IntegerStage* stages) noexcept nogil:
     """Whether the input projection is worth interleaving, and can be."""
     cdef double weights = 0
-    cdef Py_ssize_t s
+    cdef Py_ssize_t s, rows = max_interleaved_rows(stages[0].plan.V_x)
     if TILE_ROWS <= 3 or run.m != 1 or run.batch_sizes != NULL or run.x_stride_k != 1 or 6 * run.n_x < run.n_a:
         return False
     for s in range(formulas_of(run.cell).stages):
-        if stages[s].plan.V_x != stages[s].plan.V_a or run.T < 2 * max_interleaved_rows(stages[s].plan.V_x):
+        # all stages read the same rows of integers, which are replaced when a group of them is through
+        if (stages[s].plan.V_x != stages[s].plan.V_a or max_interleaved_rows(stages[s].plan.V_x) != rows
+                or run.T < 2 * rows):
             return False
         weights += bytes_of(run, stages[s].plan.width)
     weights *= run.integers.width / <double> sizeof(real)

@@ -1,7 +1,7 @@
 """The stages of a forward pass over integer weights, and the memory that it works in."""
 
 cdef enum:
-    # from how many rows on a panel is widened once. AVX2, LSTM (256,256,32,50): 12.4 -> 11.0 ms (Zen 4, 2026-11-29)
+    # from how many rows on a panel is widened once. AVX2, LSTM (256,256,32,50): 12.4 -> 11.2 ms (Zen 4, 2026-11-29)
     WIDENED_ROWS = 6
 
 ctypedef struct IntegerStage:
@@ -20,7 +20,7 @@ ctypedef struct IntegerWork:
     # The workspace of a run.
     IntegerRows x            # of a block of steps: (steps * m, n_x)
     IntegerRows h            # of a step: (m, n_h), or the input of its second stage
-    real* x_row              # (n_x,), where the features of x are apart
+    real* gathered           # (n_x,), where the features of x are apart
     char* panel              # of some product, widened; NULL where that is never done
     real* between            # (1 + kept, m, n_a): output and gates of a first stage
 
@@ -83,7 +83,7 @@ cdef void place_integer_work(const Run* run, IntegerStage* stages, Py_ssize_t st
     for s in range(cell.stages):
         stages[s].plan.steps, stages[s].plan.projected = steps, <real*> memory
         memory += steps * run.m * stages[s].plan.width * LANES * sizeof(real)
-    work.x_row = <real*> memory
+    work.gathered = <real*> memory
     memory = <char*> aligned(memory + (run.n_x + LANES) * sizeof(real))
     work.panel = memory if WIDENS(run.integers.width) else NULL
     memory = <char*> aligned(memory + widened_bytes(run))

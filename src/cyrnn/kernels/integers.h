@@ -7,7 +7,7 @@
  * Sums wrap and are exact in the end (calls/quantized.py sees to it), so any order and any instruction gives the same
  * bits. Products of bytes that sum in 32 bits have AVX-512 with VNNI and ARM with dotprod. AVX2 widens bytes on their way
  * to a register: its product of bytes (vpmaddubsw of |q| and vpsignb(w, q)) takes three instructions of the units that
- * multiply, LSTM (128,128,8,64) 1.16 ms, 0.93 so (Zen 4, 2026-11-29). Where INT8 is 0 weights of a byte are packed as
+ * multiply: LSTM (128,128,8,64) 1.16 ms, 1.10 so (Zen 4, 2026-11-29). Where INT8 is 0 weights of a byte are packed as
  * int16.
  * VNNI multiplies bytes without a sign by bytes with one. Activations are raised by RAISED(width) to have none there, and
  * sums start from -RAISED(width) times the sum of a row's weights.
@@ -15,9 +15,8 @@
 #ifndef CYRNN_INTEGERS_H
 #define CYRNN_INTEGERS_H
 #include "tiles.h"
-#if defined(CYRNN_BASELINE) && defined(VECTOR_BYTES) && defined(__SSE2__)
+#if defined(CYRNN_BASELINE) && defined(__SSE2__) && defined(VECTOR_BYTES)
 #include <emmintrin.h>
-#define SSE2 1
 #endif
 
 #if defined(CYRNN_AVX512) || defined(CYRNN_NEONDOT)
@@ -110,7 +109,7 @@ LANE_OP bits max_lane(ivec a) { return (bits)vmaxvq_s32((int32x4_t)a); }
 #else
 LANE_OP ivec dot(ivec sums, ivec group, ivec weights, int width) {
     (void)width;
-#ifdef SSE2
+#if defined(CYRNN_BASELINE) && defined(__SSE2__) && defined(VECTOR_BYTES)
     return sums + (ivec)_mm_madd_epi16((__m128i)group, (__m128i)weights);
 #else
     int16_t a[2 * LANES], w[2 * LANES];

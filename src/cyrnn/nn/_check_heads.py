@@ -15,13 +15,13 @@ from ._check import lengths as lengths_of_batch
 _EMBED = "token ids: nn.Embedding makes their vectors"
 
 
-def features(function: str, x: Array, size: int, given: Any) -> None:
+def features(function: str, x: Array, size: int, given: Any, argument: str = "input") -> None:
     """Refuse what is not (*, in_features). `given`: what the array was made from."""
     if x.ndim and x.shape[-1] == size:
         return
     whole = f": {_EMBED}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
     wanted = f"(*, in_features) with in_features = {size}"
-    raise ValueError(f"{function}: input has shape {x.shape}, expected {wanted}{whole}")
+    raise ValueError(f"{function}: {argument} has shape {x.shape}, expected {wanted}{whole}")
 
 
 def no_batch(function: str, shape: tuple[int, ...], axes: str) -> NoReturn:
@@ -98,7 +98,7 @@ def head_of(
 
     `kind`: the class, where a file or a caller says it.
     """
-    names, weight = set(given), shapes.get("weight", ())
+    names, weight = set(given) - {"weight_scale"}, shapes.get("weight", ())
     if len(weight) != 2 or not (names == {"weight"} or (names == {"weight", "bias"} and shapes["bias"] == weight[:1])):
         return "", {}
     if kind is not None and kind not in ("Embedding", "Linear"):
@@ -108,7 +108,7 @@ def head_of(
     rows, columns = weight
     if names == {"weight"} and kind == "Embedding":
         return "Embedding", {"num_embeddings": rows, "embedding_dim": columns}
-    if names == {"weight"} and kind != "Linear":
+    if names == {"weight"} and kind != "Linear" and "weight_scale" not in given:  # of a quantised Linear
         alike = f"nn.Embedding({rows}, {columns}) and of nn.Linear({columns}, {rows}, bias=False) look alike"
         said = f"{argument} has weight {weight} alone: those of {alike}; kind='Embedding' or kind='Linear' says which"
         raise ValueError(f"{function}: {said}")

@@ -18,7 +18,7 @@ from ._check_weights import Misfit
 
 if TYPE_CHECKING:
     from ..cells.spec import Array
-    from .weights import Plan
+    from .weights import QuantizablePlan
 
 #: the most that the absolute integers of a row add up to: activations keep as many levels as those of int8 weights
 _LARGEST_ROW = LARGEST_SUM // LEVELS_INT8
@@ -27,7 +27,7 @@ _LARGEST_ROW = LARGEST_SUM // LEVELS_INT8
 def integers_of(given: Mapping[Any, Any]) -> np.dtype[Any] | None:
     """Return the dtype of the integers that weights from elsewhere are; None of floats, and of what has no scales."""
     for name in given:
-        if isinstance(name, str) and name.startswith("weight_ih") and f"{name}_scale" in given:
+        if str(name).startswith("weight") and f"{name}_scale" in given:
             try:
                 dtype = getattr(values(given[name]), "dtype", None)
             except MemoryError:
@@ -38,7 +38,7 @@ def integers_of(given: Mapping[Any, Any]) -> np.dtype[Any] | None:
     return None
 
 
-def same_kind(function: str, argument: str, given: Mapping[str, Any], plan: Plan) -> None:
+def same_kind(function: str, argument: str, given: Mapping[str, Any], plan: QuantizablePlan) -> None:
     """Refuse floats for a model of integers, and integers for one of floats."""
     scales = any(f"{name}_scale" in given for name in plan.matrices)
     if plan.integers is None and scales:
@@ -53,7 +53,7 @@ def same_kind(function: str, argument: str, given: Mapping[str, Any], plan: Plan
     raise Misfit(f"{function}: {argument} does not fit: {said}: {cure}")
 
 
-def fitting(function: str, argument: str, given: Mapping[str, Array], plan: Plan) -> None:
+def fitting(function: str, argument: str, given: Mapping[str, Array], plan: QuantizablePlan) -> None:
     """Refuse integers whose products would not fit the sums, and scales that are none: in one error."""
     wrong = []
     for name in plan.matrices:
@@ -80,13 +80,15 @@ def stays_float32(function: str, dtype: np.dtype[Any], weights: np.dtype[Any]) -
         raise TypeError(f"{function}: dtype is {dtype}, expected float32: {why}")
 
 
-def no_integers(function: str, plan: Plan, cure: str = "do so with the float32 model, and quantise behind it") -> None:
+def no_integers(
+    function: str, plan: QuantizablePlan, cure: str = "do so with the float32 model, and quantise behind it"
+) -> None:
     """Refuse what wants the floats of a model of integers."""
     if plan.integers is not None:
         raise TypeError(f"{function}: the weights are {plan.integers}, expected floats: {cure}")
 
 
 def no_head(function: str) -> NoReturn:
-    """Refuse to quantise a layer without a cell."""
+    """Refuse to quantise a layer that multiplies nothing."""
     cure = "quantise the recurrent layers, which take most of the time, and leave this one as it is"
-    raise TypeError(f"{function}: its weights stay floats, expected a recurrent layer or a cell: {cure}")
+    raise TypeError(f"{function}: its weights stay floats, expected a recurrent layer, a cell or a Linear: {cure}")

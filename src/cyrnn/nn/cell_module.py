@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
 
-from . import _check, _check_modules, _check_quantized, _check_weights, torch_quantized
+from . import _check, _check_modules, _check_weights, torch_quantized
 from .keras_weights import KerasWeights
 from .quantized import Quantizable
 from .typed import F
 from .variants import given_as
 from .weights import Plan, described
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class CellModule(KerasWeights, Quantizable[F], Generic[F]):
@@ -96,6 +99,14 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
         """The activation of the candidate, likewise."""
         return given_as(self._plan.variant.candidate)
 
+    def _calibration(self, function: str, given: Any) -> NDArray[Any]:
+        """Return what `quantize` compares models for, as a call takes it."""
+        plan = self._plan
+        x = _check.array(function, "calibrate", given, plan.dtype)
+        axes = ("N, L" if self.batch_first else "L, N") if plan.numbered else "N"  # type: ignore[attr-defined]  # layers
+        _check.features(function, "calibrate", x, axes, plan.input_size, given)
+        return x
+
     def __repr__(self) -> str:
         options = self._options | self._variants
         shown = {name: getattr(self, name) for name, default in options.items() if getattr(self, name) != default}
@@ -107,5 +118,5 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
         return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!r}' for name, value in shown.items()])})"
 
     def _refuse_others(self, function: str, given: Mapping[str, Any]) -> None:
-        _check_quantized.same_kind(function, "state_dict", given, self._plan)
+        super()._refuse_others(function, given)
         _check_weights.another_module(function, "state_dict", given, self._plan.shapes, described(self._plan))

@@ -157,10 +157,7 @@ def made(
     _check_files.known_options(function, argument, of_file or (), described.name, known)
     _check_weights.options_of(function, options, described, known)
     _check.generator(function, "rng", options.get("rng", 0))
-    integers = _check_quantized.integers_of(given)
-    if integers is not None and "dtype" in options:
-        _check_quantized.stays_float32(function, _check.floating(function, options["dtype"]), integers)
-    begin = {"rng": Loaded(function, argument, given, unshared, integers)}
+    begin = {"rng": _loaded(function, argument, given, options, unshared)}
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
     dtype = {"dtype": _check_modules.dtype_of_weights(given)}
     return kind(**dtype | sizes | described.options | dict(options) | begin)
@@ -184,4 +181,17 @@ def _head(
     _check.generator(function, "rng", options.get("rng", 0))
     own = {key: value for key, value in options.items() if key != "kind"}
     dtype = {"dtype": _check_modules.dtype_of_weights(given)}
-    return _HEADS[name](**dtype | sizes | own | {"rng": Loaded(function, argument, given, unshared)})
+    begin = Loaded(function, argument, given, unshared)
+    if name == "Linear":
+        begin = _loaded(function, argument, given, options, unshared)
+    return _HEADS[name](**dtype | sizes | own | {"rng": begin})
+
+
+def _loaded(
+    function: str, argument: str, given: Mapping[str, Any], options: Mapping[str, Any], unshared: bool
+) -> Loaded:
+    """Return the weights that a model begins with, floats or integers."""
+    integers = _check_quantized.integers_of(given)
+    if integers is not None and "dtype" in options:
+        _check_quantized.stays_float32(function, _check.floating(function, options["dtype"]), integers)
+    return Loaded(function, argument, given, unshared, integers)

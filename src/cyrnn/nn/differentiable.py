@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
-from .._check_quantized import not_trained
 from ..calls import stack
 from . import _check, arguments
 from .recurrent import Recurrent
@@ -62,8 +61,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         <tape of a model lstm, 3 -> 5: L = 7, N = 2>
         """
         function, plan, sublayers = f"{type(self).__name__}.forward", self._plan, self._sublayers
-        if plan.integers is not None:
-            not_trained(function, "the model", plan.integers)
+        self._trained(function)
         p = _check.probability(function, "dropout", self.dropout)
         noise: Sequence[NDArray[Any]] = ()
         if dropout_rng is not None:
@@ -118,8 +116,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         ((7, 2, 3), (20, 3))
         """
         function, plan = f"{type(self).__name__}.backward", self._plan
-        if plan.integers is not None:
-            not_trained(function, "the model", plan.integers)
+        self._trained(function)
         _check.kept_by(function, tape, Tape, plan)
         found = stack.backward(tape.sublayers, plan.directions, tape.records, d_output, d_state, tape.noise)
         if found is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, NoReturn
 
 import numpy as np
 
 from .. import calls
-from . import _check, _check_heads
+from . import _check, _check_heads, _check_quantized
 from .head import Head, HeadTape, flat
 from .typed import DType, F
 
@@ -231,6 +231,10 @@ class Embedding(Head[F]):
         """
         dW = self._gradients("Embedding.backward", tape, d_output, "embedding_dim", self.embedding_dim)
         return EmbeddingGradients({"weight": dW})
+
+    def quantize(self, kind: Any, calibrate: Any = None) -> NoReturn:
+        """Say that the layer stays in floats, as recurrent ones need not."""
+        _check_quantized.no_head(f"{type(self).__name__}.quantize")
 
     @property
     def num_embeddings(self) -> int:

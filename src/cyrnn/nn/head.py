@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self
 
 from .. import calls
-from . import _check, _check_heads, _check_modules, _check_quantized
+from . import _check, _check_heads, _check_modules
 from .module import Module
 from .typed import F
 
@@ -87,10 +87,6 @@ class Head(Module[F], Generic[F]):
         model = cls(**sizes, dtype=dtype, rng=0)
         model._take(function, "module", {name: own(name) for name in model._plan.shapes})
         return model
-
-    def quantize(self, kind: Any, calibrate: Any = None) -> NoReturn:
-        """Say that the layer stays in floats, as recurrent ones need not."""
-        _check_quantized.no_head(f"{type(self).__name__}.quantize")
 
     def _ragged(self, function: str, shape: tuple[int, ...], lengths: Any) -> Any:
         """Return lengths as calls take them, for the shape of an input."""

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple
 import numpy as np
 
 from .. import calls
+from ..calls.quantized import Quantized
 from . import _check, _check_heads
 from .head import Head, HeadTape, flat
+from .quantized import Quantizable
 from .typed import DType, F
 
 if TYPE_CHECKING:
@@ -25,11 +27,14 @@ class LinearPlan:
     out_features: int
     has_bias: bool
     dtype: np.dtype[Any]
+    integers: np.dtype[Any] | None = None
+    matrices: ClassVar = ("weight",)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight by its name, in torch's order."""
         shapes: dict[str, tuple[int, ...]] = {"weight": (self.out_features, self.in_features)}
+        shapes |= {} if self.integers is None else {"weight_scale": (self.out_features,)}
         return shapes | {"bias": (self.out_features,)} if self.has_bias else shapes
 
     def initial(self, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
@@ -39,7 +44,8 @@ class LinearPlan:
 
     def packed(self, weights: Mapping[str, NDArray[Any]]) -> tuple[Any, ...]:
         """Return what computes with these weights."""
-        return (calls.linear(weights["weight"], weights.get("bias")),)
+        W = weights["weight"] if self.integers is None else Quantized(weights["weight"], weights["weight_scale"])
+        return (calls.linear(W, weights.get("bias")),)
 
     def __str__(self) -> str:
         return f"Linear, {self.in_features} -> {self.out_features}"
@@ -52,7 +58,7 @@ class LinearGradients(NamedTuple, Generic[F]):
     weights: dict[str, NDArray[F]]  # by the names of `state_dict`
 
 
-class Linear(Head[F]):
+class Linear(Quantizable[F], Head[F]):
     """A linear layer, as torch.nn.Linear.
 
         y = x W^T + b
@@ -101,6 +107,7 @@ class Linear(Head[F]):
     if TYPE_CHECKING:
         weight: NDArray[F]
         bias: NDArray[F] | None
+        weight_scale: NDArray[np.float32]  # of a quantised layer
 
     def __init__(
         self,
@@ -201,6 +208,7 @@ class Linear(Head[F]):
         >>> cyrnn.nn.Linear(5, 2, rng=0).forward(np.ones((7, 4, 5), np.float32))[1]
         <tape of Linear, 5 -> 2: 28 rows>
         """
+        self._trained("Linear.forward")
         (layer,) = self._sublayers
         return self._run("Linear.forward", layer, input, lengths)
 
@@ -241,6 +249,7 @@ class Linear(Head[F]):
         >>> gradients.input.shape, gradients.weights["weight"].shape, gradients.weights["bias"]
         ((7, 4, 5), (2, 5), array([28., 28.], dtype=float32))
         """
+        self._trained("Linear.backward")
         dx, dW, db = self._gradients("Linear.backward", tape, d_output, "out_features", self.out_features)
         found = {"weight": dW} if db is None else {"weight": dW, "bias": db}
         return LinearGradients(dx.reshape(*tape.leading, self.in_features), found)
@@ -257,7 +266,13 @@ class Linear(Head[F]):
         plan, batch_first = self._plan, ", batch_first=True" if self.batch_first else ""
         dtype = "" if plan.dtype == np.float32 else f", dtype={plan.dtype.name!r}"
         sizes = f"in_features={plan.in_features}, out_features={plan.out_features}, bias={plan.has_bias}"
-        return f"{type(self).__name__}({sizes}{batch_first}{dtype})"
+        weights = "" if plan.integers is None else f", weights={plan.integers.name!r}"
+        return f"{type(self).__name__}({sizes}{batch_first}{dtype}{weights})"
+
+    def _calibration(self, function: str, given: Any) -> NDArray[Any]:
+        x = _check.array(function, "calibrate", given, self._plan.dtype)
+        _check_heads.features(function, x, self._plan.in_features, given, "calibrate")
+        return x
 
     def _run(self, function: str, layer: Any, input: Any, lengths: Any) -> tuple[NDArray[F], HeadTape]:
         plan, batch_first = self._plan, self.batch_first

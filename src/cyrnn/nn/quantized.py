@@ -11,10 +11,10 @@ import numpy as np
 
 from .. import _check_quantized as _check_integers
 from ..calls.quantized import quantized
-from . import _check, _check_quantized, _check_weights
+from . import _check_quantized, _check_weights
 from .module import Module
 from .typed import F
-from .weights import Plan, packed
+from .weights import QuantizablePlan, packed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -30,7 +30,7 @@ class QuantizeReport(NamedTuple):
 class Quantizable(Module[F]):
     """A model that `quantize` makes another of, and what that one does otherwise; see Module."""
 
-    _plan: Plan
+    _plan: Any  # QuantizablePlan, of a kind that each class says
 
     @overload
     def quantize(self, kind: DTypeLike, calibrate: None = None) -> Self: ...
@@ -48,15 +48,16 @@ class Quantizable(Module[F]):
             "int8": 8 bits for a weight, and 8 for an activation, Q = 127. "int16": 12 bits for a weight, stored in 16,
             and up to 16 for an activation, Q = 32767 where that fits.
         calibrate : array, optional
-            An input as a call takes it, (L, N, input_size) and so on, of which both models' results are compared.
+            An input as a call takes it, (L, N, input_size) and so on, for which both models' results are compared.
 
         Returns
         -------
-        model : RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell
+        model : RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell or Linear
             A new one, with the same options; its inputs, states and results are float32. `weight_dtype` is int8.
         report : QuantizeReport, with `calibrate`
             `rms` and `largest`: the root of the mean square of the differences between the results of the two models
-            for `calibrate`, and the largest. Of layers the results are output and state, of a cell the state.
+            for `calibrate`, and the largest. Of layers the results are output and state, of a cell the state, of a
+            Linear the output.
 
         Raises
         ------
@@ -112,18 +113,20 @@ class Quantizable(Module[F]):
     if TYPE_CHECKING:
 
         def __call__(self, input: Any) -> Any: ...
+        def _calibration(self, function: str, given: Any) -> NDArray[Any]: ...
 
     @property
     def weight_dtype(self) -> np.dtype[Any]:
         """The dtype of the matrices: int8 or int16 of a quantised model, else that of all, `dtype`."""
-        return self._plan.integers or self._plan.dtype
+        plan: QuantizablePlan = self._plan
+        return plan.integers or plan.dtype
 
-    def _calibration(self, function: str, given: Any) -> NDArray[Any]:
-        plan = self._plan
-        x = _check.array(function, "calibrate", given, plan.dtype)
-        axes = ("N, L" if self.batch_first else "L, N") if plan.numbered else "N"  # type: ignore[attr-defined]  # layers
-        _check.features(function, "calibrate", x, axes, plan.input_size, given)
-        return x
+    def _trained(self, function: str) -> None:
+        if self._plan.integers is not None:
+            _check_integers.not_trained(function, "the model", self._plan.integers)
+
+    def _refuse_others(self, function: str, given: Mapping[str, Any]) -> None:
+        _check_quantized.same_kind(function, "state_dict", given, self._plan)
 
     def _cast(self, dtype: np.dtype[Any]) -> None:
         if self._plan.integers is None:
@@ -132,7 +135,7 @@ class Quantizable(Module[F]):
             _check_quantized.stays_float32(f"{type(self).__name__}.to", dtype, self._plan.integers)
 
     def _checked(self, function: str, argument: str, given: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-        plan = self._plan
+        plan: QuantizablePlan = self._plan
         if plan.integers is None:
             return super()._checked(function, argument, given)
         _check_quantized.same_kind(function, argument, given, plan)
@@ -142,7 +145,7 @@ class Quantizable(Module[F]):
         return found
 
 
-def integer_weights(plan: Plan, floats: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
+def integer_weights(plan: QuantizablePlan, floats: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the weights of a model of integers by their names, in the order of its plan."""
     for name, array in floats.items():
         if name in plan.matrices:

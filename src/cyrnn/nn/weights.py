@@ -42,6 +42,17 @@ class AnyPlan(Protocol):
         """Return what computes with these weights, which are its own from then on."""
 
 
+class QuantizablePlan(AnyPlan, Protocol):
+    """What a model is that `quantize` makes another of."""
+
+    @property
+    def integers(self) -> np.dtype[Any] | None:
+        """int8 or int16, of matrices; None where they are of `dtype`, as all else is."""
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """The names of the weights that `quantize` makes integers of."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a model is: its cell, its sizes, and with them the names and shapes of its weights."""
@@ -57,7 +68,7 @@ class Plan:
     numbered: bool = True  # whether the names of weights say their layer
     variant: Variant = PLAIN  # without its peepholes, which are weights:
     peephole: bool = False
-    integers: np.dtype[Any] | None = None  # int8 or int16, of matrices; None where they are of `dtype`, as all else is
+    integers: np.dtype[Any] | None = None
 
     @property
     def cell(self) -> Cell:
@@ -113,7 +124,6 @@ class Plan:
 
     @cached_property
     def matrices(self) -> tuple[str, ...]:
-        """The names of the weights that `quantize` makes integers of."""
         return tuple([name for name in self.shapes if name.startswith(_MATRICES) and not name.endswith("_scale")])
 
     def initial(self, rng: np.random.Generator) -> dict[str, Array]:
