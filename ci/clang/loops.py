@@ -2,9 +2,10 @@
 
     python ci/clang/loops.py [--but FUNCTION] FILE.s...     fails if such a loop touches the stack, or few are found
 
-A loop counts if it adds to sums by fused multiply-adds: to registers that no other instruction in it writes, or to
-memory that it reads before. Such a loop reads rows and panels, whose addresses change with k, and writes nothing. So
-each store is a spill, and each load from an address that the loop does not change, unless it is a named constant.
+A loop counts if it adds to sums by fused multiply-adds, or by products of integers: to registers that no other
+instruction in it writes, or to memory that it reads before. Such a loop reads rows and panels, whose addresses change
+with k, and writes nothing. So each store is a spill, and each load from an address that the loop does not change,
+unless it is a named constant.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Do kernels that clang builds keep their sums in registers? Compiles them for macOS and Linux on ARM, and x86-64, by
-# the newest clang that an index of Python packages has (ziglang), with setup.py's flags, and reads the assembly.
+# Do kernels that clang builds keep their sums in registers, those of integers too? Compiles them for macOS and Linux on
+# ARM, and x86-64, by the newest clang that an index of Python packages has (ziglang), with setup.py's flags, and reads
+# the assembly.
 #     bash ci/clang/run.sh
 # Then of tiles that are not summed in their order, which spill: a check that finds nothing would be none.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The wheel for aarch64, cross-compiled here, and the whole test suite on it under qemu: NEON, `baseline` and the
-# one-lane kernels. The ledger must have x86's hashes, bit for bit, of gcc's kernels and of those that clang (ziglang's)
-# builds. As root on Debian:
+# The wheel for aarch64, cross-compiled here, and the whole test suite on it under qemu: NEON, with and without dot
+# products, `baseline` and the one-lane kernels. The ledger must have x86's hashes, bit for bit, of gcc's kernels and of
+# those that clang (ziglang's) builds. As root on Debian:
 #     bash ci/wheels/arm64.sh [PYTEST-ARGUMENT...]
 source "$(dirname "${BASH_SOURCE[0]}")/elsewhere.sh"
 export CYRNN_TEST_PATIENCE=20
@@ -52,6 +52,13 @@ inside python3 -c 'from cyrnn.kernels import dispatch as d; print(d.available())
 inside python3 /tree/tests/support/ledger.py
 say "Ledger, of clang's kernels"
 inside env PYTHONPATH=/clang:/site python3 /tree/tests/support/ledger.py
+
+say 'Integer weights on a CPU with dot products: by the ledger, of gcc and of clang, and by their tests'
+dot_products() { QEMU_CPU=neoverse-n1 "$@"; }
+dot_products inside python3 -c 'from cyrnn.kernels import dispatch as d; assert d.integer_isa("neon") == "neondot"'
+dot_products inside python3 /tree/tests/support/ledger.py
+dot_products inside env PYTHONPATH=/clang:/site python3 /tree/tests/support/ledger.py
+dot_products suite_inside "$version" -q tests/kernels/test_dispatch.py tests/calls/test_integer_sums.py
 
 say 'Test suite' # the guard pages, which are slow to emulate, for NEON alone: baseline has them on x86
 [ $# != 0 ] || set -- -q -k 'neon or not guard_pages'

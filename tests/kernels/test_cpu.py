@@ -12,6 +12,8 @@ import pytest
 
 from cyrnn.kernels import dispatch
 
+#: where its word is another
+LINUX = {"avx512vnni": "avx512_vnni"}
 #: numbers of winnt.h; that of AVX-512, 41, is not known to wine 8
 WINDOWS = {"sse2": 10, "avx": 39, "avx2": 40}
 APPLE = {"neon": "hw.optional.neon", "asimddp": "hw.optional.arm.FEAT_DotProd"}
@@ -28,7 +30,7 @@ def told_by_linux() -> dict[str, bool]:
     names = set(found[1].split())
     if platform.machine() == "aarch64":
         return {"neon": "asimd" in names, "asimddp": "asimddp" in names}
-    return {name: name in names for name in dispatch.features() if name != "neon"}
+    return {name: LINUX.get(name, name) in names for name in dispatch.features() if name != "neon"}
 
 
 def told_by_windows() -> dict[str, bool]:

@@ -169,12 +169,22 @@ LANE_OP void store_integers(char *p, ivec q, int row_width) {
 LANE_OP ivec magnitude_bits(vec x) { return as_bits(x) & isplat(~((bits)1 << 31)); }
 
 /* ---- weights -------------------------------------------------------------------------------------------- */
+/* A vector may alias anything, a lone `real` may not. */
+LANE_OP ivec load_integers(const void *p) {
+#ifdef VECTOR_BYTES
+    return as_bits(load((const real *)p));
+#else
+    ivec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+#endif
+}
 LANE_OP ivec load_weights(const char *p, int width) {
 #if defined(CYRNN_AVX2)
     if (width == 1) return (ivec)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
 #endif
     (void)width;
-    return as_bits(load((const real *)p));
+    return load_integers(p);
 }
 /* Whether bytes are widened on their way to a register: then many rows want a panel widened once. */
 #ifdef CYRNN_AVX2
@@ -187,7 +197,6 @@ LANE_OP void widen_weights(const char *panel, ptrdiff_t count, char *out) {
     for (ptrdiff_t i = 0; i < count; i++)
         store((real *)(out + i * WEIGHT_VECTOR(2)), as_real(load_weights(panel + i * WEIGHT_VECTOR(1), 1)));
 }
-LANE_OP ivec load_sums(const int32_t *p) { return as_bits(load((const real *)p)); }
 LANE_OP ivec splat_group(const char *p) {
     bits group;
     memcpy(&group, p, sizeof group);
@@ -218,7 +227,7 @@ LANE_OP ivec splat_group_here(const char *p) {
 LANE_OP void sums_start(ivec *sums, const int32_t *starts, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V, int width) {
     (void)width;
     UNROLL for (ptrdiff_t i = 0; i < P * V; i++) {
-        ivec start = RAISED(width) ? load_sums(starts + i * LANES) : isplat(0);
+        ivec start = RAISED(width) ? load_integers(starts + i * LANES) : isplat(0);
         UNROLL for (ptrdiff_t r = 0; r < R; r++) sums[r * P * V + i] = start;
     }
 }
