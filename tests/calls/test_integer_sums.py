@@ -7,7 +7,7 @@ import pytest
 from drawn import drawn
 from hypothesis import given
 from hypothesis import strategies as st
-from integers import WIDTHS, Layer, each_kind, each_width, expected, inputs, layer, matrix, run
+from integers import WIDTHS, Layer, compiled, each_kind, each_width, expected, inputs, layer, matrix, run
 from problems import ODD_SIZES, assert_same_bits
 
 from cyrnn.calls.quantized import Quantized, levels
@@ -21,6 +21,7 @@ def assert_as_expected(layer: Layer, x, states=None) -> None:
     assert_same_bits(run(layer.sublayer(), x, states), want)
 
 
+@compiled
 @pytest.mark.parametrize("n", ODD_SIZES)
 @each_width
 @each_kind
@@ -31,6 +32,7 @@ def test_layer_without_activations_has_the_bits_of_exact_sums(kind, width, n):
         assert_as_expected(one, inputs(T, m, n_x, i), one.states(m, i))
 
 
+@compiled
 @pytest.mark.parametrize(("n_x", "n", "m", "T"), [(64, 64, 1, 3), (100, 70, 8, 2), (31, 131, 6, 2), (5, 40, 33, 4)])
 @each_width
 @each_kind
@@ -40,6 +42,7 @@ def test_larger_layer_has_the_bits_of_exact_sums(kind, width, n_x, n, m, T):
     assert_as_expected(one, inputs(T, m, n_x), one.states(m))
 
 
+@compiled
 @pytest.mark.parametrize("m", [1, 2, 5])
 @each_width
 @pytest.mark.parametrize("kind", ["rnn", "relu"])
@@ -49,6 +52,7 @@ def test_many_steps_have_the_bits_of_exact_sums(kind, width, m):
     assert_as_expected(one, inputs(101, m, 9), one.states(m))
 
 
+@compiled
 @each_kind
 @drawn
 @given(data=st.data())
@@ -71,6 +75,7 @@ def signs(pattern: str, n: int) -> np.ndarray:
     return np.where(np.arange(n) % 2 & (pattern == "alternating"), -1, 1)
 
 
+@compiled
 @pytest.mark.parametrize("n", [1, 2, 63, 513, 4096])
 @pytest.mark.parametrize(("width", "top"), [("int8", 127), ("int16", 127), ("int16", 2047), ("int16", 32767)])
 @pytest.mark.parametrize("x_pattern", ["one sign", "alternating"])
@@ -128,11 +133,13 @@ def test_levels_of_bytes_are_those_of_bytes():
         assert levels(Quantized(np.full((2, K), -128, np.int8), np.ones(2, float32))) == most
 
 
+@compiled
 def test_sums_of_a_very_long_row_of_bytes_do_not_wrap():
     W_x = Quantized(np.full((3, 140_000), 127, np.int8), np.full(3, 1e-6, float32))
     assert_as_expected(layer("rnn", np.dtype(np.int8), 0, 3)._replace(W_x=W_x), np.ones((1, 2, 140_000), float32))
 
 
+@compiled
 @pytest.mark.parametrize("value", [-128, 127])
 def test_sums_of_the_longest_row_of_bytes_with_all_levels_do_not_wrap(value):
     """132104 times -128 times 127 is 2^31 less 1025."""
@@ -146,6 +153,7 @@ def test_sums_of_the_longest_row_of_bytes_with_all_levels_do_not_wrap(value):
 # ---- the least integer of 8 bits ----------------------------------------------------------------------------------
 
 
+@compiled
 @pytest.mark.parametrize("m", [1, 2, 5, 9, 33])
 @each_kind
 def test_least_integer_has_the_bits_of_exact_sums(kind, m):
@@ -163,6 +171,7 @@ def test_least_integer_has_the_bits_of_exact_sums(kind, m):
         assert_as_expected(one, sign * x, tuple(sign * np.abs(value) for value in states))
 
 
+@compiled
 @pytest.mark.parametrize("n", [1, 2, 63, 513, 4096])
 @pytest.mark.parametrize("pattern", ["one sign", "alternating"])
 def test_largest_sums_of_the_least_integer_do_not_wrap(pattern, n):
@@ -188,6 +197,7 @@ EDGES = {
 }
 
 
+@compiled
 @pytest.mark.parametrize("edge", EDGES)
 @each_width
 @each_kind
@@ -205,6 +215,7 @@ def test_inputs_at_the_ends_of_their_range_have_the_bits_of_exact_sums(kind, wid
     assert_as_expected(one, x)
 
 
+@compiled
 @pytest.mark.parametrize("edge", EDGES)
 @each_width
 @each_kind
