@@ -211,10 +211,29 @@ def test_each_sequence_has_its_bits_alone_and_in_pieces(cell_calls, name, dtype)
 
 
 @pytest.mark.parametrize("integers", [False, True])
-def test_cell_of_one_step_with_a_projection_is_refused(integers):
-    """Its states would be written past their end; nn has no such cell."""
-    matrices = [np.ones(shape, np.float32) for shape in ((20, 3), (20, 2), (2, 5))]
+@pytest.mark.parametrize(("cell", "single_step"), [("lstm", True), ("rnn", True), ("gru", False), ("gru_after", False)])
+def test_projection_of_what_has_none_is_refused(cell, single_step, integers):
+    """Memory past the end of arrays would be written or read; nn has no such model."""
+    gates = len(CELLS[cell].gates)
+    blocks = tuple(range(gates)) if cell != "gru_after" else (2, 1, 0, 2)
+    rows = 5 * (max(blocks) + 1)
+    matrices = [np.ones(shape, np.float32) for shape in ((rows, 3), (rows, 2), (2, 5))]
     W_x, W_a, W_hr = [quantized(W, np.int8) for W in matrices] if integers else matrices
-    b = np.zeros((4, 5), np.float32)
-    with pytest.raises(ValueError, match="no projection"):
-        calls.of(CELLS["lstm"]).sublayer(W_x, W_a, b, W_hr, (0, 1, 2, 3), 0, 1, 1, True)
+    b = np.zeros((gates, 5), np.float32)
+    with pytest.raises(ValueError, match="a projection"):
+        calls.of(CELLS[cell]).sublayer(W_x, W_a, b, W_hr, blocks, 0, 1, 1, single_step)
+
+
+@pytest.mark.parametrize("K", [2048, 8000, 20000])
+@pytest.mark.parametrize("constant", [False, True])
+def test_int16_of_many_columns_shares_the_bits_of_a_sum(K, constant):
+    """Weights that kept their 12 bits would leave activations of 20000 columns fewer than 7."""
+    rng = np.random.default_rng(K)
+    W = rng.uniform(-1, 1, (9, K)).astype(np.float32)
+    W = np.sign(W) if constant else W
+    q = quantized(W, np.int16)
+    assert levels(q) >= np.abs(q.values).max() >= 300
+    x = rng.standard_normal((50, K), np.float32)
+    want = x.astype(float) @ W.T.astype(float)
+    error = calls.linear(q, None).forward(x) - want
+    assert np.sqrt(np.mean(error**2)) < 4e-3 * want.std()

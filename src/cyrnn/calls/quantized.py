@@ -32,9 +32,15 @@ class Quantized(NamedTuple):
 
 
 def quantized(W: Array, dtype: Any) -> Quantized:
-    """Round W (rows, K), of finite floats, to integers: the largest of a row to the largest there is."""
-    top = LARGEST[np.dtype(dtype)]
+    """Round W (rows, K), of finite floats, to integers: the largest of a row to the largest there is.
+
+    That is less for int16 where activations would have fewer bits than weights: of long rows.
+    """
     peak = np.abs(W).max(axis=1, initial=0).astype(np.float64)
+    top = LARGEST[np.dtype(dtype)]
+    if dtype == np.int16:
+        row_sums = np.abs(W).sum(axis=1, dtype=np.float64) / np.where(peak > 0, peak, 1)  # in units of the largest
+        top = min(top, int(np.sqrt(LARGEST_SUM / max(1.0, row_sums.max(initial=1)))))
     scale = (peak / top).astype(np.float32)
     divisor = np.where(scale > 0, scale, 1).astype(np.float64)
     values = np.clip(np.rint(W / divisor[:, None]), -top, top).astype(dtype)

@@ -181,8 +181,8 @@ cdef class Sublayer:
         if directions < 1 or not 0 <= index < count or not (
                 take_integers(self, &context, blocks, &source) if integers else take_weights(self, &context, blocks)):
             raise ValueError("cyrnn: the weights of a layer do not fit each other")
-        if single_step and arrays[3] is not None:
-            raise ValueError("cyrnn: a cell of one step has no projection")
+        if arrays[3] is not None and (single_step or "a" in calls.cell.skip_gradients):
+            raise ValueError("cyrnn: neither a cell of one step nor a GRU has a projection")
         if variant is not None and not take_variant(self, &context, variant):
             raise ValueError("cyrnn: the variant of a layer does not fit its cell")
         require_sizes(calls, &context)
