@@ -85,8 +85,6 @@ class Sublayer:
     ) -> None:
         found: list[Any] = [Integers(W) if isinstance(W, Quantized) else W for W in arrays]
         W_x, W_a, b, W_hr = self.arrays = tuple(found)
-        if W_hr is not None and (single_step or "a" in cell.skip_gradients):
-            raise ValueError("cyrnn: neither a cell of one step nor a GRU has a projection")
         self.cell, self.dtype, self.blocks = cell, b.dtype, blocks
         self._peepholes = None
         if variant is not None and cell.stages_of is not None:
