@@ -95,7 +95,7 @@ ls -l "$work"/site/cyrnn/*/*.so
 mkdir "$work/beside"
 cp -r tests pyproject.toml docs ci "$work/beside"
 mkdir -p "$work/beside/src/cyrnn/kernels"
-cp src/cyrnn/kernels/activations.pxi "$work/beside/src/cyrnn/kernels"
+cp src/cyrnn/kernels/activations.pxi src/cyrnn/kernels/integer_activations.pxi "$work/beside/src/cyrnn/kernels"
 pip install -q --target "$work/site" pytest 'hypothesis<6.130' mpmath # later ones of hypothesis are not Python alone
 cat >"$work/run.mjs" <<'END'
 import { readFileSync } from "node:fs";

@@ -66,7 +66,8 @@ cdef void pack_integer_gate(const void* values, Py_ssize_t row_stride, int width
                 vector_of_k[IN_VECTOR(k % group, lane, 1)] = <char> value
             else:
                 (<int16_t*> vector_of_k)[IN_VECTOR(k % group, lane, 2)] = <int16_t> value
-        (<int32_t*> lane_of(<real*> starts, u, gate, gates))[0] = -RAISED(packed) * total
+        # it wraps, as sums do
+        (<bits*> lane_of(<real*> starts, u, gate, gates))[0] = 0 - <bits> RAISED(packed) * <bits> total
 
 
 cdef void pack_scale(const real* scale, Py_ssize_t units, Py_ssize_t gate, Py_ssize_t gates, real divisor,
