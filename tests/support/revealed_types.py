@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import cyrnn
 from cyrnn import nn, onnx
+from cyrnn.calls import Packed
 
 x32: NDArray[np.float32] = np.zeros((7, 2, 3), np.float32)
 x64: NDArray[np.float64] = np.zeros((7, 2, 3))
@@ -73,7 +74,7 @@ assert_type(lstm.quantize("int8"), nn.LSTM[np.float32])
 assert_type(lstm.quantize(np.int16)(x32)[0], NDArray[np.float32])
 assert_type(lstm.quantize("int8", calibrate=x32)[1].rms, float)
 assert_type(nn.GRUCell(3, 5).quantize("int8").weight_ih_scale, NDArray[np.float32])
-assert_type(cyrnn.pack({}, weights="int8"), cyrnn.calls.Packed)
+assert_type(cyrnn.pack({}, weights="int8"), Packed)
 
 # ---- cells ----
 assert_type(nn.LSTMCell(3, 5)(x32[0]), tuple[NDArray[np.float32], NDArray[np.float32]])
