@@ -15,6 +15,10 @@ from ..cells.spec import Array
 #: dtype of integers -> the largest that a weight is rounded to. int16 holds 12 bits: what a weight has more would be
 #: taken from the activations, whose products with a row have to fit 32 bits
 LARGEST = {np.dtype(np.int8): 127, np.dtype(np.int16): 2047}
+#: and the same where activations are in two planes, so that 15 bits of a weight cost them none
+LARGEST_SPLIT = 32767
+#: the most that a plane holds
+LARGEST_PLANE = 128
 #: what sums have to stay within
 LARGEST_SUM = 2**31 - 1
 #: activations that meet int8 weights lie within -127 .. 127; those that meet int16 weights within 16 bits
@@ -31,16 +35,21 @@ class Quantized(NamedTuple):
     scale: Array  # float32 (rows,), finite, not negative
 
 
-def quantized(W: Array, dtype: Any) -> Quantized:
+def quantized(W: Array, dtype: Any, *, two_planes: bool = False) -> Quantized:
     """Round W (rows, K), of finite floats, to integers: the largest of a row to the largest there is.
 
-    That is less for int16 where activations would have fewer bits than weights: of long rows.
+    That is less for int16 where sums of long rows would not fit: so that activations have as many bits as weights, or
+    fit in two planes.
     """
     peak = np.abs(W).max(axis=1, initial=0).astype(np.float64)
     top = LARGEST[np.dtype(dtype)]
     if dtype == np.int16:
         row_sums = np.abs(W).sum(axis=1, dtype=np.float64) / np.where(peak > 0, peak, 1)  # in units of the largest
-        top = min(top, int(np.sqrt(LARGEST_SUM / max(1.0, row_sums.max(initial=1)))))
+        longest = max(1.0, row_sums.max(initial=1))
+        fitting = int(np.sqrt(LARGEST_SUM / longest))
+        if two_planes:  # 1: rounding may add half a unit to each weight of a row, and no more than the row has
+            top, fitting = LARGEST_SPLIT, int((LARGEST_SUM // LARGEST_PLANE - W.shape[1]) / longest)
+        top = min(top, fitting)
     scale = (peak / top).astype(np.float32)
     divisor = np.where(scale > 0, scale, 1).astype(np.float64)
     values = np.clip(np.rint(W / divisor[:, None]), -top, top).astype(dtype)
@@ -54,10 +63,30 @@ def dequantized(W: Quantized) -> Array:
     return found
 
 
-def levels(W: Quantized) -> int:
+def in_two_planes(*matrices: Quantized | None) -> bool:
+    """Whether activations of 16 bits meet the matrices of a cell, in two planes of 8 that have a sum each.
+
+    That is so where some weight has more than 12 bits, and where no sum overflows 32.
+    """
+    found = [W for W in matrices if W is not None and W.values.dtype == np.int16]
+    return any(_peak(W) > LARGEST[W.values.dtype] for W in found) and all(
+        largest_row_sum(W) <= LARGEST_SUM // LARGEST_PLANE for W in found
+    )
+
+
+def levels(W: Quantized, two_planes: bool = False) -> int:
     """Return the largest integer of the activations that W is multiplied with: no sum of products overflows 32 bits."""
     most = MAX_LEVELS[W.values.dtype]
-    if most == LEVELS_INT8 and W.values.shape[1] <= SAFE_INT8:
+    if two_planes or most == LEVELS_INT8 and W.values.shape[1] <= SAFE_INT8:
         return most
-    row_sums = np.abs(W.values.astype(np.int64)).sum(axis=1)
-    return min(most, LARGEST_SUM // max(1, int(row_sums.max(initial=1))))
+    return min(most, LARGEST_SUM // max(1, largest_row_sum(W)))
+
+
+def largest_row_sum(W: Quantized) -> int:
+    """Return the most that the absolute integers of a row add up to."""
+    return int(np.abs(W.values.astype(np.int64)).sum(axis=1).max(initial=0))
+
+
+def _peak(W: Quantized) -> int:
+    """Return the largest magnitude."""
+    return max(int(W.values.max(initial=0)), -int(W.values.min(initial=0)))
