@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
     **options
         What the file does not say, as for `from_state_dict`: `batch_first`, `dropout`, `dtype`, and where weights are
         bare those of the cell, `nonlinearity`, `reset_after` and so on; `kind` of one `weight` alone. A file that
-        `save` wrote says all of them. Of .onnx `dequantize=True`: weights that are integers become floats.
+        `save` wrote says all of them. `dequantize=True`: weights that are integers become floats.
 
     Returns
     -------
@@ -126,11 +126,14 @@ def _save_tensors(model: Module[Any], path: str) -> None:
         write(file, weights, json.dumps(options) if options else "")
 
 
+_IN_FLOATS = "save it as .npz or .safetensors, or save the float32 model, or dequantize() of this one"
+
+
 def _of_floats(model: Module[Any], path: str) -> None:
     """Refuse a model that is neither recurrent nor of floats."""
     _check_files.recurrent(path, model, isinstance(model, CellModule))
     function = f"{type(model).__name__}.save: {path!r}"
-    _check_quantized.no_integers(function, model._plan, "save it as .npz or .safetensors, or save the float32 model")
+    _check_quantized.no_integers(function, model._plan, _IN_FLOATS)
 
 
 def _save_onnx(model: Module[Any], path: str) -> None:

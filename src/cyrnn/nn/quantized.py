@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
 
 import numpy as np
 
 from .. import _check_quantized as _check_integers
-from ..calls.quantized import quantized
+from ..calls.quantized import Quantized, dequantized, quantized
 from . import _check_quantized, _check_weights
 from .module import Module
 from .typed import F
@@ -27,6 +28,17 @@ class QuantizeReport(NamedTuple):
     largest: float  # difference, without its sign
 
 
+def _named(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Let what is wrong with the arguments of `quantize` be said under the name of the class, with the cure."""
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **named: Any) -> Any:
+        _check_quantized.arguments(f"{type(self).__name__}.quantize", args, named)
+        return method(self, *args, **named)
+
+    return call
+
+
 class Quantizable(Module[F]):
     """A model that `quantize` makes another of, and what that one does otherwise; see Module."""
 
@@ -36,6 +48,7 @@ class Quantizable(Module[F]):
     def quantize(self, kind: DTypeLike, calibrate: None = None) -> Self: ...
     @overload
     def quantize(self, kind: DTypeLike, calibrate: ArrayLike) -> tuple[Self, QuantizeReport]: ...
+    @_named
     def quantize(self, kind: Any, calibrate: Any = None) -> Any:
         """Return a model of the same class whose weights are integers: faster and smaller, and a little less exact.
 
@@ -49,7 +62,7 @@ class Quantizable(Module[F]):
             and up to 16 for an activation, Q = 32767 where that fits.
         calibrate : array, optional
             An input as a call takes it, (L, N, input_size) and so on, for which both models' results are compared; of
-            an Embedding, indices.
+            an Embedding, indices. Not empty, and finite.
 
         Returns
         -------
@@ -69,6 +82,7 @@ class Quantizable(Module[F]):
 
         See Also
         --------
+        dequantize : the floats that the integers stand for.
         cyrnn.pack : `weights="int8"` for the notebook's functions.
 
         Notes
@@ -95,13 +109,13 @@ class Quantizable(Module[F]):
         True
         """
         function, plan = f"{type(self).__name__}.quantize", self._plan
-        integers = _check_integers.integers(function, "kind", kind)
-        _check_quantized.no_integers(function, plan, "quantise the float32 model that they are from")
+        integers = _check_integers.integers(function, "kind", kind, _check_quantized.OF_FLOATS)
+        _check_quantized.no_integers(function, plan, _check_quantized.TWICE)
         cure = f"model.float().quantize('{integers}') rounds the weights to float32 first"
         _check_integers.in_float32(function, "the model", plan.dtype, integers, cure)
-        x = None if calibrate is None else self._calibration(function, calibrate)
+        x = None if calibrate is None else self._compared(function, calibrate)
         floats = self._weights("quantize")
-        _check_integers.finite(function, floats, integers)
+        _check_integers.finite(function, floats, f"{integers} has no other")
         model = object.__new__(type(self))
         plan = replace(plan, integers=integers)
         own = dict(integer_weights(plan, floats))
@@ -111,6 +125,53 @@ class Quantizable(Module[F]):
         model.__dict__.update(kept | own | {"_plan": plan, "_sublayers": sublayers, "_unread": {}})
         # of a copy, which has packed the attributes as they are
         return model if x is None else (model, differences(model(x), copy.copy(self)(x)))
+
+    def dequantize(self) -> Self:
+        """Return a model of the same class whose weights are the floats that integers stand for: scale * integer.
+
+        Returns
+        -------
+        model : RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
+            A new one, with the same options, in float32; of a model of floats a copy.
+
+        Raises
+        ------
+        ValueError
+            If an attribute is not as `pack` wants it.
+
+        See Also
+        --------
+        quantize : integers of floats.
+
+        Notes
+        -----
+        What quantising has rounded stays rounded. Results are near those of the integers, not the same: activations
+        are not rounded any more. It can be trained, saved in every format, and cast by `double`.
+
+        Examples
+        --------
+        >>> model = cyrnn.nn.GRU(3, 5, rng=0).quantize("int8")
+        >>> floats = model.dequantize()
+        >>> floats, np.array_equal(floats.weight_hh_l0, model.weight_hh_l0 * model.weight_hh_l0_scale[:, None])
+        (GRU(3, 5), True)
+        """
+        plan = self._plan
+        if plan.integers is None:
+            return copy.copy(self)
+        own, model = self._weights("dequantize"), object.__new__(type(self))
+        kept = {name: value for name, value in dict(self.__dict__).items() if name not in plan.shapes}
+        floats = dict(float_weights(plan, own))
+        plan = replace(plan, integers=None)
+        sublayers = packed(plan, {name: array.copy() for name, array in floats.items()})
+        model.__dict__.update(kept | floats | {"_plan": plan, "_sublayers": sublayers, "_unread": {}})
+        return model
+
+    def _compared(self, function: str, calibrate: Any) -> NDArray[Any]:
+        """Return what the results of two models are compared for."""
+        _check_quantized.one_array(function, calibrate)
+        x = self._calibration(function, calibrate)
+        _check_quantized.comparable(function, x)
+        return x
 
     if TYPE_CHECKING:
 
@@ -125,7 +186,7 @@ class Quantizable(Module[F]):
 
     def _trained(self, function: str) -> None:
         if self._plan.integers is not None:
-            _check_integers.not_trained(function, "the model", self._plan.integers)
+            _check_integers.not_trained(function, "the model", self._plan.integers, _check_quantized.DEQUANTIZE)
 
     def _refuse_others(self, function: str, given: Mapping[str, Any]) -> None:
         _check_quantized.same_kind(function, "state_dict", given, self._plan)
@@ -134,7 +195,8 @@ class Quantizable(Module[F]):
         if self._plan.integers is None:
             super()._cast(dtype)
         else:
-            _check_quantized.stays_float32(f"{type(self).__name__}.to", dtype, self._plan.integers)
+            function, cure = f"{type(self).__name__}.to", _check_quantized.CAST
+            _check_quantized.stays_float32(function, dtype, self._plan.integers, cure)
 
     def _checked(self, function: str, argument: str, given: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         plan: QuantizablePlan = self._plan
@@ -155,6 +217,16 @@ def integer_weights(plan: QuantizablePlan, floats: Mapping[str, NDArray[Any]]) -
             yield name, W.values
             yield f"{name}_scale", W.scale
         else:
+            yield name, array
+
+
+def float_weights(plan: QuantizablePlan, own: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the weights of the model of floats that a model of integers stands for, by their names, in order."""
+    for name, array in own.items():
+        if name in plan.matrices:
+            with np.errstate(all="ignore"):  # of scales from elsewhere a product may be infinite
+                yield name, dequantized(Quantized(array, own[f"{name}_scale"]))
+        elif name.removesuffix("_scale") not in plan.matrices:
             yield name, array
 
 

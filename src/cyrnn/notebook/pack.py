@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHAPES = {name: cell.shapes for name, cell in CELLS.items() if cell.function}
 _HEADS = {name: CELLS[name].head for name in _SHAPES}
+_OF_FLOATS = "floats are what pack(parameters) is of, and pack(dict(packed)) of what is packed as integers"
 
 
 def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
@@ -59,7 +60,8 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
     call together must come to that dtype. Pickling and copying keep the arrays and make the panels anew.
 
     The values of the mapping are what was given: of integers, too, which are in the panels alone. They are not trained:
-    backward functions refuse caches in which they are the parameters.
+    backward functions refuse caches in which they are the parameters. What is packed already stays as it is, unless
+    `weights` asks for another kind, which is made from those floats; `pack(dict(packed))` is of the floats again.
 
     Examples
     --------
@@ -70,7 +72,7 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
     >>> pack({key: value.astype(np.float32) for key, value in parameters.items()}, weights="int8")
     <cyrnn parameters packed for rnn: int8, n_x = 3, n_a = 2, n_y = 4>
     """
-    integers = None if weights is None else _check_quantized.integers("pack", "weights", weights)
+    integers = None if weights is None else _check_quantized.integers("pack", "weights", weights, _OF_FLOATS)
     if isinstance(parameters, Packed) and integers in (None, parameters.integers):
         return parameters
     cell = CELLS[_check.recognise("pack", parameters, _SHAPES, _HEADS)]
@@ -99,7 +101,7 @@ def _in_integers(
         name = f'parameters["{key}"]'
         _check_quantized.in_float32("pack", name, array.dtype, integers, cure)
         if key not in cell.head:
-            _check_quantized.finite("pack", {name: array}, integers)
+            _check_quantized.finite("pack", {name: array}, f"{integers} has no other")
     matrices = {key for gate in cell.gates for key in (gate.W_x, gate.W_a) if key is not None}
     return {key: quantized(plain[key], integers) for key in cell.shapes if key in matrices}
 
