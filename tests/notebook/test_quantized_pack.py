@@ -251,7 +251,14 @@ SENTENCES = {
     "x of float64": (
         lambda: cyrnn.rnn_forward(X.astype(float), A0, cyrnn.pack(changed(), weights="int8")),
         TypeError,
-        "rnn_forward: x has dtype float64, expected float32: parameters is packed in float32",
+        "rnn_forward: x has dtype float64, expected float32: parameters is packed in float32; "
+        "np.asarray(x, np.float32)",
+    ),
+    "state of integers": (
+        lambda: cyrnn.rnn_forward(X, A0.astype(np.int8), cyrnn.pack(changed(), weights="int8")),
+        TypeError,
+        "rnn_forward: a0 has dtype int8 (computed in float64), expected float32: parameters is packed in float32; "
+        "np.asarray(a0, np.float32)",
     ),
     "x of other features": (
         lambda: cyrnn.rnn_forward(X[:2], A0, cyrnn.pack(changed(), weights="int8")),
