@@ -18,7 +18,7 @@ _INTEGERS = (np.dtype(np.int8), np.dtype(np.int16))
 _NAMES = ("int8", "int16")
 #: beginning of a dtype's name -> what is said to whoever asks for it
 _HINTS = dict.fromkeys(("uint", "quint"), "weights have both signs")
-_HINTS |= dict.fromkeys(("float", "bfloat", "half"), "floats of fewer bits would be no faster")
+_HINTS |= dict.fromkeys(("float", "bfloat", "half", "fp", "bf"), "floats of fewer bits would be no faster")
 _HINTS["int"] = "8 bits are the fewest, and more than 16 would be no more exact than floats"
 
 

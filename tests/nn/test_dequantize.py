@@ -101,6 +101,15 @@ def test_files_and_weights_of_integers_become_floats_where_that_is_asked_for(tmp
         assert nn.from_state_dict(model.state_dict(), dequantize=True).weight_dtype == np.float32
 
 
+def test_files_of_floats_alone_stay_as_they_are(tmp_path):
+    pytest.importorskip("h5py", reason="h5py is not installed")
+    path = tmp_path / "model.h5"
+    nn.LSTM(3, 5, batch_first=True, rng=0).save(path)
+    assert repr(nn.load(path, dequantize=True)) == "LSTM(3, 5, batch_first=True)"
+    with pytest.raises(TypeError, match=r"^nn\.load: dequantize is 1, expected True or False"):
+        nn.load(path, dequantize=1)
+
+
 def test_what_weights_say_may_be_said_of_a_class_that_has_no_such_option():
     weights = MODELS["cell"].state_dict()
     assert repr(nn.from_state_dict(weights, coupled=False, peephole=False, proj_size=0)) == "GRUCell(3, 5)"

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._check_quantized import finite
 from ..calls.quantized import LARGEST_SUM, LEVELS_INT8, Quantized, levels, sums
-from ._check import values
+from ._check import _shown, values
 from ._check_weights import Misfit
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ def arguments(function: str, given: Sequence[Any], named: Mapping[str, Any]) -> 
         raise TypeError(f"{function}: kind is missing, expected 'int8' or 'int16': {example}")
     if len(given) > len(known):
         raise TypeError(f"{function}: got {len(given)} arguments, expected kind and calibrate: {example}")
+
+
+def of_model(given: object, kind: type) -> None:
+    """Refuse what `quantize` is called with on a class, not on a model."""
+    if not isinstance(given, kind):
+        cure = "nn.LSTM(...).quantize('int8'), not nn.LSTM.quantize('int8')"
+        raise TypeError(f"quantize: the model is {_shown(given)}, expected one of nn: {cure}")
 
 
 def one_array(function: str, calibrate: Any) -> None:

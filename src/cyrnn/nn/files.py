@@ -20,7 +20,7 @@ from ..weights import npz_file, safetensors_file
 from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
-from . import _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
+from . import _check, _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
 from .cell_module import CellModule
 from .convert import of_one_module, with_options
 from .module import WRITERS, Module
@@ -116,7 +116,9 @@ def _onnx(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> 
 
 
 def _keras(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> Any:
-    return keras.load_file(path, prefix, options)
+    given = dict(options)
+    _check.flag(function, "dequantize", given.pop("dequantize", False))  # these files have floats alone
+    return keras.load_file(path, prefix, given)
 
 
 def _save_tensors(model: Module[Any], path: str) -> None:

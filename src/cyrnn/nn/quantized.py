@@ -33,6 +33,7 @@ def _named(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **named: Any) -> Any:
+        _check_quantized.of_model(self, Quantizable)
         _check_quantized.arguments(f"{type(self).__name__}.quantize", args, named)
         return method(self, *args, **named)
 
