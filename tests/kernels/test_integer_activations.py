@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from integers import INT8, IDENTITY, PLAIN, compiled, layer, run
+from integers import IDENTITY, INT8, PLAIN, compiled, layer, run
 from paths import SRC
 
 from cyrnn.calls.quantized import Quantized

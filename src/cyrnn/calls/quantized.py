@@ -6,6 +6,7 @@ exactly. docs/quantized.md has the whole sequence.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ LEVELS_INT8 = 127
 MAX_LEVELS = {np.dtype(np.int8): LEVELS_INT8, np.dtype(np.int16): 32767}
 #: products of int8 in a row that fit, whatever they are: a weight may be -128, as tools of others make it
 SAFE_INT8 = LARGEST_SUM // (LEVELS_INT8 * 128)
+#: numbers that are worked on at once: temporaries are of 8 bytes, a large matrix of 1 or 2
+_AT_ONCE = 1 << 18
 
 
 class Quantized(NamedTuple):
@@ -41,20 +44,39 @@ def quantized(W: Array, dtype: Any, *, two_planes: bool = False) -> Quantized:
     That is less for int16 where sums of long rows would not fit: so that activations have as many bits as weights, or
     fit in two planes.
     """
-    peak = np.abs(W).max(axis=1, initial=0).astype(np.float64)
+    peak, row_sums = np.zeros(len(W)), np.zeros(len(W))
+    for some in blocks(W):
+        part = np.abs(np.ascontiguousarray(W[some]))
+        peak[some], row_sums[some] = part.max(axis=1, initial=0), part.sum(axis=1, dtype=np.float64)
     top = LARGEST[np.dtype(dtype)]
     if dtype == np.int16:
-        row_sums = np.abs(W).sum(axis=1, dtype=np.float64) / np.where(peak > 0, peak, 1)  # in units of the largest
+        row_sums /= np.where(peak > 0, peak, 1)  # in units of the largest
         longest = max(1.0, row_sums.max(initial=1))
         fitting = int(np.sqrt(LARGEST_SUM / longest))
-        if two_planes:  # 1: rounding may add half a unit to each weight of a row, and no more than the row has
+        if two_planes:  # rounding adds half a unit to each weight of a row at most
             top, fitting = LARGEST_SPLIT, int((LARGEST_SUM // LARGEST_PLANE - W.shape[1]) / longest)
         top = min(top, fitting)
     scale = (peak / top).astype(np.float32)
     divisor = np.where(scale > 0, scale, 1).astype(np.float64)
-    values = np.clip(np.rint(W / divisor[:, None]), -top, top).astype(dtype)
+    values = np.empty(W.shape, dtype)
+    for some in blocks(W):
+        values[some] = np.clip(np.rint(W[some] / divisor[some, None]), -top, top)
     values[scale == 0] = 0
-    return Quantized(np.ascontiguousarray(values), scale)
+    return Quantized(values, scale)
+
+
+def blocks(W: Array) -> Iterator[slice]:
+    """Yield the rows of W some at a time: few enough for temporaries of 8 bytes a number."""
+    count = max(1, _AT_ONCE // max(1, W.shape[1]))
+    return (slice(row, row + count) for row in range(0, len(W), count))
+
+
+def sums(values: Any) -> Any:
+    """Return for each row of integers what their absolute values add up to, int64."""
+    found = np.zeros(len(values), np.int64)
+    for some in blocks(values):
+        found[some] = np.abs(values[some].astype(np.int32)).sum(axis=1, dtype=np.int64)
+    return found
 
 
 def dequantized(W: Quantized) -> Array:
@@ -70,21 +92,16 @@ def in_two_planes(*matrices: Quantized | None) -> bool:
     """
     found = [W for W in matrices if W is not None and W.values.dtype == np.int16]
     return any(_peak(W) > LARGEST[W.values.dtype] for W in found) and all(
-        largest_row_sum(W) <= LARGEST_SUM // LARGEST_PLANE for W in found
+        sums(W.values).max(initial=0) <= LARGEST_SUM // LARGEST_PLANE for W in found
     )
 
 
 def levels(W: Quantized, two_planes: bool = False) -> int:
     """Return the largest integer of the activations that W is multiplied with: no sum of products overflows 32 bits."""
     most = MAX_LEVELS[W.values.dtype]
-    if two_planes or most == LEVELS_INT8 and W.values.shape[1] <= SAFE_INT8:
+    if two_planes or (most == LEVELS_INT8 and W.values.shape[1] <= SAFE_INT8):
         return most
-    return min(most, LARGEST_SUM // max(1, largest_row_sum(W)))
-
-
-def largest_row_sum(W: Quantized) -> int:
-    """Return the most that the absolute integers of a row add up to."""
-    return int(np.abs(W.values.astype(np.int64)).sum(axis=1).max(initial=0))
+    return min(most, LARGEST_SUM // max(1, int(sums(W.values).max(initial=1))))
 
 
 def _peak(W: Quantized) -> int:

@@ -9,8 +9,8 @@ largest where that is more. With Q levels of activations and a scale for each ro
 and z = fma(S, factor, z) in float32; what becomes an integer is the exact product. A column that is not finite has the
 factor nan: nothing is lost in an integer.
 
-Where `in_two_planes` of quantized.py says so, an integer q is 256 high + low, and there are two such fma, of 256 times the sum
-of the high ones first.
+Where `in_two_planes` of quantized.py says so, an integer q is 256 high + low, and there are two such fma, of 256 times
+the sum of the high ones first.
 """
 
 from __future__ import annotations
