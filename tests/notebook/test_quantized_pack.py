@@ -60,7 +60,8 @@ def test_states_are_those_of_loops_and_the_head_that_of_floats(cell, kind):
     problem, packed = problem_of(cell, kind)
     run = run_sequence(packed)
     for got, want in zip(run.states, by_hand(problem, kind), strict=True):
-        assert_close(got, want, "integer weights against oracle")
+        # a state of 15 bits that is near a half is rounded either way
+        assert_close(got, want, f"{'stack of ' * (kind == 'int16x2')}integer weights against oracle")
     p = problem.parameters
     z = np.einsum("ya,amt->ymt", p[cell.W_y].astype(float), run.states[0]) + p[cell.b_y][:, :, None]
     assert_close(run.y, np.exp(z) / np.exp(z).sum(axis=0), "sequence against oracle")
