@@ -17,10 +17,13 @@ from .packed import Packed
 from .quantized import Quantized
 from .quantized_rows import QuantizedEmbedding
 
-__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads"]
+__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "resets_of", "threads"]
 
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
+
+#: resets_of(flags, to_initial) -> the flags (T, m) of where sequences are reset, for `Sublayer.forward`; or None
+resets_of = implementation.resets_of
 
 #: a context in which NumPy, too, computes in the default floating-point environment
 DefaultEnvironment = implementation.DefaultEnvironment

@@ -20,7 +20,7 @@ import numpy as np
 from ..cells import Cell
 from ..cells.spec import Array, Arrays
 from .quantized import dequantized
-from .reference_batch import lengths
+from .reference_batch import lengths, resets_of
 from .reference_heads import Elements, Embedding, Linear
 from .reference_nn import Sublayer
 from .reference_quantized import Integers, has_integers, with_integers
@@ -38,7 +38,7 @@ from .reference_step import (
 )
 
 __all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "begin_process", "lengths",
-           "share_above"]
+           "resets_of", "share_above"]
 
 
 class Panels(NamedTuple):

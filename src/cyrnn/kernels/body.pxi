@@ -16,6 +16,7 @@
     registry.pxi          the cells by number
     counts.pxi            their numbers and counts, for Python
     weights.pxi           the weights of a whole cell, packed
+    resets.pxi            columns that are reset before a step
     stages.pxi            the stages of a forward pass
     interleaving.pxi      when products are interleaved
     interleaved.pxi       the input projection of later steps beside this step's recurrent product
@@ -34,7 +35,7 @@ A file calls functions of the files above it alone. The same text serves every d
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
     COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load,
@@ -43,7 +44,7 @@ from cyrnn.kernels.lanes cimport (
 from cyrnn.kernels.run cimport (
     AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS, RELU,
     SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH, THRESHOLDED_RELU, Activation, BackwardRun, GateWeights, OuterRight,
-    OuterSum, Run, Table, Variant, real,
+    OuterSum, Resets, Run, Table, Variant, real,
 )
 from cyrnn.kernels.tiles cimport (
     LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
@@ -69,6 +70,7 @@ include "../cells/gru.pxi"
 include "registry.pxi"
 include "counts.pxi"
 include "weights.pxi"
+include "resets.pxi"
 include "stages.pxi"
 include "interleaving.pxi"
 include "interleaved.pxi"
