@@ -56,15 +56,13 @@ def sequences(function: str, argument: str, value: object, batch_first: bool = F
     return array.swapaxes(0, 1) if batch_first else array
 
 
-def alike(function: str, sublayer: Mapping[str, Array]) -> None:
-    """Refuse gates of different numbers of steps or sequences."""
-    first = next(iter(sublayer))
-    for name, array in sublayer.items():
-        if array.shape[:2] != sublayer[first].shape[:2]:
-            raise ValueError(
-                f'{function}: source["{name}"] has (L, N) = {array.shape[:2]}, expected {sublayer[first].shape[:2]}: '
-                f'those of source["{first}"]'
-            )
+def alike(function: str, arrays: Mapping[str, Array]) -> None:
+    """Refuse arrays, by their arguments, of different numbers of steps or sequences."""
+    first = next(iter(arrays))
+    wanted = f"expected {arrays[first].shape[:2]}: those of {first}"
+    for argument, array in arrays.items():
+        if array.shape[:2] != arrays[first].shape[:2]:
+            raise ValueError(f"{function}: {argument} has (L, N) = {array.shape[:2]}, {wanted}")
 
 
 def index(function: str, argument: str, value: object, size: int, of: str) -> int:

@@ -67,6 +67,10 @@ def gradient_norm(
     state_gradients : dL/dh_t of a model of nn.
     cache_gradients : dL/da_t from the notebook's caches.
 
+    Notes
+    -----
+    Norms are over the features, in float64. Those that are nan or inf are gaps.
+
     References
     ----------
     Bengio, Simard, Frasconi 1994, "Learning long-term dependencies with gradient descent is difficult"; Pascanu,
@@ -128,8 +132,11 @@ def _curve(ax: Axes, i: int, label: str, norms: Array) -> Array:
     """Draw the median of a batch and its band, and return the median."""
     t = np.arange(len(norms))
     style = {"color": drawing.colour(ax, i), "linestyle": drawing.LINES[i % len(drawing.LINES)]}
-    with np.errstate(invalid="ignore"):
-        below, middle, above = np.nanpercentile(norms, (10, 50, 90), axis=1)
+    norms = np.where(np.isfinite(norms), norms, np.nan)
+    known = ~np.isnan(norms).all(axis=1)
+    below, middle, above = np.full((3, len(t)), np.nan)
+    if known.any():
+        below[known], middle[known], above[known] = np.nanpercentile(norms[known], (10, 50, 90), axis=1)
     shown = np.where(middle > 0, middle, np.nan)
     ax.plot(t, shown, marker="." if len(t) < _FEW else None, label=label, **style)  # type: ignore[arg-type]
     if norms.shape[1] > 1:

@@ -25,7 +25,7 @@ SEQUENTIAL = "cividis"
 #: of values of either sign, 0 in the middle: blue to red over grey (Moreland 2009)
 DIVERGING = "coolwarm"
 #: characters of a token that are shown
-_LONG = 20
+LONG = 20
 #: signs for tokens that would not be seen
 _SHOWN = {
     " ": "\N{OPEN BOX}", "\t": "\N{RIGHTWARDS ARROW}", "": "''",
@@ -101,11 +101,10 @@ def colour_bar(ax: Axes | list[Axes], drawn: AxesImage) -> None:
     bar.update_ticks()
 
 
-def whole_ticks(ax: Axes, x: bool = True, y: bool = True) -> None:
+def whole_ticks(ax: Axes, y: bool = True) -> None:
     """Let ticks stand at whole numbers alone."""
     locator = matplotlib("plot", "ticker").MaxNLocator
-    if x:
-        ax.xaxis.set_major_locator(locator("auto", integer=True, min_n_ticks=1))
+    ax.xaxis.set_major_locator(locator("auto", integer=True, min_n_ticks=1))
     if y:
         ax.yaxis.set_major_locator(locator(5, integer=True, min_n_ticks=1))
 
@@ -120,7 +119,7 @@ def token_ticks(ax: Axes, tokens: Sequence[str]) -> None:
     places = range(0, len(tokens), every)
     ax.set_xticks(list(places))
     shown = [_SHOWN.get(token, token) for token in (tokens[i] for i in places)]
-    shown = [token if len(token) <= _LONG else token[: _LONG - 1] + "\N{HORIZONTAL ELLIPSIS}" for token in shown]
+    shown = [token if len(token) <= LONG else token[: LONG - 1] + "\N{HORIZONTAL ELLIPSIS}" for token in shown]
     labels = ax.set_xticklabels(shown, rotation=90 if wide else 0)
     for label in labels:
         label.set_parse_math(False)  # a dollar is a token, too

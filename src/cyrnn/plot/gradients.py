@@ -61,8 +61,7 @@ def state_gradients(
     x = _check.sequences(function, "input", input, model.batch_first)
     d_y = _check.sequences(function, "d_output", d_output, model.batch_first)
     L, N = x.shape[:2]
-    if d_y.shape[:2] != (L, N):
-        _check.alike(function, {"input": x, "d_output": d_y})
+    _check.alike(function, {"input": x, "d_output": d_y})
     steps = _check.lengths(function, lengths, L, N)
     if hx is not None and np.ndim(input) == 2:
         hx = tuple(part[:, None] for part in map(np.asarray, hx)) if isinstance(hx, (tuple, list)) else hx[:, None]

@@ -89,6 +89,8 @@ def gates(
     labels = _check.tokens(function, tokens, steps, L)
     heights = [min(max(0.05 * array.shape[-1], 0.8), 2.2) for array in part.values()]
     size = min(max(0.16 * steps + 2.0, 6.4), 13.0), sum(heights) + 0.45 * len(part) + 0.5
+    if labels is not None:
+        size = size[0], size[1] + 0.1 * min(max(map(len, labels)), drawing.LONG)  # of 10 points, upright in the page
     options = {"sharex": True, "height_ratios": heights}
     panels = drawing.many_axes(function, axes, list(part), (len(part), 1), size, **options)
     for ax, (name, array) in zip(panels, part.items(), strict=True):

@@ -49,7 +49,7 @@ def sublayers_of(function: str, source: object, batch_first: bool = False) -> di
         for label, part in found.items()
     }
     for part in arrays.values():
-        _check.alike(function, part)
+        _check.alike(function, {f'source["{name}"]': array for name, array in part.items()})
     return arrays
 
 

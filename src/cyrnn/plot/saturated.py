@@ -77,7 +77,9 @@ def saturation(
     names = [name for name in names if all(passes.is_gate(name, part[name]) for part in found.values() if name in part)]
     if not names:
         _check.no_sigmoids(function, next(iter(found.values())))
-    L, N = next(iter(next(iter(found.values())).values())).shape[:2]
+    everything = {f'{label}["{name}"]': array for label, part in found.items() for name, array in part.items()}
+    _check.alike(function, everything)
+    L, N = next(iter(everything.values())).shape[:2]
     steps = _check.lengths(function, lengths, L, N)
     counted = np.arange(L)[:, None] < steps  # (L, N)
     if not counted.any():
