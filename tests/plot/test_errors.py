@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from docstrings import HEADING, REQUIRED, SECTIONS
 from interpreter import run_python
+from paths import ROOT
 
 import cyrnn
 from cyrnn import nn
@@ -131,6 +132,18 @@ def test_matplotlib_is_imported_by_the_first_picture_alone():
         print("cyrnn.plot" in sys.modules, "matplotlib" in sys.modules)"""
     done = run_python("-c", code)
     assert (done.stdout.split(), done.stderr) == (["False", "False", "True", "False"], "")
+
+
+def test_pictures_of_the_page_are_those_that_its_code_saves():
+    page = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^!\[.+\]\(pictures/(\w+\.png)\)$", page, re.MULTILINE)
+    assert shown == re.findall(r'savefig\("(\w+\.png)"', page)
+    assert sorted(shown) == sorted(path.name for path in (ROOT / "docs" / "pictures").iterdir())
+    for name in shown:
+        picture = (ROOT / "docs" / "pictures" / name).read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) < 60_000
+    assert all(f"| `{name}(" in page for name in PICTURES)
 
 
 def test_completion_shows_the_pictures_alone():
