@@ -161,6 +161,7 @@ def test_gradient_norm_shows_where_it_vanishes_and_where_it_is_zero():
 def test_gradient_norm_of_small_float32_does_not_underflow():
     ax = plot.gradient_norm(np.full((3, 4), 1e-30, np.float32))
     np.testing.assert_allclose(ax.lines[0].get_ydata(), 2e-30, rtol=1e-6)
+    assert plot.gradient_norm({"_hidden": np.ones((3, 2))}).get_legend() is None
     plot.gradient_norm(np.zeros((3, 2))).figure.canvas.draw()
     plot.gradient_norm(np.full((3, 2), np.nan)).figure.canvas.draw()
 

@@ -103,7 +103,7 @@ def gradient_norm(
         _marks(ax, drawing.colour(ax, i), middle)
     drawing.whole_ticks(ax, y=False)
     ax.set(xlabel="step", ylabel="norm of the gradient")
-    if list(drawn) != [""]:
+    if any(label and not label.startswith("_") for label in drawn):  # matplotlib hides the others
         ax.legend()
     return ax
 

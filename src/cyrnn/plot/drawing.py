@@ -14,6 +14,7 @@ from . import _check
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
+    from numpy.typing import NDArray
 
 #: Okabe and Ito 2008, "Color universal design", which the colour-blind tell apart: on white, and on black
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -68,7 +69,7 @@ def colour(ax: Axes, i: int) -> str:
     return colours[i % len(colours)]
 
 
-def array_of(axes: Sequence[Axes], *shape: int) -> Any:
+def array_of(axes: Sequence[Axes], *shape: int) -> NDArray[np.object_]:
     """Return axes as plt.subplots has them."""
     found = np.empty(len(axes), object)
     found[:] = axes

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def state_gradients(
     model: Any, input: ArrayLike, d_output: ArrayLike, hx: Any = None, *, lengths: ArrayLike | None = None
-) -> Any:
+) -> Array:
     """Return dL/dh_t of the last layer at every step, for `gradient_norm`.
 
     Parameters
@@ -84,7 +84,7 @@ def state_gradients(
 
 def cache_gradients(
     caches: Any, da: ArrayLike, dc: ArrayLike | None = None, *, reset_after: bool = False
-) -> Any:
+) -> Array:
     """Return dL/da_t at every step from the notebook's caches, for `gradient_norm`.
 
     Parameters

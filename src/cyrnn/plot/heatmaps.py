@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from . import _check, drawing, passes
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 
 def gates(
@@ -19,7 +20,7 @@ def gates(
     batch_first: bool = False,
     tokens: Any = None,
     axes: Any = None,
-) -> Any:
+) -> NDArray[np.object_]:
     """Draw the gates and states of one sequence: a panel for each, time to the right, a row for each unit.
 
     A bright row of a forget gate is a unit that remembers, a dark one a unit that forgets at once; a bright column is a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from ..nn.module import Module
 from ..weights import orders
 from . import _check, drawing, passes
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def weights(source: Any, *, layer: int = 0, limit: float | None = None, axes: Any = None) -> Any:
+
+def weights(source: Any, *, layer: int = 0, limit: float | None = None, axes: Any = None) -> NDArray[np.object_]:
     """Draw weights as images: of a cell a column of panels for each gate, what multiplies x above what multiplies h.
 
     Blue is negative, grey 0, red positive, with one scale for all. Grey columns of the upper row are inputs that a gate

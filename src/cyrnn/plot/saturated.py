@@ -9,7 +9,7 @@ import numpy as np
 from . import _check, drawing, passes
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 
 #: dots of so many units are more transparent
@@ -24,7 +24,7 @@ def saturation(
     lengths: ArrayLike | None = None,
     batch_first: bool = False,
     axes: Any = None,
-) -> Any:
+) -> NDArray[np.object_]:
     """Draw for each unit how often its gates are shut and open: a panel for each gate, a dot for each unit.
 
     To the right is the share of steps at which the gate is below `low`, upwards that at which it is above `high`. A dot
