@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import types
 
 import numpy as np
 import pytest
@@ -138,6 +139,17 @@ def test_tokens_of_a_long_sequence_do_not_overlap():
     assert all(one.x1 <= other.x0 for one, other in itertools.pairwise(boxes))
 
 
+def test_units_do_not_run_together_however_many_steps_there_are():
+    """Two units, shut and open, in 3000 steps: the pixels of a column have two colours."""
+    (ax,) = plot.gates({"ft": np.tile([0.0, 1.0], (3000, 1))})
+    ax.figure.canvas.draw()
+    box, pixels = ax.get_window_extent(), np.asarray(ax.figure.canvas.buffer_rgba())
+    column = pixels[::-1][int(box.y0) + 4 : int(box.y1) - 4, int(box.x0 + box.x1) // 2]
+    assert len(np.unique(column, axis=0)) == 2
+    (ax,) = plot.gates({"ft": np.zeros((3000, 100))})
+    assert ax.images[0].get_interpolation() != "nearest"
+
+
 # ---- saturation ----------------------------------------------------------------------------------
 
 
@@ -171,6 +183,17 @@ def test_saturation_of_two_cells_has_the_gates_of_both():
     axes = plot.saturation(both)
     assert [ax.get_title() for ax in axes] == ["forget gate (ft)", "update gate (zt)"]
     assert [dots.get_offsets().tolist() for ax in axes for dots in ax.collections] == [[[1, 0]] * 2, [[0, 1]] * 3]
+
+
+def test_tape_of_several_modules_shows_its_recurrent_layers():
+    first, second = (nn.GRU(FEATURES, FEATURES, num_layers=n, rng=n) for n in (1, 2))
+    output, _, tape = first.forward(X)
+    linear = nn.Linear(FEATURES, FEATURES, rng=0).forward(output)[1]
+    whole = types.SimpleNamespace(tapes=[tape, linear, second.forward(output)[2]])
+    names = plot.saturation(whole)[-1].get_legend().get_texts()
+    assert [text.get_text() for text in names] == ["0.l0", "2.l0", "2.l1"]
+    wanted = second(output, return_gates=True)[2][1]["zt"]
+    np.testing.assert_array_equal(image(plot.gates(whole, layer=2, sequence=1)[0]), wanted[:, 1].T)
 
 
 # ---- weights -------------------------------------------------------------------------------------
@@ -219,6 +242,9 @@ def test_weights_of_the_notebooks_rnn_and_of_anything_else():
     assert ax.get_title() == "weight"
     np.testing.assert_array_equal(image(ax), linear.weight)
     assert [ax.get_title() for ax in plot.weights({"E": np.ones((2, 3)), "b": np.ones(3), 7: np.eye(2)})] == ["E", "7"]
+    axes = plot.weights({str(i): np.eye(2) for i in range(7)})
+    assert [ax.get_title() for ax in axes] == list("0123456")
+    assert len(axes[0].figure.axes) == 8  # and the scale
     (ax,) = plot.weights(np.zeros((1, 1)))
     assert ax.images[0].get_clim() == (-1, 1)
 

@@ -25,6 +25,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 SEQUENTIAL = "cividis"
 #: of values of either sign, 0 in the middle: blue to red over grey (Moreland 2009)
 DIVERGING = "coolwarm"
+#: rows or columns of an image that are told apart, as far as pixels allow
+_DISTINCT = 100
 #: characters of a token that are shown
 LONG = 20
 #: signs for tokens that would not be seen
@@ -57,7 +59,10 @@ def many_axes(
     """Return the axes given, one for each panel, or those of a new figure, row by row."""
     pyplot = matplotlib(function, "pyplot")
     if axes is None:
-        axes = pyplot.subplots(*shape, figsize=size, layout="constrained", squeeze=False, **options)[1]
+        made = pyplot.subplots(*shape, figsize=size, layout="constrained", squeeze=False, **options)[1].ravel()
+        axes = made[: len(panels)]
+        for unused in made[len(panels) :]:
+            unused.remove()
     return _check.many_axes(function, axes, panels)
 
 
@@ -81,8 +86,10 @@ def image(ax: Axes, matrix: Array, limit: float | None) -> AxesImage:
     shown = np.ma.masked_invalid(matrix)
     limits = {"vmin": 0.0, "vmax": 1.0} if limit is None else {"vmin": -limit, "vmax": limit}
     ax.grid(False)
-    cmap = SEQUENTIAL if limit is None else DIVERGING
-    return ax.imshow(shown, cmap=cmap, aspect="auto", origin="upper", **limits)  # type: ignore[arg-type]
+    # matplotlib's own choice smooths both axes where either has more values than pixels: two units would run together
+    how = "nearest" if min(matrix.shape) < _DISTINCT else "antialiased"
+    options = {"cmap": SEQUENTIAL if limit is None else DIVERGING, "interpolation": how, **limits}
+    return ax.imshow(shown, aspect="auto", origin="upper", **options)  # type: ignore[arg-type]
 
 
 def limit_of(arrays: Iterable[Array], least: float = 0.0) -> float:

@@ -32,7 +32,8 @@ def gates(
     source : list of dicts, dict, caches or tape
         The gates that a call of an LSTM or GRU returns with `return_gates=True`; one of its dicts, name to array of
         shape (L, N, units) or (L, units), to which a state may be added; the caches of `lstm_forward`, `gru_forward`,
-        `rnn_forward`; or the tape of `forward`, which has the cell state, too.
+        `rnn_forward`; or the tape of `forward`, which has the cell state, too. That of several modules has the
+        recurrent layers of all.
     layer : int
         Which layer and direction, in the order of h_n.
     sequence : int
@@ -65,8 +66,9 @@ def gates(
     Notes
     -----
     A gate of an activation that leaves 0 .. 1 is drawn as what has a sign. The scale of the cell state ends at its
-    largest magnitude, all others at 1, or further out where values are larger. nan and inf stay blank. matplotlib
-    warns of tokens that its font lacks: `plt.rcParams["font.family"]` names another.
+    largest magnitude, all others at 1, or further out where values are larger. nan and inf stay blank. Of more
+    steps than pixels some are not seen, unless there are 100 units, too, and both are averaged. matplotlib warns of
+    tokens that its font lacks: `plt.rcParams["font.family"]` names another.
 
     References
     ----------

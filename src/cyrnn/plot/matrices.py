@@ -10,12 +10,15 @@ import numpy as np
 from ..cells import GRU, LSTM, RNN, Cell
 from ..cells.spec import Array
 from ..nn.cell_module import CellModule
-from ..nn.module import Module
 from ..weights import orders
 from . import _check, drawing, passes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+#: panels of matrices that are no cell's
+_IN_A_ROW = 5
 
 
 def weights(source: Any, *, layer: int = 0, limit: float | None = None, axes: Any = None) -> NDArray[np.object_]:
@@ -69,7 +72,8 @@ def weights(source: Any, *, layer: int = 0, limit: float | None = None, axes: An
     if scale is None:
         scale = drawing.limit_of([matrix for _, matrix, _ in panels])
     titles = [title for title, _, _ in panels]
-    rows, columns = shape if len(shape) == 2 else (1, *shape)
+    columns = shape[1] if len(shape) == 2 else min(len(panels), _IN_A_ROW)
+    rows = -(-len(panels) // columns)
     size = min(2.3 * columns + 1.2, 13.0), 2.4 * rows + 0.5
     found = drawing.many_axes(function, axes, titles, (rows, columns), size)
     for i, (ax, (title, matrix, reads)) in enumerate(zip(found, panels, strict=True)):
@@ -136,7 +140,7 @@ def _of_parameters(
 
 
 def _of_any(function: str, source: Any) -> tuple[tuple[int, ...], list[Panel]]:
-    if isinstance(source, Module):
+    if not isinstance(source, Mapping) and hasattr(source, "state_dict"):
         source = source.state_dict()
     if not isinstance(source, Mapping):
         return (1,), [("", _check.matrix(function, "source", source), "column")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,10 @@ SIGNED = ("cct", "c", "a", "h")
 
 def sublayers_of(function: str, source: object, batch_first: bool = False) -> dict[str, dict[str, Array]]:
     """Return for each sublayer, by its label, its gates and states."""
-    if isinstance(source, Tape):
-        found, batch_first = _of_tape(source), source.batch_first
+    tapes = dict(_tapes(source))
+    if tapes:
+        found = {prefix + label: part for prefix, tape in tapes.items() for label, part in _of_tape(tape).items()}
+        batch_first = any(tape.batch_first for tape in tapes.values())
     elif isinstance(source, Mapping):
         found = {"": source}
     elif isinstance(source, (list, tuple)) and all(isinstance(part, Mapping) for part in source):
@@ -51,6 +53,14 @@ def sublayers_of(function: str, source: object, batch_first: bool = False) -> di
     for part in arrays.values():
         _check.alike(function, {f'source["{name}"]': array for name, array in part.items()})
     return arrays
+
+
+def _tapes(source: object, prefix: str = "") -> Iterator[tuple[str, Tape]]:
+    """Find the tapes of recurrent layers, in one of several modules, too, by what stands before their labels."""
+    if isinstance(source, Tape):
+        yield prefix, source
+    for i, part in enumerate(getattr(source, "tapes", ())):
+        yield from _tapes(part, f"{prefix}{i}.")
 
 
 def _of_tape(tape: Tape) -> dict[str, Mapping[str, Any]]:
