@@ -1,6 +1,7 @@
 """In a new environment, after `pip install` of the wheel: python as_user.py LIST, what `pip list --format=json` said.
 
-NumPy came along and nothing else, and importing cyrnn costs under 15 ms beyond NumPy. Pictures say which extra they want.
+NumPy came along and nothing else, and importing cyrnn costs under 15 ms beyond NumPy. Pictures say
+which extra they want.
 """
 
 import json
