@@ -139,12 +139,11 @@ def test_model_is_taken_as_it_stands_and_names_the_result():
 
 def test_model_is_one_task_on_which_all_blocks_depend():
     model = nn.LSTM(F, 100, rng=0)
-    graph = predict(model, data(model, 1)[1]).__dask_graph__()
-    pickle_of_model, tasks = len(pickle.dumps(model)), graph.to_dict()
-    (name,) = [key for key in tasks if str(key).startswith("model-")]
-    blocks = [task for key, task in tasks.items() if isinstance(key, tuple) and key[0].startswith("predict-")]
+    found = predict(model, data(model, 1)[1])
+    pickle_of_model, graph = len(pickle.dumps(model)), found.__dask_graph__()
+    assert [name for name in graph.dependencies[found.name] if name.startswith("model-")]
+    blocks = [task for key, task in graph.to_dict().items() if key[0] == found.name]
     assert len(blocks) == N
-    assert all(name in task.dependencies for task in blocks)
     assert max(len(pickle.dumps(task)) for task in blocks) < pickle_of_model / 100
 
 
