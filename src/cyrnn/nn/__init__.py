@@ -6,7 +6,8 @@ model is loaded as it is. A call is as in eval mode; the gradients of a model co
     RNN, LSTM, GRU              layers of a recurrent cell
     RNNCell, LSTMCell, GRUCell  one step of one layer
     Linear, Embedding           the layers behind and before them
-    Dropout, LastStep           values dropped while a model is trained; the last step of every sequence
+    LayerNorm, Dropout          features normalised; values dropped while a model is trained
+    LastStep                    the last step of every sequence
     Sequential                  modules that follow each other, as one model
     from_torch                  the model of a module in memory
     from_state_dict             the model that names and shapes of weights describe
@@ -42,6 +43,7 @@ from .embedding import Embedding as Embedding
 from .files import load as load
 from .keras_layers import from_keras as from_keras
 from .last_step import LastStep as LastStep
+from .layer_norm import LayerNorm as LayerNorm
 from .layers import GRU as GRU
 from .layers import RNN as RNN
 from .linear import Linear as Linear

@@ -34,7 +34,7 @@ _OTHERS[".npy"] = "np.load reads its one array, and cyrnn.nn.from_state_dict tak
 _OPTIONS: dict[str, tuple[type, ...]] = dict.fromkeys(("batch_first", "coupled", "reset_after", "single_step"), (bool,))
 _OPTIONS |= dict.fromkeys(("dropout", "clip"), (int, float))
 _OPTIONS |= dict.fromkeys(("nonlinearity", "activation", "recurrent_activation", "output_activation"), (str, list))
-_OPTIONS |= {"padding_idx": (int,), "kind": (str,)}  # of a Linear and an Embedding
+_OPTIONS |= {"padding_idx": (int,), "kind": (str,), "eps": (int, float)}  # of Linear, Embedding, LayerNorm
 #: options that do not change what the weights mean: a keyword goes before the file
 FREE = ("batch_first", "dropout", "dtype", "rng")
 
@@ -200,6 +200,13 @@ def recurrent(path: str, model: object, recurrent: bool) -> None:
     if not recurrent:
         name = type(model).__name__
         raise ValueError(f"{name}.save: {path!r} is for recurrent layers, expected .npz or .safetensors of {name}")
+
+
+def some_weights(path: str, model: object, weights: Mapping[str, Any]) -> None:
+    """Refuse to write a file from whose names nobody could tell what it is."""
+    if not weights:
+        cure = "nn.Sequential has it among others, and saves it with them"
+        raise ValueError(f"{type(model).__name__}.save: {path!r}: the model has no weights, expected some: {cure}")
 
 
 def known_options(function: str, shown: str, own: Iterable[str], kind: str, known: Iterable[str]) -> None:

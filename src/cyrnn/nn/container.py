@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from . import _check_files, _check_sequential, _check_weights, links
+from . import _check_files, _check_modules, _check_sequential, _check_weights, links
 from .habits import Habits
 from .links import Link, Pass
 from .module import WRITERS
+from .summary import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Container(Habits):
 
     @property
     def _weighted(self) -> list[Link]:
-        return [link for link in self._links if links.has_weights(link)]
+        return links.weighted(self._links)
 
     @property
     def _kinds(self) -> tuple[Any, ...]:
@@ -71,6 +72,27 @@ class Container(Habits):
     def __repr__(self) -> str:
         lines = [f"({i}): {module!r}".replace("\n", "\n  ") for i, module in enumerate(self._modules)]
         return "\n  ".join([f"{type(self).__name__}(", *lines]) + "\n)"
+
+    def summary(self) -> str:
+        """Return a table of the modules: what each gives, and how many weights it has.
+
+        Returns
+        -------
+        str
+            Lines of at most 80 columns: `print(model.summary())`.
+
+        Examples
+        --------
+        >>> print(cyrnn.nn.Sequential(cyrnn.nn.LSTM(8, 16), cyrnn.nn.LastStep()).summary())
+        name   module       output      weights
+        ---------------------------------------
+        0      LSTM(8, 16)  (L, N, 16)    1,664
+        1      LastStep()   (N, 16)           0
+        ---------------------------------------
+        total                             1,664
+        Sequential: 6.7 KB of weights, results in float32
+        """
+        return table(type(self).__name__, self._links)
 
     # ---- weights ---------------------------------------------------------------------------------
 
@@ -169,8 +191,8 @@ class Container(Habits):
 
     @property
     def _shapes(self) -> dict[str, tuple[int, ...]]:
-        plans = {link.name: link.module._plan for link in self._weighted}
-        return {f"{name}.{key}": shape for name, plan in plans.items() for key, shape in plan.shapes.items()}
+        parts = {link.name: links.shapes_of(link) for link in self._weighted}
+        return {f"{name}.{key}": shape for name, part in parts.items() for key, shape in part.items()}
 
     @property
     def _integers(self) -> dict[str, np.dtype[Any]]:
@@ -225,22 +247,31 @@ class Container(Habits):
         def __getattr__(self, name):
             module, dot, key = name.rpartition(".")
             for link in self.__dict__.get("_links", ()) if dot else ():
-                if link.name == module and links.has_weights(link) and key in link.module._plan.shapes:
+                if link.name == module and key in links.shapes_of(link):
                     return getattr(link.module, key)
             return object.__getattribute__(self, name)
 
         def __setattr__(self, name, value):
             module, dot, key = name.rpartition(".")
             for link in self.__dict__.get("_links", ()) if dot else ():
-                if link.name == module and links.has_weights(link) and key in link.module._plan.shapes:
+                if link.name == module and key in links.shapes_of(link):
                     setattr(link.module, key, value)
                     return
             object.__setattr__(self, name, value)
 
+    def __dir__(self) -> list[str]:
+        """Return what a shell completes: no names of ours alone, nor what only says that it is not here."""
+        special = {name for name in super().__dir__() if name[:1] != "_" or name[:2] == "__"}
+        return sorted(special - set(_check_modules.REFUSED))
+
     def __copy__(self) -> Self:
         """Return a model of copies of the modules: it may be cast, and packed, alone."""
+        return self._with(tuple([copy.copy(module) for module in self._modules]))
+
+    def _with(self, modules: tuple[Any, ...]) -> Self:
+        """Return this model with other modules."""
         own = {name: value for name, value in self.__dict__.items() if name not in ("_modules", "_links", "_recurrent")}
-        model = type(self)._of(tuple([copy.copy(module) for module in self._modules]))
+        model = type(self)._of(modules)
         model.__dict__.update(own)
         return model
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..calls import DefaultEnvironment
 from ..calls.stack import noisy
 from . import _check, _check_modules, _check_sequential
+from .convert import ALSO
 from .tape import factors
 
 if TYPE_CHECKING:
@@ -74,10 +75,12 @@ class Dropout:
         self.batch_first = _check.flag("Dropout", "batch_first", batch_first)
 
     @classmethod
-    def from_torch(cls, module: Any) -> Self:
-        """Make one with the probability of one of torch.nn's."""
-        _check_modules.framework_class(f"{cls.__name__}.from_torch", module, {"Dropout": cls})
-        return cls(_check_modules.attribute(f"{cls.__name__}.from_torch", module, "p"))
+    def from_torch(cls, module: Any, *, dtype: Any = None, dequantize: bool = False) -> Self:
+        """Make one with the probability of one of torch.nn's; there are no weights that the options could be about."""
+        function = f"{cls.__name__}.from_torch"
+        module = _check_modules.module_inside(function, module)
+        _check_modules.framework_class(function, module, {"Dropout": cls})
+        return cls(_check_modules.attribute(function, module, "p"))
 
     def __call__(self, input: ArrayLike) -> Any:
         """Return the input as it is."""
@@ -163,3 +166,6 @@ class Dropout:
 
     def __repr__(self) -> str:
         return f"Dropout(p={self.p}{', batch_first=True' if self.batch_first else ''})"
+
+
+ALSO["Dropout"] = Dropout

@@ -130,6 +130,7 @@ def _save_tensors(model: Module[Any] | Container, path: str) -> None:
     weights: Any = model.state_dict()
     options = {MODULES: kept.modules(model)} if isinstance(model, Container) else kept.options(model)
     write = npz_file.write if path.lower().endswith(".npz") else safetensors_file.write
+    _check_files.some_weights(path, model, weights)
     with written(path) as file:
         write(file, weights, json.dumps(options) if options else "")
 

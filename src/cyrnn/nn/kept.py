@@ -6,8 +6,10 @@ from typing import Any
 
 from .container import Container
 from .dropout import Dropout
-from .head import Head
+from .embedding import Embedding
 from .last_step import LastStep
+from .layer_norm import LayerNorm
+from .linear import Linear
 from .module import Module
 
 #: what names and shapes tell
@@ -18,7 +20,8 @@ def options(model: Module[Any]) -> dict[str, Any]:
     """Return the options that are not the class's defaults."""
     own = {name: default for name, default in (model._options | model._variants).items() if name not in _TOLD}
     found = {name: getattr(model, name) for name, default in own.items() if getattr(model, name) != default}
-    return found | {"kind": model._kind} if isinstance(model, Head) and "bias" not in model._plan.shapes else found
+    alike = isinstance(model, (Linear, Embedding)) and "bias" not in model._plan.shapes
+    return found | {"kind": class_of(model)} if alike else found
 
 
 def modules(model: Container) -> list[list[Any]]:
@@ -31,6 +34,9 @@ def modules(model: Container) -> list[list[Any]]:
             found.append(["Dropout", {"p": module.p, "batch_first": module.batch_first}])
         elif isinstance(module, LastStep):
             found.append(["LastStep", {"bidirectional": module.bidirectional, "batch_first": module.batch_first}])
+        elif isinstance(module, LayerNorm) and not module.elementwise_affine:
+            own = {"normalized_shape": module._plan.features, "eps": module.eps, "elementwise_affine": False}
+            found.append(["LayerNorm", own | {"batch_first": module.batch_first, "dtype": module.dtype.name}])
         else:
             found.append([class_of(module), options(module)])
     return found

@@ -10,6 +10,7 @@ from . import _check_sequential
 from .dropout import Dropout
 from .embedding import Embedding
 from .last_step import LastStep
+from .layer_norm import LayerNorm
 from .linear import Linear
 from .recurrent import Recurrent
 
@@ -121,6 +122,15 @@ class HeadLink(Link):
         return self.module(x), None
 
 
+class LayerNormLink(HeadLink):
+    @property
+    def takes(self) -> int:
+        return self.module._plan.features  # type: ignore[no-any-return]  # an int
+
+    def gives(self, size: int | None) -> int:
+        return self.takes
+
+
 class EmbeddingLink(HeadLink):
     @property
     def takes(self) -> None:
@@ -173,6 +183,7 @@ LINKS: dict[type, type[Link]] = {
     Recurrent: RecurrentLink,
     Linear: HeadLink,
     Embedding: EmbeddingLink,
+    LayerNorm: LayerNormLink,
     Dropout: DropoutLink,
     LastStep: LastStepLink,
 }
@@ -182,6 +193,15 @@ KNOWN = ("RNN", "LSTM", "GRU", "Linear", "Embedding", "LayerNorm", "Dropout", "L
 
 def has_weights(link: Link) -> bool:
     return not isinstance(link, (DropoutLink, LastStepLink))
+
+
+def weighted(chain: Sequence[Link]) -> list[Link]:
+    return [link for link in chain if has_weights(link)]
+
+
+def shapes_of(link: Link) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights of a module by their names."""
+    return dict(link.module._plan.shapes) if has_weights(link) else {}
 
 
 def integers_of(link: Link) -> Any:
@@ -197,15 +217,15 @@ def assembled(flat: Iterator[tuple[str, Any]]) -> tuple[Link, ...]:
         if kind is None:
             _check_sequential.no_module(name, module, KNOWN)
         links.append(kind(name, module))
-    weighted = [link for link in links if has_weights(link)]
-    if not weighted:
+    own = weighted(links)
+    if not own:
         _check_sequential.none_with_weights()
-    for i, link in enumerate(weighted):
-        first = next((other for other in weighted[:i] if other.module is link.module), None)
+    for i, link in enumerate(own):
+        first = next((other for other in own[:i] if other.module is link.module), None)
         if first is not None:
             _check_sequential.twice(link.name, first.name, link.module)
-        if link.module.dtype != weighted[0].module.dtype:
-            _check_sequential.dtypes(link.name, link.module, weighted[0].name, weighted[0].module)
+        if link.module.dtype != own[0].module.dtype:
+            _check_sequential.dtypes(link.name, link.module, own[0].name, own[0].module)
     _fit(links)
     batch_first(links)
     return tuple(links)

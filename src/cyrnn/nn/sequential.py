@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _check, _check_sequential
-from .container import Container
+from .convert import ALSO
+from .derived import Derived
 from .tape import Gradients, SequentialTape
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class Sequential(Container):
+class Sequential(Derived):
     """Modules that follow each other, as torch.nn.Sequential: each takes what the one before gives.
 
     Parameters
@@ -273,3 +274,6 @@ class Sequential(Container):
         except (ValueError, TypeError) as error:
             _check_sequential.inside(function, link.name, error)
         return x, tuple(found)
+
+
+ALSO["Sequential"] = Sequential

@@ -9,9 +9,10 @@ from . import _check_files
 from .convert import with_options
 from .dropout import Dropout
 from .last_step import LastStep
+from .layer_norm import LayerNorm
 from .sequential import Sequential
 
-_PLAIN: dict[str, type[Any]] = {"Dropout": Dropout, "LastStep": LastStep}
+_PLAIN: dict[str, type[Any]] = {"Dropout": Dropout, "LastStep": LastStep, "LayerNorm": LayerNorm}
 
 
 def sequential_of(
@@ -37,7 +38,7 @@ def _made(function: str, path: str, left: dict[str, Any], parts: list[Any], befo
         name = f"{before}{i}."
         if kind == "Sequential":
             found.append(_made(function, path, left, own, name))
-        elif kind in _PLAIN:
+        elif kind in _PLAIN and (kind != "LayerNorm" or "normalized_shape" in own):
             found.append(_check_files.plain_module(_PLAIN[kind], own, f"{before}{i}"))
         else:
             under = [key for key in left if key.startswith(name)]
