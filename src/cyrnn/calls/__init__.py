@@ -17,7 +17,7 @@ from .packed import Packed
 from .quantized import Quantized
 from .quantized_rows import QuantizedEmbedding
 
-__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads"]
+__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads", "training"]
 
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
@@ -63,3 +63,10 @@ def embedding(W: Any, padding: int | None) -> Any:
     if isinstance(W, Quantized):
         return QuantizedEmbedding(W)
     return implementation.Embedding(*dispatch.kernels.tables, W, padding)
+
+
+def training() -> Any:
+    """Return the calls of losses and optimisers."""
+    from .reference_training import Training
+
+    return Training(*dispatch.kernels.tables)
