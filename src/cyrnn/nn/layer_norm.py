@@ -264,9 +264,6 @@ class LayerNorm(Head[F], Generic[F]):
         shown.append("" if plan.dtype == np.float32 else f"dtype={plan.dtype.name!r}")
         return f"{type(self).__name__}({', '.join([str(plan.features), *filter(None, shown)])})"
 
-    def _trained(self, function: str) -> None:
-        """Let it be trained: there are no integers."""
-
     def _run(
         self, function: str, layer: Any, input: Any, lengths: Any, batch_first: bool
     ) -> tuple[NDArray[F], HeadTape]:
