@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from . import _check_modules, _check_sequential
@@ -46,17 +47,39 @@ class Derived(Container):
         >>> model.quantize("int8")[0]
         LSTM(3, 5, weights='int8')
         """
-        function = f"{type(self).__name__}.quantize"
-        parts: list[Any] = []
-        name = ""
-        try:
-            for i, module in enumerate(self._modules):
-                name = str(i)
-                parts.append(module.quantize(kind) if hasattr(module, "quantize") else copy.copy(module))
-        except (ValueError, TypeError) as error:
-            _check_sequential.inside(function, name, error)
-        model = self._with(tuple(parts))
+        model = self._mapped("quantize", lambda module: module.quantize(kind))
         return model if calibrate is None else (model, differences(model(calibrate), copy.copy(self)(calibrate)))
+
+    def dequantize(self) -> Self:
+        """Return a model of the floats that integers stand for, as `LSTM.dequantize` makes them.
+
+        Returns
+        -------
+        Sequential
+            A new one, in float32; of modules of floats copies.
+
+        Raises
+        ------
+        ValueError
+            If an attribute is not as `pack` wants it.
+
+        Examples
+        --------
+        >>> model = cyrnn.nn.Sequential(cyrnn.nn.LSTM(3, 5, rng=0), cyrnn.nn.Linear(5, 2, rng=1)).quantize("int8")
+        >>> model.dequantize()[0]
+        LSTM(3, 5)
+        """
+        return self._mapped("dequantize", lambda module: module.dequantize())
+
+    def _mapped(self, method: str, do: Callable[[Any], Any]) -> Self:
+        """Return the model of what something makes of each module that has this method, and of copies of the others."""
+        parts: list[Any] = []
+        try:
+            for module in self._modules:
+                parts.append(do(module) if hasattr(module, method) else copy.copy(module))
+        except (ValueError, TypeError) as error:
+            _check_sequential.inside(f"{type(self).__name__}.{method}", str(len(parts)), error)
+        return self._with(tuple(parts))
 
     @classmethod
     def from_torch(cls, module: Any, *, dtype: Any = None, dequantize: bool = False) -> Self:
@@ -85,10 +108,9 @@ class Derived(Container):
         module = _check_modules.module_inside(function, module)
         _check_modules.framework_class(function, module, {"Sequential": cls})
         parts: list[Any] = []
-        name = ""
         try:
-            for name, part in _check_modules.attribute(function, module, "named_children")():  # noqa: B007  # below
+            for part in _check_modules.attribute(function, module, "children")():
                 parts.append(from_torch(part, dtype=dtype, dequantize=dequantize))
         except (ValueError, TypeError) as error:
-            _check_sequential.inside(function, name, error)
+            _check_sequential.inside(function, str(len(parts)), error)
         return cls._of(tuple(parts))

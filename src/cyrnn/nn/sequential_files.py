@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import _check_files
+from . import _check, _check_files
 from .convert import with_options
 from .dropout import Dropout
 from .last_step import LastStep
@@ -19,11 +19,14 @@ def sequential_of(
     function: str, path: str, weights: Mapping[str, Any], parts: list[Any], prefix: str, options: Mapping[str, Any]
 ) -> Any:
     """Make the model, or the module in it whose weights have names that begin with `prefix`."""
-    _check_files.no_options(function, path, options)
+    others = {name: value for name, value in options.items() if name != "dequantize"}
+    _check_files.no_options(function, path, others)
+    dequantize = _check.flag(function, "dequantize", options.get("dequantize", False))
     left = dict(weights)
     with _check_files.naming(function, path):
         model = _made(function, path, left, parts, "")
         _check_files.none_left(left)
+    model = model.dequantize() if dequantize else model
     if not prefix:
         return model
     inside = dict(_named(model, ""))
