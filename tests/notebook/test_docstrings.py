@@ -37,7 +37,18 @@ EXAMPLES = examples()
 
 
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)
-def test_example_in_docstring_prints_what_it_says(test):
+def test_example_in_docstring_prints_what_it_says(test, monkeypatch):
+    if test.name.startswith("cyrnn.plot."):
+        monkeypatch.setenv("MPLBACKEND", "Agg")
+        pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+        with pyplot.rc_context():
+            run_examples(test)
+        pyplot.close("all")
+    else:
+        run_examples(test)
+
+
+def run_examples(test):
     result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, clear_globs=False)
     assert result.attempted
     assert not result.failed
