@@ -17,10 +17,14 @@ from .packed import Packed
 from .quantized import Quantized
 from .quantized_rows import QuantizedEmbedding
 
-__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads"]
+__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "threads",
+           "tokens"]
 
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
+
+#: tokens(array, n_x, itemsize, lengths, batch_first) -> what `Sublayer.forward` takes for x (`Tokens`); or None
+tokens, Tokens = implementation.tokens, implementation.Tokens
 
 #: a context in which NumPy, too, computes in the default floating-point environment
 DefaultEnvironment = implementation.DefaultEnvironment

@@ -20,7 +20,7 @@ import numpy as np
 from ..cells import Cell
 from ..cells.spec import Array, Arrays
 from .quantized import Quantized, dequantized
-from .reference_batch import lengths
+from .reference_batch import Tokens, lengths, tokens
 from .reference_heads import Elements, Embedding, Linear
 from .reference_nn import Sublayer
 from .reference_quantized import Integers, has_integers
@@ -37,8 +37,8 @@ from .reference_step import (
     units,
 )
 
-__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "begin_process", "lengths",
-           "share_above"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "Tokens", "begin_process",
+           "lengths", "share_above", "tokens"]
 
 
 class Panels(NamedTuple):
