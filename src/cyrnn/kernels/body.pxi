@@ -20,6 +20,7 @@
     stages.pxi            the stages of a forward pass
     interleaving.pxi      when products are interleaved
     interleaved.pxi       the input projection of later steps beside this step's recurrent product
+    tokens.pxi            the same where each row of x is one token; its gradient
     input_projection.pxi  the first half of every chain, hoisted out of the time loop
     forward.pxi           the time loop
     backward.pxi          the backward time loop
@@ -45,7 +46,7 @@ from cyrnn.kernels.lanes cimport (
 from cyrnn.kernels.run cimport (
     AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS, RELU,
     SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH, THRESHOLDED_RELU, Activation, BackwardRun, GateWeights, OuterRight,
-    OuterSum, Resets, Run, Table, Variant, real,
+    OuterSum, Resets, Run, Table, TokenSum, Variant, real,
 )
 from cyrnn.kernels.tiles cimport (
     LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
@@ -75,6 +76,7 @@ include "resets.pxi"
 include "stages.pxi"
 include "interleaving.pxi"
 include "interleaved.pxi"
+include "tokens.pxi"
 include "input_projection.pxi"
 include "forward.pxi"
 include "backward.pxi"

@@ -102,6 +102,8 @@ typedef struct {
     ptrdiff_t m, T;
     const real *x;                      /* (T, m, n_x), with these strides; filled by the caller */
     ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
+    int tokens;                         /* x is (T, m) unsigned numbers below n_x, as wide as an element: of W_x that */
+                                        /* column alone is added. Packed weights only; `b` as in calls/tokens.pxi */
     const real *Wx, *Wa, *b;            /* filled by pack_weights; read by forward_packed, gates in panels */
     const IntegerWeights *integers;     /* read instead by forward_packed of integer kernels */
     const GateWeights *weights;         /* (G,); read by unpacked runs */
@@ -201,6 +203,20 @@ typedef struct {
                                         /* call; NULL where N is at most GROUP_ROWS */
 } OuterSum;
 
+/* The gradient of a matrix of which each row added one column: out (units, columns) += for every token that occurs the
+ * sum of left at its rows, in blocks as above. All rows are of one group. */
+typedef struct {
+    ptrdiff_t units;
+    const real *left;                   /* (at most GROUP_ROWS, units), unit stride along units */
+    ptrdiff_t left_row_stride;
+    ptrdiff_t kinds;
+    const ptrdiff_t *tokens;            /* (kinds,): the columns, ascending */
+    const ptrdiff_t *ends;              /* (kinds,): where the rows of each end in */
+    const ptrdiff_t *rows;              /* those of one token behind the other, ascending */
+    real *out;
+    ptrdiff_t out_row_stride;
+} TokenSum;
+
 /* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short, or what `pause` said. All
  * are described where they are defined, see body.pxi. */
 typedef struct {
@@ -233,6 +249,7 @@ typedef struct {
                      ptrdiff_t out_stride);
     void (*add_products)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride,
                          ptrdiff_t N, ptrdiff_t units, real *out);
+    void (*add_tokens)(const TokenSum *sum);
     void (*exp)(const real *x, ptrdiff_t N, real *out);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);

@@ -107,6 +107,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t x_stride_t
         Py_ssize_t x_stride_m
         Py_ssize_t x_stride_k
+        int tokens
         const real* Wx
         const real* Wa
         const real* b
@@ -191,6 +192,17 @@ cdef extern from "run.h" nogil:
         Py_ssize_t out_row_stride[MAX_RIGHTS]
         real* group
 
+    ctypedef struct TokenSum:
+        Py_ssize_t units
+        const real* left
+        Py_ssize_t left_row_stride
+        Py_ssize_t kinds
+        const Py_ssize_t* tokens
+        const Py_ssize_t* ends
+        const Py_ssize_t* rows
+        real* out
+        Py_ssize_t out_row_stride
+
     ctypedef struct Table:
         Py_ssize_t lanes
         Py_ssize_t (*packed_size)(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates) noexcept nogil
@@ -223,6 +235,7 @@ cdef extern from "run.h" nogil:
                          Py_ssize_t out_stride) noexcept nogil
         void (*add_products)(const real* left, Py_ssize_t left_row_stride, const real* right,
                              Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out) noexcept nogil
+        void (*add_tokens)(const TokenSum* sum) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil

@@ -21,6 +21,7 @@ functions.multiply = multiply_rows
 functions.sum_outer = sum_outer_of
 functions.add_rows = add_rows_of
 functions.add_products = add_products_of
+functions.add_tokens = add_tokens_of
 functions.exp = exp_of
 functions.tanh = tanh_of
 functions.sigmoid = sigmoid_of
