@@ -66,7 +66,5 @@ def embedding(W: Any, padding: int | None) -> Any:
 
 
 def training() -> Any:
-    """Return the calls of losses and optimisers."""
-    from .reference_training import Training
-
-    return Training(*dispatch.kernels.tables)
+    """Return the calls of losses and optimizers."""
+    return implementation.Training(*dispatch.kernels.tables)

@@ -35,6 +35,9 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     positions.pxi       rows of an array with leading axes, and of a ragged batch those within
     linear.pxi          a linear layer of nn: its weights, its calls
     embedding.pxi       rows of a matrix by their indices
+    losses.pxi          losses and their gradients, sums
+    updates.pxi         steps of optimizers
+    training.pxi        the calls of both, as Python has them
     elements.pxi        sigmoid, tanh and softmax of whole arrays
     cell_calls.pxi      the calls of a cell, as Python has them
 
@@ -49,8 +52,9 @@ from libc.string cimport memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
-    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, Activation, BackwardRun, GateWeights,
-    IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Variant, real,
+    ADAM, BINARY_CROSS_ENTROPY, BLOCK_ROWS, GROUP_ROWS, HUBER, MAX_GATES, MAX_NUMBERS, MAX_RIGHTS, MAX_STATE,
+    MAX_UNPACKED_COLUMNS, RMSPROP, SGD, SQUARED_ERROR, Activation, BackwardRun, CrossEntropy, ElementLoss, GateWeights,
+    IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Update, Variant, real,
 )
 
 from cyrnn.calls.quantized import Quantized, levels
@@ -146,5 +150,8 @@ include "sublayer.pxi"
 include "positions.pxi"
 include "linear.pxi"
 include "embedding.pxi"
+include "losses.pxi"
+include "updates.pxi"
+include "training.pxi"
 include "elements.pxi"
 include "cell_calls.pxi"

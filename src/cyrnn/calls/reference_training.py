@@ -113,8 +113,8 @@ class Training:
             return None
         z, t = logits, targets
         positive = t if pos_weight is None else pos_weight * t
-        s = positive + (1 - t)
-        loss = (1 - t) * z + s * (np.maximum(-z, 0) + np.log1p(np.exp(-np.abs(z))))
+        s, softplus = positive + (1 - t), np.log1p(np.exp(-np.abs(z)))
+        loss = softplus * s + (positive * np.maximum(-z, 0) + (1 - t) * np.maximum(z, 0))
         d = s * activations.sigmoid(z) - positive
         if weight is not None:
             loss, d = weight * loss, weight * d

@@ -27,6 +27,10 @@
     unpacked_batch.pxi    a stage without packing, batch in lanes
     unpacked_step.pxi     a stage without packing, units in lanes, for few columns
     unpacked.pxi          short runs without packing
+    logarithm.pxi         log, for losses
+    sums.pxi              sums in float64
+    losses.pxi            losses and their gradients
+    updates.pxi           steps of optimizers
     table.pxi             the table of functions, for compiled callers
 
 A file calls functions of the files above it alone. The same text serves every dtype (`real`) and ISA: see lanes.h.
@@ -37,13 +41,13 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
-    COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load,
-    load_first, load_rows, mask, max_, min_, select, splat, store, store_first, transpose, vec,
+    COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, keep_first,
+    less, load, load_first, load_rows, mask, max_, min_, root, select, splat, store, store_first, transpose, vec,
 )
 from cyrnn.kernels.run cimport (
-    AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS, RELU,
-    SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH, THRESHOLDED_RELU, Activation, BackwardRun, GateWeights, OuterRight,
-    OuterSum, Run, Table, Variant, real,
+    AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, HUBER, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS,
+    RELU, RMSPROP, SCALED_TANH, SGD, SIGMOID, SOFTPLUS, SOFTSIGN, SQUARED_ERROR, TANH, THRESHOLDED_RELU, Activation,
+    BackwardRun, CrossEntropy, ElementLoss, GateWeights, OuterRight, OuterSum, Run, Table, Update, Variant, real,
 )
 from cyrnn.kernels.tiles cimport (
     LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
@@ -80,4 +84,8 @@ include "head.pxi"
 include "unpacked_batch.pxi"
 include "unpacked_step.pxi"
 include "unpacked.pxi"
+include "logarithm.pxi"
+include "sums.pxi"
+include "losses.pxi"
+include "updates.pxi"
 include "table.pxi"
