@@ -52,12 +52,15 @@ from libc.string cimport memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
-    ADAM, BINARY_CROSS_ENTROPY, BLOCK_ROWS, GROUP_ROWS, HUBER, MAX_GATES, MAX_NUMBERS, MAX_RIGHTS, MAX_STATE,
-    MAX_UNPACKED_COLUMNS, RMSPROP, SGD, SQUARED_ERROR, Activation, BackwardRun, CrossEntropy, ElementLoss, GateWeights,
-    IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Update, Variant, real,
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, SPLIT, Activation, BackwardRun,
+    GateWeights, IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Variant, real,
+)
+from cyrnn.kernels.run cimport (                   # of losses and optimizers
+    ADAM, BINARY_CROSS_ENTROPY, HUBER, MAX_NUMBERS, MAX_STATE, RMSPROP, SGD, SQUARED_ERROR, CrossEntropy, ElementLoss,
+    Update,
 )
 
-from cyrnn.calls.quantized import Quantized, levels
+from cyrnn.calls.quantized import Quantized, in_two_planes, levels
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)

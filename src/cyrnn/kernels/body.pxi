@@ -45,10 +45,11 @@ from cyrnn.kernels.lanes cimport (
     less, load, load_first, load_rows, mask, max_, min_, root, select, splat, store, store_first, transpose, vec,
 )
 from cyrnn.kernels.run cimport (
-    AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, HUBER, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS,
-    RELU, RMSPROP, SCALED_TANH, SGD, SIGMOID, SOFTPLUS, SOFTSIGN, SQUARED_ERROR, TANH, THRESHOLDED_RELU, Activation,
-    BackwardRun, CrossEntropy, ElementLoss, GateWeights, OuterRight, OuterSum, Run, Table, Update, Variant, real,
+    AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS, RELU,
+    SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH, THRESHOLDED_RELU, Activation, BackwardRun, GateWeights, OuterRight,
+    OuterSum, Run, Table, Variant, real,
 )
+from cyrnn.kernels.run cimport HUBER, RMSPROP, SGD, SQUARED_ERROR, CrossEntropy, ElementLoss, Update
 from cyrnn.kernels.tiles cimport (
     LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
     tile_prefetch, tile_splat, tile_store,
