@@ -78,7 +78,5 @@ def layer_norm(n: int, dtype: Any, w: Any, b: Any, eps: float) -> Any:
 
 
 def training() -> Any:
-    """Return the calls of losses and optimisers."""
-    from .reference_training import Training
-
-    return Training(*dispatch.kernels.tables)
+    """Return the calls of losses and optimizers."""
+    return implementation.Training(*dispatch.kernels.tables)
