@@ -1,4 +1,4 @@
-"""`python -m cyrnn`: the demo and self-check. `python -m cyrnn info`: what runs here."""
+"""`python -m cyrnn`: the demo and self-check. `info`: what runs here. `train`, `sample`, `eval`: a character model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 
 import cyrnn
 
+from .cli import commands as cli
+from .cli.arguments import add_commands
 from .demo import info, numbers, sentence, speed
 from .demo.page import RED, Page
 
@@ -28,6 +30,8 @@ def main(argv: list[str] | None = None) -> int:
         else:
             info.show(page)
         return 0
+    if words.command in cli.COMMANDS:
+        return cli.run(words)
     return demo(page, QUICK_SECONDS if words.quick else SECONDS)
 
 
@@ -43,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     what = "show versions, CPU features, chosen ISA and thread count"
     about = commands.add_parser("info", help=what, description=what.capitalize() + ".")
     about.add_argument("--json", action="store_true", help="as JSON")
+    add_commands(commands)
     return top
 
 
