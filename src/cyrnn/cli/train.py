@@ -81,7 +81,7 @@ class Training:
         if self.words.plot:
             picture.losses(self.run.history, self.words.plot)
         if self.interrupts.caught:
-            self.progress.line(f"stopped in epoch {self.run.epoch + 1}, saved in {self.words.out}: --resume goes on")
+            self.progress.line(f"stopped in epoch {self.run.epoch + 1} and saved: --resume goes on")
             return 128 + self.interrupts.caught
         return 0
 
