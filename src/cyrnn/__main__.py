@@ -23,6 +23,8 @@ PIPE_CLOSED = 141
 
 def main(argv: list[str] | None = None) -> int:
     words = parser().parse_args(argv)
+    if words.command in cli.COMMANDS:
+        return cli.run(words)
     page = Page(sys.stdout)
     if words.command == "info":
         if words.json:
@@ -30,8 +32,6 @@ def main(argv: list[str] | None = None) -> int:
         else:
             info.show(page)
         return 0
-    if words.command in cli.COMMANDS:
-        return cli.run(words)
     return demo(page, QUICK_SECONDS if words.quick else SECONDS)
 
 
@@ -72,7 +72,8 @@ def run() -> int:
     """`main`, ended quietly where the reader of a pipe has gone: `python -m cyrnn | head`."""
     try:
         status = main()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is what Windows says
             raise

@@ -18,9 +18,7 @@ COMMANDS = ("train", "sample", "eval")
 def run(words: argparse.Namespace) -> int:
     """Run the command that the words name; return the status of the program."""
     try:
-        status = _function(words.command)(words)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        status = _function(words.command)(words)  # it flushes stdout: errors of that are met here
     except _check.Refused as refused:
         return _refused(words.command, str(refused), refused.status)
     except KeyboardInterrupt:
