@@ -132,6 +132,19 @@ def test_plot_draws_the_losses_of_the_file(tmp_path, monkeypatch):
         assert line.get_ydata().tolist() == list(losses)
 
 
+def test_plot_on_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(picture, "written", full)
+    names, path = written(tmp_path / "n.txt", numbers(50)), tmp_path / "m.npz"
+    assert run("train", names, "--out", path, *SMALL, "--plot", "loss.png") == 2
+    assert capsys.readouterr().err == "python -m cyrnn train: 'loss.png' cannot be written: No space left on device\n"
+    assert checkpoint.load(str(path)).epoch == 3
+
+
 def test_plot_without_held_out_part_and_without_epochs(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     svg = tmp_path / "loss.svg"

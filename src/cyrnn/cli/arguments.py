@@ -33,7 +33,7 @@ def add_commands(commands: Any) -> None:
 
     sample = _command(commands, "sample", "print a text that a model makes", SAMPLE)
     sample.add_argument("model", metavar="MODEL.npz", type=_check.model_path, help="a file of `train`")
-    sample.add_argument("--prompt", help="what the text goes on with, and begins with (a new line)")
+    sample.add_argument("--prompt", help="the begin of a line, which the text goes on with (none)")
     sample.add_argument("--temperature", type=_check.real(0, 100), default=1.0, help=TEMPERATURE)
     sample.add_argument("--length", type=_check.whole(0), default=500, help="characters behind the prompt (500)")
     sample.add_argument("--seed", type=_check.whole(0), help="the same seed, the same text (another text each time)")

@@ -41,8 +41,8 @@ FORMAT = 1
 FIELDS: dict[str, tuple[type, ...]] = dict.fromkeys(("epoch", "piece", "first", "characters"), (int,))
 FIELDS |= {"nats": (float,), "history": (list,), "digest": (str,)}
 #: of what reads a file, or is given its contents
-ERRORS = (Malformed, zipfile.BadZipFile, ValueError, TypeError, KeyError, OverflowError, RuntimeError, EOFError)
-ERRORS += (struct.error,)
+ERRORS: tuple[type[Exception], ...] = (Malformed, zipfile.BadZipFile, struct.error, EOFError)
+ERRORS += (ValueError, TypeError, KeyError, OverflowError, RuntimeError)
 
 
 @dataclass
@@ -79,11 +79,11 @@ def save(run: Run, path: str) -> None:
         _check.cannot_write(path, error)
 
 
-def _parts(state: Any) -> tuple[Any, ...]:
+def _parts(state: Any) -> Any:
     """Return the arrays of a model's state; its one recurrent module has a pair, if it is an LSTM."""
     if state is None:
         return ()
-    return state[0] if isinstance(state[0], tuple) else state  # type: ignore[no-any-return]  # a tuple of arrays
+    return state[0] if isinstance(state[0], tuple) else state
 
 
 def sweep(path: str) -> None:

@@ -11,18 +11,20 @@ import numpy as np
 
 from . import _check, character, checkpoint, text
 
-#: what a sample begins behind where no prompt is given
+#: what the model reads before the prompt, and alone where there is none: a sample begins a line
 NEW_LINE = "\n"
 
 
 def sample(words: argparse.Namespace) -> int:
     """Print the prompt and `--length` characters behind it."""
     known = checkpoint.load(words.model)
-    if not words.prompt and NEW_LINE not in str(known.alphabet):
+    prompt, lines = words.prompt or "", NEW_LINE in str(known.alphabet)
+    if not (prompt or lines):
         _check.no_prompt(words.model)
-    prompt = known.alphabet.encode("--prompt", words.prompt or NEW_LINE)
-    tokens = character.sampled(known.model, prompt, words.temperature, np.random.default_rng(words.seed))
-    _write(words.prompt or "")
+    given = known.alphabet.encode("--prompt", prompt)
+    read = np.concatenate([known.alphabet.encode("", NEW_LINE), given]) if lines else given
+    tokens = character.sampled(known.model, read, words.temperature, np.random.default_rng(words.seed))
+    _write(prompt)
     for token in itertools.islice(tokens, words.length):
         _write(known.alphabet.decode(np.array([token])))
     print(flush=True)

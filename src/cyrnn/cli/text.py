@@ -52,7 +52,7 @@ class Alphabet(NamedTuple):
         return self.decode(np.arange(len(self.codes)))
 
     def decode(self, tokens: NDArray[np.integer]) -> str:
-        return self.codes[tokens].astype("<u4").tobytes().decode("utf-32-le")
+        return str(self.codes[tokens].astype("<u4").tobytes(), "utf-32-le")
 
     def encode(self, where: str, text: str) -> Tokens:
         """Return the tokens of a text; `where`: what it is, for the error that names unknown characters."""
