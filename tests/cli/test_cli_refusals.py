@@ -121,7 +121,7 @@ def test_out_that_is_there_is_not_lost(model, capsys):
     there = model / "m.npz"
     before = there.read_bytes()
     said = refusal(capsys, "train", model / "numbers.txt", "--out", there, *SMALL)
-    assert said == f"--out {str(there)!r} is there already: --resume goes on with it, --overwrite begins anew"
+    assert said == f"--out {str(there)!r} is there already: --resume goes on with it, --overwrite starts over"
     assert there.read_bytes() == before
 
 

@@ -189,7 +189,7 @@ def test_file_is_a_model_of_nn(names, tmp_path):
     assert np.array_equal(model(x)[0], known(x)[0])
 
 
-def test_overwrite_begins_anew_and_sweeps_what_killed_runs_left(names, tmp_path):
+def test_overwrite_starts_over_and_sweeps_what_killed_runs_left(names, tmp_path):
     path, other = tmp_path / "m.npz", tmp_path / "m.npz.notes.tmp"
     (tmp_path / "m.npz.0123456789ab.tmp").write_bytes(b"half")
     other.write_bytes(b"the user's")

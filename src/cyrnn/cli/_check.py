@@ -164,7 +164,7 @@ def out_path(path: str, resume: bool, overwrite: bool) -> None:
     if not stat.S_ISREG(mode):
         raise Refused(f"--out {path!r} is no regular file: a checkpoint takes the place of the last one")
     if not (resume or overwrite):
-        raise Refused(f"--out {path!r} is there already: --resume goes on with it, --overwrite begins anew")
+        raise Refused(f"--out {path!r} is there already: --resume goes on with it, --overwrite starts over")
 
 
 def cannot_write(path: str, error: OSError) -> NoReturn:

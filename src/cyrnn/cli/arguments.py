@@ -26,7 +26,7 @@ def add_commands(commands: Any) -> None:
         about, metavar = f"{option.about} ({option.default})", name.upper().replace("-", "_")
         train.add_argument(f"--{name}", type=option.read, metavar=metavar, help=about)
     train.add_argument("--resume", action="store_true", help="go on with the run in --out; options are as they were")
-    train.add_argument("--overwrite", action="store_true", help="begin anew where --out is there already")
+    train.add_argument("--overwrite", action="store_true", help="start over where --out is there already")
     every = _check.real(0, math.inf)
     train.add_argument("--save-every", type=every, default=30.0, metavar="SECONDS", help="between checkpoints (30)")
     train.add_argument("--plot", metavar="LOSS.png", help="draw the losses of the epochs (wants matplotlib)")
