@@ -47,7 +47,7 @@ TEXTS = {
         b"abcdefghij" * 6,
         "has 60 characters, 54 of them to train on, expected at least --T and one, 65: --T 53 takes it",
     ),
-    "one": (b"a", "has 1 characters, expected at least --T and one, 65"),
+    "one": (b"a", "has 1 character, expected at least --T and one, 65"),
 }
 
 
@@ -125,6 +125,11 @@ def test_out_that_is_there_is_not_lost(model, capsys):
     assert there.read_bytes() == before
 
 
+def test_dropout_of_one_layer_has_no_place(model, path, capsys):
+    said = refusal(capsys, "train", model / "numbers.txt", "--out", path, "--layers", 1, "--dropout", 0.25)
+    assert said == "--dropout 0.25 falls between layers, of which there is one: --layers 2"
+
+
 # ---- runs that go on ---------------------------------------------------------------------------------
 
 
@@ -174,7 +179,7 @@ def test_prompt_and_text_of_unknown_characters(model, tmp_path, capsys):
 def test_text_of_which_nothing_is_foretold(model, tmp_path, capsys):
     text = written(tmp_path / "text.txt", "o")
     said = refusal(capsys, "eval", model / "m.npz", text)
-    assert said == f"{text!r} has 1 characters, expected at least two: of the first nothing is foretold"
+    assert said == f"{text!r} has 1 character, expected at least two: the first is not foretold"
 
 
 def test_sample_of_a_text_without_lines_wants_a_prompt(tmp_path, path, capsys):

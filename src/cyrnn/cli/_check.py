@@ -113,12 +113,16 @@ def length(path: str, whole: int, trained: int, T: int) -> None:
     if trained < T + 1:
         less = f", {trained} of them to train on" if trained < whole else ""
         cure = f": --T {trained - 1} takes it" if trained > 1 else ""
-        raise Refused(f"{path!r} has {whole} characters{less}, expected at least --T and one, {T + 1}{cure}")
+        raise Refused(f"{path!r} has {counted(whole)}{less}, expected at least --T and one, {T + 1}{cure}")
 
 
 def two_characters(path: str, found: int) -> None:
     if found < 2:
-        raise Refused(f"{path!r} has {found} characters, expected at least two: of the first nothing is foretold")
+        raise Refused(f"{path!r} has {counted(found)}, expected at least two: the first is not foretold")
+
+
+def counted(characters: int) -> str:
+    return f"{characters} character{'s' * (characters != 1)}"
 
 
 def of_alphabet(where: str, unknown: Sequence[str], first: int, size: int) -> None:
@@ -192,6 +196,11 @@ def same_text(path: str, alphabets: tuple[str, str], digests: tuple[str, str]) -
 def epochs_left(path: str, done: int, wanted: int) -> None:
     if wanted < done:
         raise Refused(f"--epochs {wanted}: {path!r} has {done} epochs already")
+
+
+def between_layers(dropout: float, layers: int) -> None:
+    if dropout and layers == 1:
+        raise Refused(f"--dropout {dropout:g} falls between layers, of which there is one: --layers 2")
 
 
 # ---- training, pictures, the machine -----------------------------------------------------------------

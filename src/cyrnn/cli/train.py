@@ -33,6 +33,7 @@ def train(words: argparse.Namespace) -> int:
 
 def _begun(words: argparse.Namespace, given: dict[str, Any], whole: str) -> Run:
     options = {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
+    _check.between_layers(options["dropout"], options["layers"])
     trained, _ = text.split(whole, options["held-out"])
     _check.length(words.text, len(whole), len(trained), options["T"])
     alphabet, rng = text.Alphabet.of(whole), np.random.default_rng(options["seed"])
