@@ -49,11 +49,11 @@ from libc.string cimport memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
-    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, Activation, BackwardRun, GateWeights,
-    IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Variant, real,
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, SPLIT, Activation, BackwardRun,
+    GateWeights, IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Variant, real,
 )
 
-from cyrnn.calls.quantized import Quantized, levels
+from cyrnn.calls.quantized import Quantized, in_two_planes, levels
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)

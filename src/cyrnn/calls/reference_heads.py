@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from ..cells import activations
 from ..cells.spec import Array
-from .quantized import Quantized
 from .reference_batch import Lengths
-from .reference_quantized import Integers, add_input
+from .reference_quantized import Integers, add_input, with_integers
 from .reference_step import is_array, is_plain, sum_outer
 
 _MOST_AXES = 2  # beside that of the features
@@ -38,7 +37,7 @@ class Linear:
     """The weights of a linear layer: W (units, features), or `Quantized`; b (units,) or None. Never changed."""
 
     def __init__(self, f32: Any, f64: Any, W: Any, b: Array | None, integers: Any = None) -> None:
-        self._W, self._b = Integers(W) if isinstance(W, Quantized) else W, b
+        (self._W,), self._b = with_integers([W]), b
 
     @np.errstate(all="ignore")
     def forward(self, x: Any, lengths: Lengths | None = None, batch_first: bool = False) -> Array | None:

@@ -17,9 +17,8 @@ import numpy as np
 
 from ..cells import Cell, Variant
 from ..cells.spec import Array, Arrays
-from .quantized import Quantized
 from .reference_batch import Axes, Lengths, StepOfBatch, steps_of
-from .reference_quantized import Integers, projected
+from .reference_quantized import projected, with_integers
 from .reference_step import (
     GateWeights,
     Step,
@@ -83,8 +82,7 @@ class Sublayer:
         variant: Variant | None = None,
         reverse: bool | None = None,
     ) -> None:
-        found: list[Any] = [Integers(W) if isinstance(W, Quantized) else W for W in arrays]
-        W_x, W_a, b, W_hr = self.arrays = tuple(found)
+        W_x, W_a, b, W_hr = self.arrays = tuple(with_integers(arrays))
         self.cell, self.dtype, self.blocks = cell, b.dtype, blocks
         self._peepholes = None
         if variant is not None and cell.stages_of is not None:

@@ -101,7 +101,9 @@ cdef bint take_integers(Sublayer layer, CallContext* context, tuple blocks, Inte
     run.n_x = source.n_x = W_x.values.shape[1]
     run.n_h = source.n_h = W_a.values.shape[1]
     run.n_a = source.n_a = b.shape[1]
-    source.width, source.x_levels, source.a_levels = W_x.width, levels(layer.arrays[0]), levels(layer.arrays[1])
+    two_planes = in_two_planes(layer.arrays[0], layer.arrays[1], layer.arrays[3])
+    source.width = SPLIT if two_planes else W_x.width
+    source.x_levels, source.a_levels = levels(layer.arrays[0], two_planes), levels(layer.arrays[1], two_planes)
     source.Whr = NULL
     for g in range(layer.calls.gates):
         block = blocks[g]
@@ -117,10 +119,10 @@ cdef bint take_integers(Sublayer layer, CallContext* context, tuple blocks, Inte
         gate.b = <const real*> (b.memory + g * run.n_a * context.item)
     if layer.arrays[3] is None:
         return run.n_h == run.n_a
-    if (not read_integers(layer.arrays[3], run.n_h, &W_hr) or W_hr.width != source.width
+    if (not read_integers(layer.arrays[3], run.n_h, &W_hr) or W_hr.width != W_x.width
             or W_hr.values.shape[1] != run.n_a):
         return False
-    source.Whr, source.hr_scale, source.hr_levels = W_hr.values.memory, W_hr.scale, levels(layer.arrays[3])
+    source.Whr, source.hr_scale, source.hr_levels = W_hr.values.memory, W_hr.scale, levels(layer.arrays[3], two_planes)
     return True
 
 

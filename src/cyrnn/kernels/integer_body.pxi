@@ -31,16 +31,17 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cyrnn.kernels.integers cimport (
-    GROUP, IN_VECTOR, INT8, RAISED, ROW_WIDTH, WEIGHT_VECTOR, WIDENS, magnitude_bits, max_bits, max_lane, nearest,
-    store_integers, sums_dot, sums_load, sums_scale, sums_start, sums_store, widen_weights,
+    GROUP, IN_VECTOR, INT8, PLANES, RAISED, ROW_WIDTH, WEIGHT_VECTOR, WIDENS, high_plane, low_plane, magnitude_bits,
+    max_bits, max_lane, nearest, store_integers, sums_dot, sums_load, sums_scale, sums_start, sums_store, widen_weights,
 )
 from cyrnn.kernels.lanes cimport (
     LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load, load_first, mask, max_, min_,
     select, splat, store, store_first, vec,
 )
 from cyrnn.kernels.run cimport (
-    AFFINE, ELU, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, RELU, SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH,
-    THRESHOLDED_RELU, Activation, IntegerGate, IntegerMatrix, IntegerSource, IntegerWeights, Run, Table, Variant, real,
+    AFFINE, ELU, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, RELU, SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, SPLIT,
+    TANH, THRESHOLDED_RELU, Activation, IntegerGate, IntegerMatrix, IntegerSource, IntegerWeights, Run, Table, Variant,
+    real,
 )
 from cyrnn.kernels.tiles cimport MAX_TILE
 

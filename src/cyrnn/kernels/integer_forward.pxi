@@ -31,7 +31,7 @@ cdef void quantize_inputs(const Run* run, Py_ssize_t t0, Py_ssize_t t1, const In
                 if run.x_stride_k != 1:
                     gather(x, run.x_stride_k, run.n_x, work.gathered)
                     x = work.gathered
-                scale[0] = quantize_input(x, run.n_x, weights.Wx.levels, weights.width, out)
+                scale[0] = quantize_input(x, run.n_x, weights.Wx.levels, weights.width, rows.row_stride, out)
             out += rows.row_stride
             scale += 1
 
@@ -53,7 +53,7 @@ cdef void project_integers(const Run* run, const IntegerStage* stage, const Inte
         p.start = plan.b + (panel * plan.V + skipped) * LANES
         row = 0
         while row < total:
-            R = even_share(total - row, TILE_ROWS)
+            R = even_share(total - row, integer_tile_rows(run.integers.width))
             take_integer_rows(&p, &work.x, row)
             p.z = plan.projected + row * p.z_row_stride + (panel * plan.V + skipped) * LANES
             integer_product(&p, R, 1, Vp, width)
@@ -98,7 +98,7 @@ cdef void run_integer_row(const Run* run, const IntegerStage* stage, Py_ssize_t 
         i = 0
         while i < count:
             panel = first + i
-            P = integer_panels_at_once(V_a, min(full - panel, count - i))
+            P = integer_panels_at_once(V_a, min(full - panel, count - i), run.integers.width)
             Vp = min(V_a, width - panel * V)
             take_panel(&o, &stage.Wa, panel, V_a, run.integers.width)
             o.start = projected + panel * V * LANES
@@ -139,7 +139,7 @@ cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t
         weight_width = widen_panel(&o, work, m, Vp, run.integers.width)
         row = 0
         while row < m:
-            R = even_share(m - row, TILE_ROWS)
+            R = even_share(m - row, integer_tile_rows(run.integers.width))
             take_integer_rows(&o, &work.h, row)
             o.start = projected + (row * width + panel * V) * LANES
             integer_product(&o, R, 1, Vp, weight_width)

@@ -43,6 +43,9 @@ typedef struct {
     const real *peepholes;              /* (3, n_a): P of it, ot, ft; NULL without */
 } Variant;
 
+/* What `width` is where weights of 2 bytes meet activations in two planes of 8 bits: integers.h. */
+enum { SPLIT = 3 };
+
 /* Integer weights: W[j, k] = scale[j] * values[j, k]. One gate's, as the caller has them. Read only. */
 typedef struct {
     const void *Wx, *Wa;                /* int8 or int16 (n_a, n_x), (n_a, n_h); not read as in GateWeights */
@@ -54,7 +57,7 @@ typedef struct {
 /* The integer weights of a cell, as the caller has them. Activations that meet them are integers up to the levels. */
 typedef struct {
     int cell;
-    int width;                          /* bytes of a weight: 1 or 2 */
+    int width;                          /* bytes of a weight: 1 or 2; or SPLIT */
     ptrdiff_t n_x, n_h, n_a;
     int x_levels, a_levels, hr_levels;
     IntegerGate gates[MAX_GATES];
@@ -70,7 +73,7 @@ typedef struct {
     float levels;
 } IntegerMatrix;
 typedef struct {
-    int width;                          /* bytes of a packed weight */
+    int width;                          /* of packed weights, likewise */
     IntegerMatrix Wx, Wa, Whr;
     const real *b;
 } IntegerWeights;

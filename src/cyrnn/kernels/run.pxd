@@ -13,6 +13,7 @@ cdef extern from "run.h" nogil:
         BLOCK_ROWS
         GROUP_ROWS
         MAX_RIGHTS
+        SPLIT
 
     ctypedef struct GateWeights:
         const real* Wx

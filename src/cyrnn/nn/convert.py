@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..weights import torch_names
 from . import _check, _check_files, _check_heads, _check_modules, _check_quantized, _check_weights
 from .cell_module import CellModule
@@ -84,7 +86,9 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     **options
         What weights cannot say, as for the class: `batch_first`, `dropout`, for an RNN or RNNCell `nonlinearity`
         ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32); of one `weight`
-        alone, which may be an Embedding's or a Linear's without bias, `kind="Embedding"` or `kind="Linear"`.
+        alone, which may be an Embedding's or a Linear's without bias, `kind="Embedding"` or `kind="Linear"`; of three
+        blocks of rows, which are a GRU's and those of an LSTM with `coupled=True` alike, that; `dequantize=True` makes
+        floats of integers.
 
     Returns
     -------
@@ -144,23 +148,28 @@ def made(
 
     of_file: those of the options that are a file's; unshared: whether nobody else has the arrays.
     """
+    options = dict(options)
+    if _check.flag(function, "dequantize", options.pop("dequantize", False)) and _check_quantized.integers_of(given):
+        wanted = _check.floating(function, options.pop("dtype", np.float32))
+        return made(function, argument, given, options, of_file, unshared).dequantize().to(wanted)
     head = _head(function, argument, given, options, of_file, unshared)
     if head is not None:
         return head
     described = torch_names.described(_check_weights.shapes_of(given))
     if described is None:
         _check_weights.undescribed(function, argument, given)
-    if options.get("coupled") is True and described.name == "GRU":  # of the same shapes, without peepholes
-        described = described._replace(name="LSTM", coupled=True)
+    if options.get("coupled") is True and described.name.startswith("GRU"):  # of the same shapes, without peepholes
+        described = described._replace(name=described.name.replace("GRU", "LSTM"), coupled=True)
     kind = _CLASSES[described.name]
-    known = (*kind._options, *kind._variants, "dtype", "rng")
+    known = (*kind._options, *kind._variants, "dtype", "rng", "dequantize")
     _check_files.known_options(function, argument, of_file or (), described.name, known)
     _check_weights.options_of(function, options, described, known)
     _check.generator(function, "rng", options.get("rng", 0))
     begin = {"rng": _loaded(function, argument, given, options, unshared)}
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
     dtype = {"dtype": _check_modules.dtype_of_weights(given)}
-    return kind(**dtype | sizes | described.options | dict(options) | begin)
+    own = {name: value for name, value in options.items() if name in known or name in sizes}  # others say what is so
+    return kind(**dtype | sizes | described.options | own | begin)
 
 
 def _head(
@@ -175,7 +184,7 @@ def _head(
     name, sizes = _check_heads.head_of(function, argument, given, _check_weights.shapes_of(given), options.get("kind"))
     if not name:
         return None
-    known = (*_HEADS[name]._options, "kind", "dtype", "rng")
+    known = (*_HEADS[name]._options, "kind", "dtype", "rng", "dequantize")
     _check_files.known_options(function, argument, of_file or (), name, known)
     _check_heads.options_of(function, name, options, sizes, known)
     _check.generator(function, "rng", options.get("rng", 0))

@@ -20,7 +20,7 @@ from ..weights import npz_file, safetensors_file
 from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
-from . import _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
+from . import _check, _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
 from .cell_module import CellModule
 from .convert import of_one_module, with_options
 from .module import WRITERS, Module
@@ -42,7 +42,7 @@ def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
     **options
         What the file does not say, as for `from_state_dict`: `batch_first`, `dropout`, `dtype`, and where weights are
         bare those of the cell, `nonlinearity`, `reset_after` and so on; `kind` of one `weight` alone. A file that
-        `save` wrote says all of them. Of .onnx `dequantize=True`: weights that are integers become floats.
+        `save` wrote says all of them. `dequantize=True`: weights that are integers become floats.
 
     Returns
     -------
@@ -116,7 +116,9 @@ def _onnx(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> 
 
 
 def _keras(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> Any:
-    return keras.load_file(path, prefix, options)
+    given = dict(options)
+    _check.flag(function, "dequantize", given.pop("dequantize", False))  # these files have floats alone
+    return keras.load_file(path, prefix, given)
 
 
 def _save_tensors(model: Module[Any], path: str) -> None:
@@ -126,11 +128,14 @@ def _save_tensors(model: Module[Any], path: str) -> None:
         write(file, weights, json.dumps(options) if options else "")
 
 
+_IN_FLOATS = "save it as .npz or .safetensors, or save the float32 model, or dequantize() of this one"
+
+
 def _of_floats(model: Module[Any], path: str) -> None:
     """Refuse a model that is neither recurrent nor of floats."""
     _check_files.recurrent(path, model, isinstance(model, CellModule))
     function = f"{type(model).__name__}.save: {path!r}"
-    _check_quantized.no_integers(function, model._plan, "save it as .npz or .safetensors, or save the float32 model")
+    _check_quantized.no_integers(function, model._plan, _IN_FLOATS)
 
 
 def _save_onnx(model: Module[Any], path: str) -> None:
