@@ -37,6 +37,28 @@ def lengths(given: Any, T: int, m: int) -> Lengths | None:
     return Lengths(T, found)
 
 
+class Resets(NamedTuple):
+    """Before which steps the sequences of a batch are reset: a copy."""
+
+    flags: NDArray[np.bool]  # (T + 1, m), the last of which are False
+    to_initial: bool  # whether a sequence goes on from its initial states, not from zeros
+
+    def within(self, ends: NDArray[np.int64]) -> Resets:
+        """Return those before the ends of sequences."""
+        return Resets(self.flags & (np.arange(len(self.flags))[:, None] < ends), self.to_initial)
+
+    def before(self, step: StepOfBatch, reverse: bool) -> NDArray[np.intp]:
+        """Return which sequences are reset before a step: a reverse one on its other side."""
+        return step.sequences[self.flags[step.times + reverse, step.sequences]]
+
+
+def resets_of(given: Any, to_initial: bool) -> Resets | None:
+    """Return the flags of an array of bools (T, m); None where it is no plain one."""
+    if type(given) is not np.ndarray or given.dtype != np.bool or given.ndim != 2:
+        return None
+    return Resets(np.concatenate([given, np.zeros((1, given.shape[1]), np.bool)]), bool(to_initial))
+
+
 class Axes(NamedTuple):
     """The axes of a call's arrays, as its caller has them."""
 
