@@ -124,8 +124,8 @@ class Sublayer:
         sequence a bool, is true, the pass starts from zeros. `last`: the states that another sublayer of the model
         returned; this one's are written beside the others. `output`: what the other direction of the layer returned. To
         `records`, where they are given, what `backward` reads is appended. `resets`: before which steps sequences are
-        reset. x may be Tokens of n_x, which have all axes but the last: a row is one then, for a row of floats that is 1
-        there and 0 everywhere else. Or it may be whole numbers that can be nothing else.
+        reset. x may be Tokens of n_x, which have all axes but the last: a row is one then, for a row of floats that is
+        1 there and 0 everywhere else. Or it may be whole numbers that can be nothing else.
         """
         batched_axes, of_tokens = 2 if self.single_step else 3, type(x) is Tokens
         if type(x) is np.ndarray and x.dtype.kind in "iu":
