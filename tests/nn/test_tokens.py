@@ -321,7 +321,7 @@ def test_error_says_what_was_got_and_wanted(name):
     call, said = SENTENCES[name]
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the sentence is compared
         call()
-    assert str(caught.value) == said
+    assert str(caught.value) == said + (", ids of an nn.Embedding go through it first" if "token <" in said else "")
 
 
 def test_tensor_is_told_its_own_cure():

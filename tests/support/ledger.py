@@ -156,6 +156,33 @@ def heads() -> dict:
     return cases
 
 
+def run_tokens(kind, options: dict, dtype, width: str | None) -> list:
+    """Tokens (L, N), whole and ragged, one sequence, and back; a word of 300 positions, and some of none."""
+    random = np.random.RandomState(11)
+    model = kind(29, 37, bidirectional=True, dtype=dtype, **options)
+    model.load_state_dict({key: exact(random, w.shape, 0.25, dtype) for key, w in model.state_dict().items()})
+    tokens, lengths = random.randint(0, 25, (21, 40)), [int(n) for n in random.randint(0, 22, 40)]
+    tokens[:, ::3] = 28
+    if width is not None:
+        model = model.quantize(width)
+        return [model(tokens)[0], model(tokens, lengths=lengths)[0], model(tokens[:, 1])[0]]
+    found = []
+    for x, ends in ((tokens, None), (tokens, lengths), (tokens[:, 1], None)):
+        output, _, tape = model.forward(x, lengths=ends)
+        found += [output, *model.backward(tape, exact(random, output.shape, 1.0, dtype)).weights.values()]
+    return found
+
+
+def of_tokens() -> dict:
+    """The plain cells and a GRU that resets before; of integer weights the same layers."""
+    kinds = {"rnn": (nn.RNN, {}), "lstm": (nn.LSTM, {}), "gru": (nn.GRU, {}), "gru-before": MODELS["gru-before"]}
+    return {
+        f"tokens-{name}-{width or dtype.name}": lambda k=kind, o=options, d=dtype, w=width: run_tokens(k, o, d, w)
+        for name, (kind, options) in kinds.items()
+        for dtype, width in [(dtype, None) for dtype in DTYPES] + [(np.dtype(np.float32), w) for w in ("int8", "int16")]
+    }
+
+
 def whole(random: np.random.RandomState, rows: int, n: int, width: np.dtype) -> Quantized:
     """A matrix of integers up to the largest that 8 or 12 bits hold; scales are whole numbers over powers of two."""
     values = random.randint(-127, 128, (rows, n)) if width.itemsize == 1 else random.randint(-2047, 2048, (rows, n))
@@ -204,7 +231,7 @@ def corpus() -> dict:
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases | gradients() | models() | heads() | integers()
+    return cases | gradients() | models() | heads() | integers() | of_tokens()
 
 
 def recorded() -> dict:
