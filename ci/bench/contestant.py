@@ -41,6 +41,7 @@ MODULES = {
     "jax": "jax_scan",
     "cyrnn_int8": "ours_int8",
     "cyrnn_int16": "ours_int16",
+    "cyrnn_int16x2": "ours_int16x2",
     "onnxruntime_int8": "onnx_int8",
     "openvino_int8": "open_vino_int8",
     "openvino_bf16": "open_vino_bf16",
@@ -48,7 +49,7 @@ MODULES = {
     "torch_bf16": "torch_bf16",
 }
 #: those of work.QUANTIZED, "cyrnn" beside them: a library and its precision
-QUANTIZED = tuple(name for name in MODULES if name.endswith(("_int8", "_int16", "_bf16")))
+QUANTIZED = tuple(name for name in MODULES if name.endswith(("_int8", "_int16", "_int16x2", "_bf16")))
 
 
 def load(names: list[str]) -> tuple[dict[str, ModuleType], dict[str, str]]:

@@ -18,6 +18,7 @@ RATIOS = (
     ("best int8 of others / int8", INT8_PEERS, "cyrnn_int8"),
     ("float32 / int16", ("cyrnn",), "cyrnn_int16"),
     ("best bf16 / int16", BF16_PEERS, "cyrnn_int16"),
+    ("float32 / int16x2", ("cyrnn",), "cyrnn_int16x2"),
 )
 
 

@@ -69,12 +69,12 @@ def _precision_lines(rows: list[Row]) -> list[str]:
     rivals = list(dict.fromkeys(row["rival"] for row in rows))
     names = [precision(rival) for rival in rivals]
     lines = [
-        f"{'':<18}" + "".join(f"{NAMES.get(library, library):>10}" for library, _ in names),
-        f"{'n_x,n_a,m,T_x':<18}" + "".join(f"{bits:>10}" for _, bits in names),
+        f"{'':<18}" + "".join(f"{NAMES.get(library, library):>9}" for library, _ in names),
+        f"{'n_x,n_a,m,T_x':<18}" + "".join(f"{bits:>9}" for _, bits in names),
     ]
 
     def line(head: str, entries: dict[str, str]) -> str:
-        return f"{head:<18}" + "".join(f"{entries.get(rival, '-'):>10}" for rival in rivals)
+        return f"{head:<18}" + "".join(f"{entries.get(rival, '-'):>9}" for rival in rivals)
 
     for shape in shapes(rows):
         here = find(rows, shape=shape)

@@ -198,7 +198,7 @@ class Call:
         note = "" if array.dtype == dtype else f" (computed in {dtype})"
         raise TypeError(
             f"{self.function}: {argument} has dtype {array.dtype}{note}, "
-            f"expected {packed}: parameters is packed in {packed}"
+            f"expected {packed}: parameters is packed in {packed}; np.asarray({argument}, np.{packed})"
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 from drawn import drawn
 from hypothesis import given
 from hypothesis import strategies as st
-from integers import WIDTHS, Layer, compiled, each_kind, each_width, expected, inputs, layer, matrix, run
+from integers import INT8, INT16, WIDTHS, Layer, compiled, each_kind, each_width, expected, inputs, layer, matrix, run
 from problems import ODD_SIZES, assert_same_bits
 
 from cyrnn.calls.quantized import Quantized, levels
@@ -60,7 +60,7 @@ def test_drawn_layer_has_the_bits_of_exact_sums(kind, data):
     """Integers of every size that 16 bits hold; states of every size, whose levels shrink where they are over 1."""
     width = data.draw(st.sampled_from(WIDTHS))
     sizes = data.draw(st.integers(0, 40)), data.draw(st.integers(1, 40))
-    top = data.draw(st.sampled_from((1, 127, 2047, 32767) if width.itemsize == 2 else (1, 127)))
+    top = data.draw(st.sampled_from((1, 127, 2047, 32767) if width.dtype.itemsize == 2 else (1, 127)))
     one = layer(kind, width, *sizes, seed=data.draw(st.integers(0, 999)), top=top)
     m = data.draw(st.integers(1, 12))
     factor = data.draw(st.sampled_from((1e-3, 1, 1e3)))
@@ -85,7 +85,7 @@ def test_largest_sums_of_x_do_not_wrap(pattern, x_pattern, width, top, n):
     values = np.array([signs(pattern, n), -signs(pattern, n), signs("one sign", n)]) * top
     W_x = Quantized(values.astype(width), np.array([1, 1, 0.5], float32) / float32(top * n))
     none = Quantized(np.zeros((3, 3), width), np.zeros(3, float32))
-    one = layer("rnn", np.dtype(width), n, 3)._replace(W_x=W_x, W_a=none)
+    one = layer("rnn", INT16, n, 3)._replace(W_x=W_x, W_a=none)
     x = (signs(x_pattern, n) * np.array([[[3.0], [-3.0]]])).astype(float32)
     assert_as_expected(one, x)
     largest = [sum(int(w) * int(s) for w, s in zip(row, signs(x_pattern, n), strict=True)) for row in values]
@@ -101,7 +101,7 @@ def test_largest_sums_of_states_do_not_wrap(pattern, width, top, n):
     values[1::2] *= -1
     W_a = Quantized(values.astype(width), np.full(n, 1 / (top * n), float32))
     b, h = np.linspace(-0.5, 0.5, n, dtype=float32)[None], signs(pattern, n).astype(float32)
-    one = layer("rnn", np.dtype(width), 0, 1)._replace(W_a=W_a, W_x=Quantized(W_a.values[:, :0], W_a.scale), b=b)
+    one = layer("rnn", INT16, 0, 1)._replace(W_a=W_a, W_x=Quantized(W_a.values[:, :0], W_a.scale), b=b)
     (z, _) = run(one.sublayer(), EMPTY, (h[None],))
     most = levels(W_a)
     assert most == (127 if width == "int8" else min(32767, (2**31 - 1) // (n * top)))
@@ -115,7 +115,7 @@ def test_largest_sums_of_states_do_not_wrap(pattern, width, top, n):
 def test_levels_are_the_most_that_fit_32_bits(data):
     rows, K = data.draw(st.integers(1, 4)), data.draw(st.sampled_from((0, 1, 3, 64, 600, 5000)))
     top = data.draw(st.sampled_from((0, 1, 127, 2047, 32767)))
-    W = matrix(np.random.RandomState(data.draw(st.integers(0, 99))), rows, K, np.dtype(np.int16), top)
+    W = matrix(np.random.RandomState(data.draw(st.integers(0, 99))), rows, K, INT16, top)
     if data.draw(st.booleans()):
         W.values[0] = -top
     most = levels(W)
@@ -136,7 +136,7 @@ def test_levels_of_bytes_are_those_of_bytes():
 @compiled
 def test_sums_of_a_very_long_row_of_bytes_do_not_wrap():
     W_x = Quantized(np.full((3, 140_000), 127, np.int8), np.full(3, 1e-6, float32))
-    assert_as_expected(layer("rnn", np.dtype(np.int8), 0, 3)._replace(W_x=W_x), np.ones((1, 2, 140_000), float32))
+    assert_as_expected(layer("rnn", INT8, 0, 3)._replace(W_x=W_x), np.ones((1, 2, 140_000), float32))
 
 
 @compiled
@@ -145,7 +145,7 @@ def test_sums_of_the_longest_row_of_bytes_with_all_levels_do_not_wrap(value):
     """132104 times -128 times 127 is 2^31 less 1025."""
     W_x = Quantized(np.full((2, 132_104), value, np.int8), np.full(2, 1e-6, float32))
     assert levels(W_x) == 127
-    one = layer("rnn", np.dtype(np.int8), 0, 2)._replace(W_x=W_x)
+    one = layer("rnn", INT8, 0, 2)._replace(W_x=W_x)
     for sign in (1, -1):
         assert_as_expected(one, np.full((1, 1, 132_104), sign, float32))
 
@@ -158,7 +158,7 @@ def test_sums_of_the_longest_row_of_bytes_with_all_levels_do_not_wrap(value):
 @each_kind
 def test_least_integer_has_the_bits_of_exact_sums(kind, m):
     """-128 in every matrix: some of the integers, and in every place of a row, with activations of one sign, too."""
-    one, random = layer(kind, np.dtype(np.int8), 21, 19), np.random.RandomState(m)
+    one, random = layer(kind, INT8, 21, 19), np.random.RandomState(m)
     for W in (one.W_x, one.W_a, one.W_hr):
         if W is not None:
             W.values[random.random_sample(W.values.shape) < 0.3] = -128
@@ -176,7 +176,7 @@ def test_least_integer_has_the_bits_of_exact_sums(kind, m):
 @pytest.mark.parametrize("pattern", ["one sign", "alternating"])
 def test_largest_sums_of_the_least_integer_do_not_wrap(pattern, n):
     W_x = Quantized(np.full((3, n), -128, np.int8), np.full(3, 1 / (128 * n), float32))
-    one = layer("rnn", np.dtype(np.int8), n, 3)._replace(W_x=W_x)
+    one = layer("rnn", INT8, n, 3)._replace(W_x=W_x)
     x = (signs(pattern, n) * np.array([[[3.0], [-3.0]]])).astype(float32)
     assert_as_expected(one, x)
     S = int(signs(pattern, n).sum()) * 127

@@ -178,5 +178,6 @@ def test_packed_in_another_dtype_is_refused_by_name(cell, ready, given):
         with pytest.raises(TypeError) as caught:
             call(wrong)
         assert str(caught.value) == (
-            f"{function}: {argument} has dtype {given}, expected {ready}: parameters is packed in {ready}"
+            f"{function}: {argument} has dtype {given}, expected {ready}: parameters is packed in {ready}; "
+            f"np.asarray({argument}, np.{ready})"
         )

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from integers import IDENTITY, PLAIN, compiled, layer, run
+from integers import IDENTITY, INT8, PLAIN, compiled, layer, run
 from paths import SRC
 
 from cyrnn.calls.quantized import Quantized
@@ -23,7 +23,7 @@ NAMES = ("sigmoid", "tanh")
 
 def activation(name: str):
     """A function of an array (m, N): the activation of an LSTM on the way to its output, where c goes on unchanged."""
-    one = layer("lstm", np.dtype(np.int8), 0, N, kinds=PLAIN)
+    one = layer("lstm", INT8, 0, N, kinds=PLAIN)
     zeros = Quantized(np.zeros((4 * N, N), np.int8), np.zeros(4 * N, np.float32))
     b = np.repeat(np.array([[1], [0], [0], [1]], np.float32), N, axis=1)  # f = 1, i = 0, o = 1
     variant = Variant(IDENTITY, IDENTITY, Activation(name))

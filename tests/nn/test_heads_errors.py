@@ -154,8 +154,10 @@ def test_state_dict_of_one_weight_is_not_guessed():
     said = refused(lambda: nn.from_state_dict({"weight": weight, "bias": bias}, in_features=4))
     assert said == "from_state_dict: in_features is 4, expected 3: the weights say so"
     said = refused(lambda: nn.from_state_dict({"weight": weight, "bias": bias}, dropout=0.1), TypeError)
-    assert said == "from_state_dict: dropout is no option of Linear, expected one of bias, batch_first, dtype, rng"
-    assert "expected those of one of torch.nn's recurrent" in refused(lambda: nn.from_state_dict({"weight": bias}))
+    wanted = "bias, batch_first, dtype, rng, dequantize"
+    assert said == f"from_state_dict: dropout is no option of Linear, expected one of {wanted}"
+    said = refused(lambda: nn.from_state_dict({"weight": weight[None]}))
+    assert "expected those of one of torch.nn's recurrent" in said
 
 
 def test_kind_that_is_none_or_that_a_bias_contradicts_is_refused():

@@ -158,13 +158,14 @@ def test_tab_completion_shows_public_names_alone(kind):
 
 def test_tab_completion_of_the_modules_shows_public_names_alone():
     public = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "Linear", "Embedding"}
+    public |= {"LayerNorm", "Dropout", "LastStep", "Sequential"}
     public |= {"from_state_dict", "from_torch", "from_keras", "load"}
     assert {name for name in dir(nn) if not name.startswith("__")} == public
     namespace: dict = {}
     exec("from cyrnn.nn import *", namespace)
     assert set(namespace) - {"__builtins__"} == public
     shown = {name for name in dir(cyrnn) if not name.startswith("__")}
-    assert shown == {*cyrnn.__all__, "nn", "get_num_threads", "set_num_threads"}
+    assert shown == {*cyrnn.__all__, "nn", "plot", "get_num_threads", "set_num_threads"}
     completer, found = rlcompleter.Completer({"nn": nn}), []
     while name := completer.complete("nn.", len(found)):
         found.append(name.removeprefix("nn.").rstrip("()"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 from nn_models import assert_same
 
 from cyrnn import nn
-from cyrnn.calls.quantized import LARGEST, LARGEST_SUM
+from cyrnn.calls.quantized import LARGEST, LARGEST_SUM, Quantized, levels, quantized, sums
 
 MODELS = {
     "lstm": nn.LSTM(3, 5, rng=0),
@@ -266,7 +267,8 @@ HOSTILE = {
     ),
     "one matrix of floats": (
         lambda: INT8.state_dict() | {"weight_hh_l0": np.zeros((20, 5), np.float32)},
-        "weight_hh_l0 has dtype float32, expected int8",
+        "weight_hh_l0 has dtype float32, expected int8; floats go into the float32 model, quantize('int8') of which "
+        "has int8 weights that load_state_dict takes",
     ),
     "bias of integers": (
         lambda: INT8.state_dict() | {"bias_ih_l0": np.zeros(20, np.int32)},
@@ -335,3 +337,35 @@ def test_file_whose_integers_do_not_fit_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"weight_hh_l0_scale\[1\] is nan") as caught:
         nn.load(path)
     assert str(caught.value).startswith(f"nn.load: {path!r} does not fit: ")
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16"])
+def test_integers_take_no_temporaries_of_the_whole_matrix(kind):
+    W = np.random.default_rng(0).standard_normal((2048, 2048), np.float32)
+    block = 1 << 18  # numbers, three or four times 8 bytes each
+    tracemalloc.start()
+    try:
+        found = quantized(W, np.dtype(kind))
+        assert tracemalloc.get_traced_memory()[1] < found.values.nbytes + 32 * block
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        assert levels(Quantized(found.values.astype(np.int16), found.scale)) > 127
+        assert tracemalloc.get_traced_memory()[1] < before + W.nbytes // 2 + 32 * block
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(3, 1 << 18), (2, (1 << 18) + 1), (700, 700), (0, 3), (3, 0)], ids=str)
+def test_blocks_of_rows_have_the_integers_of_each_row_alone(shape, order):
+    W = np.asarray(np.random.default_rng(0).standard_normal(shape, np.float32), order=order)
+    for kind in (np.int8, np.int16):
+        found = quantized(W, kind)
+        peak = np.abs(W).max(axis=1, initial=0).astype(float)
+        top = {np.int8: 127, np.int16: 2047}[kind]
+        if kind == np.int16 and W.size:
+            top = min(top, int(np.sqrt((2**31 - 1) / max((np.abs(W).sum(axis=1, dtype=float) / peak).max(), 1))))
+        assert_same(found.scale, (peak / top).astype(np.float32))
+        assert_same(found.values, np.rint(W / found.scale.astype(float)[:, None]).astype(kind))
+        assert found.values.flags.c_contiguous
+        assert sums(found.values).tolist() == [int(np.abs(row.astype(int)).sum()) for row in found.values]

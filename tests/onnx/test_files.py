@@ -217,6 +217,11 @@ NODES = {
         three()[1:],
         "its weight comes from Identity 'one', which comes from itself",
     ),
+    "perm": (
+        [node("Transpose", ["w"], ["W"], perm=[1 << 40, 1, 2]), lstm()],  # which NumPy takes for 0
+        [tensor(W, "w"), *three()[1:]],
+        f"Transpose '' has the order [1099511627776, 1, 2] for values of shape {W.shape}",
+    ),
     "int8": ([lstm()], [tensor(W.astype(np.int8), "W"), *three()[1:]], "W has dtype int8 and no scale"),
     "attribute": ([lstm(colour=3)], three(), "LSTM 'cell': the attribute 'colour' is unknown"),
     "shape": ([lstm()], [tensor(W[:, :5], "W"), *three()[1:]], "LSTM 'cell': onnx.LSTM: R has shape"),
@@ -231,6 +236,25 @@ def test_what_cannot_be_prepared_names_its_node(nodes, tensors, sentence):
     with pytest.raises(ValueError, match=r"^onnx\.load: \d+ bytes: LSTM 'cell': ") as caught:
         found["cell"]
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "has"),
+    [
+        ([], "no recurrent node"),
+        (["a", "b"], "'a', 'b'"),
+        ("abcdefghi", "'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', ..."),
+    ],
+    ids=["none", "two", "nine"],
+)
+def test_name_that_no_node_has_is_said_with_those_that_are_there(names, has):
+    nodes = [node("LSTM", ["X", "W", "R", "B"], [f"Y{name}"], name, hidden_size=N) for name in names]
+    found = onnx.load(model(nodes, three()))
+    assert "LSTM_0" not in found
+    assert found.get("LSTM_0") is None
+    with pytest.raises(KeyError) as caught:
+        found["LSTM_0"]
+    assert str(caught.value).endswith(f"there is no recurrent node 'LSTM_0': it has {has}")
 
 
 NO_MODEL = {

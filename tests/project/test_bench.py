@@ -19,7 +19,7 @@ from bench_rows import HEAD, made_row, many_rows
 
 from ci.bench import clock, contestant, judge, readme, rows, run, table, targets, truth, work
 from ci.bench.contestant import Variant
-from ci.bench.rivals import best_numpy, notebook_numpy, ours, ours_int8, ours_int16
+from ci.bench.rivals import best_numpy, notebook_numpy, ours, ours_int8, ours_int16, ours_int16x2
 from ci.bench.work import Case
 
 MODULES = {
@@ -28,6 +28,7 @@ MODULES = {
     "numpy": best_numpy,
     "cyrnn_int8": ours_int8,
     "cyrnn_int16": ours_int16,
+    "cyrnn_int16x2": ours_int16x2,
 }
 SMALL = ((3, 5, 10, 7), (4, 3, 1, 6), (1, 1, 1, 1), (2, 17, 3, 1), (5, 6, 1, 1))
 CASES = list(work.cases(list(work.KINDS), list(work.CELLS), list(work.DTYPES), list(SMALL)))

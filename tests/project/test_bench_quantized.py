@@ -114,7 +114,7 @@ class Quantizable:
 
 
 @pytest.mark.parametrize("kind", work.QUANTIZED)
-@pytest.mark.parametrize("weights", ["int8", "int16"])
+@pytest.mark.parametrize("weights", ["int8", "int16", "int16x2"])
 def test_contestants_of_ours_call_quantize_on_every_module(kind, weights, monkeypatch):
     asked: list[str] = []
     names = ("LSTM", "LSTMCell")

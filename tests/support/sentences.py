@@ -285,7 +285,8 @@ SENTENCES = [
         KeyError,
     ),
     (
-        "rnn_cell_forward: xt has dtype float32, expected float64: parameters is packed in float64",
+        "rnn_cell_forward: xt has dtype float32, expected float64: parameters is packed in float64; "
+        "np.asarray(xt, np.float64)",
         {
             "xt": of((3, 10), "f4"),
             "a_prev": of((5, 10), "f4"),
@@ -295,7 +296,7 @@ SENTENCES = [
     ),
     (
         "lstm_forward: x has dtype int64 (computed in float64), expected float32: "
-        "parameters is packed in float32",
+        "parameters is packed in float32; np.asarray(x, np.float32)",
         {
             "x": of((3, 10, 4), "i8"),
             "parameters": cyrnn.pack({key: value.astype("f4") for key, value in LSTM.parameters.items()}),
@@ -303,7 +304,8 @@ SENTENCES = [
         TypeError,
     ),
     (
-        "rnn_cell_forward: a_prev has dtype float64, expected float32: parameters is packed in float32",
+        "rnn_cell_forward: a_prev has dtype float64, expected float32: parameters is packed in float32; "
+        "np.asarray(a_prev, np.float32)",
         {
             "xt": of((3, 10), "f4"),
             "a_prev": of((5, 10), "f8"),

@@ -28,14 +28,17 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     positions.pxi       rows of an array with leading axes, and of a ragged batch those within
     tokens.pxi          tokens in the place of x: checked; the gradient of what they add
     layer_arguments.pxi what a layer of nn is called with
+    resets.pxi          resets inside of sequences: flags, copied and put in the order of the run
     blocks.pxi          its forward pass, in place or some steps at a time
     record.pxi          its forward pass that keeps what the backward pass reads
     incoming.pxi        gradients that come in at its output and states
+    compact.pxi         the rows that its products read
     layer_backward.pxi  its backward pass
     integers.pxi        matrices of integers, taken and packed
     sublayer.pxi        one layer of nn in one direction: its weights, its calls
     linear.pxi          a linear layer of nn: its weights, its calls
     embedding.pxi       rows of a matrix by their indices
+    layer_norm.pxi      rows of an array, normalised
     elements.pxi        sigmoid, tanh and softmax of whole arrays
     cell_calls.pxi      the calls of a cell, as Python has them
 
@@ -51,11 +54,12 @@ from libc.string cimport memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
-    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, Activation, BackwardRun, GateWeights,
-    IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, TokenSum, Variant, real,
+    BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, SPLIT, Activation, BackwardRun,
+    GateWeights, IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Resets as RunResets, Run, Table,
+    TokenSum, Variant, real,
 )
 
-from cyrnn.calls.quantized import Quantized, levels
+from cyrnn.calls.quantized import Quantized, in_two_planes, levels
 
 cdef extern from "Python.h":
     bint PyDict_CheckExact(object d)
@@ -141,13 +145,16 @@ include "lengths.pxi"
 include "positions.pxi"
 include "tokens.pxi"
 include "layer_arguments.pxi"
+include "resets.pxi"
 include "blocks.pxi"
 include "record.pxi"
 include "incoming.pxi"
+include "compact.pxi"
 include "layer_backward.pxi"
 include "integers.pxi"
 include "sublayer.pxi"
 include "linear.pxi"
 include "embedding.pxi"
+include "layer_norm.pxi"
 include "elements.pxi"
 include "cell_calls.pxi"

@@ -144,6 +144,9 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last, Prog
     fill_steps(w, first, m, &block)
     run.m = run.batch = m
     run.batch_offset, run.gates, run.state_stride_t = first, NULL, 0
+    reset_columns(&run.resets, first, run.n_a, item)
+    if run.resets.flags != NULL:                 # the workspace of a batch of m
+        run.resets.previous = <real*> advance(context.run.resets.previous, first * run.resets.states * run.n_a, item)
     if in_place:
         run.x_stride_t, run.x_stride_k = x_stride_t, 1
     else:
@@ -170,6 +173,8 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last, Prog
             break
         scatter_block(w, first, m, t, run.T, block.h)
         memcpy(block.h_initial, block.h + (run.T - 1) * m * run.n_h * item, m * run.n_h * item)
+        if run.resets.flags != NULL:
+            run.resets.flags += run.T * run.resets.stride_t
         t += run.T
     if w.last[1] != NULL and outcome == DONE:
         for j in range(m):

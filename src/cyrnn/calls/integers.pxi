@@ -40,6 +40,12 @@ cdef bint has_integers(CellCalls calls, dict arrays) except -1:
     return any([type(arrays.get(key)) is Quantized for keys in calls.keys for key in keys[:2]])
 
 
+cdef bint split_gates(CellCalls calls, dict arrays) except -1:
+    """Whether activations in two planes meet the notebook's parameters."""
+    found = [arrays.get(key) for keys in calls.keys for key in keys[:2]]
+    return in_two_planes(*[W for W in found if type(W) is Quantized])
+
+
 cdef int fill_integers(Panels panels, CellCalls calls, CallContext* context, IntegerSource* source) except -1:
     """Pack the weights of a source, and the head that a context has taken."""
     cdef Run* run = &context.run
@@ -86,6 +92,7 @@ cdef Panels pack_quantized(CellCalls calls, dict arrays):
     cdef PyObject* b_y
     b.memory = NULL
     source.Whr, source.width, source.x_levels, source.a_levels = NULL, 0, 32767, 32767
+    two_planes = split_gates(calls, arrays)
     context.typenum = cnp.NPY_FLOAT
     take_typenum(calls, &context)
     for g in range(calls.gates):
@@ -105,9 +112,11 @@ cdef Panels pack_quantized(CellCalls calls, dict arrays):
         take_half(&W_x, 0, n_a if calls.stacked else 0, &gate.Wx, &gate.Wx_row_stride, &gate.x_scale)
         take_half(&W_a, 0, 0, &gate.Wa, &gate.Wa_row_stride, &gate.a_scale)
         gate.b = <const real*> b.memory
-        source.x_levels = min(source.x_levels, <int> levels(W_x_of))
-        source.a_levels = min(source.a_levels, <int> levels(W_a_of))
+        source.x_levels = min(source.x_levels, <int> levels(W_x_of, two_planes))
+        source.a_levels = min(source.a_levels, <int> levels(W_a_of, two_planes))
     source.n_x, source.n_a, source.n_h = n_x, n_a, n_a
+    if two_planes:
+        source.width = SPLIT
     run.m = run.T = 1
     run.n_x, run.n_a, run.n_h, run.n_y = n_x, n_a, n_a, 0
     W_y, b_y = PyDict_GetItemWithError(arrays, calls.W_y), PyDict_GetItemWithError(arrays, calls.b_y)

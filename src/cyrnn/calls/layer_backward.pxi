@@ -59,24 +59,6 @@ cdef char* take_record(Sublayer layer, SavedForward saved, Backward* w, const Ro
     return memory
 
 
-cdef int compact(Backward* w, const RowOrder* rows, char* memory) except -1:
-    """Let the products of a ragged batch read only the rows that take part: moved in place, or copied to memory."""
-    cdef BackwardRun* back = &w.back
-    cdef Py_ssize_t item = w.context.item, n_a = back.n_a * item, n_h = back.n_h * item
-    compact_rows(rows, 0, <const char*> back.dz, w.context.gates * n_a, <char*> back.dz)
-    if back.inner != NULL:
-        compact_rows(rows, 0, <const char*> back.inner, n_a, <char*> back.inner)
-    if back.dh != NULL:
-        compact_rows(rows, 0, <const char*> back.dh, n_h, <char*> back.dh)
-        w.a = <const real*> memory
-        memory = compact_rows(rows, 0, <const char*> back.next, n_a, memory)
-    w.hidden, memory = <const real*> memory, compact_rows(rows, 1, <const char*> w.hidden, n_h, memory)
-    if w.dP != NULL:
-        w.c_prev, memory = <const real*> memory, compact_rows(rows, 0, <const char*> w.c_prev, n_a, memory)
-        w.c_next, memory = <const real*> memory, compact_rows(rows, 0, <const char*> w.c_next, n_a, memory)
-    return 0
-
-
 cdef tuple layer_gradients(Sublayer layer, Backward* w, bint tokens, char** hidden_biases):
     """Allocate the gradients of the weights, and note where those of each gate go, and db_a."""
     cdef const Run* run = &w.context.run
@@ -176,6 +158,10 @@ cdef Py_ssize_t layer_workspace(Sublayer layer, SavedForward saved, const CallCo
         elements += grid * (run.n_h + (run.n_a if run.Whr != NULL else 0))              # hidden states, compacted; a
     if rows.order != NULL and layer.peepholes is not None:
         elements += 2 * grid * run.n_a                                                  # cell states
+    if saved.resets is not None:
+        elements += grid + (2 * layer.calls.states * run.n_a + run.n_h) * run.m         # flags, workspace, first states
+        if rows.order == NULL and layer.peepholes is not None:
+            elements += grid * run.n_a                                                  # cell states
     return elements
 
 
@@ -217,6 +203,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
     in_place = saved.T == 1 and rows.order == NULL and run.Whr == NULL and rows_are_contiguous(layer.calls, &context)
+    in_place = in_place and saved.resets is None
     size = plan_workspace(layer.calls, &context, in_place, &plan) // context.item
     size += layer_workspace(layer, saved, &context, &rows)
     if run.Whr != NULL:
@@ -230,6 +217,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     memory = take_da(layer, saved, &w, &incoming, &rows, memory)
     leave_environment(environment)
     memory = take_record(layer, saved, &w, &rows, memory)
+    memory = take_resets(layer, saved, &w, &rows, memory)
     if rows.total > 0:
         if rows.order != NULL:
             memset(back.dz, 0, plan.dz)
@@ -239,6 +227,8 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
         w.c_next = advance(back.next, back.state_stride, context.item)
         if rows.order != NULL:
             compact(&w, &rows, memory)
+        elif back.resets.flags != NULL and w.dP != NULL:
+            compact_peephole_states(&w, &rows, memory)
         run_products(layer.calls, &w)
         if saved.tokens:
             tokens.x, tokens.x_stride_t, tokens.x_stride_m = saved.x_rows, saved.x_stride_t, saved.x_stride_m

@@ -150,8 +150,10 @@ cdef int take_linear_integers(Linear layer, object W, object b, object integers)
             or not bias.flags & cnp.NPY_ARRAY_C_CONTIGUOUS):
         raise ValueError("cyrnn: the weights of a linear layer do not fit each other")
     require_elements((layer.units + 64.0) * (layer.features + 64.0))
-    source.cell, source.width, source.n_x, source.n_h, source.n_a = 0, matrix.width, layer.features, 0, layer.units
-    source.x_levels, source.a_levels, source.Whr = levels(W), 1, NULL
+    two_planes = in_two_planes(W)
+    source.cell, source.n_x, source.n_h, source.n_a = 0, layer.features, 0, layer.units
+    source.width = SPLIT if two_planes else matrix.width
+    source.x_levels, source.a_levels, source.Whr = levels(W, two_planes), 1, NULL
     take_half(&matrix, 0, 0, &source.gates[0].Wx, &source.gates[0].Wx_row_stride, &source.gates[0].x_scale)
     take_half(&matrix, 0, 0, &source.gates[0].Wa, &source.gates[0].Wa_row_stride, &source.gates[0].a_scale)
     source.gates[0].b = <const real*> bias.memory

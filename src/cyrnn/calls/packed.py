@@ -22,7 +22,7 @@ class Packed(Mapping[str, Any]):
     _values: Mapping[str, Any]
     arrays: Mapping[str, Any]  # of the cell's keys only, in the order of its spec and the dtype of the panels
     panels: Any
-    integers: Any  # the dtype of the matrices in the panels, int8 or int16; None where they are of that of all
+    integers: Any  # what the matrices in the panels are, a Kind of integers; None where they are of the dtype of all
 
     def __new__(
         cls,

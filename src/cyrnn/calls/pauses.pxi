@@ -51,6 +51,8 @@ cdef void skip_steps(Run* run, Py_ssize_t steps, Py_ssize_t stored_gates, Py_ssi
         run.hidden = <real*> advance(run.hidden, steps * run.batch * run.n_h, item)
     if run.batch_sizes != NULL:
         run.batch_sizes += steps
+    if run.resets.flags != NULL:
+        run.resets.flags += steps * run.resets.stride_t
 
 
 cdef int pause_of_kernel(void* progress) noexcept nogil:

@@ -10,6 +10,7 @@ cdef class SavedForward:
     cdef object sublayer
     cdef Layout layout
     cdef Lengths lengths
+    cdef Resets resets
     cdef bint reverse
     cdef int typenum
     cdef bint tokens                     # rows of x are such
@@ -59,7 +60,8 @@ cdef class SavedForward:
         return self.steps(self.states, (state * (self.T + 1) + 1) * size, size * self.item)
 
 
-cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.ndarray x, Lengths lengths):
+cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.ndarray x, Lengths lengths,
+                         Resets resets):
     """Allocate the record, fill in x and the initial states, and run."""
     cdef CallContext* context = w.context
     cdef Run* run = &context.run
@@ -67,7 +69,8 @@ cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.
     cdef cnp.npy_intp dims[4]
     cdef Py_ssize_t i, j, n_a = run.n_a * context.item
     cdef char* states
-    saved.sublayer, saved.layout, saved.lengths, saved.reverse = layer, layout[0], lengths, layer.reverse
+    saved.sublayer, saved.layout, saved.reverse = layer, layout[0], layer.reverse
+    saved.lengths, saved.resets = lengths, resets
     saved.typenum, saved.item, saved.tokens = context.typenum, context.item, run.tokens
     saved.T, saved.m, saved.n_a, saved.n_h = run.T, run.m, run.n_a, run.n_h
     saved.count, saved.stored_gates = layer.calls.states, context.stored_gates

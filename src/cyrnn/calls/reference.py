@@ -19,11 +19,11 @@ import numpy as np
 
 from ..cells import Cell
 from ..cells.spec import Array, Arrays
-from .quantized import Quantized, dequantized
-from .reference_batch import Tokens, lengths, tokens
-from .reference_heads import Elements, Embedding, Linear
+from .quantized import dequantized
+from .reference_batch import Tokens, lengths, resets_of, tokens
+from .reference_heads import Elements, Embedding, LayerNorm, Linear
 from .reference_nn import Sublayer
-from .reference_quantized import Integers, has_integers
+from .reference_quantized import Integers, has_integers, with_integers
 from .reference_step import (
     Step,
     gate_weights,
@@ -37,8 +37,8 @@ from .reference_step import (
     units,
 )
 
-__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "Tokens", "begin_process",
-           "lengths", "share_above", "tokens"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "LayerNorm", "Linear", "Panels", "Tokens",
+           "begin_process", "lengths", "resets_of", "share_above", "tokens"]
 
 
 class Panels(NamedTuple):
@@ -253,8 +253,8 @@ class CellCalls:
     def pack(self, arrays: dict[str, Any]) -> Panels | None:
         """Return the notebook's `arrays`, plain and of one dtype or Quantized, for many calls; or None."""
         cell = self._cell
-        integers = {key: Integers(W) for key, W in arrays.items() if isinstance(W, Quantized)}
-        arrays = arrays | {key: dequantized(W.W) for key, W in integers.items()}
+        integers = dict(zip(arrays, with_integers(arrays.values()), strict=True))
+        arrays = {key: dequantized(W.W) if isinstance(W, Integers) else W for key, W in integers.items()}
         W_x = arrays.get(next(iter(cell.shapes)))
         if not is_array(W_x) or W_x.ndim != 2:
             return None

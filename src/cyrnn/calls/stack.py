@@ -46,15 +46,17 @@ def forward(
     reset: Any = None,
     records: list[Any] | None = None,
     noise: Sequence[Array] = (),
+    resets: Any = None,
 ) -> tuple[Any, Any] | None:
     """Return the output and the states after the last step; None where x, hx or reset are not plain arrays that fit.
 
     Each sublayer's record for `backward` is appended to `records`, where they are given: the output may then be a view
-    of one. `noise`: factors of the output of each layer but the last.
+    of one. `noise`: factors of the output of each layer but the last. `reset` says which sequences start from zeros,
+    `resets` (calls.resets_of) where inside they are cut.
     """
     if len(sublayers) == 1:  # no loop: 0.25 us less of 2.7, LSTM (64, 64), one step (Xeon with AVX-512, 2026-11-28)
-        only: tuple[Any, Any] | None = sublayers[0].forward(x, hx, batch_first, lengths, reset, None, None, records)
-        return only
+        only: Any = sublayers[0].forward(x, hx, batch_first, lengths, reset, None, None, records, resets)
+        return only  # type: ignore[no-any-return]  # two results, or None
     if type(hx) is list:  # the same for all layers, whatever another thread does to it
         hx = tuple(hx)
     few = directions > 1 and _few_columns(sublayers[0], x, batch_first)
@@ -63,9 +65,9 @@ def forward(
         if k and k % directions == 0:
             x, output = noisy(output, noise[k // directions - 1]) if noise else output, None
         if few:
-            found = _both_ways(sublayers[k : k + 2], x, hx, batch_first, lengths, reset, last, records)
+            found = _both_ways(sublayers[k : k + 2], x, hx, batch_first, lengths, reset, last, records, resets)
         else:
-            found = sublayers[k].forward(x, hx, batch_first, lengths, reset, last, output, records)
+            found = sublayers[k].forward(x, hx, batch_first, lengths, reset, last, output, records, resets)
         if found is None:
             return None
         output, last = found
@@ -81,13 +83,14 @@ def _both_ways(
     reset: Any,
     last: Any,
     records: list[Any] | None,
+    resets: Any,
 ) -> tuple[Any, Any] | None:
     """Run both directions of one layer at once. `last`: the states of the layers below."""
     kept: list[Any] | None = None if records is None else []
     # partial: a function of its own would make cells of all arguments, and CPython 3.11 leaks them without memory
     one, other = threads.at_once(
-        partial(layer[0].forward, x, hx, batch_first, lengths, reset, last, None, records),
-        partial(layer[1].forward, x, hx, batch_first, lengths, reset, None, None, kept),
+        partial(layer[0].forward, x, hx, batch_first, lengths, reset, last, None, records, resets),
+        partial(layer[1].forward, x, hx, batch_first, lengths, reset, None, None, kept, resets),
     )
     if one is None or other is None:
         return None

@@ -1,13 +1,14 @@
 """One layer of nn in one direction, or nn's cell: its weights, its passes forward and backward."""
 
 cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_first, Lengths lengths, object reset,
-                             object last, object output, list records):
+                             object last, object output, list records, Resets resets):
     """Sublayer.forward."""
     cdef CallContext context
     cdef Run* run = &context.run
     cdef LayerRun w
     cdef Layout layout
     cdef void* workspace = NULL
+    cdef void* of_resets = NULL
     cdef SavedForward saved
     if type(hx) is list:
         hx = tuple(<list> hx)                        # holds the arrays whose memory is read below
@@ -17,7 +18,11 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
         return None
     if lengths is not None and (lengths.T != run.T or lengths.m != run.m or layout.batch < 0):
         return None
+    if resets is not None and (resets.T != run.T or resets.m != run.m or layer.single_step):
+        return None
     require_sizes(layer.calls, &context)
+    if resets is not None and not resets.any_set:
+        resets = None
     if lengths is not None and lengths.total == run.T * run.m:         # whole sequences, in their own order
         lengths = None
     w.context = &context
@@ -26,11 +31,13 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
     try:
         if not take_initial_rows(layer, &w, &layout, hx, reset, &workspace):
             return None
+        if resets is not None:
+            of_resets = reset_run(layer, &w, resets)
         if last is None:
             last = new_states(layer, &context, &layout, w.sizes)
         point_to_states(layer, &context, &layout, last, w.sizes, w.last)
         if records is not None:
-            saved = record(layer, &w, &layout, (<Tokens> x).array if run.tokens else x, lengths)
+            saved = record(layer, &w, &layout, (<Tokens> x).array if run.tokens else x, lengths, resets)
             records.append(saved)
             output = scatter_record(layer, &w, &layout, saved, output)
         elif layer.single_step:
@@ -44,6 +51,7 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
                 forward_in_blocks(layer, &w)
     finally:
         free(workspace)
+        free(of_resets)
     return output, last
 
 
@@ -103,7 +111,9 @@ cdef bint take_integers(Sublayer layer, CallContext* context, tuple blocks, Inte
     run.n_x = source.n_x = W_x.values.shape[1]
     run.n_h = source.n_h = W_a.values.shape[1]
     run.n_a = source.n_a = b.shape[1]
-    source.width, source.x_levels, source.a_levels = W_x.width, levels(layer.arrays[0]), levels(layer.arrays[1])
+    two_planes = in_two_planes(layer.arrays[0], layer.arrays[1], layer.arrays[3])
+    source.width = SPLIT if two_planes else W_x.width
+    source.x_levels, source.a_levels = levels(layer.arrays[0], two_planes), levels(layer.arrays[1], two_planes)
     source.Whr = NULL
     for g in range(layer.calls.gates):
         block = blocks[g]
@@ -119,10 +129,10 @@ cdef bint take_integers(Sublayer layer, CallContext* context, tuple blocks, Inte
         gate.b = <const real*> (b.memory + g * run.n_a * context.item)
     if layer.arrays[3] is None:
         return run.n_h == run.n_a
-    if (not read_integers(layer.arrays[3], run.n_h, &W_hr) or W_hr.width != source.width
+    if (not read_integers(layer.arrays[3], run.n_h, &W_hr) or W_hr.width != W_x.width
             or W_hr.values.shape[1] != run.n_a):
         return False
-    source.Whr, source.hr_scale, source.hr_levels = W_hr.values.memory, W_hr.scale, levels(layer.arrays[3])
+    source.Whr, source.hr_scale, source.hr_levels = W_hr.values.memory, W_hr.scale, levels(layer.arrays[3], two_planes)
     return True
 
 
@@ -209,7 +219,7 @@ cdef class Sublayer:
         return self.panels.n_a * self.calls.gates * (1 + self.panels.n_h)
 
     def forward(self, x, hx=None, bint batch_first=False, Lengths lengths=None, reset=None, last=None, output=None,
-                list records=None):
+                list records=None, Resets resets=None):
         """Return (output, states after the last step), of a cell (None, states); or None.
 
         x is (T, m, n_x), with `batch_first` (m, T, n_x), or without a batch (T, n_x). Or it is `Tokens` of n_x, which
@@ -218,8 +228,9 @@ cdef class Sublayer:
         sequence a bool, is true, the pass starts from zeros. `last`: the states that another sublayer of the model
         returned; this one's are written beside the others. `output`: what the other direction of the layer returned. To
         `records`, where they are given, what `backward` reads is appended; the output may then be a view of it.
+        `resets`: before which steps sequences are reset.
         """
-        return forward_sublayer(self, x, hx, batch_first, lengths, reset, last, output, records)
+        return forward_sublayer(self, x, hx, batch_first, lengths, reset, last, output, records, resets)
 
     def backward(self, SavedForward saved not None, d_output, d_state, d_initial=None):
         """Return (dx, gradients of the initial states, of the weights), from what `forward` kept; or None.

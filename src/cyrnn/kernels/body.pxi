@@ -16,6 +16,7 @@
     registry.pxi          the cells by number
     counts.pxi            their numbers and counts, for Python
     weights.pxi           the weights of a whole cell, packed
+    resets.pxi            columns that are reset before a step
     stages.pxi            the stages of a forward pass
     interleaving.pxi      when products are interleaved
     interleaved.pxi       the input projection of later steps beside this step's recurrent product
@@ -25,6 +26,7 @@
     backward.pxi          the backward time loop
     outer.pxi             the gradients of weights and biases
     head.pxi              softmax, and y = softmax(Wy a + by)
+    layer_norm.pxi        rows normalised, forward and backward
     unpacked_batch.pxi    a stage without packing, batch in lanes
     unpacked_step.pxi     a stage without packing, units in lanes, for few columns
     unpacked.pxi          short runs without packing
@@ -33,9 +35,9 @@
 A file calls functions of the files above it alone. The same text serves every dtype (`real`) and ISA: see lanes.h.
 """
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, sqrt
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from cyrnn.kernels.lanes cimport (
     COLUMNS, LANES, MAX_LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load,
@@ -44,7 +46,7 @@ from cyrnn.kernels.lanes cimport (
 from cyrnn.kernels.run cimport (
     AFFINE, BLOCK_ROWS, ELU, GROUP_ROWS, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, MAX_UNPACKED_COLUMNS, RELU,
     SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH, THRESHOLDED_RELU, Activation, BackwardRun, GateWeights, OuterRight,
-    OuterSum, Run, Table, TokenSum, Variant, real,
+    OuterSum, Resets, Run, Table, TokenSum, Variant, real,
 )
 from cyrnn.kernels.tiles cimport (
     LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
@@ -70,6 +72,7 @@ include "../cells/gru.pxi"
 include "registry.pxi"
 include "counts.pxi"
 include "weights.pxi"
+include "resets.pxi"
 include "stages.pxi"
 include "interleaving.pxi"
 include "interleaved.pxi"
@@ -79,6 +82,7 @@ include "forward.pxi"
 include "backward.pxi"
 include "outer.pxi"
 include "head.pxi"
+include "layer_norm.pxi"
 include "unpacked_batch.pxi"
 include "unpacked_step.pxi"
 include "unpacked.pxi"

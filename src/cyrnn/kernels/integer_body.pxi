@@ -11,6 +11,7 @@
     ../cells/gru.pxi
     registry.pxi          the cells by number
     counts.pxi            their numbers and counts, for Python
+    resets.pxi            columns that are reset before a step
     stages.pxi            the stages of a forward pass
     interleaving.pxi      when products are interleaved
     quantize.pxi          activations as integers
@@ -28,19 +29,20 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.math cimport INFINITY
 from libc.stdint cimport int16_t, int32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from cyrnn.kernels.integers cimport (
-    GROUP, IN_VECTOR, INT8, RAISED, ROW_WIDTH, WEIGHT_VECTOR, WIDENS, magnitude_bits, max_bits, max_lane, nearest,
-    store_integers, sums_dot, sums_load, sums_scale, sums_start, sums_store, widen_weights,
+    GROUP, IN_VECTOR, INT8, PLANES, RAISED, ROW_WIDTH, WEIGHT_VECTOR, WIDENS, high_plane, low_plane, magnitude_bits,
+    max_bits, max_lane, nearest, store_integers, sums_dot, sums_load, sums_scale, sums_start, sums_store, widen_weights,
 )
 from cyrnn.kernels.lanes cimport (
     LANES, TILE_ROWS, as_bits, as_real, bits, fma, gather, isplat, ivec, less, load, load_first, mask, max_, min_,
     select, splat, store, store_first, vec,
 )
 from cyrnn.kernels.run cimport (
-    AFFINE, ELU, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, RELU, SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, TANH,
-    THRESHOLDED_RELU, Activation, IntegerGate, IntegerMatrix, IntegerSource, IntegerWeights, Run, Table, Variant, real,
+    AFFINE, ELU, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, RELU, SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, SPLIT,
+    TANH, THRESHOLDED_RELU, Activation, IntegerGate, IntegerMatrix, IntegerSource, IntegerWeights, Resets, Run, Table,
+    Variant, real,
 )
 from cyrnn.kernels.tiles cimport MAX_TILE
 
@@ -58,6 +60,7 @@ include "../cells/lstm.pxi"
 include "../cells/gru.pxi"
 include "registry.pxi"
 include "counts.pxi"
+include "resets.pxi"
 include "stages.pxi"
 include "interleaving.pxi"
 include "quantize.pxi"

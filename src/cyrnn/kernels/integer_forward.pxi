@@ -31,7 +31,7 @@ cdef void quantize_inputs(const Run* run, Py_ssize_t t0, Py_ssize_t t1, const In
                 if run.x_stride_k != 1:
                     gather(x, run.x_stride_k, run.n_x, work.gathered)
                     x = work.gathered
-                scale[0] = quantize_input(x, run.n_x, weights.Wx.levels, weights.width, out)
+                scale[0] = quantize_input(x, run.n_x, weights.Wx.levels, weights.width, rows.row_stride, out)
             out += rows.row_stride
             scale += 1
 
@@ -53,7 +53,7 @@ cdef void project_integers(const Run* run, const IntegerStage* stage, const Inte
         p.start = plan.b + (panel * plan.V + skipped) * LANES
         row = 0
         while row < total:
-            R = even_share(total - row, TILE_ROWS)
+            R = even_share(total - row, integer_tile_rows(run.integers.width))
             take_integer_rows(&p, &work.x, row)
             p.z = plan.projected + row * p.z_row_stride + (panel * plan.V + skipped) * LANES
             integer_product(&p, R, 1, Vp, width)
@@ -67,26 +67,28 @@ cdef inline void project_token(const Run* run, const IntegerStage* stage, Py_ssi
     cdef const StagePlan* plan = &stage.plan
     cdef Py_ssize_t V = plan.V_x, skipped = plan.stage.gates - plan.stage.input, panel = 0, Vp, v
     cdef Py_ssize_t k = token % GROUP(width), group = token // GROUP(width)
-    cdef char row[4]
-    cdef int level = <int> run.integers.Wx.levels
-    cdef int16_t pair = <int16_t> level
-    cdef ivec sums[1]
+    cdef char planes[8]                                                # a group of each, not raised: zeros stay zeros
+    cdef int level = <int> run.integers.Wx.levels, high = (level + 128) // 256 if PLANES(width) > 1 else 0
+    cdef int16_t pair[2]
+    cdef ivec sums[2]
     cdef IntegerProduct p
     p.groups = groups_of(run.n_x, width)
-    memset(row, 0, sizeof(row))
+    memset(planes, 0, sizeof(planes))
+    pair[0], pair[1] = <int16_t> (high if PLANES(width) > 1 else level), <int16_t> (level - 256 * high)
     if ROW_WIDTH(width) == 1:
-        row[k] = <char> level
+        planes[k] = <char> level
     else:
-        memcpy(row + 2 * k, &pair, 2)
+        memcpy(planes + 2 * k, &pair[0], 2)
+        memcpy(planes + 4 + 2 * k, &pair[1], 2)
     while panel * plan.V < plan.width:
         Vp = min(V, plan.width - panel * plan.V)
         take_panel(&p, &stage.Wx, panel, V, width)
         p.panel += group * Vp * WEIGHT_VECTOR(width)
         for v in range(Vp):
-            sums[0] = isplat(0)
-            sums_dot(sums, row, 0, p.panel + v * WEIGHT_VECTOR(width), 0, 1, 1, 1, width)
+            sums[0] = sums[1] = isplat(0)
+            sums_dot(sums, planes, 4, p.panel + v * WEIGHT_VECTOR(width), 0, PLANES(width), 1, 1, width)
             sums_scale(sums, p.scale + v * LANES, scale, plan.b + (panel * plan.V + skipped + v) * LANES, 0, 0,
-                       z + (panel * plan.V + skipped + v) * LANES, 0, 0, LANES, 1, 1, 1)
+                       z + (panel * plan.V + skipped + v) * LANES, 0, 0, LANES, 1, 1, 1, width)
         panel += 1
 
 
@@ -101,6 +103,8 @@ cdef void project_integer_tokens(const Run* run, const IntegerStage* stage, Py_s
             z = stage.plan.projected + ((t - t0) * run.m + column) * stage.plan.width * LANES
             if INT8 and run.integers.width == 1:
                 project_token(run, stage, token_at(run, t, column), &scale, z, 1)
+            elif run.integers.width == SPLIT:
+                project_token(run, stage, token_at(run, t, column), &scale, z, SPLIT)
             else:
                 project_token(run, stage, token_at(run, t, column), &scale, z, 2)
 
@@ -142,7 +146,7 @@ cdef void run_integer_row(const Run* run, const IntegerStage* stage, Py_ssize_t 
         i = 0
         while i < count:
             panel = first + i
-            P = integer_panels_at_once(V_a, min(full - panel, count - i))
+            P = integer_panels_at_once(V_a, min(full - panel, count - i), run.integers.width)
             Vp = min(V_a, width - panel * V)
             take_panel(&o, &stage.Wa, panel, V_a, run.integers.width)
             o.start = projected + panel * V * LANES
@@ -183,7 +187,7 @@ cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t
         weight_width = widen_panel(&o, work, m, Vp, run.integers.width)
         row = 0
         while row < m:
-            R = even_share(m - row, TILE_ROWS)
+            R = even_share(m - row, integer_tile_rows(run.integers.width))
             take_integer_rows(&o, &work.h, row)
             o.start = projected + (row * width + panel * V) * LANES
             integer_product(&o, R, 1, Vp, weight_width)

@@ -20,7 +20,7 @@ cdef bint can_interleave_integers(const Run* run, const IntegerStage* stages) no
     cdef Py_ssize_t s, rows = max_interleaved_rows(stages[0].plan.V_x)
     if TILE_ROWS <= 3 or run.tokens or run.m != 1 or run.batch_sizes != NULL or run.x_stride_k != 1:
         return False
-    if 6 * run.n_x < run.n_a:
+    if 6 * run.n_x < run.n_a or PLANES(run.integers.width) > 1:
         return False
     for s in range(formulas_of(run.cell).stages):
         # all stages read the same rows of integers, which are replaced when a group of them is through
@@ -86,14 +86,14 @@ cdef inline void integer_tile_interleaved(const IntegerProduct* t, const NextInt
         x_rows += 4
         x_panel += panel_step
     if next_rows.ends:
-        sums_scale(sums, x.scale, x.row_scale, x.start, 0, 0, x.z, x.z_row_stride, 0, LANES, R, 1, V)
+        sums_scale(sums, x.scale, x.row_scale, x.start, 0, 0, x.z, x.z_row_stride, 0, LANES, R, 1, V, width)
     else:
         sums_store(sums, x.z, x.z_row_stride, R, V)
     for k in range(t.groups - rounds * R):
         sums_dot(acc, row, 0, panel, 0, 1, 1, V, width)
         row += 4
         panel += panel_step
-    sums_scale(acc, t.scale, t.row_scale, t.start, 0, 0, t.z, 0, 0, LANES, 1, 1, V)
+    sums_scale(acc, t.scale, t.row_scale, t.start, 0, 0, t.z, 0, 0, LANES, 1, 1, V, width)
 
 
 cdef inline void interleaved_product_of(const IntegerProduct* t, const NextIntegers* next_rows,

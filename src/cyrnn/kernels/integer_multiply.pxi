@@ -25,7 +25,7 @@ cdef void multiply_integer_rows(const IntegerMatrix* W, int width, const real* b
             p.start = b + first
         row = 0
         while row < N:
-            R = even_share(N - row, TILE_ROWS)
+            R = even_share(N - row, integer_tile_rows(width))
             take_integer_rows(&p, rows, row)
             integer_product(&p, R, 1, Vp, width)
             for r in range(R):
@@ -43,7 +43,8 @@ cdef void quantize_rows(const real* h, Py_ssize_t m, Py_ssize_t n, real levels, 
     """m rows of hidden states (n,) as integers."""
     cdef Py_ssize_t r
     for r in range(m):
-        out.scale[r] = quantize_hidden(h + r * n, n, levels, width, out.rows + r * out.row_stride)
+        out.scale[r] = quantize_hidden(h + r * n, n, levels, width, out.row_stride,
+                                       out.rows + r * out.row_stride)
 
 
 cdef int multiply_integers(const IntegerWeights* weights, const real* x, Py_ssize_t row_stride, Py_ssize_t N,
@@ -59,7 +60,7 @@ cdef int multiply_integers(const IntegerWeights* weights, const real* x, Py_ssiz
         count = min(N - row, ROWS_AT_ONCE)
         for r in range(count):
             rows.scale[r] = quantize_input(x + (row + r) * row_stride, K, weights.Wx.levels, weights.width,
-                                           rows.rows + r * rows.row_stride)
+                                           rows.row_stride, rows.rows + r * rows.row_stride)
         multiply_integer_rows(&weights.Wx, weights.width, weights.b, units, &rows, K, count, out + row * units)
         row += count
     free(memory)

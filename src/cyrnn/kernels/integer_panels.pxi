@@ -4,8 +4,8 @@ Panels as in layout.pxi, but of groups of k: [panel][group][V][LANES][k of the g
 """
 
 cdef inline int packed_width(int width) noexcept nogil:
-    """Bytes of a packed weight."""
-    return 1 if INT8 and width == 1 else 2
+    """What integers.h calls the width of packed weights."""
+    return width if INT8 or width > 1 else 2
 
 
 cdef inline Py_ssize_t groups_of(Py_ssize_t K, int width) noexcept nogil:

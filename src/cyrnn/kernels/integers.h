@@ -1,7 +1,7 @@
 /* Integer vectors: products of integer weights and activations, summed exactly in 32 bits, and tiles of such sums.
  *
- * Packed weights are of 1 or 2 bytes: `width`, a constant at every place. The activations that meet them are of
- * ROW_WIDTH(width) bytes. A group is as many neighbours in k as fill 32 bits of a row, GROUP(width) of them: one load
+ * Packed weights are of 1 or 2 bytes: `width`, a constant at every place; or SPLIT: of 2 bytes, and the activations that
+ * meet them are in two planes, q = 256 high + low, which have a sum each. Activations are of ROW_WIDTH(width) bytes. A group is as many neighbours in k as fill 32 bits of a row, GROUP(width) of them: one load
  * fills all lanes with a group of activations, and each lane has a group of its own unit's weights.
  *     dot(sums, group, weights, width)     each lane: sums + group times weights
  * Sums wrap and are exact in the end (calls/quantized.py sees to it), so any order and any instruction gives the same
@@ -14,13 +14,16 @@
  */
 #ifndef CYRNN_INTEGERS_H
 #define CYRNN_INTEGERS_H
+#include "run.h"
 #include "tiles.h"
 #if defined(CYRNN_BASELINE) && defined(__SSE2__) && defined(VECTOR_BYTES)
 #include <emmintrin.h>
 #endif
 
+#define PLANES(width) ((width) == SPLIT ? 2 : 1)
+#define WEIGHT_BYTES(width) ((width) == 1 ? 1 : 2)
 #if defined(CYRNN_AVX512) || defined(CYRNN_NEONDOT)
-#define ROW_WIDTH(width) (width)
+#define ROW_WIDTH(width) WEIGHT_BYTES(width)
 #else
 #define ROW_WIDTH(width) 2
 #endif
@@ -35,7 +38,7 @@
 #define RAISED(width) 0
 #endif
 #define GROUP(width) (4 / ROW_WIDTH(width))
-#define WEIGHT_VECTOR(width) (LANES * GROUP(width) * (width)) /* bytes */
+#define WEIGHT_VECTOR(width) (LANES * GROUP(width) * WEIGHT_BYTES(width)) /* bytes */
 /* Where weight k of a group and unit `lane` stand in their vector, counted in weights. ARM: the two int16 of a lane are
  * LANES apart, since a multiplication there takes all lanes at one k. */
 #ifdef CYRNN_NEON
@@ -166,6 +169,9 @@ LANE_OP void store_integers(char *p, ivec q, int row_width) {
     else
         store_pairs(p, q);
 }
+/* The planes of q, |q| < 2^15: high + low / 256, low from -128 to 127. */
+LANE_OP ivec high_plane(ivec q) { return ((q + isplat((1u << 23) + 128)) >> 8) - isplat(1u << 15); }
+LANE_OP ivec low_plane(ivec q, ivec high) { return q - (high << 8); }
 LANE_OP ivec magnitude_bits(vec x) { return as_bits(x) & isplat(~((bits)1 << 31)); }
 
 /* ---- weights -------------------------------------------------------------------------------------------- */
@@ -272,17 +278,21 @@ LANE_OP void sums_dot(ivec *sums, const char *rows, ptrdiff_t row_stride, const 
 }
 
 /* z (R, P, V) = start + sums scale: `scale` (P, V) of units, without gaps, times row_scale[r]. Strides of z are those of
- * rows, panels and vectors; start has no gaps between vectors and may be the same memory if z has none. */
+ * rows, panels and vectors; start has no gaps between vectors and may be the same memory if z has none. Of two planes
+ * sums are (R, 2, P, V): 256 times the high one is added first. */
 LANE_OP void sums_scale(const ivec *sums, const real *scale, const real *row_scale, const real *start,
                         ptrdiff_t start_row_stride, ptrdiff_t start_panel_stride, real *z, ptrdiff_t z_row_stride,
-                        ptrdiff_t z_panel_stride, ptrdiff_t z_vector_stride, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V) {
+                        ptrdiff_t z_panel_stride, ptrdiff_t z_vector_stride, ptrdiff_t R, ptrdiff_t P, ptrdiff_t V,
+                        int width) {
     UNROLL for (ptrdiff_t r = 0; r < R; r++)
         UNROLL for (ptrdiff_t p = 0; p < P; p++)
             UNROLL for (ptrdiff_t v = 0; v < V; v++) {
                 vec s = load(scale + (p * V + v) * LANES) * splat(row_scale[r]);
                 vec from = load(start + r * start_row_stride + p * start_panel_stride + v * LANES);
+                const ivec *sum = sums + ((r * PLANES(width)) * P + p) * V + v;
+                if (PLANES(width) == 2) from = fma_(real_of(sum[0]), s * splat(256), from);
                 store(z + r * z_row_stride + p * z_panel_stride + v * z_vector_stride,
-                      fma_(real_of(sums[(r * P + p) * V + v]), s, from));
+                      fma_(real_of(sum[(PLANES(width) - 1) * P * V]), s, from));
             }
 }
 

@@ -43,6 +43,9 @@ typedef struct {
     const real *peepholes;              /* (3, n_a): P of it, ot, ft; NULL without */
 } Variant;
 
+/* What `width` is where weights of 2 bytes meet activations in two planes of 8 bits: integers.h. */
+enum { SPLIT = 3 };
+
 /* Integer weights: W[j, k] = scale[j] * values[j, k]. One gate's, as the caller has them. Read only. */
 typedef struct {
     const void *Wx, *Wa;                /* int8 or int16 (n_a, n_x), (n_a, n_h); not read as in GateWeights */
@@ -54,7 +57,7 @@ typedef struct {
 /* The integer weights of a cell, as the caller has them. Activations that meet them are integers up to the levels. */
 typedef struct {
     int cell;
-    int width;                          /* bytes of a weight: 1 or 2 */
+    int width;                          /* bytes of a weight: 1 or 2; or SPLIT */
     ptrdiff_t n_x, n_h, n_a;
     int x_levels, a_levels, hr_levels;
     IntegerGate gates[MAX_GATES];
@@ -70,10 +73,22 @@ typedef struct {
     float levels;
 } IntegerMatrix;
 typedef struct {
-    int width;                          /* bytes of a packed weight */
+    int width;                          /* of packed weights, likewise */
     IntegerMatrix Wx, Wa, Whr;
     const real *b;
 } IntegerWeights;
+
+/* Columns of a run that are reset: before some steps their states are zeros, or given ones. Packed weights only. */
+typedef struct {
+    const char *flags;                  /* (T, m): 1 where a column is reset before a step, else 0; NULL: nowhere */
+    ptrdiff_t stride_t;                 /* bytes from step to step */
+    ptrdiff_t states;                   /* S */
+    const real *initial;                /* (S, m, n_a): the states of a column that is reset, with a projection h in */
+                                        /* the place of a, rows n_a apart; NULL: zeros */
+    ptrdiff_t initial_state_stride;
+    real *previous;                     /* (S, batch, n_a): workspace; NULL with `flags` */
+    real *d_initial;                    /* (S, batch, n_a): of a backward pass whose `initial` is given: workspace */
+} Resets;
 
 /* The forward pass of a cell: T steps of m columns, which are neighbours in a batch of `batch`. Of buffers with a batch
  * axis the pointers are those of column `batch_offset`; threads share a pass by columns.
@@ -114,6 +129,7 @@ typedef struct {
                                         /* only */
     const real *hidden_initial;         /* (batch, n_h): h before step 0, filled by the caller */
     real *hidden;                       /* (T, batch, n_h): h after each step, written; the step after reads it */
+    Resets resets;
     ptrdiff_t pause_steps;              /* after every so many steps pause(progress) says whether to end, and is */
     int (*pause)(void *progress);       /* returned then; 0 steps: never */
     void *progress;
@@ -157,6 +173,7 @@ typedef struct {
     real *dh;                           /* (T, batch, n_h): incoming gradient at h of every step, filled by the */
                                         /* caller; then the whole gradient there, for dWhr */
     real *dh_initial;                   /* (batch, n_h): gradient of h before step 0, written; workspace until then */
+    Resets resets;                      /* `initial` as above, or NULL; then no gradient reaches that */
 } BackwardRun;
 
 /* The gradients of matrices: out (units, K) = left^T right, over N rows, for every gate's left and some rights: each
@@ -169,6 +186,9 @@ typedef struct {
     ptrdiff_t first_rows;
     const real *rows;                   /* and those behind them, which stand apart */
     ptrdiff_t row_stride;
+    const char *resets;                 /* (N,): in the place of row k, where this is 1, stands the row */
+    const real *initial;                /* initial[k % initial_rows], of the same stride; NULL: nowhere */
+    ptrdiff_t initial_rows;
 } OuterRight;
 typedef struct {
     ptrdiff_t N, units;
@@ -239,6 +259,11 @@ typedef struct {
     void (*pack_integers)(const IntegerSource *source, void *memory, IntegerWeights *out);
     int (*multiply_integers)(const IntegerWeights *weights, const real *x, ptrdiff_t row_stride, ptrdiff_t N,
                              ptrdiff_t K, ptrdiff_t units, real *out);
+    /* of float kernels again: rows x (N, n) normalised, w and b (n,) or NULL; the gradient dx of x, and those rows */
+    void (*layer_norm)(const real *x, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t n, const real *w, const real *b,
+                       double eps, real *out);
+    void (*layer_norm_backward)(const real *x, ptrdiff_t row_stride, const real *dy, ptrdiff_t dy_row_stride, ptrdiff_t N,
+                            ptrdiff_t n, const real *w, double eps, real *normal, real *dx);
 } Table;
 
 #endif

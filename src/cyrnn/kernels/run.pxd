@@ -13,6 +13,7 @@ cdef extern from "run.h" nogil:
         BLOCK_ROWS
         GROUP_ROWS
         MAX_RIGHTS
+        SPLIT
 
     ctypedef struct GateWeights:
         const real* Wx
@@ -85,6 +86,15 @@ cdef extern from "run.h" nogil:
         IntegerMatrix Whr
         const real* b
 
+    ctypedef struct Resets:
+        const char* flags
+        Py_ssize_t stride_t
+        Py_ssize_t states
+        const real* initial
+        Py_ssize_t initial_state_stride
+        real* previous
+        real* d_initial
+
     ctypedef struct Run:
         int cell
         const Variant* variant
@@ -119,6 +129,7 @@ cdef extern from "run.h" nogil:
         const real* Whr
         const real* hidden_initial
         real* hidden
+        Resets resets
         Py_ssize_t pause_steps
         int (*pause)(void* progress) noexcept nogil
         void* progress
@@ -154,6 +165,7 @@ cdef extern from "run.h" nogil:
         const real* WhrT
         real* dh
         real* dh_initial
+        Resets resets
 
     ctypedef struct OuterRight:
         Py_ssize_t K
@@ -161,6 +173,9 @@ cdef extern from "run.h" nogil:
         Py_ssize_t first_rows
         const real* rows
         Py_ssize_t row_stride
+        const char* resets
+        const real* initial
+        Py_ssize_t initial_rows
 
     ctypedef struct OuterSum:
         Py_ssize_t N
@@ -229,3 +244,8 @@ cdef extern from "run.h" nogil:
         void (*pack_integers)(const IntegerSource* source, void* memory, IntegerWeights* out) noexcept nogil
         int (*multiply_integers)(const IntegerWeights* weights, const real* x, Py_ssize_t row_stride, Py_ssize_t N,
                                  Py_ssize_t K, Py_ssize_t units, real* out) noexcept nogil
+        void (*layer_norm)(const real* x, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t n, const real* w,
+                           const real* b, double eps, real* out) noexcept nogil
+        void (*layer_norm_backward)(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
+                                Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
+                                real* dx) noexcept nogil

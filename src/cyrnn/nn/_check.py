@@ -137,6 +137,8 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
     cure = cure or f"{argument if hasattr(value, 'astype') else f'np.asarray({argument})'}.astype(np.{dtype})"
     if found.dtype.kind in "iu" and argument in _TOKENS:
         note, cure = "", f"{_TOKENS[argument]}; features: {cure}"
+    elif found.dtype.kind in "iu" and argument.startswith("hx"):
+        cure = f"states are no integers, not even where weights are; {cure}"
     raise TypeError(
         f"{function}: {argument} has dtype {found.dtype}{note}, expected {dtype}: the weights are {dtype}; {cure}"
     )

@@ -25,9 +25,9 @@ _WRAPPERS = {
 
 
 #: attributes that hold the size of an input; a trace has none
-_SIZES = ("input_size", "in_features", "num_embeddings")
+_SIZES = ("input_size", "in_features", "num_embeddings", "normalized_shape")
 #: classes that are named where a module has no recurrent one inside
-_HEADS = ("Linear", "Embedding")
+_HEADS = ("Linear", "Embedding", "LayerNorm", "Dropout", "Sequential")
 
 
 def module_inside(function: str, module: Any) -> Any:
@@ -170,7 +170,7 @@ def not_here(model: object, method: str) -> NoReturn:
     """Say what to do in the place of a method of torch's."""
     cure, integers = _CURES[method], getattr(getattr(model, "_plan", None), "integers", None)
     if integers is not None and _TRAINING in cure:
-        not_trained(f"{type(model).__name__}.{method}", "the model", integers)
+        not_trained(f"{type(model).__name__}.{method}", "the model", integers, "dequantize() of it is of floats")
     if not hasattr(model, "dropout") and hasattr(model, "forward"):
         cure = cure.replace(", dropout_rng=rng", "")
     raise NotImplementedError(f"{type(model).__name__}.{method}: {cure}")

@@ -7,6 +7,7 @@ another model's, or no weights yet, the sentence says what they are and what to 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -35,6 +36,12 @@ _OF_TORCH_SAVE = (
 )
 
 
+_WHOLE = "what is quantised is multiplied by its scale first, what is whole takes astype(np.float32)"
+_QUANTIZE = "floats go into the float32 model, quantize('{0}') of which has {0} weights that load_state_dict takes"
+_COUPLED = "coupled=True makes an LSTM of 3 blocks of rows, which look like those of a GRU"
+_OTHER_INTEGERS = "nn.from_state_dict makes the model that such integers and their scales are of"
+
+
 class Misfit(MissingKeys, ValueError):
     """Weights that are not those of the model: by their names, their shapes or their kind."""
 
@@ -53,7 +60,7 @@ def weights(
     """
     wrong = [f"{name} is missing" for name in shapes if name not in given]
     wrong += [f"{name} is not one of its parameters" for name in given if name not in shapes]
-    copies, whole = {}, False
+    copies, cures = {}, set()
     for name, shape in shapes.items():
         if name not in given:
             continue
@@ -73,18 +80,18 @@ def weights(
             continue
         if name in integers and array.dtype.newbyteorder("=") != own:
             wrong.append(f"{name} has dtype {array.dtype}, expected {own}")
+            cures.add(_OTHER_INTEGERS if array.dtype.kind in "iub" else _QUANTIZE.format(own))
             continue
         if array.dtype.kind in "iub" and name not in integers:
             wrong.append(f"{name} has dtype {array.dtype}, expected float32 or float64")
-            whole = True
+            cures.add(_WHOLE)
             continue
         if array.shape != shape:
             wrong.append(f"{name} has shape {array.shape}, expected {shape}")
         with np.errstate(all="ignore"):  # what float32 cannot hold is inf in it
             copies[name] = np.array(array, own, order="C")
-    if whole:
-        wrong.append("what is quantised is multiplied by its scale first, what is whole takes astype(np.float32)")
     if wrong:
+        wrong += sorted(cures)
         _misfit(function, argument, "; ".join(wrong))
     return copies
 
@@ -194,7 +201,9 @@ def options_of(function: str, options: Mapping[str, Any], found: Described, know
             if value != settled[name]:
                 raise ValueError(f"{function}: {name} is {value!r}, expected {settled[name]}: the weights say so")
         elif name not in known:
-            raise TypeError(f"{function}: {name} is no option of {found.name}, expected one of {', '.join(known)}")
+            like = f": {_COUPLED}" if name == "output_activation" and found.name.startswith("GRU") else ""
+            wanted = ", ".join(known)
+            raise TypeError(f"{function}: {name} is no option of {found.name}, expected one of {wanted}{like}")
 
 
 def other_contents(function: str, argument: str, given: Mapping[Any, Any]) -> None:
@@ -209,6 +218,11 @@ def other_contents(function: str, argument: str, given: Mapping[Any, Any]) -> No
     if ABOUT in names:
         cure = "nn.load(path) makes the model, and its state_dict() has the weights alone"
         _misfit(function, argument, f"it is a file of a model's `save`, with the options of the model: {cure}")
+    last = {name.rpartition(".")[2] for name in names}
+    packed = [name for name in names if re.search(r"(^|\.)_(all_weight_values|packed_)", name)]
+    if packed and not any(name == "weight" or name.startswith("weight_") for name in last):
+        cure = "nn.from_torch(module) makes the model of such a module, with its integers"
+        _misfit(function, argument, f"it has {_listed(packed[:2])}, as a quantised module of torch packs them: {cure}")
     if names and all(name.startswith("arr_") and name[4:].isdigit() for name in names):
         cure = "np.savez(path, **state_dict) writes them, too"
         _misfit(function, argument, f"its arrays were saved without their names, as {_listed(names)}: {cure}")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..weights import torch_names
 from . import _check, _check_files, _check_heads, _check_modules, _check_quantized, _check_weights
 from .cell_module import CellModule
 from .cells import GRUCell, LSTMCell, RNNCell
 from .embedding import Embedding
 from .head import Head
+from .layer_norm import LayerNorm
 from .layers import GRU, RNN
 from .linear import Linear
 from .lstm import LSTM
@@ -18,7 +21,10 @@ from .module import Loaded
 
 _CELLS = (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)
 _CLASSES: dict[str, type[CellModule[Any]]] = {kind.__name__: kind for kind in _CELLS}
-_HEADS: dict[str, type[Head[Any]]] = {kind.__name__: kind for kind in (Linear, Embedding)}
+_HEADS: dict[str, type[Head[Any]]] = {kind.__name__: kind for kind in (Linear, Embedding, LayerNorm)}
+
+#: the classes that are none of these, by torch's names; their own modules fill it
+ALSO: dict[str, Any] = {}
 
 
 def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> Any:
@@ -27,9 +33,9 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
     Parameters
     ----------
     module : torch.nn.Module
-        An RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding, or of a subclass of one; or what
-        torch.compile, DataParallel or torch.jit.script made of it; or one of torch.ao.nn.quantized.dynamic. Only its
-        attributes are asked for: torch is not imported.
+        An RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm, Dropout, a Sequential of these, or
+        of a subclass of one; or what torch.compile, DataParallel or torch.jit.script made of it; or one of
+        torch.ao.nn.quantized.dynamic. Only its attributes are asked for: torch is not imported.
     dtype : dtype, optional
         float32 or float64; if left out, float64 for weights in float64, else float32.
     dequantize : bool
@@ -37,7 +43,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm, Dropout or Sequential
         With copies of the weights. A type checker cannot know which: `nn.LSTM.from_torch(module)` tells it.
 
     Raises
@@ -65,11 +71,9 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
     LSTMCell(1, 2, bias=False)
     """
     module = _check_modules.module_inside("from_torch", module)
-    kinds = _CLASSES | _HEADS
+    kinds: dict[str, Any] = _CLASSES | _HEADS | ALSO
     name = _check_modules.framework_class("from_torch", module, kinds)
-    if name in _HEADS:
-        return _HEADS[name].from_torch(module, dtype=dtype, dequantize=dequantize)
-    return _CLASSES[name].from_torch(module, dtype=dtype, dequantize=dequantize)
+    return kinds[name].from_torch(module, dtype=dtype, dequantize=dequantize)
 
 
 def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any) -> Any:
@@ -84,7 +88,9 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
     **options
         What weights cannot say, as for the class: `batch_first`, `dropout`, for an RNN or RNNCell `nonlinearity`
         ("tanh" if left out, as torch has it), `dtype` (float64 for weights in float64, else float32); of one `weight`
-        alone, which may be an Embedding's or a Linear's without bias, `kind="Embedding"` or `kind="Linear"`.
+        alone, which may be an Embedding's or a Linear's without bias, `kind="Embedding"` or `kind="Linear"`; of three
+        blocks of rows, which are a GRU's and those of an LSTM with `coupled=True` alike, that; `dequantize=True` makes
+        floats of integers.
 
     Returns
     -------
@@ -144,23 +150,28 @@ def made(
 
     of_file: those of the options that are a file's; unshared: whether nobody else has the arrays.
     """
+    options = dict(options)
+    if _check.flag(function, "dequantize", options.pop("dequantize", False)) and _check_quantized.integers_of(given):
+        wanted = _check.floating(function, options.pop("dtype", np.float32))
+        return made(function, argument, given, options, of_file, unshared).dequantize().to(wanted)
     head = _head(function, argument, given, options, of_file, unshared)
     if head is not None:
         return head
     described = torch_names.described(_check_weights.shapes_of(given))
     if described is None:
         _check_weights.undescribed(function, argument, given)
-    if options.get("coupled") is True and described.name == "GRU":  # of the same shapes, without peepholes
-        described = described._replace(name="LSTM", coupled=True)
+    if options.get("coupled") is True and described.name.startswith("GRU"):  # of the same shapes, without peepholes
+        described = described._replace(name=described.name.replace("GRU", "LSTM"), coupled=True)
     kind = _CLASSES[described.name]
-    known = (*kind._options, *kind._variants, "dtype", "rng")
+    known = (*kind._options, *kind._variants, "dtype", "rng", "dequantize")
     _check_files.known_options(function, argument, of_file or (), described.name, known)
     _check_weights.options_of(function, options, described, known)
     _check.generator(function, "rng", options.get("rng", 0))
     begin = {"rng": _loaded(function, argument, given, options, unshared)}
     sizes = {"input_size": described.input_size, "hidden_size": described.hidden_size}
     dtype = {"dtype": _check_modules.dtype_of_weights(given)}
-    return kind(**dtype | sizes | described.options | dict(options) | begin)
+    own = {name: value for name, value in options.items() if name in known or name in sizes}  # others say what is so
+    return kind(**dtype | sizes | described.options | own | begin)
 
 
 def _head(
@@ -175,7 +186,7 @@ def _head(
     name, sizes = _check_heads.head_of(function, argument, given, _check_weights.shapes_of(given), options.get("kind"))
     if not name:
         return None
-    known = (*_HEADS[name]._options, "kind", "dtype", "rng")
+    known = (*_HEADS[name]._options, "kind", "dtype", "rng", "dequantize")
     _check_files.known_options(function, argument, of_file or (), name, known)
     _check_heads.options_of(function, name, options, sizes, known)
     _check.generator(function, "rng", options.get("rng", 0))

@@ -9,7 +9,7 @@ from ..calls import stack
 from . import _check, arguments, tokens
 from .recurrent import Recurrent
 from .tape import Gradients, Tape, dropout_noise
-from .typed import F, S
+from .typed import F, ResetTo, S
 from .weights import named
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         dropout_rng: np.random.Generator | int | None = None,
     ) -> tuple[NDArray[F], S, Tape]:
         """Run the model over whole sequences, and keep what `backward` needs.
 
         Parameters
         ----------
-        input, hx, lengths
+        input, hx, lengths, reset, reset_to
             As for a call. `input` is kept, not copied: leave it as it is until `backward`. Tokens are copied.
         dropout_rng : Generator or seed, optional
             Where the numbers for dropout between layers come from; there is no dropout if left out. Kept values are
@@ -73,7 +75,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
                 input, x = x, x[..., None]
             noise = dropout_noise(plan, x, self.batch_first, p, generator) if p else ()
         records: list[Any] = []
-        output, state = self._run(function, sublayers, input, hx, lengths, records, noise)
+        output, state = self._run(function, sublayers, input, hx, lengths, (reset, reset_to), records, noise)
         return output.copy(), state, Tape(plan, sublayers, records, noise, output.shape, self.batch_first)
 
     def backward(
@@ -109,7 +111,9 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         Notes
         -----
         The gradients of input and hx have the bits of the sequence alone, as results do. Those of the weights are sums
-        over steps and batch in a fixed order, which depends on the order of the batch.
+        over steps and batch in a fixed order, which depends on the order of the batch. No gradient passes a reset: that
+        of hx is what comes before the first one, none where step 0 is one; with reset_to="hx" that of every part is
+        added, the last one first. Gradients of input have the bits of the parts, those of weights are one sum over all.
 
         Examples
         --------

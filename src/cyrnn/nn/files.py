@@ -20,10 +20,13 @@ from ..weights import npz_file, safetensors_file
 from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
-from . import _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
+from . import _check, _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
+from ._check_files import MODULES
 from .cell_module import CellModule
+from .container import Container
 from .convert import of_one_module, with_options
 from .module import WRITERS, Module
+from .sequential_files import sequential_of
 
 if TYPE_CHECKING:
     import os
@@ -42,11 +45,11 @@ def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
     **options
         What the file does not say, as for `from_state_dict`: `batch_first`, `dropout`, `dtype`, and where weights are
         bare those of the cell, `nonlinearity`, `reset_after` and so on; `kind` of one `weight` alone. A file that
-        `save` wrote says all of them. Of .onnx `dequantize=True`: weights that are integers become floats.
+        `save` wrote says all of them. `dequantize=True`: weights that are integers become floats.
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm or Sequential
         In float32 of weights in float16, bfloat16 and float32, else in float64. A type checker cannot know which class.
 
     Raises
@@ -95,6 +98,10 @@ def _of_tensors(contents_of: Callable[[BinaryIO], Contents]) -> Callable[..., An
         with open(path, "rb") as file:
             try:
                 contents = contents_of(file)
+                parts = _check_files.modules_in(function, path, contents.about)
+                if parts is not None:
+                    weights = {name: contents.read(name) for name in contents.names}
+                    return sequential_of(function, path, weights, parts, prefix, options)
                 names = of_one_module(function, repr(path), {name: name for name in contents.names}, prefix)
                 weights = {name: contents.read(whole) for name, whole in names.items()}
             except Malformed as error:
@@ -116,21 +123,28 @@ def _onnx(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> 
 
 
 def _keras(function: str, path: str, prefix: str, options: Mapping[str, Any]) -> Any:
-    return keras.load_file(path, prefix, options)
+    given = dict(options)
+    _check.flag(function, "dequantize", given.pop("dequantize", False))  # these files have floats alone
+    return keras.load_file(path, prefix, given)
 
 
-def _save_tensors(model: Module[Any], path: str) -> None:
-    weights, options = model.state_dict(), kept.options(model)
+def _save_tensors(model: Module[Any] | Container, path: str) -> None:
+    weights: Any = model.state_dict()
+    options = {MODULES: kept.modules(model)} if isinstance(model, Container) else kept.options(model)
     write = npz_file.write if path.lower().endswith(".npz") else safetensors_file.write
+    _check_files.some_weights(path, model, weights)
     with written(path) as file:
         write(file, weights, json.dumps(options) if options else "")
 
 
-def _of_floats(model: Module[Any], path: str) -> None:
+_IN_FLOATS = "save it as .npz or .safetensors, or save the float32 model, or dequantize() of this one"
+
+
+def _of_floats(model: Any, path: str) -> None:
     """Refuse a model that is neither recurrent nor of floats."""
     _check_files.recurrent(path, model, isinstance(model, CellModule))
     function = f"{type(model).__name__}.save: {path!r}"
-    _check_quantized.no_integers(function, model._plan, "save it as .npz or .safetensors, or save the float32 model")
+    _check_quantized.no_integers(function, model._plan, _IN_FLOATS)
 
 
 def _save_onnx(model: Module[Any], path: str) -> None:

@@ -32,7 +32,10 @@ class Habits:
         return self
 
     def float(self) -> Self:
-        """Cast the weights to float32, and return the model itself."""
+        """Cast the weights to float32, and return the model itself.
+
+        A quantised model is of float32 already, and keeps its integers: `dequantize` makes floats of them.
+        """
         self._cast(np.dtype(np.float32))
         return self
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from .. import calls
 from ..calls import stack
-from . import _check, arguments, tokens
+from . import _check, _check_resets, arguments, tokens
+from ._check_resets import ZEROS
 from .cell_module import CellModule
-from .typed import F, Gates, S
+from .typed import F, Gates, ResetTo, S
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -50,6 +51,8 @@ class Recurrent(CellModule[F], Generic[F, S]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: Literal[False] = False,
     ) -> tuple[NDArray[F], S]: ...
     @overload
@@ -59,6 +62,8 @@ class Recurrent(CellModule[F], Generic[F, S]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: Literal[True],
     ) -> tuple[NDArray[F], S, Gates[F]]: ...
     @overload
@@ -68,9 +73,20 @@ class Recurrent(CellModule[F], Generic[F, S]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: bool,
     ) -> tuple[Any, ...]: ...
-    def __call__(self, input: Any, hx: Any = None, *, lengths: Any = None, return_gates: bool = False) -> Any:
+    def __call__(
+        self,
+        input: Any,
+        hx: Any = None,
+        *,
+        lengths: Any = None,
+        reset: Any = None,
+        reset_to: Any = "zeros",
+        return_gates: bool = False,
+    ) -> Any:
         """Run the model over whole sequences.
 
         Parameters
@@ -84,6 +100,12 @@ class Recurrent(CellModule[F], Generic[F, S]):
             layers first, then directions. Zeros if left out.
         lengths : array of N whole numbers, optional
             How many steps each sequence of a batch has, from 0 to L, in any order; what lies behind is not read.
+        reset : bool array of shape (L, N), or (N, L) with `batch_first`, or (L,), optional
+            Where True, the state of that sequence is zero before that step, in every layer: a new episode of a stream.
+            Results have the bits of sequences cut there. The reverse direction is cut at the same place, from its side:
+            its state is zero before it reads step t - 1. What lies behind the end of a sequence is not read.
+        reset_to : "zeros" or "hx"
+            Whether a sequence that is reset goes on from zeros, or from its rows of hx once more.
         return_gates : bool
             Whether the gates of every step are returned, too.
 
@@ -127,16 +149,18 @@ class Recurrent(CellModule[F], Generic[F, S]):
         >>> np.array_equal(h_n[0, 1], output[3, 1]), output[4:, 1].any()
         (True, np.False_)
         """
-        if lengths is None and not return_gates:
+        if lengths is None and reset is None and reset_to is ZEROS and not return_gates:
             found = stack.forward(self._sublayers, self._plan.directions, input, hx, self.batch_first)
             if found is not None:
                 return found
-        return self._call(input, hx, lengths, return_gates, False)
+        return self._call(input, hx, lengths, (reset, reset_to), return_gates, False)
 
-    def _call(self, input: Any, hx: Any, lengths: Any, return_gates: bool, return_cells: bool) -> Any:
+    def _call(
+        self, input: Any, hx: Any, lengths: Any, reset: tuple[Any, Any], return_gates: bool, return_cells: bool
+    ) -> Any:
         """A call whose arguments are any."""
         records: list[Any] | None = [] if return_gates or return_cells else None
-        output, state = self._run(type(self).__name__, self._sublayers, input, hx, lengths, records)
+        output, state = self._run(type(self).__name__, self._sublayers, input, hx, lengths, reset, records)
         if records is None:
             return output, state
         found = [output.copy(), state]
@@ -235,26 +259,22 @@ class Recurrent(CellModule[F], Generic[F, S]):
         input: Any,
         hx: Any,
         lengths: Any,
+        reset: tuple[Any, Any],
         records: list[Any] | None,
         noise: Sequence[NDArray[Any]] = (),
     ) -> tuple[NDArray[Any], Any]:
         """Run the model over sequences: with the arguments as they are, or made plain where that is needed."""
         directions, batch_first = self._plan.directions, self.batch_first
-        x, numbers = input, tokens.numbers_in(function, "input", input, 2)
+        x, numbers, (flags, reset_to) = input, tokens.numbers_in(function, "input", input, 2), reset
         sizes = arguments.sizes_of(x if numbers is None else numbers[..., None], batch_first)
+        to_initial = _check_resets.to_initial(function, reset_to)
+        resets = arguments.resets(flags, sizes is not None, batch_first, to_initial)
         ragged = None if lengths is None or sizes is None else calls.lengths(lengths, *sizes)
         if numbers is not None:
-            if lengths is not None and ragged is None:
-                T, m = sizes or (numbers.size, 1)
-                lengths = _check.lengths(function, lengths, T, m, batched=sizes is not None)
-                ragged = calls.lengths(lengths, T, m)
-            known = lengths is not None or tokens.has_batch(hx, 3)
-            x = tokens.checked(
-                function, "input", self._plan, numbers, input, axes=2, cure="lengths= or hx", batched=known,
-                lengths=lengths, ragged=ragged, batch_first=batch_first,
-            )
-        if lengths is None or ragged is not None:
-            found = stack.forward(sublayers, directions, x, hx, batch_first, ragged, None, records, noise)
+            batched = tokens.has_batch(hx, 3) or getattr(flags, "ndim", 0) > 1
+            x, ragged = tokens.of_call(function, self._plan, numbers, input, lengths, ragged, batch_first, batched)
+        if (lengths is None or ragged is not None) and (flags is None or resets is not None):
+            found = stack.forward(sublayers, directions, x, hx, batch_first, ragged, None, records, noise, resets)
             if found is not None:
                 return found
         if records:  # of an attempt that a later layer refused
@@ -265,8 +285,12 @@ class Recurrent(CellModule[F], Generic[F, S]):
         if lengths is not None and numbers is None:
             T, m = sizes or (len(x), 1)
             ragged = calls.lengths(_check.lengths(function, lengths, T, m, batched=sizes is not None), T, m)
+        if flags is not None:
+            T, m = sizes or (x.shape[0], 1)
+            flags = _check_resets.flags(function, flags, T, m, batched=sizes is not None, batch_first=batch_first)
+            resets = calls.resets_of(flags, to_initial)
         columns = () if sizes is None else sizes[1:]
         before = arguments.states(function, self._plan, "hx", hx, columns, "input")
         return stack.forward(  # type: ignore[return-value]  # plain arrays are taken
-            sublayers, directions, x, before, batch_first, ragged, None, records, noise
+            sublayers, directions, x, before, batch_first, ragged, None, records, noise, resets
         )

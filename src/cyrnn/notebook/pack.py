@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHAPES = {name: cell.shapes for name, cell in CELLS.items() if cell.function}
 _HEADS = {name: CELLS[name].head for name in _SHAPES}
+_OF_FLOATS = "floats are what pack(parameters) is of, and pack(dict(packed)) of what is packed as integers"
 
 
 def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
@@ -36,8 +37,8 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
         (`Wz bz Wr br Wc bc Wy by`) or, with `bca` too, of a GRU that resets after the product; told apart by the keys,
         with arrays of the shapes that the forward functions ask for. The head, `Wy by` or `Wya by`, may be missing.
     weights : str or dtype, optional
-        "int8" or "int16": the matrices become integers with a scale for each row, and forward functions are faster and
-        a little less exact, as `cyrnn.nn.LSTM.quantize` has it. Biases and the head stay float32.
+        "int8", "int16" or "int16x2": the matrices become integers with a scale for each row, and forward functions are
+        faster and a little less exact, as `cyrnn.nn.LSTM.quantize` has it. Biases and the head stay float32.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
         If keys of every cell are missing.
     ValueError, TypeError
         If an array has a wrong shape, or is not of real numbers up to float64; with `weights`, if it is not finite, or
-        is computed in float64, or if weights is neither int8 nor int16.
+        is computed in float64, or if weights is none of these.
 
     Notes
     -----
@@ -59,7 +60,8 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
     call together must come to that dtype. Pickling and copying keep the arrays and make the panels anew.
 
     The values of the mapping are what was given: of integers, too, which are in the panels alone. They are not trained:
-    backward functions refuse caches in which they are the parameters.
+    backward functions refuse caches in which they are the parameters. What is packed already stays as it is, unless
+    `weights` asks for another kind, which is made from those floats; `pack(dict(packed))` is of the floats again.
 
     Examples
     --------
@@ -70,7 +72,7 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
     >>> pack({key: value.astype(np.float32) for key, value in parameters.items()}, weights="int8")
     <cyrnn parameters packed for rnn: int8, n_x = 3, n_a = 2, n_y = 4>
     """
-    integers = None if weights is None else _check_quantized.integers("pack", "weights", weights)
+    integers = None if weights is None else _check_quantized.kind("pack", "weights", weights, _OF_FLOATS)
     if isinstance(parameters, Packed) and integers in (None, parameters.integers):
         return parameters
     cell = CELLS[_check.recognise("pack", parameters, _SHAPES, _HEADS)]
@@ -87,11 +89,11 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
     if integers is None:
         return Packed(values, arrays, calls.of(cell).pack(own), pack)
     own |= _in_integers(cell, given, own, integers)
-    return Packed(values, arrays, calls.of(cell).pack(own), partial(pack, weights=integers.name), integers)
+    return Packed(values, arrays, calls.of(cell).pack(own), partial(pack, weights=str(integers)), integers)
 
 
 def _in_integers(
-    cell: Cell, given: Mapping[str, Any], plain: Mapping[str, Any], integers: np.dtype[Any]
+    cell: Cell, given: Mapping[str, Any], plain: Mapping[str, Any], integers: _check_quantized.Kind
 ) -> dict[str, Any]:
     """Return the matrices of all gates as integers. `given`: the arrays before they were cast to one dtype."""
     cure = "{key: value.astype(np.float32) for key, value in parameters.items()} rounds them first"
@@ -99,9 +101,10 @@ def _in_integers(
         name = f'parameters["{key}"]'
         _check_quantized.in_float32("pack", name, array.dtype, integers, cure)
         if key not in cell.head:
-            _check_quantized.finite("pack", {name: array}, integers)
+            _check_quantized.finite("pack", {name: array}, f"{integers.dtype} has no other")
     matrices = {key for gate in cell.gates for key in (gate.W_x, gate.W_a) if key is not None}
-    return {key: quantized(plain[key], integers) for key in cell.shapes if key in matrices}
+    own = {key: plain[key] for key in cell.shapes if key in matrices}
+    return {key: quantized(W, integers.dtype, two_planes=integers.two_planes) for key, W in own.items()}
 
 
 def _frozen(value: Any) -> Any:

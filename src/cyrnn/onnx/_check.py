@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from .._check import as_array
+from .._check import MissingKeys, as_array
 from ..cells.spec import Array
 
 T = TypeVar("T")
@@ -143,6 +143,13 @@ def of_file(source: str, place: str, error: Exception) -> NoReturn:
     """Say what is wrong with a file, and where."""
     said = str(error)
     raise ValueError(f"onnx.load: {source}: {'' if place and said.startswith(place) else place}{said}") from None
+
+
+def no_node(source: str, name: object, known: Iterable[str]) -> NoReturn:
+    """Say which nodes a file has; `in` and `get` ask for names, too, so that it is a KeyError."""
+    names = [repr(own) for own in known]
+    has = ", ".join(names[:8]) + ", ..." * (len(names) > 8) or "no recurrent node"
+    raise MissingKeys(f"onnx.load: {source}: there is no recurrent node {name!r}: it has {has}")
 
 
 def no_source(given: object) -> NoReturn:

@@ -31,7 +31,7 @@ class Model(Mapping[str, Layer]):
     def __getitem__(self, name: str) -> Layer:
         with self._lock:
             if name not in self._layers:
-                node = self._nodes[name]
+                node = self._nodes[name] if name in self._nodes else _check.no_node(self._source, name, self._nodes)
                 try:
                     with self._file or nullcontext():
                         self._layers[name] = _prepared(node, self._integers)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check
-from .._check_quantized import not_trained
+from .._check_quantized import trained
 from .._convert import computed_in
 
 Arrays = dict[str, Any]
@@ -31,7 +31,7 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
     Raises
     ------
     TypeError
-        If parameters is not a mapping from strings to arrays of real numbers.
+        If parameters is not a mapping from strings to arrays of real numbers, or is of a quantised model.
 
     See Also
     --------
@@ -47,7 +47,9 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
     >>> v
     {'dW1': array([[0., 0.]])}
     """
-    arrays = _arrays("initialize_adam", "parameters", parameters)
+    function = "initialize_adam"
+    arrays = _arrays(function, "parameters", parameters)
+    trained(function, "parameters", parameters, arrays)
     v, s = (
         {f"d{key}": np.zeros(array.shape, array.dtype) for key, array in arrays.items()} for _ in range(2)
     )
@@ -178,10 +180,7 @@ def _matched(
     _check.string_keys(function, "parameters", parameters)
     bare = [key for key in parameters if key in gradients and not (key.startswith("d") and key[1:] in parameters)]
     keys = [key for key in parameters if f"d{key}" in gradients or key in bare]  # a bare name: its "d" was forgotten
-    for key in keys:
-        dtype = getattr(parameters[key], "dtype", None)
-        if f"{key}_scale" in parameters and dtype in (np.int8, np.int16):  # of a quantised model of cyrnn.nn
-            not_trained(function, "parameters", dtype)
+    trained(function, "parameters", parameters, keys)
     for argument, averages in (("grads", gradients), ("v", v), ("s", s)):
         _check.require_keys(function, argument, averages, [f"d{key}" for key in keys])
     matched: dict[str, list[Any]] = {}

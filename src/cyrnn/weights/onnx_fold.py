@@ -75,6 +75,8 @@ def _quantize(node: Node, values: Array, others: list[Array | None]) -> Array:
 def _transpose(node: Node, values: Any, _: list[Array | None]) -> Any:
     order = node.attribute("perm")
     try:
+        if order and not all(-values.ndim <= axis < values.ndim for axis in order):  # NumPy takes 2 ** 40 for 0
+            raise OverflowError
         return values.transpose(order if order else None)
     except (ValueError, TypeError, OverflowError):
         raise NotConstant(f"{node} has the order {order} for values of shape {values.shape}") from None
