@@ -53,6 +53,10 @@ class Agent:
         action = (self.rng.random(WORLDS) > p[:, 0]).astype(np.int64)
         return action, log_p[np.arange(WORLDS), action], out[:, 2]
 
+    def value(self, observation, reset):
+        """What the step to come is worth."""
+        return self.head(self.gru.step(observation, self.state, reset=reset)[0])[:, 2]
+
     def learn(self, x, start, reset, action, log_p, advantage, target):
         """One update from some worlds: all (STEPS, worlds, ...), the GRU's state before them."""
         hidden, _, tape = self.gru.forward(x, start, reset=reset)
@@ -102,8 +106,7 @@ def train(seed=0, updates=300, enough=475, show=print):
             lasted += 1
             lengths += lasted[reset].tolist()
             lasted[reset] = 0
-        hidden, _ = agent.gru.step(seen[:, SEEN].astype(np.float32) * SCALE, agent.state, reset=reset)
-        advantage = advantages(reward, value, ended, agent.head(hidden)[:, 2])
+        advantage = advantages(reward, value, ended, agent.value(seen[:, SEEN] * SCALE, reset))
         target = advantage + value
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         for _ in range(EPOCHS):
