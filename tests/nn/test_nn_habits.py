@@ -158,6 +158,7 @@ def test_tab_completion_shows_public_names_alone(kind):
 
 def test_tab_completion_of_the_modules_shows_public_names_alone():
     public = {"RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell", "Linear", "Embedding"}
+    public |= {"LayerNorm", "Dropout", "LastStep", "Sequential"}
     public |= {"from_state_dict", "from_torch", "from_keras", "load"}
     assert {name for name in dir(nn) if not name.startswith("__")} == public
     namespace: dict = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -54,6 +55,18 @@ def run_python(*arguments: str | Path, seconds: float = 60, **options: Any) -> s
 def fresh(code: str, **variables: str | None) -> subprocess.CompletedProcess:
     """Run code with those variables alone, of the ones that cyrnn reads, that are given."""
     return run_python("-c", code, **{**dict.fromkeys(OURS), **variables})
+
+
+def run_ranks(ranks: int, *arguments: str | Path, seconds: float = 60, **options: Any) -> subprocess.CompletedProcess:
+    """Run that many ranks of an interpreter by mpiexec, that of this environment if it has one; see `run_python`."""
+    skip_without_processes()
+    places = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    mpiexec = shutil.which("mpiexec", path=places)
+    if mpiexec is None:
+        pytest.skip("there is no mpiexec")
+    options["MPIEXEC_TIMEOUT"] = str(int(patience(seconds)))  # it ends its ranks, too
+    command = [mpiexec, "-n", str(ranks), sys.executable, *arguments]
+    return subprocess.run(command, **_of_process(**options), timeout=2 * patience(seconds), check=False)
 
 
 def isolated(code: str) -> subprocess.CompletedProcess:

@@ -17,7 +17,8 @@ from .packed import Packed
 from .quantized import Quantized
 from .quantized_rows import QuantizedEmbedding
 
-__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "lengths", "linear", "of", "resets_of", "threads"]
+__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "layer_norm", "lengths", "linear", "of", "resets_of",
+           "threads", "training"]
 
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
@@ -66,3 +67,15 @@ def embedding(W: Any, padding: int | None) -> Any:
     if isinstance(W, Quantized):
         return QuantizedEmbedding(W)
     return implementation.Embedding(*dispatch.kernels.tables, W, padding)
+
+
+def layer_norm(n: int, dtype: Any, w: Any, b: Any, eps: float) -> Any:
+    """Return the calls of a layer normalisation of n features, likewise; w and b (n,), or None, of the dtype."""
+    return implementation.LayerNorm(*dispatch.kernels.tables, n, dtype == "float64", w, b, eps)
+
+
+def training() -> Any:
+    """Return the calls of losses and optimisers."""
+    from .reference_training import Training
+
+    return Training(*dispatch.kernels.tables)

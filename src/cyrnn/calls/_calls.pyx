@@ -37,6 +37,7 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     positions.pxi       rows of an array with leading axes, and of a ragged batch those within
     linear.pxi          a linear layer of nn: its weights, its calls
     embedding.pxi       rows of a matrix by their indices
+    layer_norm.pxi      rows of an array, normalised
     elements.pxi        sigmoid, tanh and softmax of whole arrays
     cell_calls.pxi      the calls of a cell, as Python has them
 
@@ -151,5 +152,6 @@ include "sublayer.pxi"
 include "positions.pxi"
 include "linear.pxi"
 include "embedding.pxi"
+include "layer_norm.pxi"
 include "elements.pxi"
 include "cell_calls.pxi"

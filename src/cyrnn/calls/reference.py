@@ -21,7 +21,7 @@ from ..cells import Cell
 from ..cells.spec import Array, Arrays
 from .quantized import dequantized
 from .reference_batch import lengths, resets_of
-from .reference_heads import Elements, Embedding, Linear
+from .reference_heads import Elements, Embedding, LayerNorm, Linear
 from .reference_nn import Sublayer
 from .reference_quantized import Integers, has_integers, with_integers
 from .reference_step import (
@@ -37,8 +37,8 @@ from .reference_step import (
     units,
 )
 
-__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "begin_process", "lengths",
-           "resets_of", "share_above"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "LayerNorm", "Linear", "Panels", "begin_process",
+           "lengths", "resets_of", "share_above"]
 
 
 class Panels(NamedTuple):

@@ -25,6 +25,7 @@
     backward.pxi          the backward time loop
     outer.pxi             the gradients of weights and biases
     head.pxi              softmax, and y = softmax(Wy a + by)
+    layer_norm.pxi        rows normalised, forward and backward
     unpacked_batch.pxi    a stage without packing, batch in lanes
     unpacked_step.pxi     a stage without packing, units in lanes, for few columns
     unpacked.pxi          short runs without packing
@@ -33,7 +34,7 @@
 A file calls functions of the files above it alone. The same text serves every dtype (`real`) and ISA: see lanes.h.
 """
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcpy, memset
 
@@ -79,6 +80,7 @@ include "forward.pxi"
 include "backward.pxi"
 include "outer.pxi"
 include "head.pxi"
+include "layer_norm.pxi"
 include "unpacked_batch.pxi"
 include "unpacked_step.pxi"
 include "unpacked.pxi"

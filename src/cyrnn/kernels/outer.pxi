@@ -67,8 +67,13 @@ cdef void add_products_of(const real* left, Py_ssize_t left_row_stride, const re
     """out (units,) += the sum of the rows of left (N, units) times those of right (N, units)."""
     cdef Py_ssize_t u = 0
     while u < units:
-        add_columns(left + u, left_row_stride, right + u, right_row_stride, N, units - u, out + u, 1, 1)
-        u += LANES
+        if units - u > (COLUMN_VECTORS - 1) * LANES:
+            add_columns(left + u, left_row_stride, right + u, right_row_stride, N, units - u, out + u, 1,
+                        COLUMN_VECTORS)
+            u += COLUMN_VECTORS * LANES
+        else:
+            add_columns(left + u, left_row_stride, right + u, right_row_stride, N, units - u, out + u, 1, 1)
+            u += LANES
 
 
 cdef inline const real* row_of_right(const OuterRight* right, Py_ssize_t k) noexcept nogil:

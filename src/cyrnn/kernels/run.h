@@ -242,6 +242,11 @@ typedef struct {
     void (*pack_integers)(const IntegerSource *source, void *memory, IntegerWeights *out);
     int (*multiply_integers)(const IntegerWeights *weights, const real *x, ptrdiff_t row_stride, ptrdiff_t N,
                              ptrdiff_t K, ptrdiff_t units, real *out);
+    /* of float kernels again: rows x (N, n) normalised, w and b (n,) or NULL; the gradient dx of x, and those rows */
+    void (*layer_norm)(const real *x, ptrdiff_t row_stride, ptrdiff_t N, ptrdiff_t n, const real *w, const real *b,
+                       double eps, real *out);
+    void (*layer_norm_backward)(const real *x, ptrdiff_t row_stride, const real *dy, ptrdiff_t dy_row_stride, ptrdiff_t N,
+                            ptrdiff_t n, const real *w, double eps, real *normal, real *dx);
 } Table;
 
 #endif

@@ -25,4 +25,6 @@ functions.exp = exp_of
 functions.tanh = tanh_of
 functions.sigmoid = sigmoid_of
 functions.softmax = softmax_of
+functions.layer_norm = layer_norm_of
+functions.layer_norm_backward = layer_norm_backward
 table = PyCapsule_New(&functions, "cyrnn.kernels.table", NULL)

@@ -214,6 +214,33 @@ class Module(Unread, Habits, Generic[F]):
             own["_sublayers"] = weights.packed(self._plan, {name: own[name].copy() for name in shapes})
         self.__dict__.update(own)  # at once: another thread may load others, or pack
 
+    def _trainable(self, function: str) -> dict[str, NDArray[F]]:
+        """Return the weights as an optimizer changes them: attributes where calls take them, else copies of those."""
+        self._trained(function)
+        shapes, own = self._plan.shapes, self.__dict__
+        found: dict[str, Any] = {name: own[name] if name in own else getattr(self, name, None) for name in shapes}
+        odd = [name for name, value in found.items() if not _can_be_written(value, shapes[name], self.dtype)]
+        if odd:
+            copies = self._checked(function, "a weight", {name: found[name] for name in shapes if name in self._own()})
+            found |= {name: copies[name] for name in odd}
+        return found
+
+    def _written(self, weights: Mapping[str, NDArray[F]]) -> None:
+        """Let weights that `_trainable` returned, and that were changed since, take effect."""
+        for name, array in weights.items():
+            own: Any = self.__dict__.get(name)
+            if own is array:
+                continue
+            fits = isinstance(own, np.ndarray) and own.shape == array.shape and own.dtype.kind == "f"
+            if fits and own.flags.writeable:  # not contiguous, or of another dtype
+                own[...] = array
+            else:
+                setattr(self, name, array)
+        self.pack()
+
+    def _trained(self, function: str) -> None:
+        """Refuse what cannot be trained."""
+
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
         shapes, own = self._plan.shapes, self._own()  # as it is now: another thread may load others
         given = {name: own[name] for name in shapes if name in own}
@@ -222,6 +249,11 @@ class Module(Unread, Habits, Generic[F]):
     def _checked(self, function: str, argument: str, given: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Return copies of all weights, in the dtypes of the model."""
         return _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
+
+
+def _can_be_written(value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    """Whether an attribute is an array that calls change in place."""
+    return _plain_shape(value, dtype) == shape and bool(value.flags.writeable)
 
 
 def _plain_shape(value: Any, dtype: np.dtype[Any]) -> tuple[int, ...] | None:

@@ -1,0 +1,281 @@
+"""Losses, each with its gradient with respect to what the model has said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import calls
+from . import _check
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_compiled = calls.training()
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    weight: ArrayLike | None = None,
+    lengths: ArrayLike | None = None,
+    batch_first: bool = False,
+) -> tuple[Any, NDArray[Any]]:
+    """Return the cross entropy of logits and classes, and its gradient.
+
+        loss = -weight[t] log softmax(logits)[t]
+        d_logits = weight[t] (softmax(logits) - one_hot(t))
+
+    Parameters
+    ----------
+    logits : array_like of shape (*, C)
+        Classes on the last axis. float32 and float64 stay, float16 becomes float32.
+    targets : array_like of shape (*)
+        Whole numbers, 0 <= target < C, or ignore_index.
+    ignore_index : int
+        Rows with this target count nothing.
+    reduction : {"mean", "sum", "none"}
+        "mean": divided by the sum of weight[t] over the rows that count. "none": a loss for every row; the gradient is
+        that of their sum.
+    weight : array_like of shape (C,), optional
+        A factor for each class; ones if left out.
+    lengths : array of N whole numbers, optional
+        Of logits (L, N, C), or (N, L, C) with `batch_first`: how many steps each sequence has. What lies behind is not
+        read, counts nothing, and has a gradient of zero.
+    batch_first : bool
+        How `lengths` are read, nothing else.
+
+    Returns
+    -------
+    loss : float, or ndarray of the shape of targets for "none"
+        Summed in float64.
+    d_logits : ndarray of the shape of logits
+
+    Raises
+    ------
+    ValueError, TypeError
+        For other shapes and kinds, and targets that are no class.
+
+    Notes
+    -----
+    Where no row counts, the mean is nan, as torch's is, and the gradient zero. Exponentials, logarithms and sums are
+    the library's own: the bits are the same on every machine.
+
+    References
+    ----------
+    torch.nn.functional.cross_entropy, whose classes are on axis 1.
+
+    Examples
+    --------
+    >>> from cyrnn.training import cross_entropy
+    >>> loss, d_logits = cross_entropy(np.zeros((2, 4)), [0, 3])
+    >>> round(loss, 6), d_logits[0]
+    (1.386294, array([-0.375,  0.125,  0.125,  0.125]))
+    """
+    function = "cross_entropy"
+    kind = _check.reduction(function, reduction)
+    z = _check.predictions(function, "logits", logits)
+    _check.classes(function, z)
+    t = _check.labels(function, targets, z)
+    w = _check.class_weight(function, weight, z)
+    ignored = _check.ignore_index(function, ignore_index)
+    inside = None
+    if lengths is not None:
+        inside = _check.within(function, lengths, t.shape, "targets", batch_first)
+    rows, own = (z.reshape(-1, z.shape[-1]), t.reshape(-1)) if inside is None else (z[inside], t[inside])
+    found = _compiled.cross_entropy(rows, own, ignored, w, kind == "mean", kind == "none")
+    if found is None:
+        _check.in_classes(function, own, z.shape[-1], ignored)
+    return _result(found, z.shape, t.shape, inside)
+
+
+def mse_loss(
+    output: ArrayLike,
+    target: ArrayLike,
+    *,
+    reduction: str = "mean",
+    lengths: ArrayLike | None = None,
+    batch_first: bool = False,
+) -> tuple[Any, NDArray[Any]]:
+    """Return the mean of the squared errors, and its gradient.
+
+        loss = (output - target)^2          d_output = 2 (output - target)
+
+    Parameters
+    ----------
+    output : array_like of any shape
+        float32 and float64 stay, float16 becomes float32.
+    target : array_like of the same shape
+        Cast to the dtype of output.
+    reduction : {"mean", "sum", "none"}
+        "none": a loss for every element; the gradient is that of their sum.
+    lengths : array of N whole numbers, optional
+        Of output (L, N, *), or (N, L, *) with `batch_first`: how many steps each sequence has. What lies behind is not
+        read, counts nothing, and has a gradient of zero.
+    batch_first : bool
+        How `lengths` are read, nothing else.
+
+    Returns
+    -------
+    loss : float, or ndarray of the shape of output for "none"
+        Summed in float64.
+    d_output : ndarray of the shape of output
+
+    Raises
+    ------
+    ValueError, TypeError
+        For other shapes and kinds: nothing is broadcast.
+
+    References
+    ----------
+    torch.nn.functional.mse_loss.
+
+    Examples
+    --------
+    >>> from cyrnn.training import mse_loss
+    >>> mse_loss([1.0, 2.0], [1.0, 0.0])
+    (2.0, array([0., 2.]))
+    """
+    kind, y, t, inside = _elements("mse_loss", "output", output, "target", target, reduction, lengths, batch_first)
+    rows, own = _taken(inside, y, t)
+    return _result(_compiled.squared_error(rows, own, kind == "mean", kind == "none"), y.shape, y.shape, inside)
+
+
+def huber_loss(
+    output: ArrayLike,
+    target: ArrayLike,
+    *,
+    delta: float = 1.0,
+    reduction: str = "mean",
+    lengths: ArrayLike | None = None,
+    batch_first: bool = False,
+) -> tuple[Any, NDArray[Any]]:
+    """Return the mean of squared errors that are limited in their slope, and its gradient.
+
+        e = output - target
+        loss = e^2 / 2                          d_output = e                    where |e| <= delta, else
+        loss = delta (|e| - delta / 2)          d_output = delta sign(e)
+
+    Parameters
+    ----------
+    output, target, reduction, lengths, batch_first
+        As for `mse_loss`.
+    delta : float
+        More than 0.
+
+    Returns
+    -------
+    loss : float, or ndarray of the shape of output for "none"
+    d_output : ndarray of the shape of output
+
+    Raises
+    ------
+    ValueError, TypeError
+        For other shapes and kinds: nothing is broadcast.
+
+    References
+    ----------
+    torch.nn.functional.huber_loss.
+
+    Examples
+    --------
+    >>> from cyrnn.training import huber_loss
+    >>> huber_loss([0.5, 3.0], [0.0, 0.0], reduction="none")
+    (array([0.125, 2.5  ]), array([0.5, 1. ]))
+    """
+    limit = _check.positive("huber_loss", "delta", delta)
+    kind, y, t, inside = _elements("huber_loss", "output", output, "target", target, reduction, lengths, batch_first)
+    rows, own = _taken(inside, y, t)
+    return _result(_compiled.huber(rows, own, limit, kind == "mean", kind == "none"), y.shape, y.shape, inside)
+
+
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    pos_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+    lengths: ArrayLike | None = None,
+    batch_first: bool = False,
+) -> tuple[Any, NDArray[Any]]:
+    """Return the cross entropy of yes and no, each said by one logit, and its gradient.
+
+        loss = -weight (pos_weight t log sigmoid(z) + (1 - t) log(1 - sigmoid(z)))
+        d_logits = weight ((pos_weight t + 1 - t) sigmoid(z) - pos_weight t)
+
+    Parameters
+    ----------
+    logits : array_like of any shape
+        z. float32 and float64 stay, float16 becomes float32.
+    targets : array_like of the same shape
+        t, from 0 to 1; bools and whole numbers are taken.
+    weight, pos_weight : array_like, optional
+        Factors of the loss, and of its part for t = 1: what broadcasts to the shape of logits.
+    reduction : {"mean", "sum", "none"}
+        "mean": divided by the number of elements, whatever the weights. "none": a loss for every element; the gradient
+        is that of their sum.
+    lengths, batch_first
+        As for `mse_loss`.
+
+    Returns
+    -------
+    loss : float, or ndarray of the shape of logits for "none"
+        Summed in float64.
+    d_logits : ndarray of the shape of logits
+
+    Raises
+    ------
+    ValueError, TypeError
+        For other shapes and kinds.
+
+    References
+    ----------
+    torch.nn.functional.binary_cross_entropy_with_logits.
+
+    Examples
+    --------
+    >>> from cyrnn.training import binary_cross_entropy_with_logits
+    >>> loss, d_logits = binary_cross_entropy_with_logits([0.0, 0.0], [1, 0])
+    >>> round(loss, 6), d_logits
+    (0.693147, array([-0.25,  0.25]))
+    """
+    function = "binary_cross_entropy_with_logits"
+    kind, z, t, inside = _elements(function, "logits", logits, "targets", targets, reduction, lengths, batch_first)
+    w = _check.weights_like(function, "weight", weight, "logits", z)
+    p = _check.weights_like(function, "pos_weight", pos_weight, "logits", z)
+    found = _compiled.binary_cross_entropy(*_taken(inside, z, t, w, p), kind == "mean", kind == "none")
+    return _result(found, z.shape, z.shape, inside)
+
+
+def _elements(
+    function: str, argument: str, given: Any, other: str, wanted: Any, reduction: Any, lengths: Any, batch_first: Any
+) -> tuple[str, Any, Any, Any]:
+    """Return the reduction, what the model has said, what it should have, and which positions count (None: all)."""
+    kind = _check.reduction(function, reduction)
+    y = _check.predictions(function, argument, given)
+    t = _check.targets_like(function, other, wanted, argument, y)
+    return kind, y, t, None if lengths is None else _check.within(function, lengths, y.shape, argument, batch_first)
+
+
+def _taken(inside: Any, *arrays: Any) -> list[Any]:
+    """Return the elements of arrays that count, each in one row."""
+    return [None if array is None else (array if inside is None else array[inside]).reshape(-1) for array in arrays]
+
+
+def _result(found: Any, shape: tuple[int, ...], each_shape: tuple[int, ...], inside: Any) -> tuple[Any, NDArray[Any]]:
+    """Return a loss, or an array of losses of `each_shape`, and its gradient, with zeros in what does not count."""
+    loss, d = found
+    return loss if isinstance(loss, float) else _spread(loss, each_shape, inside), _spread(d, shape, inside)
+
+
+def _spread(values: Any, shape: tuple[int, ...], inside: Any) -> NDArray[Any]:
+    if inside is None:
+        return values.reshape(shape)  # type: ignore[no-any-return]  # as the annotation says
+    whole = np.zeros(shape, values.dtype)
+    whole[inside] = values.reshape(-1, *shape[inside.ndim :])
+    return whole
