@@ -30,13 +30,13 @@ class TorchAgent:
         self.weights = [*self.gru.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.Adam(self.weights, lr=2e-3, fused=True)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, updates * ppo.EPOCHS * ppo.GROUPS)
-        self.state = torch.zeros(1, ppo.WORLDS, units)
+        self.state = (torch.zeros(1, ppo.WORLDS, units),)
 
     @torch.no_grad()
     def act(self, observation, reset):
         keep = torch.from_numpy(~reset)[:, None]
-        hidden, self.state = self.gru(torch.from_numpy(observation)[None], self.state * keep)
-        out = self.head(hidden[0])
+        hidden, state = self.gru(torch.from_numpy(observation)[None], self.state[0] * keep)
+        out, self.state = self.head(hidden[0]), (state,)
         log_p = torch.log_softmax(out[:, :2], -1)
         action = torch.from_numpy(self.rng.random(ppo.WORLDS)) > log_p[:, 0].exp()
         taken = log_p.gather(1, action.long()[:, None])[:, 0]
@@ -45,7 +45,7 @@ class TorchAgent:
     @torch.no_grad()
     def value(self, observation, reset):
         keep = torch.from_numpy(~reset)[:, None]
-        return self.head(self.gru(torch.from_numpy(observation)[None], self.state * keep)[0][0])[:, 2].numpy()
+        return self.head(self.gru(torch.from_numpy(observation)[None], self.state[0] * keep)[0][0])[:, 2].numpy()
 
     def run(self, x, state, reset):
         cuts = np.flatnonzero(reset[1:].any(axis=1)) + 1 if self.pieces else range(1, len(x))
@@ -56,8 +56,8 @@ class TorchAgent:
             outputs.append(output)
         return torch.cat(outputs)
 
-    def learn(self, x, start, reset, action, log_p, advantage, target):
-        out = self.head(self.run(torch.from_numpy(x), start, reset))
+    def learn(self, start, x, reset, action, log_p, advantage, target):
+        out = self.head(self.run(torch.from_numpy(x), start[0], reset))
         log_now = torch.log_softmax(out[..., :2], -1)
         log_p, advantage, target = (torch.from_numpy(a) for a in (log_p, advantage, target))
         taken = log_now.gather(2, torch.from_numpy(action)[..., None])[..., 0]
