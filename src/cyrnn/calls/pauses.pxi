@@ -62,7 +62,7 @@ cdef int pause_of_kernel(void* progress) noexcept nogil:
 
 cdef int forward_steps(const CallContext* context, Run* run, bint packed, Progress* progress) noexcept nogil:
     """All steps of a run. The kernel itself pauses between blocks: its work on later steps goes on behind them."""
-    cdef double fmas = fmas_of_step(context, run.m, run.n_a, <double> run.n_x + run.n_h)
+    cdef double fmas = fmas_of_step(context, run.m, run.n_a, <double> row_elements(run) + run.n_h)
     cdef Py_ssize_t steps = block_of(context.table, run.T, fmas, 1)
     cdef int outcome
     run.pause_steps = steps if steps < run.T else 0

@@ -3,7 +3,7 @@
 cdef inline double fmas_of(const CallContext* context) noexcept nogil:
     """Multiply-adds of the time loop and the head."""
     cdef const Run* run = &context.run
-    return <double> run.T * run.m * run.n_a * (context.gates * (<double> run.n_x + run.n_a) + run.n_y)
+    return <double> run.T * run.m * run.n_a * (context.gates * (<double> row_elements(run) + run.n_a) + run.n_y)
 
 
 cdef inline bint rows_are_contiguous(CellCalls calls, const CallContext* context) noexcept nogil:

@@ -6,6 +6,7 @@ sequence from its end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -109,8 +110,8 @@ def backward(
     d_output: Any,
     d_state: Any,
     noise: Sequence[Array] = (),
-) -> tuple[Array, Any, list[tuple[Array, ...]]] | None:
-    """Return the gradients of x, of the initial states and of each sublayer's weights.
+) -> tuple[Any, Any, list[tuple[Array, ...]]] | None:
+    """Return the gradients of x (None of tokens), of the initial states and of each sublayer's weights.
 
     None where d_output or d_state are not plain arrays that fit.
     """
@@ -128,10 +129,10 @@ def backward(
             return None
         part, d_initial, *gradients = found
         weights[:0] = gradients
-        dx = part if few or (k + 1) % directions == 0 else total(part, dx)
+        dx = part if few or part is None or (k + 1) % directions == 0 else total(part, dx)
         if k and k % directions == 0:
             d_output = noisy(dx, noise[k // directions - 1]) if noise else dx
-    return dx, d_initial, weights  # type: ignore[return-value]  # there is one sublayer at least
+    return dx, d_initial, weights
 
 
 def _back_both_ways(
@@ -147,15 +148,21 @@ def _back_both_ways(
     dx, d_initial, gradients = one
     reverse_dx, reverse_d_initial, reverse_gradients = other
     _copy_states(d_initial, reverse_d_initial, layer[1].index)
-    return total(dx, reverse_dx), d_initial, gradients, reverse_gradients
+    return None if dx is None else total(dx, reverse_dx), d_initial, gradients, reverse_gradients
 
 
 def _few_columns(sublayer: Any, x: Any, batch_first: bool) -> bool:
     """Whether a batch has too few columns for threads to share them, but much work in each."""
-    if type(x) is not np.ndarray or not 2 <= x.ndim <= 3 or not x.size:
+    if type(x) is implementation.Tokens or (type(x) is np.ndarray and x.dtype.kind in "iu"):
+        shape, fmas = (*x.shape, 1), sublayer.token_fmas
+    elif type(x) is np.ndarray:
+        shape, fmas = x.shape, sublayer.row_fmas
+    else:
         return False
-    columns = 1 if x.ndim == 2 else x.shape[0 if batch_first else 1]
-    return threads.lone(columns, x.size // x.shape[-1] * sublayer.row_fmas)
+    if not 2 <= len(shape) <= 3 or 0 in shape:
+        return False
+    columns = 1 if len(shape) == 2 else shape[0 if batch_first else 1]
+    return threads.lone(columns, math.prod(shape[:-1]) * fmas)
 
 
 def _copy_states(own: Any, other: Any, index: int) -> None:

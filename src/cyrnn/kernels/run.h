@@ -102,6 +102,8 @@ typedef struct {
     ptrdiff_t m, T;
     const real *x;                      /* (T, m, n_x), with these strides; filled by the caller */
     ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
+    int tokens;                         /* x is (T, m) unsigned numbers below n_x, as wide as an element: of W_x that */
+                                        /* column alone is added. Packed weights only; `b` as in calls/tokens.pxi */
     const real *Wx, *Wa, *b;            /* filled by pack_weights; read by forward_packed, gates in panels */
     const IntegerWeights *integers;     /* read instead by forward_packed of integer kernels */
     const GateWeights *weights;         /* (G,); read by unpacked runs */
@@ -201,6 +203,55 @@ typedef struct {
                                         /* call; NULL where N is at most GROUP_ROWS */
 } OuterSum;
 
+/* The gradient of a matrix of which each row added one column: out (units, columns) += for every token that occurs the
+ * sum of left at its rows, in blocks as above. All rows are of one group. */
+typedef struct {
+    ptrdiff_t units;
+    const real *left;                   /* (at most GROUP_ROWS, units), unit stride along units */
+    ptrdiff_t left_row_stride;
+    ptrdiff_t kinds;
+    const ptrdiff_t *tokens;            /* (kinds,): the columns, ascending */
+    const ptrdiff_t *ends;              /* (kinds,): where the rows of each end in */
+    const ptrdiff_t *rows;              /* those of one token behind the other, ascending */
+    real *out;
+    ptrdiff_t out_row_stride;
+} TokenSum;
+
+/* A step of an optimizer in one weight; calls/reference_training.py says which state and numbers a method has. */
+enum {
+    SGD, RMSPROP, ADAM, MAX_STATE = 3, MAX_NUMBERS = 7
+};
+typedef struct {
+    int method;
+    ptrdiff_t N;
+    real *w;                            /* (N,), changed in place */
+    const real *g;                      /* (N,) */
+    real *state[MAX_STATE];             /* (N,) each, changed in place; NULL where an option leaves it out */
+    double number[MAX_NUMBERS];
+} Update;
+
+/* Losses and their gradients, times scale. */
+typedef struct {
+    ptrdiff_t classes;
+    const real *logits;                 /* (rows, classes) */
+    const int64_t *targets;             /* (rows,): 0 <= target < classes, or negative for a row that counts nothing */
+    const real *weight;                 /* (classes,), or NULL for ones */
+    double scale;
+    real *losses;                       /* (rows,) */
+    real *d;                            /* (rows, classes) */
+} CrossEntropy;
+enum {
+    SQUARED_ERROR, HUBER, BINARY_CROSS_ENTROPY
+};
+typedef struct {
+    int kind;
+    const real *output, *target;        /* (N,) */
+    const real *weight, *pos_weight;    /* (N,), or NULL for ones; pos_weight of the last kind alone */
+    double delta, scale;                /* delta of Huber's alone */
+    real *losses;                       /* (N,) */
+    real *d;                            /* (N,) */
+} ElementLoss;
+
 /* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short, or what `pause` said. All
  * are described where they are defined, see body.pxi. */
 typedef struct {
@@ -233,6 +284,7 @@ typedef struct {
                      ptrdiff_t out_stride);
     void (*add_products)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride,
                          ptrdiff_t N, ptrdiff_t units, real *out);
+    void (*add_tokens)(const TokenSum *sum);
     void (*exp)(const real *x, ptrdiff_t N, real *out);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
@@ -247,6 +299,13 @@ typedef struct {
                        double eps, real *out);
     void (*layer_norm_backward)(const real *x, ptrdiff_t row_stride, const real *dy, ptrdiff_t dy_row_stride, ptrdiff_t N,
                             ptrdiff_t n, const real *w, double eps, real *normal, real *dx);
+
+    /* losses and optimizers: of some elements, or rows */
+    void (*update)(const Update *update, ptrdiff_t first, ptrdiff_t last);
+    void (*cross_entropy)(const CrossEntropy *loss, ptrdiff_t first, ptrdiff_t last);
+    void (*element_loss)(const ElementLoss *loss, ptrdiff_t first, ptrdiff_t last);
+    double (*sum)(const real *x, ptrdiff_t N, double total);
+    double (*sum_of_squares)(const real *x, ptrdiff_t N, double total);
 } Table;
 
 #endif

@@ -2,7 +2,7 @@
 
 `real` is the dtype that a kernel module is compiled for, and void in a module that serves both.
 """
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 cdef extern from "run.h" nogil:
     ctypedef double real
@@ -107,6 +107,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t x_stride_t
         Py_ssize_t x_stride_m
         Py_ssize_t x_stride_k
+        int tokens
         const real* Wx
         const real* Wa
         const real* b
@@ -191,6 +192,55 @@ cdef extern from "run.h" nogil:
         Py_ssize_t out_row_stride[MAX_RIGHTS]
         real* group
 
+    ctypedef struct TokenSum:
+        Py_ssize_t units
+        const real* left
+        Py_ssize_t left_row_stride
+        Py_ssize_t kinds
+        const Py_ssize_t* tokens
+        const Py_ssize_t* ends
+        const Py_ssize_t* rows
+        real* out
+        Py_ssize_t out_row_stride
+
+    enum:
+        SGD
+        RMSPROP
+        ADAM
+        MAX_STATE
+        MAX_NUMBERS
+        SQUARED_ERROR
+        HUBER
+        BINARY_CROSS_ENTROPY
+
+    ctypedef struct Update:
+        int method
+        Py_ssize_t N
+        real* w
+        const real* g
+        real* state[MAX_STATE]
+        double number[MAX_NUMBERS]
+
+    ctypedef struct CrossEntropy:
+        Py_ssize_t classes
+        const real* logits
+        const int64_t* targets
+        const real* weight
+        double scale
+        real* losses
+        real* d
+
+    ctypedef struct ElementLoss:
+        int kind
+        const real* output
+        const real* target
+        const real* weight
+        const real* pos_weight
+        double delta
+        double scale
+        real* losses
+        real* d
+
     ctypedef struct Table:
         Py_ssize_t lanes
         Py_ssize_t (*packed_size)(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates) noexcept nogil
@@ -223,6 +273,7 @@ cdef extern from "run.h" nogil:
                          Py_ssize_t out_stride) noexcept nogil
         void (*add_products)(const real* left, Py_ssize_t left_row_stride, const real* right,
                              Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out) noexcept nogil
+        void (*add_tokens)(const TokenSum* sum) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
@@ -236,3 +287,8 @@ cdef extern from "run.h" nogil:
         void (*layer_norm_backward)(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
                                 Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
                                 real* dx) noexcept nogil
+        void (*update)(const Update* update, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        void (*cross_entropy)(const CrossEntropy* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        void (*element_loss)(const ElementLoss* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        double (*sum)(const real* x, Py_ssize_t N, double total) noexcept nogil
+        double (*sum_of_squares)(const real* x, Py_ssize_t N, double total) noexcept nogil

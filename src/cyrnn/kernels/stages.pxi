@@ -30,6 +30,11 @@ cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t b
     return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
 
 
+cdef inline Py_ssize_t token_at(const Run* run, Py_ssize_t t, Py_ssize_t column) noexcept nogil:
+    """The token of a column in step t, of a run that reads such."""
+    return <Py_ssize_t> (<const bits*> run.x)[t * run.x_stride_t + column * run.x_stride_m]
+
+
 cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
     return plan.stage.input < plan.stage.gates
 

@@ -115,6 +115,7 @@ cdef class Views:
         """
         cdef Environment environment
         cdef Run run
+        run.tokens = False
         cdef int failed
         cdef Py_ssize_t item = sizeof(floating)
         run.cell, run.variant = self.cell_numbers[cell], NULL

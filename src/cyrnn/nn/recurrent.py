@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import calls
 from ..calls import stack
-from . import _check, _check_resets, arguments
+from . import _check, _check_resets, arguments, tokens
 from ._check_resets import ZEROS
 from .cell_module import CellModule
 from .typed import F, Gates, ResetTo, S
@@ -92,7 +92,9 @@ class Recurrent(CellModule[F], Generic[F, S]):
         Parameters
         ----------
         input : ndarray of shape (L, N, input_size), or (N, L, input_size) with `batch_first`, or (L, input_size)
-            Of the dtype of the model; any strides. The last shape is one sequence without a batch.
+            Of the dtype of the model; any strides. The last shape is one sequence without a batch. Or tokens, in an
+            array of any integer dtype, (L, N), (N, L) or (L,): each stands for a row of input_size features, 1 at its
+            place and 0 everywhere else.
         hx : ndarray, or a pair of them for an LSTM, optional
             h_0 (D * num_layers, N, H_out) and c_0 (D * num_layers, N, hidden_size), without N where `input` has none;
             layers first, then directions. Zeros if left out.
@@ -132,8 +134,13 @@ class Recurrent(CellModule[F], Generic[F, S]):
         The bits of a sequence do not depend on the rest of its batch, nor on its place there: with `lengths` they are
         those of the sequence alone. A ragged batch takes time in proportion to the sum of its lengths. Dropout has no
         part in this. Lists of Python's floats, which have no dtype of their own, are taken in the model's; float16,
-        bfloat16 and ml_dtypes' floats in float32, integers and bools in float64: a float32 model refuses those and
-        float64.
+        bfloat16 and ml_dtypes' floats in float32, bools and integers (L, N, input_size) in float64: a float32 model
+        refuses those and float64.
+
+        Tokens have the bits of the rows that they stand for, and no such row is made: one column of weight_ih_l0 is
+        added to the bias. That holds for finite weights; where one is not, it comes into the steps of its token alone.
+        A float64 model refuses tokens (L, N) where N is input_size, which could be the features of one sequence, unless
+        `lengths` or `hx` say that there is a batch.
 
         Examples
         --------
@@ -172,6 +179,7 @@ class Recurrent(CellModule[F], Generic[F, S]):
         Parameters
         ----------
         x_t : ndarray of shape (N, input_size) or (input_size,)
+            Or tokens, whole numbers (N,) or one number, as for a call.
         state : ndarray, or a pair of them for an LSTM, optional
             What the last step returned; as `hx` of a call. Zeros if left out.
         reset : bool array of shape (N,), or a bool where there is no batch, optional
@@ -205,20 +213,34 @@ class Recurrent(CellModule[F], Generic[F, S]):
         ((5,), (2, 5))
         """
         sublayers, directions = self._sublayers, self._plan.directions
-        if type(x_t) is np.ndarray and directions == 1:
-            found = stack.forward(sublayers, 1, x_t[None], state, False, None, reset)
+        x: Any = None
+        if type(x_t) is np.ndarray:
+            x = x_t[None]
+        elif type(x_t) in (int, np.int64):  # a token
+            x = np.array([x_t])
+        if x is not None and directions == 1:
+            found = stack.forward(sublayers, 1, x, state, False, None, reset)
             if found is not None:
                 return found[0][0], found[1]
         function = f"{type(self).__name__}.step"
         _check.one_direction(function, directions)
-        x = _check.array(function, "x_t", x_t, self._plan.dtype)
-        batched = _check.features(function, "x_t", x, "N", self._plan.input_size, x_t)
-        columns = (len(x),) if batched else ()
+        numbers = tokens.numbers_in(function, "x_t", x_t, 1)
+        if numbers is not None:
+            known = reset is not None or tokens.has_batch(state, 3)
+            x = tokens.checked(
+                function, "x_t", self._plan, numbers, x_t, axes=1, leading=True, cure="reset= or a state", batched=known
+            )
+            columns = x.shape[1:]
+        else:
+            x = _check.array(function, "x_t", x_t, self._plan.dtype)[None]
+            columns = x.shape[1:-1]
+            _check.features(function, "x_t", x[0], "N", self._plan.input_size, x_t)
+        batched = columns != ()
         before = arguments.states(function, self._plan, "state", state, columns, "x_t")
         if reset is not None:
             reset = _check.mask(function, "reset", reset, columns)
             reset = reset if batched else bool(reset)
-        found = stack.forward(sublayers, 1, x[None], before, False, None, reset)
+        found = stack.forward(sublayers, 1, x, before, False, None, reset)
         output, following = found  # type: ignore[misc]  # plain arrays are taken
         return output[0], following
 
@@ -243,19 +265,31 @@ class Recurrent(CellModule[F], Generic[F, S]):
     ) -> tuple[NDArray[Any], Any]:
         """Run the model over sequences: with the arguments as they are, or made plain where that is needed."""
         directions, batch_first = self._plan.directions, self.batch_first
-        sizes, (flags, reset_to) = arguments.sizes_of(input, batch_first), reset
+        (flags, reset_to), x, numbers = reset, input, tokens.numbers_in(function, "input", input, 2)
+        sizes = arguments.sizes_of(x if numbers is None else numbers[..., None], batch_first)
         to_initial = _check_resets.to_initial(function, reset_to)
         resets = arguments.resets(flags, sizes is not None, batch_first, to_initial)
         ragged = None if lengths is None or sizes is None else calls.lengths(lengths, *sizes)
+        if numbers is not None:
+            if lengths is not None and ragged is None:
+                T, m = sizes or (numbers.size, 1)
+                lengths = _check.lengths(function, lengths, T, m, batched=sizes is not None)
+                ragged = calls.lengths(lengths, T, m)
+            known = lengths is not None or tokens.has_batch(hx, 3)
+            x = tokens.checked(
+                function, "input", self._plan, numbers, input, axes=2, cure="lengths= or hx", batched=known,
+                lengths=lengths, ragged=ragged, batch_first=batch_first,
+            )
         if (lengths is None or ragged is not None) and (flags is None or resets is not None):
-            found = stack.forward(sublayers, directions, input, hx, batch_first, ragged, None, records, noise, resets)
+            found = stack.forward(sublayers, directions, x, hx, batch_first, ragged, None, records, noise, resets)
             if found is not None:
                 return found
         if records:  # of an attempt that a later layer refused
             records.clear()
-        x = arguments.sequences(function, self._plan, input, batch_first)
-        sizes = arguments.sizes_of(x, batch_first)
-        if lengths is not None:
+        if numbers is None:
+            x = arguments.sequences(function, self._plan, input, batch_first)
+            sizes = arguments.sizes_of(x, batch_first)
+        if lengths is not None and numbers is None:
             T, m = sizes or (len(x), 1)
             ragged = calls.lengths(_check.lengths(function, lengths, T, m, batched=sizes is not None), T, m)
         if flags is not None:

@@ -75,7 +75,8 @@ class Optimizer:
         """
         function = f"{type(self).__name__}.step"
         lr = self._lr
-        rate = _check.scheduled(function, lr, self._updates) if callable(lr) else lr
+        with calls.DefaultEnvironment():
+            rate = _check.scheduled(function, lr, self._updates) if callable(lr) else lr
         given = self._given(function, gradients)
         names: list[str] = []
         rows: list[tuple[Any, ...]] = []
