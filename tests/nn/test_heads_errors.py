@@ -156,7 +156,8 @@ def test_state_dict_of_one_weight_is_not_guessed():
     said = refused(lambda: nn.from_state_dict({"weight": weight, "bias": bias}, dropout=0.1), TypeError)
     wanted = "bias, batch_first, dtype, rng, dequantize"
     assert said == f"from_state_dict: dropout is no option of Linear, expected one of {wanted}"
-    assert "expected those of one of torch.nn's recurrent" in refused(lambda: nn.from_state_dict({"weight": bias}))
+    said = refused(lambda: nn.from_state_dict({"weight": weight[None]}))
+    assert "expected those of one of torch.nn's recurrent" in said
 
 
 def test_kind_that_is_none_or_that_a_bias_contradicts_is_refused():

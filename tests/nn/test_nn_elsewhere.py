@@ -338,16 +338,16 @@ def test_from_torch_takes_what_torch_wraps(torch):
 @pytest.mark.filterwarnings("ignore")
 def test_from_torch_of_what_has_no_numbers_or_no_options_says_what_to_do(torch):
     lstm = torch.nn.LSTM(3, 5)
-    whole, embedded = torch.nn.Sequential(lstm), torch.nn.Sequential(torch.nn.Embedding(7, 3), lstm)
+    whole, embedded = torch.nn.ModuleList([lstm]), torch.nn.ModuleList([torch.nn.Embedding(7, 3), lstm])
     quantised = torch.ao.nn.quantized.Linear(3, 5)
     traced = torch.jit.trace(lstm, torch.zeros(2, 1, 3))
     for module, kind, said in (
         (torch.nn.LSTM(3, 5, device="meta"), ValueError, "is on the meta device, which holds no numbers: module.to_e"),
         (quantised, TypeError, "is a quantised Linear, expected one of floats, or one of torch.ao.nn.quantized.dyna"),
         (traced, TypeError, "is a trace, which keeps weights and no options: nn.from_state_dict(module.state_dict(), "),
-        (whole, TypeError, "GRUCell, Linear, Embedding: from_torch(module.get_submodule('0'))"),
-        (embedded, TypeError, "GRUCell, Linear, Embedding: from_torch(module.get_submodule('1'))"),
-        (torch.nn.Sequential(embedded[0]), TypeError, "from_torch(module.get_submodule('0'))"),
+        (whole, TypeError, "LayerNorm, Dropout, Sequential: from_torch(module.get_submodule('0'))"),
+        (embedded, TypeError, "LayerNorm, Dropout, Sequential: from_torch(module.get_submodule('1'))"),
+        (torch.nn.ModuleList([embedded[0]]), TypeError, "from_torch(module.get_submodule('0'))"),
         (torch.nn.Conv1d(3, 5, 1), TypeError, "module is of type Conv1d, expected one of torch.nn's RNN, LSTM, GRU, "),
     ):
         with pytest.raises(kind) as caught:

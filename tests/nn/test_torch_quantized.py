@@ -334,7 +334,8 @@ def test_parts_of_a_whole_model_are_found(torch):
     module = torch.ao.quantization.quantize_dynamic(whole)
     assert nn.from_torch(module[0]).weight_dtype in (np.int8, np.int16)
     with pytest.raises(TypeError, match=r"from_torch\(module\.get_submodule\('0'\)\)"):
-        nn.from_torch(module)
+        nn.from_torch(torch.nn.ModuleList(module))
+    assert [repr(part) for part in nn.from_torch(module)] == [repr(nn.from_torch(part)) for part in module]
     head = nn.from_torch(module[1])
     assert repr(head) == f"{repr(nn.Linear(N, 3))[:-1]}, weights='int8')"
     assert repr(nn.Linear.from_torch(module[1])) == repr(head)

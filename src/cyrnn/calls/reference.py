@@ -21,8 +21,8 @@ import numpy as np
 from ..cells import Cell
 from ..cells.spec import Array, Arrays
 from .quantized import dequantized
-from .reference_batch import lengths
-from .reference_heads import Elements, Embedding, Linear
+from .reference_batch import Tokens, lengths, resets_of, tokens
+from .reference_heads import Elements, Embedding, LayerNorm, Linear
 from .reference_nn import Sublayer
 from .reference_quantized import Integers, has_integers, with_integers
 from .reference_step import (
@@ -39,8 +39,8 @@ from .reference_step import (
 )
 from .reference_training import Training
 
-__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "Linear", "Panels", "Training", "begin_process",
-           "lengths", "share_above"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "LayerNorm", "Linear", "Panels", "Tokens",
+           "Training", "begin_process", "lengths", "resets_of", "share_above", "tokens"]
 
 
 class Panels(NamedTuple):

@@ -1,4 +1,4 @@
-"""A linear layer, an embedding, and functions of whole arrays, in NumPy: as linear.pxi, embedding.pxi, elements.pxi.
+"""A linear layer, an embedding, layer normalisation, and functions of whole arrays, in NumPy: as the .pxi so named.
 
     y = W x + b         and backward    dx = W^T dy         dW = dy x^T         db = dy
 
@@ -15,22 +15,9 @@ from numpy.typing import NDArray
 
 from ..cells import activations
 from ..cells.spec import Array
-from .reference_batch import Lengths
+from .reference_batch import MAX_AXES, Lengths, rows_within
 from .reference_quantized import Integers, add_input, with_integers
 from .reference_step import is_array, is_plain, sum_outer
-
-_MOST_AXES = 2  # beside that of the features
-
-
-def rows_within(leading: tuple[int, ...], lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
-    """Return which rows of these leading axes take part; None where lengths do not fit."""
-    if lengths is None:
-        return np.ones(leading, np.bool)
-    T, m = lengths.T, len(lengths.lengths)
-    if leading != ((m, T) if batch_first else (T, m)):
-        return None
-    within = np.arange(T)[:, None] < lengths.lengths
-    return within.T if batch_first else within
 
 
 class Linear:
@@ -71,7 +58,7 @@ class Linear:
         return dx, sum_outer(d, x[within]), db
 
     def _rows(self, x: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
-        if not is_array(x) or x.dtype != self._W.dtype or not 1 <= x.ndim <= _MOST_AXES + 1:
+        if not is_array(x) or x.dtype != self._W.dtype or not 1 <= x.ndim <= MAX_AXES + 1:
             return None
         return rows_within(x.shape[:-1], lengths, batch_first) if x.shape[-1] == self._W.shape[1] else None
 
@@ -112,12 +99,62 @@ class Embedding:
 
     def _rows(self, indices: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
         """Return which positions take part; None where they are not all indices of rows."""
-        if type(indices) is not np.ndarray or indices.dtype.kind not in "iu" or indices.ndim > _MOST_AXES:
+        if type(indices) is not np.ndarray or indices.dtype.kind not in "iu" or indices.ndim > MAX_AXES:
             return None
         within = rows_within(indices.shape, lengths, batch_first)
         if within is None or ((indices[within] < 0) | (indices[within] >= len(self._W))).any():
             return None
         return within
+
+
+class LayerNorm:
+    """A layer normalisation of n features: w (n,) and b (n,), or None. Never changed."""
+
+    def __init__(self, f32: Any, f64: Any, n: int, double: bool, w: Array | None, b: Array | None, eps: float) -> None:
+        self._n, self._dtype = n, np.dtype(np.float64 if double else np.float32)
+        self._w, self._b, self._eps = w, b, self._dtype.type(eps)
+
+    @np.errstate(all="ignore")
+    def forward(self, x: Any, lengths: Lengths | None = None, batch_first: bool = False) -> Array | None:
+        """Return y (..., n) for x (..., n), of up to two leading axes, as `Linear.forward`; or None."""
+        within = self._rows(x, lengths, batch_first)
+        if within is None:
+            return None
+        y, (normal, _) = np.zeros(x.shape, x.dtype), self._normal(x[within])
+        normal = normal if self._w is None else normal * self._w
+        y[within] = normal if self._b is None else normal + self._b
+        return y
+
+    @np.errstate(all="ignore")
+    def backward(
+        self, x: Any, d_output: Any, lengths: Lengths | None = None, batch_first: bool = False
+    ) -> tuple[Array, Array | None, Array | None] | None:
+        """Return (dx, dw, db), of which the latter are None where there is no weight or no bias; or None."""
+        within = self._rows(x, lengths, batch_first)
+        if within is None or not is_plain(d_output, self._dtype, *x.shape):
+            return None
+        d, dx, (normal, r) = d_output[within], np.zeros(x.shape, x.dtype), self._normal(x[within])
+        if not d.size:
+            zeros = np.zeros(self._n, self._dtype)
+            return dx, None if self._w is None else zeros, None if self._b is None else zeros.copy()
+        g = d if self._w is None else d * self._w
+        dx[within] = r * (g - g.mean(axis=-1, keepdims=True) - normal * (g * normal).mean(axis=-1, keepdims=True))
+        ones = np.ones((len(d), 1), d.dtype)
+        dw = None if self._w is None else sum_outer(d * normal, ones)[:, 0]
+        return dx, dw, None if self._b is None else sum_outer(d, ones)[:, 0]
+
+    def _normal(self, x: Array) -> tuple[Array, Array]:
+        """Return rows as they are normalised, and 1 / sqrt(variance + eps) of each."""
+        if not x.size:
+            return x, x
+        d = x - x.mean(axis=-1, keepdims=True)
+        r = 1 / np.sqrt(np.square(d).mean(axis=-1, keepdims=True) + self._eps)
+        return d * r, r
+
+    def _rows(self, x: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
+        if not is_array(x) or x.dtype != self._dtype or not 1 <= x.ndim <= MAX_AXES + 1:
+            return None
+        return rows_within(x.shape[:-1], lengths, batch_first) if x.shape[-1] == self._n else None
 
 
 class Elements:

@@ -86,6 +86,15 @@ cdef extern from "run.h" nogil:
         IntegerMatrix Whr
         const real* b
 
+    ctypedef struct Resets:
+        const char* flags
+        Py_ssize_t stride_t
+        Py_ssize_t states
+        const real* initial
+        Py_ssize_t initial_state_stride
+        real* previous
+        real* d_initial
+
     ctypedef struct Run:
         int cell
         const Variant* variant
@@ -98,6 +107,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t x_stride_t
         Py_ssize_t x_stride_m
         Py_ssize_t x_stride_k
+        int tokens
         const real* Wx
         const real* Wa
         const real* b
@@ -119,6 +129,7 @@ cdef extern from "run.h" nogil:
         const real* Whr
         const real* hidden_initial
         real* hidden
+        Resets resets
         Py_ssize_t pause_steps
         int (*pause)(void* progress) noexcept nogil
         void* progress
@@ -154,6 +165,7 @@ cdef extern from "run.h" nogil:
         const real* WhrT
         real* dh
         real* dh_initial
+        Resets resets
 
     ctypedef struct OuterRight:
         Py_ssize_t K
@@ -161,6 +173,9 @@ cdef extern from "run.h" nogil:
         Py_ssize_t first_rows
         const real* rows
         Py_ssize_t row_stride
+        const char* resets
+        const real* initial
+        Py_ssize_t initial_rows
 
     ctypedef struct OuterSum:
         Py_ssize_t N
@@ -176,6 +191,17 @@ cdef extern from "run.h" nogil:
         real* out[MAX_GATES][MAX_RIGHTS]
         Py_ssize_t out_row_stride[MAX_RIGHTS]
         real* group
+
+    ctypedef struct TokenSum:
+        Py_ssize_t units
+        const real* left
+        Py_ssize_t left_row_stride
+        Py_ssize_t kinds
+        const Py_ssize_t* tokens
+        const Py_ssize_t* ends
+        const Py_ssize_t* rows
+        real* out
+        Py_ssize_t out_row_stride
 
     enum:
         SGD
@@ -247,6 +273,7 @@ cdef extern from "run.h" nogil:
                          Py_ssize_t out_stride) noexcept nogil
         void (*add_products)(const real* left, Py_ssize_t left_row_stride, const real* right,
                              Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out) noexcept nogil
+        void (*add_tokens)(const TokenSum* sum) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
@@ -255,6 +282,11 @@ cdef extern from "run.h" nogil:
         void (*pack_integers)(const IntegerSource* source, void* memory, IntegerWeights* out) noexcept nogil
         int (*multiply_integers)(const IntegerWeights* weights, const real* x, Py_ssize_t row_stride, Py_ssize_t N,
                                  Py_ssize_t K, Py_ssize_t units, real* out) noexcept nogil
+        void (*layer_norm)(const real* x, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t n, const real* w,
+                           const real* b, double eps, real* out) noexcept nogil
+        void (*layer_norm_backward)(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
+                                Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
+                                real* dx) noexcept nogil
         void (*update)(const Update* update, Py_ssize_t first, Py_ssize_t last) noexcept nogil
         void (*cross_entropy)(const CrossEntropy* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
         void (*element_loss)(const ElementLoss* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil

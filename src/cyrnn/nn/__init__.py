@@ -6,6 +6,9 @@ model is loaded as it is. A call is as in eval mode; the gradients of a model co
     RNN, LSTM, GRU              layers of a recurrent cell
     RNNCell, LSTMCell, GRUCell  one step of one layer
     Linear, Embedding           the layers behind and before them
+    LayerNorm, Dropout          features normalised; values dropped while a model is trained
+    LastStep                    the last step of every sequence
+    Sequential                  modules that follow each other, as one model
     from_torch                  the model of a module in memory
     from_state_dict             the model that names and shapes of weights describe
     load                        the model in a file: .npz, .safetensors, .onnx, .h5, .keras
@@ -35,13 +38,17 @@ from .cells import LSTMCell as LSTMCell
 from .cells import RNNCell as RNNCell
 from .convert import from_state_dict as from_state_dict
 from .convert import from_torch as from_torch
+from .dropout import Dropout as Dropout
 from .embedding import Embedding as Embedding
 from .files import load as load
 from .keras_layers import from_keras as from_keras
+from .last_step import LastStep as LastStep
+from .layer_norm import LayerNorm as LayerNorm
 from .layers import GRU as GRU
 from .layers import RNN as RNN
 from .linear import Linear as Linear
 from .lstm import LSTM as LSTM
+from .sequential import Sequential as Sequential
 
 # Gone from a star import and from a shell: the modules of this room, which `from cyrnn.nn import weights` still finds
 _modules = [name for name, value in globals().items() if getattr(value, "__package__", None) == __name__]

@@ -34,7 +34,7 @@ _OTHERS[".npy"] = "np.load reads its one array, and cyrnn.nn.from_state_dict tak
 _OPTIONS: dict[str, tuple[type, ...]] = dict.fromkeys(("batch_first", "coupled", "reset_after", "single_step"), (bool,))
 _OPTIONS |= dict.fromkeys(("dropout", "clip"), (int, float))
 _OPTIONS |= dict.fromkeys(("nonlinearity", "activation", "recurrent_activation", "output_activation"), (str, list))
-_OPTIONS |= {"padding_idx": (int,), "kind": (str,)}  # of a Linear and an Embedding
+_OPTIONS |= {"padding_idx": (int,), "kind": (str,), "eps": (int, float)}  # of Linear, Embedding, LayerNorm
 #: options that do not change what the weights mean: a keyword goes before the file
 FREE = ("batch_first", "dropout", "dtype", "rng")
 
@@ -103,9 +103,14 @@ def options_in(function: str, path: str, text: str) -> dict[str, Any]:
         raise ValueError(f"{function}: {path!r}: its options are no JSON: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{function}: {path!r}: its options are no JSON object")
+    return typed_options(f"{function}: {path!r}: its option", found)
+
+
+def typed_options(begin: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options, of the types that they have."""
     for name, value in found.items():
         if name not in _OPTIONS or type(value) not in _OPTIONS[name]:
-            raise ValueError(f"{function}: {path!r}: its option {name!r} is {_shown(value)}: of a newer cyrnn?")
+            raise ValueError(f"{begin} {name!r} is {_shown(value)}: of a newer cyrnn?")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
@@ -119,11 +124,89 @@ def both_options(function: str, path: str, own: Mapping[str, Any], given: Mappin
     return {**own, **given}
 
 
+# ---- models of several modules -------------------------------------------------------------------
+
+#: the option under which a file of several modules says which they are
+MODULES = "modules"
+_DEEPEST = 32  # models within models
+
+
+def modules_in(function: str, path: str, text: str) -> list[Any] | None:
+    """Return what a file says of the modules of its model; None where it has one module, or says nothing."""
+    if MODULES not in text:
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):  # `options_in` says so
+        return None
+    if not isinstance(found, dict) or MODULES not in found:
+        return None
+    modules = found[MODULES]
+    if len(found) != 1 or not isinstance(modules, list):
+        raise ValueError(f"{function}: {path!r}: its modules are no list alone: of a newer cyrnn?")
+    return modules
+
+
+def module_options(part: Any, name: str) -> tuple[str, Any]:
+    """Return the class of a module and its options, of a Sequential its modules."""
+    pair = isinstance(part, list) and len(part) == 2 and isinstance(part[0], str)
+    if not pair or not isinstance(part[1], list if part[0] == "Sequential" else dict):
+        raise ValueError(f"its module {name} is {json.dumps(part)[:60]}, expected a class and its options")
+    if name.count(".") > _DEEPEST:
+        raise ValueError(f"its module {name} is within more than {_DEEPEST} others")
+    return part[0], part[1]
+
+
+def options_of_module(own: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return typed_options(f"its module {name}: its option", own)
+
+
+def plain_module(kind: Any, own: Mapping[str, Any], name: str) -> Any:
+    """Make a module without weights."""
+    try:
+        return kind(**own)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"its module {name}: {error}") from None
+
+
+def same_class(module: object, kind: str, name: str) -> None:
+    if type(module).__name__ != kind:
+        raise ValueError(f"its module {name} has the weights of {type(module).__name__}, expected those of {kind}")
+
+
+def none_left(left: Mapping[str, Any]) -> None:
+    """Refuse weights of no module."""
+    if left:
+        raise ValueError(f"it has {next(iter(left))!r}, which is of none of its modules")
+
+
+def no_options(function: str, path: str, given: Mapping[str, Any]) -> None:
+    if given:
+        cure = "model.double() and model.float() cast" if "dtype" in given else "the file says all options"
+        raise TypeError(f"{function}: {next(iter(given))} is given, {path!r} has a Sequential: {cure}")
+
+
+def module_in(function: str, path: str, prefix: str, known: Iterable[str]) -> str:
+    """Return the name of the module whose weights begin with a prefix."""
+    found = prefix.removesuffix(".")
+    if found not in known:
+        listed = ", ".join([f"'{name}.'" for name in known])
+        raise ValueError(f"{function}: {path!r}: prefix is {prefix!r}, expected one of {listed}")
+    return found
+
+
 def recurrent(path: str, model: object, recurrent: bool) -> None:
     """Refuse to write a layer without a cell where there are layers of cells alone."""
     if not recurrent:
         name = type(model).__name__
         raise ValueError(f"{name}.save: {path!r} is for recurrent layers, expected .npz or .safetensors of {name}")
+
+
+def some_weights(path: str, model: object, weights: Mapping[str, Any]) -> None:
+    """Refuse to write a file from whose names nobody could tell what it is."""
+    if not weights:
+        cure = "nn.Sequential has it among others, and saves it with them"
+        raise ValueError(f"{type(model).__name__}.save: {path!r}: the model has no weights, expected some: {cure}")
 
 
 def known_options(function: str, shown: str, own: Iterable[str], kind: str, known: Iterable[str]) -> None:

@@ -9,18 +9,20 @@ import numpy as np
 
 from .._check import as_array
 from ..cells.spec import Array
-from ._check import _shown, widened
+from ._check import _shown, whole_number, widened
 from ._check import lengths as lengths_of_batch
 
 _EMBED = "token ids: nn.Embedding makes their vectors"
 
 
-def features(function: str, x: Array, size: int, given: Any, argument: str = "input") -> None:
-    """Refuse what is not (*, in_features). `given`: what the array was made from."""
+def features(
+    function: str, x: Array, size: int, given: Any, argument: str = "input", *, name: str = "in_features"
+) -> None:
+    """Refuse what is not (*, name). `given`: what the array was made from."""
     if x.ndim and x.shape[-1] == size:
         return
     whole = f": {_EMBED}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
-    wanted = f"(*, in_features) with in_features = {size}"
+    wanted = f"(*, {name}) with {name} = {size}"
     raise ValueError(f"{function}: {argument} has shape {x.shape}, expected {wanted}{whole}")
 
 
@@ -33,6 +35,24 @@ def no_bias(function: str) -> NoReturn:
     """Refuse a bias that was given to a layer without one."""
     cure = "nn.Linear(in_features, out_features, bias=True) has one"
     raise ValueError(f"{function}: bias is set, expected None: the layer was made without; {cure}")
+
+
+def last_axis(function: str, value: Any) -> int:
+    """Return the features of a layer normalisation; torch's is given a tuple of sizes, too."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 1:
+            cure = "it goes over the last axis alone"
+            raise ValueError(f"{function}: normalized_shape is {tuple(value)}, expected one size: {cure}")
+        value = value[0]
+    return whole_number(function, "normalized_shape", value, least=1)
+
+
+def epsilon(function: str, value: Any) -> float:
+    if isinstance(value, (bool, np.bool)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{function}: eps is {_shown(value)}, expected a number of at least 0")
+    if not 0 <= value < np.inf:
+        raise ValueError(f"{function}: eps is {value}, expected a number of at least 0")
+    return float(value)
 
 
 def padding(function: str, value: object, rows: int) -> int | None:
@@ -102,6 +122,10 @@ def head_of(
     `kind`: the class, where a file or a caller says it.
     """
     names, weight = set(given) - {"weight_scale"}, shapes.get("weight", ())
+    if len(weight) == 1 and names <= {"weight", "bias"} and shapes.get("bias", weight) == weight == shapes["weight"]:
+        if kind is not None and kind != "LayerNorm":
+            raise ValueError(f"{function}: kind is {_shown(kind)}, expected 'LayerNorm': {argument} has one row")
+        return "LayerNorm", {"normalized_shape": weight[0], "bias": "bias" in names}
     if len(weight) != 2 or not (names == {"weight"} or (names == {"weight", "bias"} and shapes["bias"] == weight[:1])):
         return "", {}
     if kind is not None and kind not in ("Embedding", "Linear"):

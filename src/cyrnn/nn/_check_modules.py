@@ -25,9 +25,9 @@ _WRAPPERS = {
 
 
 #: attributes that hold the size of an input; a trace has none
-_SIZES = ("input_size", "in_features", "num_embeddings")
+_SIZES = ("input_size", "in_features", "num_embeddings", "normalized_shape")
 #: classes that are named where a module has no recurrent one inside
-_HEADS = ("Linear", "Embedding")
+_HEADS = ("Linear", "Embedding", "LayerNorm", "Dropout", "Sequential")
 
 
 def module_inside(function: str, module: Any) -> Any:

@@ -13,6 +13,7 @@ from .cell_module import CellModule
 from .cells import GRUCell, LSTMCell, RNNCell
 from .embedding import Embedding
 from .head import Head
+from .layer_norm import LayerNorm
 from .layers import GRU, RNN
 from .linear import Linear
 from .lstm import LSTM
@@ -20,7 +21,10 @@ from .module import Loaded
 
 _CELLS = (RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell)
 _CLASSES: dict[str, type[CellModule[Any]]] = {kind.__name__: kind for kind in _CELLS}
-_HEADS: dict[str, type[Head[Any]]] = {kind.__name__: kind for kind in (Linear, Embedding)}
+_HEADS: dict[str, type[Head[Any]]] = {kind.__name__: kind for kind in (Linear, Embedding, LayerNorm)}
+
+#: the classes that are none of these, by torch's names; their own modules fill it
+ALSO: dict[str, Any] = {}
 
 
 def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> Any:
@@ -29,9 +33,9 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
     Parameters
     ----------
     module : torch.nn.Module
-        An RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding, or of a subclass of one; or what
-        torch.compile, DataParallel or torch.jit.script made of it; or one of torch.ao.nn.quantized.dynamic. Only its
-        attributes are asked for: torch is not imported.
+        An RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm, Dropout, a Sequential of these, or
+        of a subclass of one; or what torch.compile, DataParallel or torch.jit.script made of it; or one of
+        torch.ao.nn.quantized.dynamic. Only its attributes are asked for: torch is not imported.
     dtype : dtype, optional
         float32 or float64; if left out, float64 for weights in float64, else float32.
     dequantize : bool
@@ -39,7 +43,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm, Dropout or Sequential
         With copies of the weights. A type checker cannot know which: `nn.LSTM.from_torch(module)` tells it.
 
     Raises
@@ -67,11 +71,9 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
     LSTMCell(1, 2, bias=False)
     """
     module = _check_modules.module_inside("from_torch", module)
-    kinds = _CLASSES | _HEADS
+    kinds: dict[str, Any] = _CLASSES | _HEADS | ALSO
     name = _check_modules.framework_class("from_torch", module, kinds)
-    if name in _HEADS:
-        return _HEADS[name].from_torch(module, dtype=dtype, dequantize=dequantize)
-    return _CLASSES[name].from_torch(module, dtype=dtype, dequantize=dequantize)
+    return kinds[name].from_torch(module, dtype=dtype, dequantize=dequantize)
 
 
 def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any) -> Any:

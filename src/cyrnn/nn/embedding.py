@@ -167,7 +167,7 @@ class Embedding(Quantizable[F], Head[F]):
             found = layer.forward(input)
             if found is not None:
                 return found  # type: ignore[no-any-return]  # as the annotation says
-        return self._run("Embedding", layer, input, lengths)[0]
+        return self._run("Embedding", layer, input, lengths, self.batch_first)[0]
 
     def forward(self, input: ArrayLike, *, lengths: ArrayLike | None = None) -> tuple[NDArray[F], HeadTape]:
         """Return the vector of every index, and keep what `backward` needs.
@@ -200,7 +200,7 @@ class Embedding(Quantizable[F], Head[F]):
         """
         self._trained("Embedding.forward")
         (layer,) = self._sublayers
-        return self._run("Embedding.forward", layer, input, lengths)
+        return self._run("Embedding.forward", layer, input, lengths, self.batch_first)
 
     def backward(self, tape: HeadTape, d_output: ArrayLike) -> EmbeddingGradients[F]:
         """Return the gradient of the weight for a pass of `forward`.
@@ -270,14 +270,16 @@ class Embedding(Quantizable[F], Head[F]):
         found, rows = _check_heads.whole_numbers(function, given, "calibrate"), self.num_embeddings
         return _check_heads.indices(function, found, rows, None, self.batch_first, "calibrate")[0]
 
-    def _run(self, function: str, layer: Any, input: Any, lengths: Any) -> tuple[NDArray[F], HeadTape]:
-        plan, batch_first = self._plan, self.batch_first
+    def _run(
+        self, function: str, layer: Any, input: Any, lengths: Any, batch_first: bool
+    ) -> tuple[NDArray[F], HeadTape]:
+        plan = self._plan
         indices = _check_heads.whole_numbers(function, input)  # a copy
-        leading, ragged = indices.shape, self._ragged(function, indices.shape, lengths)
+        leading, ragged = indices.shape, self._ragged(function, indices.shape, lengths, batch_first)
         found = layer.forward(indices.reshape(flat(leading)), ragged, batch_first)
         if found is None:
             indices, ends = _check_heads.indices(function, indices, plan.num_embeddings, lengths, batch_first)
-            ragged = self._ragged(function, leading, ends)
+            ragged = self._ragged(function, leading, ends, batch_first)
             found = layer.forward(indices.reshape(flat(leading)), ragged, batch_first)
         tape = HeadTape(plan, layer, indices.reshape(flat(leading)), leading, ragged, batch_first)
         return found.reshape(*leading, plan.embedding_dim), tape

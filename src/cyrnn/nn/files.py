@@ -21,9 +21,12 @@ from ..weights.contents import Contents
 from ..weights.protobuf import Malformed
 from ..weights.whole_file import written
 from . import _check, _check_files, _check_quantized, kept, keras, onnx_files, onnx_graphs
+from ._check_files import MODULES
 from .cell_module import CellModule
+from .container import Container
 from .convert import of_one_module, with_options
 from .module import WRITERS, Module
+from .sequential_files import sequential_of
 
 if TYPE_CHECKING:
     import os
@@ -46,7 +49,7 @@ def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
 
     Returns
     -------
-    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
+    RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm or Sequential
         In float32 of weights in float16, bfloat16 and float32, else in float64. A type checker cannot know which class.
 
     Raises
@@ -95,6 +98,10 @@ def _of_tensors(contents_of: Callable[[BinaryIO], Contents]) -> Callable[..., An
         with open(path, "rb") as file:
             try:
                 contents = contents_of(file)
+                parts = _check_files.modules_in(function, path, contents.about)
+                if parts is not None:
+                    weights = {name: contents.read(name) for name in contents.names}
+                    return sequential_of(function, path, weights, parts, prefix, options)
                 names = of_one_module(function, repr(path), {name: name for name in contents.names}, prefix)
                 weights = {name: contents.read(whole) for name, whole in names.items()}
             except Malformed as error:
@@ -121,17 +128,24 @@ def _keras(function: str, path: str, prefix: str, options: Mapping[str, Any]) ->
     return keras.load_file(path, prefix, given)
 
 
-def _save_tensors(model: Module[Any], path: str) -> None:
-    weights, options = model.state_dict(), kept.options(model)
+def _save_tensors(model: Module[Any] | Container, path: str) -> None:
+    weights: Any = model.state_dict()
     write = npz_file.write if path.lower().endswith(".npz") else safetensors_file.write
+    _check_files.some_weights(path, model, weights)
     with written(path) as file:
-        write(file, weights, json.dumps(options) if options else "")
+        write(file, weights, about(model))
+
+
+def about(model: Module[Any] | Container) -> str:
+    """Return what a file keeps beside the weights of a model; "" where their names and shapes tell all."""
+    options: Any = {MODULES: kept.modules(model)} if isinstance(model, Container) else kept.options(model)
+    return json.dumps(options) if options else ""
 
 
 _IN_FLOATS = "save it as .npz or .safetensors, or save the float32 model, or dequantize() of this one"
 
 
-def _of_floats(model: Module[Any], path: str) -> None:
+def _of_floats(model: Any, path: str) -> None:
     """Refuse a model that is neither recurrent nor of floats."""
     _check_files.recurrent(path, model, isinstance(model, CellModule))
     function = f"{type(model).__name__}.save: {path!r}"

@@ -94,14 +94,14 @@ class Head(Module[F], Generic[F]):
         model._take(function, "module", {name: own(name) for name in model._plan.shapes})
         return model
 
-    def _ragged(self, function: str, shape: tuple[int, ...], lengths: Any) -> Any:
+    def _ragged(self, function: str, shape: tuple[int, ...], lengths: Any, batch_first: bool) -> Any:
         """Return lengths as calls take them, for the shape of an input."""
         if lengths is None:
             return None
         if len(shape) != 2 + len(self._last):
-            axes = "N, L" if self.batch_first else "L, N"
+            axes = "N, L" if batch_first else "L, N"
             _check_heads.no_batch(function, shape, ", ".join([axes, *self._last]))
-        steps, columns = shape[1::-1] if self.batch_first else shape[:2]
+        steps, columns = shape[1::-1] if batch_first else shape[:2]
         found = calls.lengths(lengths, steps, columns)
         if found is None:
             found = calls.lengths(_check.lengths(function, lengths, steps, columns, batched=True), steps, columns)

@@ -178,7 +178,7 @@ class Linear(Quantizable[F], Head[F]):
             found = layer.forward(input)
             if found is not None:
                 return found  # type: ignore[no-any-return]  # as the annotation says
-        return self._run("Linear", layer, input, lengths)[0]
+        return self._run("Linear", layer, input, lengths, self.batch_first)[0]
 
     def forward(self, input: ArrayLike, *, lengths: ArrayLike | None = None) -> tuple[NDArray[F], HeadTape]:
         """Apply the layer to every row, and keep what `backward` needs.
@@ -211,7 +211,7 @@ class Linear(Quantizable[F], Head[F]):
         """
         self._trained("Linear.forward")
         (layer,) = self._sublayers
-        return self._run("Linear.forward", layer, input, lengths)
+        return self._run("Linear.forward", layer, input, lengths, self.batch_first)
 
     def backward(self, tape: HeadTape, d_output: ArrayLike) -> LinearGradients[F]:
         """Return the gradients of a pass of `forward`.
@@ -275,11 +275,13 @@ class Linear(Quantizable[F], Head[F]):
         _check_heads.features(function, x, self._plan.in_features, given, "calibrate")
         return x
 
-    def _run(self, function: str, layer: Any, input: Any, lengths: Any) -> tuple[NDArray[F], HeadTape]:
-        plan, batch_first = self._plan, self.batch_first
+    def _run(
+        self, function: str, layer: Any, input: Any, lengths: Any, batch_first: bool
+    ) -> tuple[NDArray[F], HeadTape]:
+        plan = self._plan
         x = _check.array(function, "input", input, plan.dtype)[...]  # a view, whose shape nobody else changes
         _check_heads.features(function, x, plan.in_features, input)
-        leading, ragged = x.shape[:-1], self._ragged(function, x.shape, lengths)
+        leading, ragged = x.shape[:-1], self._ragged(function, x.shape, lengths, batch_first)
         x = x.reshape(*flat(leading), plan.in_features)
         output = layer.forward(x, ragged, batch_first).reshape(*leading, plan.out_features)
         return output, HeadTape(plan, layer, x, leading, ragged, batch_first)

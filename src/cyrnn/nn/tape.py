@@ -49,10 +49,25 @@ class Tape:
         _check.tape_stays()
 
 
+class SequentialTape:
+    """A forward pass, for `backward`: the tapes of all modules."""
+
+    __slots__ = ("kinds", "output", "tapes")
+
+    def __init__(self, kinds: tuple[Any, ...], tapes: list[Any], output: tuple[tuple[int, ...], np.dtype[Any]]) -> None:
+        self.kinds, self.tapes, self.output = kinds, tapes, output
+
+    def __repr__(self) -> str:
+        return f"<tape of Sequential: {len(self.tapes)} modules, output {self.output[0]}>"
+
+    def __reduce__(self) -> NoReturn:
+        _check.tape_stays()
+
+
 class Gradients(NamedTuple, Generic[F, S]):
     """The gradients of a loss with respect to the arguments of `forward`."""
 
-    input: NDArray[F]
+    input: NDArray[F]  # None, where input was tokens
     hx: S  # an array, or the pair (d_h_0, d_c_0)
     weights: dict[str, NDArray[F]]  # by the names of `state_dict`
 
@@ -66,7 +81,11 @@ def dropout_noise(plan: Plan, x: Array, batch_first: bool, p: float, rng: np.ran
     leading = x.shape[1::-1] if swapped else x.shape[:-1]
     shape = (*leading, plan.directions * plan.output_size)
     with DefaultEnvironment():
-        kept = 1 / (1 - p) if p < 1 else 0.0
-        draws = [rng.random(shape, np.float32) for _ in range(plan.num_layers - 1)]
-        factors = [np.where(draw < p, 0, kept).astype(plan.dtype) for draw in draws]
-    return [factor.swapaxes(0, 1) for factor in factors] if swapped else factors
+        found = [factors(shape, p, plan.dtype, rng) for _ in range(plan.num_layers - 1)]
+    return [factor.swapaxes(0, 1) for factor in found] if swapped else found
+
+
+def factors(shape: tuple[int, ...], p: float, dtype: np.dtype[Any], rng: np.random.Generator) -> Array:
+    """Return the factors of dropout for one array: 0 with probability p, else 1 / (1 - p)."""
+    kept = 1 / (1 - p) if p < 1 else 0.0
+    return np.where(rng.random(shape, np.float32) < p, 0, kept).astype(dtype)
