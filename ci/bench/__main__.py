@@ -66,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     python.add_argument("--seconds", type=float, default=0.1, help="for each of a row's three calls")
     python.add_argument("--core", type=int, help="pin to this core; the second if not given")
 
+    learning = commands.add_parser("learning", help="whole training steps, against torch and jax")
+    learning.add_argument("--jobs", type=_words, help="of characters,embedded,digits,forecaster,agent; all if none")
+    learning.add_argument("--seconds", type=float, default=1.0, help="for each contestant of a job")
+    learning.add_argument("--core", type=int, help="pin to this core; the second if not given")
+    learning.add_argument("--json", type=Path, help="write the rows to this file")
+    learning.add_argument("--page", type=Path, help="write the table between the page's markers")
+
     against = commands.add_parser("against", help="this build and an old one, interleaved: which rows are slower")
     against.add_argument("path", type=Path, help="the directory of the old build's package, such as site-packages")
     against.add_argument("--new", type=Path, help="that of the new build; where `import cyrnn` finds it if not given")
@@ -222,7 +229,17 @@ def grid(args: argparse.Namespace) -> int:
     return 1 if args.strict and not all(row.holds for row in rows) else 0
 
 
+def learning(args: argparse.Namespace) -> int:
+    machine.settle(args.core)
+    from . import learning as program
+
+    about = f"One core of {machine.cpu_model()}, commit {machine.commit()}."
+    program.run(args.jobs or list(program.JOBS), args.seconds, args.page, args.json, about)
+    return 0
+
+
 COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python, "against": against, "grid": grid}
+COMMANDS["learning"] = learning
 
 if __name__ == "__main__":
     arguments = _parser().parse_args()
