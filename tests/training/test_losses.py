@@ -167,13 +167,13 @@ def test_many_classes_and_few_have_a_gradient_that_adds_up_to_zero(dtype):
 
 
 @each_dtype
-def test_logarithms_are_within_an_ulp_of_the_true_ones(dtype):
+def test_logarithms_are_within_a_few_ulp_of_the_true_ones(dtype):
     x = np.concatenate([np.linspace(-40, 40, 20001), np.linspace(-1, 1, 20001)]).astype(dtype)
     loss, _ = binary_cross_entropy_with_logits(x, np.zeros_like(x), reduction="none")
     wide = x.astype(np.longdouble)
     want = np.maximum(wide, 0) + np.log1p(np.exp(-abs(wide)))
-    assert (abs(loss - want) / np.spacing(want.astype(dtype))).max() < 2.5  # exp, log, and their sum
+    assert (abs(loss - want) / np.spacing(want.astype(dtype))).max() < 4  # exp, log, their sum, and a longdouble that may be no longer
     for classes in (2, 3, 10, 1000, 4097):
         (loss,), _ = cross_entropy(np.zeros((1, classes), dtype), [0], reduction="none")
         want = np.log(np.longdouble(classes))
-        assert abs(loss - want) / np.spacing(dtype.type(want)) < 1
+        assert abs(loss - want) / np.spacing(dtype.type(want)) < 2
