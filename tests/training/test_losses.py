@@ -172,7 +172,8 @@ def test_logarithms_are_within_a_few_ulp_of_the_true_ones(dtype):
     loss, _ = binary_cross_entropy_with_logits(x, np.zeros_like(x), reduction="none")
     wide = x.astype(np.longdouble)
     want = np.maximum(wide, 0) + np.log1p(np.exp(-abs(wide)))
-    assert (abs(loss - want) / np.spacing(want.astype(dtype))).max() < 4  # exp, log, their sum, and a longdouble that may be no longer
+    error = abs(loss - want) / np.spacing(want.astype(dtype))
+    assert error.max() < 4  # exp, log, their sum; a longdouble may be no longer than a double
     for classes in (2, 3, 10, 1000, 4097):
         (loss,), _ = cross_entropy(np.zeros((1, classes), dtype), [0], reduction="none")
         want = np.log(np.longdouble(classes))
