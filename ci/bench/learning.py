@@ -1,8 +1,8 @@
 """Whole training steps: forward, loss, backward, clipping, Adam; and one step of an agent for eight worlds.
 
 Each contestant begins with the same weights and takes the same batch. Before the clock starts it takes LOSSES steps,
-whose losses have to be those of cyrnn. torch: fused Adam, with oneDNN and without; jax: one jitted function of the whole
-step, its weights donated.
+whose losses have to be those of cyrnn. torch: fused Adam, with oneDNN and without; jax: one jitted function of the
+whole step, its weights donated.
 """
 
 from __future__ import annotations

@@ -164,3 +164,17 @@ def test_many_classes_and_few_have_a_gradient_that_adds_up_to_zero(dtype):
         want = np.mean(np.log(np.exp(wide).sum(axis=1)) - wide[:, 0])
         assert math.isclose(loss, want, rel_tol=1e-5, abs_tol=1e-6)
         assert np.abs(d.astype(np.float64).sum(axis=1)).max() < 1e-6
+
+
+@each_dtype
+def test_logarithms_are_within_a_few_ulp_of_the_true_ones(dtype):
+    x = np.concatenate([np.linspace(-40, 40, 20001), np.linspace(-1, 1, 20001)]).astype(dtype)
+    loss, _ = binary_cross_entropy_with_logits(x, np.zeros_like(x), reduction="none")
+    wide = x.astype(np.longdouble)
+    want = np.maximum(wide, 0) + np.log1p(np.exp(-abs(wide)))
+    error = abs(loss - want) / np.spacing(want.astype(dtype))
+    assert error.max() < 4  # exp, log, their sum; a longdouble may be no longer than a double
+    for classes in (2, 3, 10, 1000, 4097):
+        (loss,), _ = cross_entropy(np.zeros((1, classes), dtype), [0], reduction="none")
+        want = np.log(np.longdouble(classes))
+        assert abs(loss - want) / np.spacing(dtype.type(want)) < 2

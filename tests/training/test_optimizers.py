@@ -148,6 +148,8 @@ def test_weight_without_a_gradient_stays_and_counts_no_step():
     assert np.array_equal(model.bias, before)
     assert (optimizer.state_dict()["weight.step"], optimizer.state_dict()["bias.step"]) == (1, 0)
     assert optimizer.updates == 1
+    optimizer.step({"weight": np.ones((5, 3)).T, "bias": None})  # and where something is not plain
+    assert np.array_equal(model.bias, before)
 
 
 def test_several_modules_of_two_dtypes_are_trained_as_each_alone():

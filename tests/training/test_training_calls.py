@@ -88,6 +88,8 @@ def test_what_is_not_plain_is_left_to_the_facade_and_nothing_is_done(own):
     odd = [y.tolist(), None, y.view(Plain), byte_swapped(y), misaligned(y), y.astype(int), y[::2], y[:5], y[:, None]]
     for value in odd:
         assert own.squared_error(y, value, True, False) is None
+        assert own.huber(y, value, 1.0, True, False) is None
+        assert own.binary_cross_entropy(y, value, None, None, True, False) is None
         assert own.binary_cross_entropy(y, y, value, None, True, False) is None or value is None
         assert own.binary_cross_entropy(y, y, None, value, True, False) is None or value is None
         good = (y.copy(), y, y.copy(), None, None)

@@ -222,6 +222,22 @@ def test_attribute_that_is_missing_or_of_another_shape_is_refused():
         optimizer.step(gradients)
 
 
+def test_gradient_that_changes_while_it_is_looked_at_is_refused(monkeypatch):
+    model = linear()
+    optimizer, gradients = Adam(model), ones(model)
+    gradients["bias"] = gradients["bias"].astype(">f4")  # it is converted, and then
+
+    def meddle(*arguments):
+        return np.zeros(7, np.float32)
+
+    monkeypatch.setattr("cyrnn.training._check_optimizers.gradient", meddle)
+    before = model.bias.copy()
+    with pytest.raises(RuntimeError, match="step again"):
+        optimizer.step(gradients)
+    assert np.array_equal(model.bias, before)
+    assert optimizer.updates == 0
+
+
 def test_schedule_that_says_no_rate_is_named_with_its_step():
     model = linear()
     for wrong, said in ((np.nan, "lr is nan"), (-1, "lr is -1"), ("x", "lr is of type str")):

@@ -1,4 +1,4 @@
-/* What kernels of losses and optimizers are given: part of run.h, which has the words. */
+/* Losses and optimizers: what their kernels are called with. Included by run.h, which says what `real` is. */
 #ifndef CYRNN_TRAINING_H
 #define CYRNN_TRAINING_H
 

@@ -152,7 +152,7 @@ def dtype_of_weights(given: Mapping[str, Any]) -> np.dtype[Any]:
 
 _TRAINING = (
     "forward(x, dropout_rng=rng) keeps a tape, backward(tape, d_output) gives the gradients, and "
-    "cyrnn.update_parameters_with_adam takes a step with them"
+    "step of cyrnn.training.Adam(model) takes a step with them"
 )
 #: method -> why there is none, and what to do
 _CURES = {

@@ -106,7 +106,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         See Also
         --------
         forward : what makes the tape.
-        cyrnn.update_parameters_with_adam : what makes better weights of the gradients.
+        cyrnn.training.Adam : what makes better weights of the gradients.
 
         Notes
         -----

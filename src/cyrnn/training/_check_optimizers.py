@@ -176,6 +176,12 @@ def writable_gradient(function: str, argument: str, value: object) -> Array:
     return value
 
 
+def updated(function: str, done: object) -> None:
+    """Refuse arrays that somebody else changed while they were looked at."""
+    if done is None:
+        raise RuntimeError(f"{function}: a weight or a gradient was changed, expected it as it was: step again")
+
+
 def other_state(function: str, name: str, weight: Array, state: Array) -> NoReturn:
     """Refuse weights that are not those which an optimizer began with."""
     raise ValueError(

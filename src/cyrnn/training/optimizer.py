@@ -85,7 +85,8 @@ class Optimizer:
             weights = [_weights(function, each) for each in self._modules]
             rows = self._plain(function, given, weights)
             counts = {name: self._counts[name] + 1 for name in rows}
-            _compiled.update(self._method, list(rows.values()), self._numbers_of(rate, counts))
+            done = _compiled.update(self._method, list(rows.values()), self._numbers_of(rate, counts))
+            _check.updated(function, done)
         self._counts |= counts
         self._updates += 1
         for each, arrays in zip(self._modules, weights, strict=True):
