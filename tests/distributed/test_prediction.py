@@ -32,8 +32,6 @@ MODELS = {
     "sequential-last": lambda: nn.Sequential(nn.GRU(F, 4, batch_first=True, rng=0), nn.LastStep(), nn.Linear(4, 2)),
     "sequential-tokens": lambda: nn.Sequential(nn.Embedding(7, 4, rng=0), nn.RNN(4, 4, rng=0)),
 }
-if not hasattr(nn, "Sequential"):
-    MODELS = {name: make for name, make in MODELS.items() if not name.startswith("sequential")}
 LENGTHS = {
     "no lengths": lambda lengths: None,
     "list": lambda lengths: lengths.tolist(),
@@ -45,7 +43,7 @@ LENGTHS = {
 def data(model, chunk: int = 10):
     """An input for a model, as NumPy's and as Dask's, and lengths."""
     rng, shape = np.random.default_rng(1), (N, L) if model.batch_first else (L, N)
-    tokens = isinstance(model if not hasattr(model, "__getitem__") else model[0], nn.Embedding)
+    tokens = isinstance(model[0] if isinstance(model, nn.Sequential) else model, nn.Embedding)
     x = rng.integers(0, 7, shape) if tokens else rng.standard_normal((*shape, F)).astype(model.dtype)
     chunks = [-1] * x.ndim
     chunks[0 if model.batch_first else 1] = chunk

@@ -11,35 +11,31 @@ import sys
 import numpy as np
 from mpi4py import MPI
 
-import cyrnn
-from cyrnn import distributed, nn
+from cyrnn import distributed, nn, training
 
 #: groups, examples: the same for each rank or not, fewer examples than groups, fewer groups than ranks
 SIZES = [(8, 32), (5, 13), (8, 3), (1, 4)]
 
 
 def train(comm, dtype, groups: int, n: int, updates: int = 5) -> dict[str, np.ndarray]:
-    """Train an LSTM to add its inputs up, and return its weights."""
+    """Train two layers and a head to add their inputs up, and return the weights."""
     gradients = distributed.Gradients(comm, groups=groups)
     rng = np.random.default_rng(0)
-    model = nn.LSTM(2, 6, proj_size=1, num_layers=2, dtype=dtype, rng=0)
-    weights = model.state_dict()
-    v, s = cyrnn.initialize_adam(weights)
-    for update in range(1, updates + 1):
+    recurrent, head = nn.LSTM(2, 6, num_layers=2, dtype=dtype, rng=0), nn.Linear(6, 1, dtype=dtype, rng=0)
+    model = nn.Sequential(recurrent, nn.LastStep(), head)
+    optimizer = training.Adam(model, lr=0.01)
+    for _ in range(updates):
         x = rng.standard_normal((5, n, 2)).astype(dtype)
         target = np.tanh(x.sum(axis=(0, 2)))[:, None]
 
         def of_group(rows, x=x, target=target):
             output, _, tape = model.forward(x[:, rows])
-            error = output[-1] - target[rows]
-            d_output = np.zeros_like(output)
-            d_output[-1] = 2 * error / n
-            return {"loss": float((error**2).sum()) / n, **model.backward(tape, d_output).weights}
+            loss, d_output = training.mse_loss(output, target[rows], reduction="sum")
+            return {"loss": loss / n, **model.backward(tape, d_output / n).weights}
 
         sums = gradients.sum(of_group, n)
         del sums["loss"]
-        cyrnn.update_parameters_with_adam(weights, {f"d{name}": d for name, d in sums.items()}, v, s, update)
-        model.load_state_dict(weights)
+        optimizer.step(sums)
     return model.state_dict()
 
 

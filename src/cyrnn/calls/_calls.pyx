@@ -39,6 +39,9 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     linear.pxi          a linear layer of nn: its weights, its calls
     embedding.pxi       rows of a matrix by their indices
     layer_norm.pxi      rows of an array, normalised
+    losses.pxi          losses and their gradients, sums
+    updates.pxi         steps of optimizers
+    training.pxi        the calls of both, as Python has them
     elements.pxi        sigmoid, tanh and softmax of whole arrays
     cell_calls.pxi      the calls of a cell, as Python has them
 
@@ -50,13 +53,17 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF
 from libc.math cimport signbit
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
     BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, SPLIT, Activation, BackwardRun,
     GateWeights, IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Resets as RunResets, Run, Table,
     TokenSum, Variant, real,
+)
+from cyrnn.kernels.run cimport (                   # of losses and optimizers
+    ADAM, BINARY_CROSS_ENTROPY, HUBER, MAX_NUMBERS, MAX_STATE, RMSPROP, SGD, SQUARED_ERROR, CrossEntropy, ElementLoss,
+    Update,
 )
 
 from cyrnn.calls.quantized import Quantized, in_two_planes, levels
@@ -156,5 +163,8 @@ include "sublayer.pxi"
 include "linear.pxi"
 include "embedding.pxi"
 include "layer_norm.pxi"
+include "losses.pxi"
+include "updates.pxi"
+include "training.pxi"
 include "elements.pxi"
 include "cell_calls.pxi"

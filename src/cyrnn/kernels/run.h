@@ -217,6 +217,41 @@ typedef struct {
     ptrdiff_t out_row_stride;
 } TokenSum;
 
+/* A step of an optimizer in one weight; calls/reference_training.py says which state and numbers a method has. */
+enum {
+    SGD, RMSPROP, ADAM, MAX_STATE = 3, MAX_NUMBERS = 7
+};
+typedef struct {
+    int method;
+    ptrdiff_t N;
+    real *w;                            /* (N,), changed in place */
+    const real *g;                      /* (N,) */
+    real *state[MAX_STATE];             /* (N,) each, changed in place; NULL where an option leaves it out */
+    double number[MAX_NUMBERS];
+} Update;
+
+/* Losses and their gradients, times scale. */
+typedef struct {
+    ptrdiff_t classes;
+    const real *logits;                 /* (rows, classes) */
+    const int64_t *targets;             /* (rows,): 0 <= target < classes, or negative for a row that counts nothing */
+    const real *weight;                 /* (classes,), or NULL for ones */
+    double scale;
+    real *losses;                       /* (rows,) */
+    real *d;                            /* (rows, classes) */
+} CrossEntropy;
+enum {
+    SQUARED_ERROR, HUBER, BINARY_CROSS_ENTROPY
+};
+typedef struct {
+    int kind;
+    const real *output, *target;        /* (N,) */
+    const real *weight, *pos_weight;    /* (N,), or NULL for ones; pos_weight of the last kind alone */
+    double delta, scale;                /* delta of Huber's alone */
+    real *losses;                       /* (N,) */
+    real *d;                            /* (N,) */
+} ElementLoss;
+
 /* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short, or what `pause` said. All
  * are described where they are defined, see body.pxi. */
 typedef struct {
@@ -264,6 +299,13 @@ typedef struct {
                        double eps, real *out);
     void (*layer_norm_backward)(const real *x, ptrdiff_t row_stride, const real *dy, ptrdiff_t dy_row_stride, ptrdiff_t N,
                             ptrdiff_t n, const real *w, double eps, real *normal, real *dx);
+
+    /* losses and optimizers: of some elements, or rows */
+    void (*update)(const Update *update, ptrdiff_t first, ptrdiff_t last);
+    void (*cross_entropy)(const CrossEntropy *loss, ptrdiff_t first, ptrdiff_t last);
+    void (*element_loss)(const ElementLoss *loss, ptrdiff_t first, ptrdiff_t last);
+    double (*sum)(const real *x, ptrdiff_t N, double total);
+    double (*sum_of_squares)(const real *x, ptrdiff_t N, double total);
 } Table;
 
 #endif

@@ -2,7 +2,7 @@
 
 `real` is the dtype that a kernel module is compiled for, and void in a module that serves both.
 """
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 cdef extern from "run.h" nogil:
     ctypedef double real
@@ -203,6 +203,44 @@ cdef extern from "run.h" nogil:
         real* out
         Py_ssize_t out_row_stride
 
+    enum:
+        SGD
+        RMSPROP
+        ADAM
+        MAX_STATE
+        MAX_NUMBERS
+        SQUARED_ERROR
+        HUBER
+        BINARY_CROSS_ENTROPY
+
+    ctypedef struct Update:
+        int method
+        Py_ssize_t N
+        real* w
+        const real* g
+        real* state[MAX_STATE]
+        double number[MAX_NUMBERS]
+
+    ctypedef struct CrossEntropy:
+        Py_ssize_t classes
+        const real* logits
+        const int64_t* targets
+        const real* weight
+        double scale
+        real* losses
+        real* d
+
+    ctypedef struct ElementLoss:
+        int kind
+        const real* output
+        const real* target
+        const real* weight
+        const real* pos_weight
+        double delta
+        double scale
+        real* losses
+        real* d
+
     ctypedef struct Table:
         Py_ssize_t lanes
         Py_ssize_t (*packed_size)(Py_ssize_t units, Py_ssize_t K, Py_ssize_t gates) noexcept nogil
@@ -249,3 +287,8 @@ cdef extern from "run.h" nogil:
         void (*layer_norm_backward)(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
                                 Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
                                 real* dx) noexcept nogil
+        void (*update)(const Update* update, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        void (*cross_entropy)(const CrossEntropy* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        void (*element_loss)(const ElementLoss* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        double (*sum)(const real* x, Py_ssize_t N, double total) noexcept nogil
+        double (*sum_of_squares)(const real* x, Py_ssize_t N, double total) noexcept nogil
