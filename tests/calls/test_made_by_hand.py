@@ -161,6 +161,20 @@ def test_objects_that_need_arguments_cannot_be_made_empty(name):
 
 
 @compiled
+def test_tokens_made_by_hand_or_for_others_are_refused():
+    (sublayer,) = cyrnn.nn.LSTM(3, 5, rng=0)._sublayers
+    own = calls.tokens(np.array([1, 2]), 3, 4)
+    assert sublayer.forward(own)[0].shape == (2, 5)
+    assert own.shape == (2,)
+    assert implementation.Tokens().shape is None
+    for n_x, item in ((4, 4), (3, 8)):
+        assert sublayer.forward(calls.tokens(np.array([1, 2]), n_x, item)) is None
+    assert sublayer.forward(implementation.Tokens()) is None
+    assert calls.tokens(np.array([1, 2]), 3, 2) is None
+    refused(lambda: calls.tokens(np.array([1, 2]), 2**32, 4), MemoryError)
+
+
+@compiled
 def test_objects_of_calls_can_be_neither_copied_nor_pickled():
     lstm = cyrnn.nn.LSTM(3, 5, rng=0)
     x = np.ones((7, 2, 3), np.float32)
@@ -170,6 +184,7 @@ def test_objects_of_calls_can_be_neither_copied_nor_pickled():
         calls.of(CELLS[0]),
         calls.elements("tanh"),
         calls.lengths([1, 2], 3, 2),
+        calls.tokens(np.array([1, 2]), 3, 4),
         calls.resets_of(np.ones((3, 2), bool), False),
         lstm._sublayers[0],
         tape.records[0],

@@ -13,6 +13,7 @@ cdef class Tokens:
     """Checked tokens of one call, each below n_x. Never changed."""
 
     cdef cnp.ndarray array               # contiguous, without gaps; zeros where a sequence has ended
+    cdef const real* memory              # of it: with such an address, Cython neither copies nor pickles these
     cdef int axes, typenum
     cdef Py_ssize_t n_x, item            # item: bytes of an element
 
@@ -44,7 +45,8 @@ cpdef Tokens tokens(given, Py_ssize_t n_x, Py_ssize_t item, Lengths lengths=None
         return None
     try:
         out.array = PyArray_ZEROS(out.axes, cnp.PyArray_DIMS(copied), out.typenum, 0)
-        found, to = <const cnp.int64_t*> data(copied), <char*> data(out.array)
+        out.memory = <const real*> data(out.array)
+        found, to = <const cnp.int64_t*> data(copied), <char*> out.memory
         for i in range(at.count):
             position = position_of(&at, i)
             if not 0 <= found[position] < n_x:

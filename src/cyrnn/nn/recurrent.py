@@ -265,7 +265,9 @@ class Recurrent(CellModule[F], Generic[F, S]):
     ) -> tuple[NDArray[Any], Any]:
         """Run the model over sequences: with the arguments as they are, or made plain where that is needed."""
         directions, batch_first = self._plan.directions, self.batch_first
-        x, numbers, (flags, reset_to) = input, tokens.numbers_in(function, "input", input, 2), reset
+        x, numbers, (flags, reset_to) = input, None, reset
+        if type(input) is not np.ndarray or input.dtype.kind in "iu":
+            numbers = tokens.numbers_in(function, "input", input, 2)
         sizes = arguments.sizes_of(x if numbers is None else numbers[..., None], batch_first)
         to_initial = _check_resets.to_initial(function, reset_to)
         resets = arguments.resets(flags, sizes is not None, batch_first, to_initial)
