@@ -40,23 +40,25 @@ class Agent:
 
     def __init__(self, seed, updates, units=64):
         self.rng = np.random.default_rng(seed)
-        self.gru, self.head = nn.GRU(2, units, rng=self.rng), nn.Linear(units, 3, rng=self.rng)
+        self.model = nn.Sequential(nn.GRU(2, units, rng=self.rng), nn.Linear(units, 3, rng=self.rng))
         schedule = training.cosine_annealing_lr(2e-3, updates * EPOCHS * GROUPS)
-        self.optimizer = training.Adam([self.gru, self.head], lr=schedule)
-        self.state = np.zeros((1, WORLDS, units), np.float32)
+        self.optimizer = training.Adam(self.model, lr=schedule)
+        self.state = (np.zeros((1, WORLDS, units), np.float32),)  # of the GRU
 
     def act(self, observation, reset):
         """One step of all worlds: actions, their log p, values."""
-        hidden, self.state = self.gru.step(observation, self.state, reset=reset)
-        out = self.head(hidden)
+        out, self.state = self.model.step(observation, self.state, reset=reset)
         p, log_p = probabilities(out[:, :2])
         action = (self.rng.random(WORLDS) > p[:, 0]).astype(np.int64)
         return action, log_p[np.arange(WORLDS), action], out[:, 2]
 
-    def learn(self, x, start, reset, action, log_p, advantage, target):
-        """One update from some worlds: all (STEPS, worlds, ...), the GRU's state before them."""
-        hidden, _, tape = self.gru.forward(x, start, reset=reset)
-        out, head_tape = self.head.forward(hidden)
+    def value(self, observation, reset):
+        """What the step to come is worth."""
+        return self.model.step(observation, self.state, reset=reset)[0][:, 2]
+
+    def learn(self, start, x, reset, action, log_p, advantage, target):
+        """One update from some worlds: all (STEPS, worlds, ...), and the state before."""
+        out, _, tape = self.model.forward(x, start, reset=reset)
         p, log_now = probabilities(out[..., :2])
         taken = np.eye(2, dtype=np.float32)[action]
         ratio = np.exp((log_now * taken).sum(axis=-1) - log_p)
@@ -66,8 +68,7 @@ class Agent:
         d_out = np.empty_like(out)
         d_out[..., :2] = d_log * (taken - p) + ENTROPY * p * (log_now + entropy)
         d_out[..., 2] = VALUE * (out[..., 2] - target)
-        of_head = self.head.backward(head_tape, d_out / action.size)
-        gradients = [self.gru.backward(tape, of_head.input), of_head]
+        gradients = self.model.backward(tape, d_out / action.size)
         training.clip_grad_norm(gradients, 0.5)
         self.optimizer.step(gradients)
 
@@ -102,14 +103,13 @@ def train(seed=0, updates=300, enough=475, show=print):
             lasted += 1
             lengths += lasted[reset].tolist()
             lasted[reset] = 0
-        hidden, _ = agent.gru.step(seen[:, SEEN].astype(np.float32) * SCALE, agent.state, reset=reset)
-        advantage = advantages(reward, value, ended, agent.head(hidden)[:, 2])
+        advantage = advantages(reward, value, ended, agent.value(seen[:, SEEN] * SCALE, reset))
         target = advantage + value
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         for _ in range(EPOCHS):
             for part in np.array_split(agent.rng.permutation(WORLDS), GROUPS):
-                given = (a[:, part] for a in (x, start, flags, action, log_p, advantage, target))
-                agent.learn(*given)
+                given = (a[:, part] for a in (x, flags, action, log_p, advantage, target))
+                agent.learn((start[0][:, part],), *given)
         mean, steps = float(np.mean(lengths[-100:] or [0])), update * STEPS * WORLDS
         if update % 10 == 0:
             seconds = time.perf_counter() - began

@@ -124,6 +124,34 @@ def models() -> dict:
     }
 
 
+def run_resets(kind, options: dict, dtype) -> list:
+    """Two directions of a model over a ragged batch whose sequences are reset, to zeros and to hx, and back."""
+    random, found = np.random.RandomState(11), []
+    model = kind(17, 33, bidirectional=True, dtype=dtype, **options)
+    model.load_state_dict({key: exact(random, w.shape, 0.125, dtype) for key, w in model.state_dict().items()})
+    x, lengths = exact(random, (6, 19, 17), 2.0, dtype), [int(n) for n in random.randint(0, 7, 19)]
+    sizes = (model.proj_size or 33, 33) if kind is nn.LSTM else (33,)
+    states = [exact(random, (2, 19, n), 1.0, dtype) for n in sizes]
+    state, flags = states[0] if len(states) == 1 else tuple(states), random.randint(0, 4, (6, 19)) == 0
+    for to in ("zeros", "hx"):
+        output, _, tape = model.forward(x, state, lengths=lengths, reset=flags, reset_to=to)
+        gradients = model.backward(tape, exact(random, output.shape, 1.0, dtype))
+        d_hx = gradients.hx if kind is nn.LSTM else (gradients.hx,)
+        found += [output, gradients.input, *d_hx, *gradients.weights.values()]
+    return found
+
+
+def resets() -> dict:
+    kinds = {name: MODELS[name] for name in ("lstm-peephole", "gru-before")}
+    kinds |= {"rnn": (nn.RNN, {}), "lstm": (nn.LSTM, {}), "gru": (nn.GRU, {})}
+    kinds["lstm-projected"] = nn.LSTM, {"proj_size": 9}
+    return {
+        f"resets-{name}-{dtype.name}": lambda k=kind, o=options, d=dtype: run_resets(k, o, d)
+        for dtype in DTYPES
+        for name, (kind, options) in kinds.items()
+    }
+
+
 def run_linear(sizes: tuple, dtype, *, back: bool) -> list:
     """Whole sequences and a ragged batch through a linear layer, or back."""
     n, units, L, N = sizes
@@ -155,6 +183,34 @@ def heads() -> dict:
                 cases[name] = lambda s=sizes, d=dtype, b=back: run_linear(s, d, back=b)
         cases[f"embedding-{dtype.name}"] = lambda d=dtype: run_embedding(d)
     return cases
+
+
+def run_tokens(kind, options: dict, dtype, width: str | None) -> list:
+    """Tokens (L, N), whole and ragged, one sequence, and back; a word of 300 positions, and some of none."""
+    random = np.random.RandomState(11)
+    model = kind(29, 37, bidirectional=True, dtype=dtype, **options)
+    model.load_state_dict({key: exact(random, w.shape, 0.25, dtype) for key, w in model.state_dict().items()})
+    tokens, lengths = random.randint(0, 25, (21, 40)), [int(n) for n in random.randint(0, 22, 40)]
+    tokens[:, ::3] = 28
+    if width is not None:
+        model = model.quantize(width)
+        return [model(tokens)[0], model(tokens, lengths=lengths)[0], model(tokens[:, 1])[0]]
+    found = []
+    for x, ends in ((tokens, None), (tokens, lengths), (tokens[:, 1], None)):
+        output, _, tape = model.forward(x, lengths=ends)
+        found += [output, *model.backward(tape, exact(random, output.shape, 1.0, dtype)).weights.values()]
+    return found
+
+
+def of_tokens() -> dict:
+    """The plain cells and a GRU that resets before; of integer weights the same layers."""
+    kinds = {"rnn": (nn.RNN, {}), "lstm": (nn.LSTM, {}), "gru": (nn.GRU, {}), "gru-before": MODELS["gru-before"]}
+    widths = [(dtype, None) for dtype in DTYPES] + [(DTYPES[0], width) for width in ("int8", "int16", "int16x2")]
+    return {
+        f"tokens-{name}-{width or dtype.name}": lambda k=kind, o=options, d=dtype, w=width: run_tokens(k, o, d, w)
+        for name, (kind, options) in kinds.items()
+        for dtype, width in widths
+    }
 
 
 def whole(random: np.random.RandomState, rows: int, n: int, width: Width) -> Quantized:
@@ -249,7 +305,7 @@ def corpus() -> dict:
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases | gradients() | models() | heads() | integers() | trainings()
+    return cases | gradients() | models() | resets() | heads() | integers() | trainings() | of_tokens()
 
 
 def recorded() -> dict:

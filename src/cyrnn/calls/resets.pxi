@@ -20,22 +20,25 @@ def resets_of(given, bint to_initial):
     """Return the flags of an array of bools (T, m), any strides; None where it is no plain one."""
     cdef Resets out
     cdef PlainArray mask
-    cdef Py_ssize_t t, j
-    cdef char flag
+    cdef Py_ssize_t t, j, i, size
     if not read_plain(<PyObject*> given, cnp.NPY_BOOL, 2, &mask):
         return None
     out = Resets()
     out.T, out.m, out.to_initial = mask.shape[0], mask.shape[1], to_initial
-    out.flags = <char*> malloc(out.T * out.m + 1)
+    size = out.T * out.m
+    out.flags = <char*> malloc(size + 1)
     if out.flags == NULL:
         raise MemoryError("cyrnn: no memory for the resets")
-    for t in range(out.T):
-        for j in range(out.m):
-            flag = mask.memory[t * mask.strides[0] + j * mask.strides[1]] != 0
-            if t == 0 and to_initial:                    # where it is anyway
-                flag = 0
-            out.flags[t * out.m + j] = flag
-            out.any_set |= flag
+    if mask.flags & cnp.NPY_ARRAY_C_CONTIGUOUS:
+        for i in range(size):
+            out.flags[i] = mask.memory[i] != 0
+    else:
+        for t in range(out.T):
+            for j in range(out.m):
+                out.flags[t * out.m + j] = mask.memory[t * mask.strides[0] + j * mask.strides[1]] != 0
+    if to_initial and size > 0:                          # before the first step it is there anyway
+        memset(out.flags, 0, out.m)
+    out.any_set = memchr(out.flags, 1, size) != NULL
     return out
 
 
