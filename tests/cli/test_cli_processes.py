@@ -116,11 +116,13 @@ def test_killed_run_leaves_a_whole_checkpoint_and_goes_on_with_the_same_bits(nam
 def test_signal_saves_and_says_so(name, status, names, tmp_path):
     whole, stopped = tmp_path / "whole.npz", tmp_path / "stopped.npz"
     words = ("train", names, *SMALL, "--epochs", "60", "--out", stopped)
-    with start_python(*COMMAND, *words) as process:
+    number = getattr(signal, name)
+    # a shell lets what it starts in the background ignore SIGINT, nohup SIGHUP: so may whoever started these tests
+    with start_python(*COMMAND, *words, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("epoch  2"):
-                process.send_signal(getattr(signal, name))
+                process.send_signal(number)
                 break
         rest, err = process.communicate()
     assert (process.returncode, err) == (status, "")

@@ -27,6 +27,14 @@ def names(tmp_path):
     return written(tmp_path / "numbers.txt", numbers(99))
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A shell lets what it starts in the background ignore Ctrl-C, and so these tests, which it may have started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def stopped_after(monkeypatch, updates: int) -> None:
     """Let a signal come while an update runs; later updates run as ever."""
     left, update = [updates], train.Training._update
