@@ -65,6 +65,8 @@ class LayerNorm(Head[F], Generic[F]):
         Whether a ragged batch is (N, L, features), not (L, N, features): how `lengths` are read, nothing else.
     dtype : dtype
         float32 or float64, of weights and results. Inputs have to be of it.
+    rng : Generator or seed, optional
+        As for the other layers; nothing is drawn from it.
 
     Raises
     ------

@@ -47,17 +47,17 @@ class Link:
         """How many features it gives for so many."""
         return size
 
+    if TYPE_CHECKING:
+
+        def forward(self, x: Any, hx: Any, given: Pass) -> tuple[Any, Any, Any]:
+            """Return output, state and tape."""
+
+        def backward(self, tape: Any, d: Any, d_state: Any) -> tuple[Any, Any, dict[str, Any]]:
+            """Return the gradients of the input, of the state and of the weights."""
+
     def call(self, x: Any, hx: Any, given: Pass) -> tuple[Any, Any]:
         """Return the output and the state, None where there is none."""
         return x, None
-
-    def forward(self, x: Any, hx: Any, given: Pass) -> tuple[Any, Any, Any]:
-        """Return output, state and tape."""
-        raise NotImplementedError
-
-    def backward(self, tape: Any, d: Any, d_state: Any) -> tuple[Any, Any, dict[str, Any]]:
-        """Return the gradients of the input, of the state and of the weights."""
-        raise NotImplementedError
 
     def step(self, x: Any, state: Any, reset: Any) -> tuple[Any, Any]:
         return x, None
