@@ -94,8 +94,9 @@ cdef void layer_norm_of(const real* x, Py_ssize_t row_stride, Py_ssize_t N, Py_s
         out += n
 
 
-cdef void layer_norm_backward(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride, Py_ssize_t N,
-                          Py_ssize_t n, const real* w, double eps, real* normal, real* dx) noexcept nogil:
+cdef void layer_norm_backward(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
+                              Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
+                              real* dx) noexcept nogil:
     """dx (N, n), and x^ (N, n) into `normal`."""
     cdef Py_ssize_t row, i, left
     cdef real size = n, factor
