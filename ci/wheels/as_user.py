@@ -1,6 +1,7 @@
 """In a new environment, after `pip install` of the wheel: python as_user.py LIST, what `pip list --format=json` said.
 
-NumPy came along and nothing else, and importing cyrnn costs under 15 ms beyond NumPy.
+NumPy came along and nothing else, and importing cyrnn costs under 15 ms beyond NumPy. Pictures say
+which extra they want.
 """
 
 import json
@@ -20,6 +21,9 @@ times = [
     float(subprocess.run([sys.executable, "-I", "-c", CLOCK], capture_output=True, text=True, check=True).stdout)
     for _ in range(RUNS)
 ]
+picture = "import cyrnn; cyrnn.plot.loss_curve([1.0])"
+refused = subprocess.run([sys.executable, "-I", "-c", picture], capture_output=True, text=True).stderr
+assert refused.rstrip().endswith("matplotlib is not installed: pip install 'cyrnn[plot]'"), refused
 python = "Python " + sys.version.split()[0]
 print(f"{python}: NumPy {installed['numpy']} and nothing else; import cyrnn {min(times):.1f} ms beyond NumPy's")
 assert min(times) < MAX_MILLISECONDS, times

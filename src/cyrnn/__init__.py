@@ -2,8 +2,9 @@
 
 The functions of the notebook "RNN and LSTM 101", compiled, with their backward passes, and those of a GRU in the same
 style. Their arrays have features first, then the batch, then time: x is (n_x, m, T_x). `cyrnn.nn` has the classes of
-torch.nn, with torch's order of axes: `help(cyrnn.nn)`. `cyrnn.set_num_threads` says how many threads a large call may
-use; a star import leaves out this function and `cyrnn.get_num_threads`. Every example in a docstring begins with
+torch.nn, with torch's order of axes: `help(cyrnn.nn)`; `cyrnn.plot` draws pictures (extra `plot`).
+`cyrnn.set_num_threads` says how many threads a large call may use; a star import leaves out this function and
+`cyrnn.get_num_threads`. Every example in a docstring begins with
 
 >>> import numpy as np
 >>> import cyrnn
@@ -36,6 +37,7 @@ from .training import initialize_adam, update_parameters_with_adam
 
 if TYPE_CHECKING:
     from . import nn as nn
+    from . import plot as plot
 
 __version__ = "0.1.0"
 
@@ -64,15 +66,15 @@ __all__ = [
 if not TYPE_CHECKING:  # to a type checker a misspelt name is an error
 
     def __getattr__(name):
-        """Import `cyrnn.nn` where it is first asked for."""
-        if name == "nn":
+        """Import `cyrnn.nn` and `cyrnn.plot` where they are first asked for."""
+        if name in ("nn", "plot"):
             import importlib
 
-            return importlib.import_module(f"{__name__}.nn")
+            return importlib.import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """Return what a shell completes `cyrnn.` to: `nn`, too, and nothing of the rooms behind the names."""
+    """Return what a shell completes `cyrnn.` to: `nn` and `plot`, too, and nothing of the rooms behind the names."""
     special = {name for name in globals() if name.startswith("__")}
-    return sorted({*__all__, "get_num_threads", "nn", "set_num_threads"} | special)
+    return sorted({*__all__, "get_num_threads", "nn", "plot", "set_num_threads"} | special)

@@ -1,4 +1,4 @@
-"""`python -m cyrnn`: the demo and self-check. `python -m cyrnn info`: what runs here."""
+"""`python -m cyrnn`: the demo and self-check. `info`: what runs here. `train`, `sample`, `eval`: a character model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 
 import cyrnn
 
+from .cli import commands as cli
+from .cli.arguments import add_commands
 from .demo import info, numbers, sentence, speed
 from .demo.page import RED, Page
 
@@ -21,6 +23,8 @@ PIPE_CLOSED = 141
 
 def main(argv: list[str] | None = None) -> int:
     words = parser().parse_args(argv)
+    if words.command in cli.COMMANDS:
+        return cli.run(words)
     page = Page(sys.stdout)
     if words.command == "info":
         if words.json:
@@ -43,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     what = "show versions, CPU features, chosen ISA and thread count"
     about = commands.add_parser("info", help=what, description=what.capitalize() + ".")
     about.add_argument("--json", action="store_true", help="as JSON")
+    add_commands(commands)
     return top
 
 
@@ -67,7 +72,8 @@ def run() -> int:
     """`main`, ended quietly where the reader of a pipe has gone: `python -m cyrnn | head`."""
     try:
         status = main()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is what Windows says
             raise

@@ -128,7 +128,7 @@ def test_panels_that_are_not_those_of_pack_are_refused(cell, what):
 
 
 @compiled
-@pytest.mark.parametrize("name", ["Panels", "Lengths", "SavedForward"])
+@pytest.mark.parametrize("name", ["Panels", "Lengths", "Resets", "SavedForward"])
 def test_empty_objects_hurt_no_call(name):
     kind = getattr(implementation, name)
     (sublayer,) = cyrnn.nn.LSTM(3, 5, rng=0)._sublayers
@@ -144,6 +144,9 @@ def test_empty_objects_hurt_no_call(name):
             assert sublayer.forward(x, None, False, empty) is None
             assert calls.linear(np.ones((5, 3), np.float32), None).forward(x, empty) is None
             assert calls.embedding(np.ones((5, 3), np.float32), None).forward(np.ones((2, 3), int), empty) is None
+        if name == "Resets":
+            assert sublayer.forward(x, resets=empty) is None
+            assert sublayer.forward(x[:0, :0], resets=empty)[0].size == 0
         if name == "SavedForward":
             assert sublayer.backward(empty, None, None) is None
     refused(lambda: sublayer.backward(None, None, None), TypeError)
@@ -167,6 +170,7 @@ def test_objects_of_calls_can_be_neither_copied_nor_pickled():
         calls.of(CELLS[0]),
         calls.elements("tanh"),
         calls.lengths([1, 2], 3, 2),
+        calls.resets_of(np.ones((3, 2), bool), False),
         lstm._sublayers[0],
         tape.records[0],
         cyrnn.nn.Linear(3, 5)._sublayers[0],

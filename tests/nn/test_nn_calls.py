@@ -183,7 +183,7 @@ def test_call_takes_any_memory(kind, dtype):
 
 def test_float16_is_computed_in_float32_and_integers_in_float64():
     narrow, wide = (make("lstm", dtype).model for dtype in (np.float32, np.float64))
-    x = np.arange(12).reshape(4, 3)
+    x = np.arange(12).reshape(4, 1, 3)
     assert_same(narrow(x.astype(np.float16)), narrow(x.astype(np.float32)))
     assert_same(wide(x), wide(x.astype(np.float64)))
     assert_same(wide(x.tolist()), wide(x.astype(np.float64)))

@@ -22,7 +22,7 @@ SECTIONS_OF_PAGES = {
 PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: what an example may import beside NumPy; it is skipped where that is not installed
-OPTIONAL = ("g2pM", "h5py", "onnx", "safetensors", "torch")
+OPTIONAL = ("dask", "g2pM", "h5py", "matplotlib", "mpi4py", "onnx", "pyspark", "ray", "safetensors", "torch")
 
 CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Embedding]
 CLASSES += [nn.LayerNorm, nn.Dropout, nn.LastStep]
@@ -41,6 +41,7 @@ def test_program_runs_and_prints_what_is_shown(title, tmp_path, monkeypatch):
     for package in OPTIONAL:
         if re.search(rf"^(?:from|import) {package}\b", PROGRAMS[title], re.MULTILINE):
             pytest.importorskip(package, reason=f"{package} is not installed")
+    monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
     namespace: dict = {"__name__": "__main__"}
     blocks = BLOCK.findall(PROGRAMS[title])
@@ -59,7 +60,9 @@ WANTED = {
     "onnx.md": ("Files", "as a model of nn"),
     "quantized.md": ("From floats to integers", "Integers from elsewhere", "Back to floats", "promised"),
     "from_keras.md": ("file", "in memory", "from the end"),
+    "distributed.md": ("dask array", "Training", "Ray", "Spark"),
     "from_paddle.md": ("Paddle 2 or 3", "GRU of Paddle 1", "LSTM of Paddle 1"),
+    "pictures.md": ("quotation marks", "vanishes", "Beside other pictures"),
     "from_arrays.md": ("letters", "framework", "for each gate", "Peepholes"),
 }
 

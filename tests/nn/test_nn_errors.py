@@ -43,8 +43,8 @@ SENTENCES = {
     "input of integers": (
         lambda: call()(X.astype(np.int64)),
         TypeError,
-        "LSTM: input has dtype int64, expected float32: the weights are float32; token ids: embed first, "
-        "embedding[input]; other whole numbers: input.astype(np.float32)",
+        "LSTM: input has dtype int64, expected float32: the weights are float32; tokens are (L, N) or (L,); "
+        "features: input.astype(np.float32)",
     ),
     "input of float32 to float64": (
         lambda: nn.LSTM(3, 5, dtype=np.float64)(X),

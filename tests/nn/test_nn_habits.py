@@ -165,7 +165,7 @@ def test_tab_completion_of_the_modules_shows_public_names_alone():
     exec("from cyrnn.nn import *", namespace)
     assert set(namespace) - {"__builtins__"} == public
     shown = {name for name in dir(cyrnn) if not name.startswith("__")}
-    assert shown == {*cyrnn.__all__, "nn", "get_num_threads", "set_num_threads"}
+    assert shown == {*cyrnn.__all__, "nn", "plot", "get_num_threads", "set_num_threads"}
     completer, found = rlcompleter.Completer({"nn": nn}), []
     while name := completer.complete("nn.", len(found)):
         found.append(name.removeprefix("nn.").rstrip("()"))
@@ -205,17 +205,18 @@ def test_list_of_arrays_has_their_dtype():
 
 
 @pytest.mark.parametrize("given", ["array", "list"])
-def test_whole_numbers_are_to_be_embedded(given):
-    words = np.array([[5, 17, 3], [42, 7, 0]])
-    words = words.tolist() if given == "list" else words
+def test_whole_numbers_with_an_axis_too_many_are_told_what_tokens_are(given):
+    words = np.array([[[5, 17, 3], [42, 7, 0]]])
     model = nn.GRU(3, 5)
-    for call, name in ((model, "input"), (model.step, "x_t"), (model.forward, "input")):
-        said = refused(lambda call=call: call(words))
-        assert f"; token ids: embed first, embedding[{name}]; other whole numbers: " in said
+    for call, name, x in ((model, "input", words), (model.step, "x_t", words[0]), (model.forward, "input", words)):
+        said = refused(lambda call=call, x=x: call(x.tolist() if given == "list" else x))
+        assert "; tokens are (" in said
+        assert "; features: " in said
+        assert said.endswith(f"{name if given == 'array' else f'np.asarray({name})'}.astype(np.float32)")
     wide = nn.GRU(4, 5, dtype=np.float64)
     said = refused(lambda: wide(words), ValueError)
-    assert said.endswith("input_size = 4: token ids: embed first, embedding[input]")
-    assert wide([[1, 2, 3, 4]])[0].dtype == np.float64
+    assert said.endswith("input_size = 4: tokens are (L, N) or (L,)")
+    assert wide([[[1, 2, 3, 4]]])[0].dtype == np.float64
 
 
 def test_packed_sequence_is_named_and_lengths_take_its_place():

@@ -14,6 +14,8 @@ from docstrings import HEADING, REQUIRED, SECTIONS
 
 import cyrnn
 
+#: what an example imports beside NumPy; it is skipped where that is not installed
+EXTRAS = ("dask", "mpi4py")
 FUNCTIONS = [*cyrnn.__all__, "get_num_threads", "set_num_threads"]
 MODULES = ["cyrnn"] + [
     module.name
@@ -37,7 +39,21 @@ EXAMPLES = examples()
 
 
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)
-def test_example_in_docstring_prints_what_it_says(test):
+def test_example_in_docstring_prints_what_it_says(test, monkeypatch):
+    for package in EXTRAS:
+        if re.search(rf"^\s*>>> (?:from|import) {package}\b", test.docstring, re.MULTILINE):
+            pytest.importorskip(package, reason=f"{package} is not installed")
+    if test.name.startswith("cyrnn.plot."):
+        monkeypatch.setenv("MPLBACKEND", "Agg")
+        pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+        with pyplot.rc_context():
+            run_examples(test)
+        pyplot.close("all")
+    else:
+        run_examples(test)
+
+
+def run_examples(test):
     result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, clear_globs=False)
     assert result.attempted
     assert not result.failed

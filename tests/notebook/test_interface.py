@@ -324,12 +324,12 @@ def test_parameters_any_mapping_with_more_keys_is_accepted(cell):
 
 
 def test_completion_shows_nn_and_every_name_before_nn_is_imported():
-    code = "import cyrnn, sys; names = dir(cyrnn); print('cyrnn.nn' in sys.modules, *names)"
+    code = "import cyrnn, sys; names = dir(cyrnn); print(bool({'cyrnn.nn', 'cyrnn.plot'} & set(sys.modules)), *names)"
     done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
     imported, *names = done.stdout.split()
     assert imported == "False"
-    assert {"nn", "__version__", *cyrnn.__all__, *NOT_STARRED} <= set(names)
+    assert {"nn", "plot", "__version__", *cyrnn.__all__, *NOT_STARRED} <= set(names)
     assert not {"Any", "TYPE_CHECKING"} & set(names)
 
 

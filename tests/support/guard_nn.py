@@ -76,6 +76,29 @@ def variant_calls(points, dtype) -> None:
             check(f"{kind} {sizes}", there_and_back, x, d, *model.state_dict().values(), layout=layout)
 
 
+def reset_calls(points, dtype) -> None:
+    """Sequences that are reset, whole and ragged, there and back: every cell that reads or keeps other states."""
+    kinds = {**KINDS, **{kind: (name, {**options, "bidirectional": True}) for kind, (name, options) in VARIANTS.items()}}
+    for k, (kind, (name, options)) in enumerate(kinds.items()):
+        for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=1):
+            n_x, n, m, T = sizes.values()
+            if (kind == "projected" and n < 3) or (i + k) % 3:
+                continue
+            model = getattr(nn, name)(n_x, n, **options, dtype=dtype, rng=1)
+            random = np.random.RandomState(i)
+            lengths = random.randint(0, T + 1, m) if i % 2 else None
+            state, to = parts(draw_state(model, m, np.random.default_rng(i))), "hx" if i // 2 % 2 else "zeros"
+            x, flags = draw(T, m, n_x, dtype=dtype), random.random_sample((T, m)) < 0.4
+
+            def there_and_back(x, flags, *state, model=model, lengths=lengths, to=to):
+                given = {"lengths": lengths, "reset": flags, "reset_to": to}
+                output, last, tape = model.forward(x, joined(state), **given)
+                return arrays([model(x, joined(state), **given), model.backward(tape, output, last)])
+
+            layout = [layout for layout in LAYOUTS if layout != "wide"][i % 4]
+            check(f"resets {kind} {sizes} {to}", there_and_back, x, flags, *state, layout=layout)
+
+
 def head_calls(points, dtype) -> None:
     """Linear layers and embeddings, whole and ragged, there and back."""
     for i, sizes in sweep("n_x", "n_y", "m", "T_x", each=1):
@@ -100,7 +123,7 @@ def head_calls(points, dtype) -> None:
         check(f"heads {sizes}", there_and_back, x, d, indices, *linear.state_dict().values(), layout=layout)
 
 
-GROUPS = {function.__name__: function for function in (layer_calls, variant_calls, head_calls)}
+GROUPS = {function.__name__: function for function in (layer_calls, variant_calls, reset_calls, head_calls)}
 
 if __name__ == "__main__":
     for dtype in DTYPES:

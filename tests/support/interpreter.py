@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -51,9 +54,38 @@ def run_python(*arguments: str | Path, seconds: float = 60, **options: Any) -> s
     return subprocess.run(command, **process, timeout=patience(seconds), check=False)
 
 
+def run_in_terminal(*arguments: str | Path, columns: int = 80, **options: Any) -> tuple[int, str]:
+    """Run an interpreter whose output and errors are a terminal; return its status and all that it wrote there."""
+    fcntl, termios = (pytest.importorskip(name, reason="a terminal of POSIX") for name in ("fcntl", "termios"))
+    skip_without_processes()
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    process = {**_of_process(**options), "stdout": theirs, "stderr": theirs, "text": False}
+    written = b""
+    with subprocess.Popen([sys.executable, *arguments], **process) as running:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # of a terminal whose other end is closed
+            while part := os.read(ours, 1 << 16):
+                written += part
+    os.close(ours)
+    return running.returncode, written.decode().replace("\r\n", "\n")
+
+
 def fresh(code: str, **variables: str | None) -> subprocess.CompletedProcess:
     """Run code with those variables alone, of the ones that cyrnn reads, that are given."""
     return run_python("-c", code, **{**dict.fromkeys(OURS), **variables})
+
+
+def run_ranks(ranks: int, *arguments: str | Path, seconds: float = 60, **options: Any) -> subprocess.CompletedProcess:
+    """Run that many ranks of an interpreter by mpiexec, that of this environment if it has one; see `run_python`."""
+    skip_without_processes()
+    places = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    mpiexec = shutil.which("mpiexec", path=places)
+    if mpiexec is None:
+        pytest.skip("there is no mpiexec")
+    options["MPIEXEC_TIMEOUT"] = str(int(patience(seconds)))  # it ends its ranks, too
+    command = [mpiexec, "-n", str(ranks), sys.executable, *arguments]
+    return subprocess.run(command, **_of_process(**options), timeout=2 * patience(seconds), check=False)
 
 
 def isolated(code: str) -> subprocess.CompletedProcess:

@@ -18,9 +18,10 @@ from backward import Incoming, run_backward
 from integers import PLAIN, WIDTHS, Layer, Width, run
 from paths import DATA
 from problems import CANONICAL, CELLS, DTYPES, Problem, Sizes, isa_in_use, results, run_sequence
+from training_cases import OPTIMIZERS, SCHEDULES
 
 import cyrnn
-from cyrnn import calls, nn
+from cyrnn import calls, nn, training
 from cyrnn.calls.quantized import Quantized
 from cyrnn.cells import CELLS as ANY_CELL
 from cyrnn.cells import FUNCTIONS
@@ -123,6 +124,34 @@ def models() -> dict:
     }
 
 
+def run_resets(kind, options: dict, dtype) -> list:
+    """Two directions of a model over a ragged batch whose sequences are reset, to zeros and to hx, and back."""
+    random, found = np.random.RandomState(11), []
+    model = kind(17, 33, bidirectional=True, dtype=dtype, **options)
+    model.load_state_dict({key: exact(random, w.shape, 0.125, dtype) for key, w in model.state_dict().items()})
+    x, lengths = exact(random, (6, 19, 17), 2.0, dtype), [int(n) for n in random.randint(0, 7, 19)]
+    sizes = (model.proj_size or 33, 33) if kind is nn.LSTM else (33,)
+    states = [exact(random, (2, 19, n), 1.0, dtype) for n in sizes]
+    state, flags = states[0] if len(states) == 1 else tuple(states), random.randint(0, 4, (6, 19)) == 0
+    for to in ("zeros", "hx"):
+        output, _, tape = model.forward(x, state, lengths=lengths, reset=flags, reset_to=to)
+        gradients = model.backward(tape, exact(random, output.shape, 1.0, dtype))
+        d_hx = gradients.hx if kind is nn.LSTM else (gradients.hx,)
+        found += [output, gradients.input, *d_hx, *gradients.weights.values()]
+    return found
+
+
+def resets() -> dict:
+    kinds = {name: MODELS[name] for name in ("lstm-peephole", "gru-before")}
+    kinds |= {"rnn": (nn.RNN, {}), "lstm": (nn.LSTM, {}), "gru": (nn.GRU, {})}
+    kinds["lstm-projected"] = nn.LSTM, {"proj_size": 9}
+    return {
+        f"resets-{name}-{dtype.name}": lambda k=kind, o=options, d=dtype: run_resets(k, o, d)
+        for dtype in DTYPES
+        for name, (kind, options) in kinds.items()
+    }
+
+
 def run_linear(sizes: tuple, dtype, *, back: bool) -> list:
     """Whole sequences and a ragged batch through a linear layer, or back."""
     n, units, L, N = sizes
@@ -168,6 +197,34 @@ def heads() -> dict:
     return cases
 
 
+def run_tokens(kind, options: dict, dtype, width: str | None) -> list:
+    """Tokens (L, N), whole and ragged, one sequence, and back; a word of 300 positions, and some of none."""
+    random = np.random.RandomState(11)
+    model = kind(29, 37, bidirectional=True, dtype=dtype, **options)
+    model.load_state_dict({key: exact(random, w.shape, 0.25, dtype) for key, w in model.state_dict().items()})
+    tokens, lengths = random.randint(0, 25, (21, 40)), [int(n) for n in random.randint(0, 22, 40)]
+    tokens[:, ::3] = 28
+    if width is not None:
+        model = model.quantize(width)
+        return [model(tokens)[0], model(tokens, lengths=lengths)[0], model(tokens[:, 1])[0]]
+    found = []
+    for x, ends in ((tokens, None), (tokens, lengths), (tokens[:, 1], None)):
+        output, _, tape = model.forward(x, lengths=ends)
+        found += [output, *model.backward(tape, exact(random, output.shape, 1.0, dtype)).weights.values()]
+    return found
+
+
+def of_tokens() -> dict:
+    """The plain cells and a GRU that resets before; of integer weights the same layers."""
+    kinds = {"rnn": (nn.RNN, {}), "lstm": (nn.LSTM, {}), "gru": (nn.GRU, {}), "gru-before": MODELS["gru-before"]}
+    widths = [(dtype, None) for dtype in DTYPES] + [(DTYPES[0], width) for width in ("int8", "int16", "int16x2")]
+    return {
+        f"tokens-{name}-{width or dtype.name}": lambda k=kind, o=options, d=dtype, w=width: run_tokens(k, o, d, w)
+        for name, (kind, options) in kinds.items()
+        for dtype, width in widths
+    }
+
+
 def whole(random: np.random.RandomState, rows: int, n: int, width: Width) -> Quantized:
     """A matrix of integers up to the largest there is; scales are whole numbers over powers of two."""
     values = random.randint(-width.top, width.top + 1, (rows, n))
@@ -208,6 +265,50 @@ def integers() -> dict:
     }
 
 
+def run_loss(name: str, dtype) -> list:
+    """A loss of a ragged batch, its mean and its losses one by one, and their gradients."""
+    random, shape = np.random.RandomState(9), (11, 9, 37)
+    said, wanted = exact(random, shape, 16.0, dtype), exact(random, shape, 8.0, dtype)
+    lengths, options = [int(n) for n in random.randint(0, 12, 9)], {}
+    if name == "cross_entropy":
+        wanted = random.randint(-1, 37, shape[:2])
+        options = {"weight": np.abs(exact(random, (37,), 2.0, dtype)), "ignore_index": -1}
+    if name == "binary_cross_entropy_with_logits":
+        wanted, options = np.abs(wanted) / 8, {"pos_weight": np.abs(exact(random, (37,), 2.0, dtype))}
+    found = []
+    for reduction in ("mean", "none"):
+        loss, d = getattr(training, name)(said, wanted, lengths=lengths, reduction=reduction, **options)
+        found += [np.asarray(loss), d]
+    return found
+
+
+def run_optimizer(name: str, dtype) -> list:
+    """Some steps of a linear layer, clipped, with a schedule: weights, state, and the last norm."""
+    kind, options, clip, schedule = OPTIMIZERS[name]
+    random, layer = np.random.RandomState(4), nn.Linear(37, 41, dtype=dtype)
+    layer.load_state_dict({key: exact(random, w.shape, 0.25, dtype) for key, w in layer.state_dict().items()})
+    options = dict(options)
+    if schedule:
+        options["lr"] = getattr(training, schedule)(options["lr"], **SCHEDULES[schedule][2])
+    optimizer, norm = getattr(training, kind)(layer, **options), 0.0
+    for _ in range(5):
+        gradients = {key: exact(random, w.shape, 1.0, dtype) for key, w in layer.state_dict().items()}
+        if clip is not None:
+            norm = getattr(training, f"clip_grad_{clip[0]}")(gradients, clip[1])
+        optimizer.step(gradients)
+    return [*layer.state_dict().values(), *map(np.asarray, optimizer.state_dict().values()), np.asarray(norm or 0.0)]
+
+
+def trainings() -> dict:
+    cases = {}
+    for dtype in DTYPES:
+        for name in ("cross_entropy", "mse_loss", "huber_loss", "binary_cross_entropy_with_logits"):
+            cases[f"{name}-{dtype.name}"] = lambda n=name, d=dtype: run_loss(n, d)
+        for name in OPTIMIZERS:
+            cases[f"optimizer {name}-{dtype.name}"] = lambda n=name, d=dtype: run_optimizer(n, d)
+    return cases
+
+
 def corpus() -> dict:
     """Name of each case -> what computes its arrays."""
     cases = {}
@@ -216,7 +317,7 @@ def corpus() -> dict:
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases | gradients() | models() | heads() | integers()
+    return cases | gradients() | models() | resets() | heads() | integers() | trainings() | of_tokens()
 
 
 def recorded() -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import cyrnn
-from cyrnn import nn, onnx
+from cyrnn import nn, onnx, plot
 from cyrnn.calls import Packed
 
 x32: NDArray[np.float32] = np.zeros((7, 2, 3), np.float32)
@@ -119,3 +119,9 @@ class Mine(nn.GRU[np.float64]):
 
 def test_of_a_subclass_in_float64() -> None:
     assert_type(Mine(3, 5, dtype=np.float64)(x64), tuple[NDArray[np.float64], NDArray[np.float64]])
+
+# ---- pictures, whether matplotlib is installed or not ----
+assert_type(plot.gates({"ft": x32}), NDArray[np.object_])
+assert_type(plot.saturation({"ft": x32}), NDArray[np.object_])
+assert_type(plot.weights(lstm), NDArray[np.object_])
+assert_type(plot.state_gradients(rnn, x64, x64), NDArray[np.floating])

@@ -17,11 +17,17 @@ from .packed import Packed
 from .quantized import Quantized
 from .quantized_rows import QuantizedEmbedding
 
-__all__ = ["DefaultEnvironment", "Packed", "elements", "embedding", "layer_norm", "lengths", "linear", "of", "threads",
-           "training"]
+__all__ = ["DefaultEnvironment", "Packed", "Tokens", "elements", "embedding", "layer_norm", "lengths", "linear", "of",
+           "resets_of", "threads", "tokens", "training"]
 
 #: lengths(lengths, T, m) -> the sorted lengths of a ragged batch, for `Sublayer.forward`; or None
 lengths = implementation.lengths
+
+#: resets_of(flags, to_initial) -> the flags (T, m) of where sequences are reset, for `Sublayer.forward`; or None
+resets_of = implementation.resets_of
+
+#: tokens(array, n_x, itemsize, lengths, batch_first) -> what `Sublayer.forward` takes for x (`Tokens`); or None
+tokens, Tokens = implementation.tokens, implementation.Tokens
 
 #: a context in which NumPy, too, computes in the default floating-point environment
 DefaultEnvironment = implementation.DefaultEnvironment
@@ -72,7 +78,5 @@ def layer_norm(n: int, dtype: Any, w: Any, b: Any, eps: float) -> Any:
 
 
 def training() -> Any:
-    """Return the calls of losses and optimisers."""
-    from .reference_training import Training
-
-    return Training(*dispatch.kernels.tables)
+    """Return the calls of losses and optimizers."""
+    return implementation.Training(*dispatch.kernels.tables)

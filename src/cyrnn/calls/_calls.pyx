@@ -25,17 +25,23 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     products.pxi        backward pass: the products that follow the time loop
     backward.pxi        backward pass of the notebook's functions
     lengths.pxi         ragged batches: lengths, sorted; rows gathered and scattered
+    positions.pxi       rows of an array with leading axes, and of a ragged batch those within
+    tokens.pxi          tokens in the place of x: checked; the gradient of what they add
     layer_arguments.pxi what a layer of nn is called with
+    resets.pxi          resets inside of sequences: flags, copied and put in the order of the run
     blocks.pxi          its forward pass, in place or some steps at a time
     record.pxi          its forward pass that keeps what the backward pass reads
     incoming.pxi        gradients that come in at its output and states
+    compact.pxi         the rows that its products read
     layer_backward.pxi  its backward pass
     integers.pxi        matrices of integers, taken and packed
     sublayer.pxi        one layer of nn in one direction: its weights, its calls
-    positions.pxi       rows of an array with leading axes, and of a ragged batch those within
     linear.pxi          a linear layer of nn: its weights, its calls
     embedding.pxi       rows of a matrix by their indices
     layer_norm.pxi      rows of an array, normalised
+    losses.pxi          losses and their gradients, sums
+    updates.pxi         steps of optimizers
+    training.pxi        the calls of both, as Python has them
     elements.pxi        sigmoid, tanh and softmax of whole arrays
     cell_calls.pxi      the calls of a cell, as Python has them
 
@@ -45,13 +51,19 @@ cimport numpy as cnp
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF
+from libc.math cimport signbit
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset
 
 from cyrnn.kernels.environment cimport Environment, enter_environment, leave_environment
 from cyrnn.kernels.run cimport (
     BLOCK_ROWS, GROUP_ROWS, MAX_GATES, MAX_RIGHTS, MAX_UNPACKED_COLUMNS, SPLIT, Activation, BackwardRun,
-    GateWeights, IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Run, Table, Variant, real,
+    GateWeights, IntegerGate, IntegerSource, IntegerWeights, OuterRight, OuterSum, Resets as RunResets, Run, Table,
+    TokenSum, Variant, real,
+)
+from cyrnn.kernels.run cimport (                   # of losses and optimizers
+    ADAM, BINARY_CROSS_ENTROPY, HUBER, MAX_NUMBERS, MAX_STATE, RMSPROP, SGD, SQUARED_ERROR, CrossEntropy, ElementLoss,
+    Update,
 )
 
 from cyrnn.calls.quantized import Quantized, in_two_planes, levels
@@ -137,16 +149,22 @@ include "saved.pxi"
 include "products.pxi"
 include "backward.pxi"
 include "lengths.pxi"
+include "positions.pxi"
+include "tokens.pxi"
 include "layer_arguments.pxi"
+include "resets.pxi"
 include "blocks.pxi"
 include "record.pxi"
 include "incoming.pxi"
+include "compact.pxi"
 include "layer_backward.pxi"
 include "integers.pxi"
 include "sublayer.pxi"
-include "positions.pxi"
 include "linear.pxi"
 include "embedding.pxi"
 include "layer_norm.pxi"
+include "losses.pxi"
+include "updates.pxi"
+include "training.pxi"
 include "elements.pxi"
 include "cell_calls.pxi"

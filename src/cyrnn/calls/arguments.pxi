@@ -70,8 +70,10 @@ cdef inline bint take_typenum(CellCalls calls, CallContext* context) noexcept:
     else:
         return False
     context.run.cell, context.run.variant = calls.number, NULL
+    context.run.tokens = False
     context.run.batch_offset = 0
     context.run.batch_sizes = NULL
+    context.run.resets.flags, context.run.resets.previous = NULL, NULL
     context.run.pause_steps = 0
     context.run.Whr = NULL
     context.run.integers = NULL

@@ -151,6 +151,7 @@ cdef int go_back(CellCalls calls, CallContext* context, bint one, dict out) exce
     back.cell, back.n_a, back.n_h, back.m, back.T, back.batch = calls.number, run.n_a, run.n_h, run.m, run.T, run.m
     back.variant, back.batch_offset, back.batch_sizes = NULL, 0, NULL
     back.WhrT, back.dh, back.dh_initial = NULL, NULL, NULL
+    back.resets.flags = w.resets = NULL
     memory = divide_workspace(calls, &w, in_place, &plan, <char*> data(workspace))
     memory = take_saved_states(calls, context, back, memory)
     memory = take_saved_gates(calls, context, back, memory)

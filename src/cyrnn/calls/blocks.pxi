@@ -49,7 +49,7 @@ cdef int forward_in_place(Sublayer layer, LayerRun* w) except -1:
 cdef int forward_in_blocks(Sublayer layer, LayerRun* w) except -1:
     """Run some steps at a time, the columns shared among threads."""
     cdef Run* run = &w.context.run
-    cdef double fmas = <double> w.rows.total * run.n_a * w.context.gates * (<double> run.n_x + run.n_h)
+    cdef double fmas = <double> w.rows.total * run.n_a * w.context.gates * (<double> row_elements(run) + run.n_h)
     keep_initial(layer, w)
     if run.m == 0:
         return 0
@@ -69,7 +69,7 @@ cdef struct StepsMemory:
 cdef void* allocate_block(const LayerRun* w, Py_ssize_t m, Py_ssize_t longest, StepsMemory* block) noexcept nogil:
     """Memory for as many steps as the CPU's cache holds; NULL where there is none."""
     cdef const Run* run = &w.context.run
-    cdef Py_ssize_t item = w.context.item, n_a = run.n_a * item, n_h = run.n_h * item, n_x = run.n_x * item
+    cdef Py_ssize_t item = w.context.item, n_a = run.n_a * item, n_h = run.n_h * item, n_x = row_elements(run) * item
     cdef Py_ssize_t projected = n_a if run.Whr != NULL else 0
     cdef void* memory
     block.steps = max(1, min(longest, BLOCK_BYTES // max(1, m * (n_h + n_x + projected))))
@@ -88,14 +88,14 @@ cdef void gather_block(const LayerRun* w, Py_ssize_t first, Py_ssize_t m, Py_ssi
                        char* out) noexcept nogil:
     """x of some steps of the columns from `first` on, (steps, m, n_x)."""
     cdef const Run* run = &w.context.run
-    cdef Py_ssize_t t, j, k, item = w.context.item, size = run.n_x * item
+    cdef Py_ssize_t t, j, k, item = w.context.item, n = row_elements(run), size = n * item
     cdef const char* x = <const char*> run.x
     for t in range(t0, t0 + steps):
         for j in range(first, min(first + m, batch_size(&w.rows, t))):
             k = sequence_of(&w.rows, j)
             copy_row(out + ((t - t0) * m + j - first) * size,
                      x + (time_of(&w.rows, k, t) * run.x_stride_t + k * run.x_stride_m) * item,
-                     run.x_stride_k * item, run.n_x, item)
+                     run.x_stride_k * item, n, item)
 
 
 cdef void scatter_block(const LayerRun* w, Py_ssize_t first, Py_ssize_t m, Py_ssize_t t0, Py_ssize_t steps,
@@ -130,11 +130,11 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last, Prog
     cdef Run run = context.run
     cdef Py_ssize_t item = context.item, m = last - first, t = 0, j, n_a = run.n_a * item
     cdef Py_ssize_t longest = length_of(&w.rows, sequence_of(&w.rows, first))
-    cdef bint in_place = w.rows.order == NULL and (run.x_stride_k == 1 or run.n_x <= 1)
+    cdef bint in_place = w.rows.order == NULL and (run.x_stride_k == 1 or run.n_x <= 1)        # of tokens it is 1
     cdef Py_ssize_t x_stride_t = -run.x_stride_t if w.rows.reverse else run.x_stride_t
     cdef const real* x = advance(run.x, first * run.x_stride_m + (run.T - 1 if w.rows.reverse else 0) * run.x_stride_t,
                                  item)
-    cdef double fmas = fmas_of_step(context, m, run.n_a, <double> run.n_x + run.n_h)
+    cdef double fmas = fmas_of_step(context, m, run.n_a, <double> row_elements(&run) + run.n_h)
     cdef int outcome = DONE
     cdef StepsMemory block
     cdef void* memory
@@ -144,10 +144,14 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last, Prog
     fill_steps(w, first, m, &block)
     run.m = run.batch = m
     run.batch_offset, run.gates, run.state_stride_t = first, NULL, 0
+    reset_columns(&run.resets, first, run.n_a, item)
+    if run.resets.flags != NULL:                 # the workspace of a batch of m
+        run.resets.previous = <real*> advance(context.run.resets.previous, first * run.resets.states * run.n_a, item)
     if in_place:
         run.x_stride_t, run.x_stride_k = x_stride_t, 1
     else:
-        run.x, run.x_stride_t, run.x_stride_m, run.x_stride_k = <const real*> block.x, m * run.n_x, run.n_x, 1
+        run.x, run.x_stride_m, run.x_stride_k = <const real*> block.x, row_elements(&run), 1
+        run.x_stride_t = m * run.x_stride_m
     run.initial = run.hidden_initial = <const real*> block.h_initial
     run.states = <real*> block.a
     run.hidden = <real*> block.h
@@ -169,6 +173,8 @@ cdef int blocks_range(const void* given, Py_ssize_t first, Py_ssize_t last, Prog
             break
         scatter_block(w, first, m, t, run.T, block.h)
         memcpy(block.h_initial, block.h + (run.T - 1) * m * run.n_h * item, m * run.n_h * item)
+        if run.resets.flags != NULL:
+            run.resets.flags += run.T * run.resets.stride_t
         t += run.T
     if w.last[1] != NULL and outcome == DONE:
         for j in range(m):

@@ -45,6 +45,11 @@ cdef struct CallContext:
     int held_count
 
 
+cdef inline Py_ssize_t row_elements(const Run* run) noexcept nogil:
+    """Elements of a row of x: one, where it is a token."""
+    return 1 if run.tokens else run.n_x
+
+
 cdef inline object own(object parameters):
     """The parameters, for as long as a call lasts: without a GIL another thread may replace a dict's arrays."""
     return dict(<dict> parameters) if FREE_THREADED and PyDict_CheckExact(parameters) else parameters

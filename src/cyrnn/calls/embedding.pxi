@@ -37,9 +37,7 @@ cdef struct RowSums:
     # dW (rows, n): of each row that occurs the sum of d at its positions
     const Table* table
     Rows d
-    const Py_ssize_t* found          # which rows of W occur, ascending
-    const Py_ssize_t* ends           # (found,): where the positions of each end
-    const Py_ssize_t* positions      # of one row behind the other, ascending
+    SortedPositions by_row           # of W
     Py_ssize_t item
     char* dW
 
@@ -51,18 +49,18 @@ cdef int row_sums_range(const void* given, Py_ssize_t first, Py_ssize_t last, Pr
     cdef char* copied
     cdef int outcome = DONE
     for i in range(first, last):
-        most = max(most, w.ends[i] - (w.ends[i - 1] if i > 0 else 0))
+        most = max(most, w.by_row.ends[i] - (w.by_row.ends[i - 1] if i > 0 else 0))
     copied = <char*> malloc(min(most, GROUP_ROWS) * size + 1)
     if copied == NULL:
         return NO_MEMORY
     for i in range(first, last):
-        j = w.ends[i - 1] if i > 0 else 0
-        while j < w.ends[i] and outcome == DONE:
-            count = min(GROUP_ROWS, w.ends[i] - j)
+        j = w.by_row.ends[i - 1] if i > 0 else 0
+        while j < w.by_row.ends[i] and outcome == DONE:
+            count = min(GROUP_ROWS, w.by_row.ends[i] - j)
             for k in range(count):
-                copy_row(copied + k * size, row_at(&w.d, w.positions[j + k]), w.d.stride_k, w.d.n, w.item)
+                copy_row(copied + k * size, row_at(&w.d, w.by_row.positions[j + k]), w.d.stride_k, w.d.n, w.item)
             outcome = add_rows(w.table, <const real*> copied, w.d.n, count, w.d.n,
-                               <real*> (w.dW + w.found[i] * size), w.item, progress)
+                               <real*> (w.dW + w.by_row.keys[i] * size), w.item, progress)
             j += count
     free(copied)
     return outcome
@@ -90,16 +88,6 @@ cdef class Embedding:
         self.array, self.W, self.rows, self.n = W, read.memory, read.shape[0], read.shape[1]
         self.padding = -1 if padding is None else padding
 
-    cdef cnp.ndarray copy_indices(self, object given):
-        """Return a copy of whole numbers in an array of up to two axes, as int64; None of anything else."""
-        if not PyArray_CheckExact(given) or not PyArray_ISINTEGER(<cnp.ndarray> given):
-            return None
-        try:
-            found = cnp.PyArray_FROM_OTF(given, cnp.NPY_INT64, cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_ENSURECOPY)
-        except (TypeError, OverflowError):
-            return None
-        return found if cnp.PyArray_NDIM(<cnp.ndarray> found) < MAX_AXES else None
-
     cdef bint within(self, const Positions* at, const cnp.int64_t* indices) noexcept:
         """Whether every index that takes part is that of a row."""
         cdef Py_ssize_t i
@@ -116,7 +104,7 @@ cdef class Embedding:
         """
         cdef Lookup w
         cdef Positions at
-        cdef cnp.ndarray copied = self.copy_indices(indices)
+        cdef cnp.ndarray copied = copy_indices(indices)
         cdef cnp.ndarray out
         cdef int axes
         if copied is None:
@@ -142,7 +130,7 @@ cdef class Embedding:
         cdef RowSums w
         cdef Positions at
         cdef PlainArray incoming
-        cdef cnp.ndarray copied = self.copy_indices(indices)
+        cdef cnp.ndarray copied = copy_indices(indices)
         cdef cnp.ndarray dW
         cdef cnp.npy_intp dims[2]
         cdef const cnp.int64_t* found
@@ -168,38 +156,12 @@ cdef class Embedding:
         return dW
 
     cdef int sum_rows(self, RowSums* w, const cnp.int64_t* indices) except -1:
-        """Sort the positions by their row, by counting, and add up."""
-        cdef Py_ssize_t count = w.d.at.count, i, row, end = 0, kinds = 0
-        cdef Py_ssize_t* ends = <Py_ssize_t*> calloc(2 * self.rows + count + 1, sizeof(Py_ssize_t))
-        cdef Py_ssize_t* found
-        cdef Py_ssize_t* positions
-        if ends == NULL:
-            raise MemoryError("cyrnn: no memory for the gradient")
-        found = ends + self.rows
-        positions = found + self.rows
+        """Sort the positions by their row, and add up."""
+        cdef Py_ssize_t* work = sort_positions(w.d.at, indices, self.rows, self.padding, &w.by_row)
         try:
-            for i in range(count):
-                row = <Py_ssize_t> indices[position_of(w.d.at, i)]
-                if row != self.padding:
-                    ends[row] += 1
-            for row in range(self.rows):             # from how many there are to where the first goes
-                i = ends[row]
-                ends[row] = end
-                end += i
-            for i in range(count):
-                row = <Py_ssize_t> indices[position_of(w.d.at, i)]
-                if row != self.padding:
-                    positions[ends[row]] = position_of(w.d.at, i)
-                    ends[row] += 1
-            end = 0
-            for row in range(self.rows):             # those that occur, without the others
-                if ends[row] > end:
-                    end = ends[row]
-                    found[kinds], ends[kinds] = row, end
-                    kinds += 1
-            w.found, w.ends, w.positions = found, ends, positions
-            if kinds > 0:
-                parallel_for(row_sums_range, w, kinds, <double> end * self.n * COPY_COST_FMAS)
+            if w.by_row.kinds > 0:
+                parallel_for(row_sums_range, w, w.by_row.kinds,
+                             <double> w.by_row.ends[w.by_row.kinds - 1] * self.n * COPY_COST_FMAS)
         finally:
-            free(ends)
+            free(work)
         return 0

@@ -29,28 +29,64 @@ cdef bint take_rows(Sublayer layer, CallContext* context, object given, bint bat
     cdef Run* run = &context.run
     cdef PlainArray* x = &context.input
     cdef int nd
+    if type(given) is Tokens:
+        return take_tokens(layer, context, <Tokens> given, batch_first, layout)
     if not take_dtype(layer.calls, context, given):
         return False
     nd = layout.nd = cnp.PyArray_NDIM(<cnp.ndarray> given)
+    if not find_axes(layer, batch_first, layout) or not read_plain(<PyObject*> given, context.typenum, nd, x):
+        return False
+    run.n_x, run.x_stride_k = x.shape[nd - 1], x.strides[nd - 1] // context.item
+    return take_leading_axes(layer, context, layout)
+
+
+cdef bint find_axes(Sublayer layer, bint batch_first, Layout* layout) noexcept:
+    """Which axes of x are those of time and of the batch; False where x has too few or too many."""
     if layer.single_step:
-        if nd != 1 and nd != 2:
-            return False
-        layout.time, layout.batch = -1, 0 if nd == 2 else -1
-    elif nd == 3:
+        layout.time, layout.batch = -1, 0 if layout.nd == 2 else -1
+        return layout.nd == 1 or layout.nd == 2
+    layout.time, layout.batch = 0, -1
+    if layout.nd == 3:
         layout.time, layout.batch = (1, 0) if batch_first else (0, 1)
-    elif nd == 2:
-        layout.time, layout.batch = 0, -1
-    else:
+    return layout.nd == 2 or layout.nd == 3
+
+
+cdef Tokens plain_tokens(Sublayer layer, cnp.ndarray given, Lengths lengths, bint batch_first):
+    """Return whole numbers as tokens; None where they do not fit, or could be features of one sequence."""
+    cdef int axes = cnp.PyArray_NDIM(given), most = 1 if layer.single_step else 2
+    if axes > most or axes < most - 1 or (axes == most and cnp.PyArray_DIM(given, axes - 1) == layer.panels.n_x):
+        return None
+    return tokens(given, layer.panels.n_x, 8 if layer.panels.typenum == cnp.NPY_DOUBLE else 4, lengths, batch_first)
+
+
+cdef bint take_tokens(Sublayer layer, CallContext* context, Tokens tokens, bint batch_first,
+                      Layout* layout) except -1:
+    """Take x of tokens: as that of rows, but that the last axis is not there."""
+    cdef Run* run = &context.run
+    context.typenum = layer.panels.typenum
+    layout.nd = tokens.axes + 1
+    if (not take_typenum(layer.calls, context) or tokens.item != context.item or tokens.n_x != layer.panels.n_x
+            or not find_axes(layer, batch_first, layout)
+            or not read_plain(<PyObject*> tokens.array, tokens.typenum, tokens.axes, &context.input)):
         return False
-    if not read_plain(<PyObject*> given, context.typenum, nd, x):
+    run.tokens, run.n_x, run.x_stride_k = True, tokens.n_x, 1
+    if not take_leading_axes(layer, context, layout):
         return False
+    if layer.token_b is not None:
+        run.b = <const real*> aligned(<char*> data(layer.token_b))
+    return True
+
+
+cdef bint take_leading_axes(Sublayer layer, CallContext* context, const Layout* layout) except -1:
+    """Take the steps and the columns of x, which is read, and the weights."""
+    cdef Run* run = &context.run
+    cdef const PlainArray* x = &context.input
     run.x = <const real*> x.memory
     run.T, run.x_stride_t, run.m, run.x_stride_m = 1, 0, 1, 0
     if layout.time >= 0:
         run.T, run.x_stride_t = x.shape[layout.time], x.strides[layout.time] // context.item
     if layout.batch >= 0:
         run.m, run.x_stride_m = x.shape[layout.batch], x.strides[layout.batch] // context.item
-    run.n_x, run.x_stride_k = x.shape[nd - 1], x.strides[nd - 1] // context.item
     run.batch, run.gates, run.state_stride, run.state_stride_t = run.m, NULL, 0, 0
     run.variant = layer.variant
     context.packed = True

@@ -45,6 +45,8 @@ cdef char* take_record(Sublayer layer, SavedForward saved, Backward* w, const Ro
     if saved.hidden is not None:
         w.first_hidden = <const real*> data(saved.hidden)
         w.hidden = advance(w.first_hidden, saved.m * saved.n_h, item)
+    if saved.tokens:
+        return memory
     w.x, w.x_row_stride = saved.x_rows, saved.x_stride_m if saved.m > 1 else saved.x_stride_t
     if rows.order != NULL or (saved.m > 1 and saved.T > 1 and saved.x_stride_t != saved.m * saved.x_stride_m):
         w.x, w.x_row_stride = <const real*> memory, w.context.run.n_x
@@ -57,25 +59,7 @@ cdef char* take_record(Sublayer layer, SavedForward saved, Backward* w, const Ro
     return memory
 
 
-cdef int compact(Backward* w, const RowOrder* rows, char* memory) except -1:
-    """Let the products of a ragged batch read only the rows that take part: moved in place, or copied to memory."""
-    cdef BackwardRun* back = &w.back
-    cdef Py_ssize_t item = w.context.item, n_a = back.n_a * item, n_h = back.n_h * item
-    compact_rows(rows, 0, <const char*> back.dz, w.context.gates * n_a, <char*> back.dz)
-    if back.inner != NULL:
-        compact_rows(rows, 0, <const char*> back.inner, n_a, <char*> back.inner)
-    if back.dh != NULL:
-        compact_rows(rows, 0, <const char*> back.dh, n_h, <char*> back.dh)
-        w.a = <const real*> memory
-        memory = compact_rows(rows, 0, <const char*> back.next, n_a, memory)
-    w.hidden, memory = <const real*> memory, compact_rows(rows, 1, <const char*> w.hidden, n_h, memory)
-    if w.dP != NULL:
-        w.c_prev, memory = <const real*> memory, compact_rows(rows, 0, <const char*> w.c_prev, n_a, memory)
-        w.c_next, memory = <const real*> memory, compact_rows(rows, 0, <const char*> w.c_next, n_a, memory)
-    return 0
-
-
-cdef tuple layer_gradients(Sublayer layer, Backward* w, char** hidden_biases):
+cdef tuple layer_gradients(Sublayer layer, Backward* w, bint tokens, char** hidden_biases):
     """Allocate the gradients of the weights, and note where those of each gate go, and db_a."""
     cdef const Run* run = &w.context.run
     cdef Py_ssize_t item = w.context.item, g, row
@@ -83,7 +67,7 @@ cdef tuple layer_gradients(Sublayer layer, Backward* w, char** hidden_biases):
     cdef cnp.ndarray dW_x, dW_a, db_x, db_a, dW_hr = None, dP = None
     cdef bint written = w.rows > 0 and layer.calls.recomputed == 0      # else a gate has not both halves
     dims[0], dims[1] = layer.block_count * run.n_a, run.n_x
-    dW_x = gradient_of_weight(w.context, written, 2, dims)
+    dW_x = gradient_of_weight(w.context, written and not tokens, 2, dims)
     dims[1] = run.n_h
     dW_a = gradient_of_weight(w.context, written, 2, dims)
     db_x, db_a = (PyArray_ZEROS(1, dims, w.context.typenum, 0) for _ in range(2))
@@ -174,6 +158,10 @@ cdef Py_ssize_t layer_workspace(Sublayer layer, SavedForward saved, const CallCo
         elements += grid * (run.n_h + (run.n_a if run.Whr != NULL else 0))              # hidden states, compacted; a
     if rows.order != NULL and layer.peepholes is not None:
         elements += 2 * grid * run.n_a                                                  # cell states
+    if saved.resets is not None:
+        elements += grid + (2 * layer.calls.states * run.n_a + run.n_h) * run.m         # flags, workspace, first states
+        if rows.order == NULL and layer.peepholes is not None:
+            elements += grid * run.n_a                                                  # cell states
     return elements
 
 
@@ -186,6 +174,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     cdef Workspace plan
     cdef IncomingGradients incoming
     cdef RowOrder rows = row_order(saved.lengths, saved.T, saved.m, saved.reverse)
+    cdef TokenGradients tokens
     cdef cnp.npy_intp dims[3]
     cdef cnp.npy_intp size
     cdef cnp.ndarray workspace, dx
@@ -206,11 +195,15 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     if not take_incoming(layer, saved, &context, d_output, d_state, &incoming):
         return None
     w.context, w.rows = &context, rows.total
-    found = layer_gradients(layer, &w, &db_a)
+    found = layer_gradients(layer, &w, saved.tokens, &db_a)
+    if saved.tokens:                                                   # neither dx nor products with x
+        take_token_gradients(&w, &tokens)
+        run.n_x = 0
     dims[0], dims[1], dims[2] = 1, rows.total, run.n_x
     dx = PyArray_EMPTY(3, dims, context.typenum, 0)
     w.dx = <char*> data(dx)
     in_place = saved.T == 1 and rows.order == NULL and run.Whr == NULL and rows_are_contiguous(layer.calls, &context)
+    in_place = in_place and saved.resets is None
     size = plan_workspace(layer.calls, &context, in_place, &plan) // context.item
     size += layer_workspace(layer, saved, &context, &rows)
     if run.Whr != NULL:
@@ -224,6 +217,7 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
     memory = take_da(layer, saved, &w, &incoming, &rows, memory)
     leave_environment(environment)
     memory = take_record(layer, saved, &w, &rows, memory)
+    memory = take_resets(layer, saved, &w, &rows, memory)
     if rows.total > 0:
         if rows.order != NULL:
             memset(back.dz, 0, plan.dz)
@@ -233,9 +227,15 @@ cdef object backward_sublayer(Sublayer layer, SavedForward saved, object d_outpu
         w.c_next = advance(back.next, back.state_stride, context.item)
         if rows.order != NULL:
             compact(&w, &rows, memory)
+        elif back.resets.flags != NULL and w.dP != NULL:
+            compact_peephole_states(&w, &rows, memory)
         run_products(layer.calls, &w)
+        if saved.tokens:
+            tokens.x, tokens.x_stride_t, tokens.x_stride_m = saved.x_rows, saved.x_stride_t, saved.x_stride_m
+            sum_tokens(&w, &tokens, &rows, layer.panels.n_x)
         share_biases(layer, &w, db_a)
-    return leave_dx(saved, &w, &rows, dx), leave_states(layer, saved, &w, &incoming, &rows, d_initial), found
+    return (None if saved.tokens else leave_dx(saved, &w, &rows, dx),
+            leave_states(layer, saved, &w, &incoming, &rows, d_initial), found)
 
 
 cdef char* seed_initial(Sublayer layer, Backward* w, const IncomingGradients* incoming, const RowOrder* rows,

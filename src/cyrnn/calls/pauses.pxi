@@ -51,6 +51,8 @@ cdef void skip_steps(Run* run, Py_ssize_t steps, Py_ssize_t stored_gates, Py_ssi
         run.hidden = <real*> advance(run.hidden, steps * run.batch * run.n_h, item)
     if run.batch_sizes != NULL:
         run.batch_sizes += steps
+    if run.resets.flags != NULL:
+        run.resets.flags += steps * run.resets.stride_t
 
 
 cdef int pause_of_kernel(void* progress) noexcept nogil:
@@ -60,7 +62,7 @@ cdef int pause_of_kernel(void* progress) noexcept nogil:
 
 cdef int forward_steps(const CallContext* context, Run* run, bint packed, Progress* progress) noexcept nogil:
     """All steps of a run. The kernel itself pauses between blocks: its work on later steps goes on behind them."""
-    cdef double fmas = fmas_of_step(context, run.m, run.n_a, <double> run.n_x + run.n_h)
+    cdef double fmas = fmas_of_step(context, run.m, run.n_a, <double> row_elements(run) + run.n_h)
     cdef Py_ssize_t steps = block_of(context.table, run.T, fmas, 1)
     cdef int outcome
     run.pause_steps = steps if steps < run.T else 0

@@ -47,6 +47,17 @@ cdef bint take_positions(Positions* at, int axes, const cnp.npy_intp* sizes, Len
     return True
 
 
+cdef cnp.ndarray copy_indices(object given):
+    """Return a copy of whole numbers in an array of up to two axes, as int64; None of anything else."""
+    if not PyArray_CheckExact(given) or not PyArray_ISINTEGER(<cnp.ndarray> given):
+        return None
+    try:
+        found = cnp.PyArray_FROM_OTF(given, cnp.NPY_INT64, cnp.NPY_ARRAY_CARRAY | cnp.NPY_ARRAY_ENSURECOPY)
+    except (TypeError, OverflowError):
+        return None
+    return found if cnp.PyArray_NDIM(<cnp.ndarray> found) < MAX_AXES else None
+
+
 cdef inline Py_ssize_t position_of(const Positions* at, Py_ssize_t row) noexcept nogil:
     """The position of one of the rows that take part."""
     return row if at.index == NULL else at.index[row]
@@ -132,3 +143,48 @@ cdef cnp.ndarray new_rows(const Positions* at, int axes, const cnp.npy_intp* siz
     if at.index == NULL:
         return PyArray_EMPTY(axes + 1, dims, typenum, 0)
     return PyArray_ZEROS(axes + 1, dims, typenum, 0)
+
+
+cdef struct SortedPositions:
+    # positions by a number that each has, its key
+    Py_ssize_t kinds                 # how many keys occur,
+    const Py_ssize_t* keys           # (kinds,): and which, ascending
+    const Py_ssize_t* ends           # (kinds,): where the positions of each end in
+    const Py_ssize_t* positions      # those of one key behind the other, ascending
+
+
+cdef Py_ssize_t* sort_positions(const Positions* at, const cnp.int64_t* keys, Py_ssize_t limit, Py_ssize_t skipped,
+                                SortedPositions* out) except NULL:
+    """Sort the positions that take part by their keys, which are below a limit, by counting; one key is left out.
+
+    Returns the memory of the result, which is to be freed.
+    """
+    cdef Py_ssize_t count = at.count, i, key, end = 0
+    cdef Py_ssize_t* ends = <Py_ssize_t*> calloc(2 * limit + count + 1, sizeof(Py_ssize_t))
+    cdef Py_ssize_t* found
+    cdef Py_ssize_t* positions
+    if ends == NULL:
+        raise MemoryError("cyrnn: no memory for the gradient")
+    found = ends + limit
+    positions = found + limit
+    for i in range(count):
+        key = <Py_ssize_t> keys[position_of(at, i)]
+        if key != skipped:
+            ends[key] += 1
+    for key in range(limit):                         # from how many there are to where the first goes
+        i = ends[key]
+        ends[key] = end
+        end += i
+    for i in range(count):
+        key = <Py_ssize_t> keys[position_of(at, i)]
+        if key != skipped:
+            positions[ends[key]] = position_of(at, i)
+            ends[key] += 1
+    out.kinds = end = 0
+    for key in range(limit):                         # those that occur, without the others
+        if ends[key] > end:
+            end = ends[key]
+            found[out.kinds], ends[out.kinds] = key, end
+            out.kinds += 1
+    out.keys, out.ends, out.positions = found, ends, positions
+    return ends

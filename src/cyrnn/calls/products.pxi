@@ -38,6 +38,9 @@ cdef struct Backward:
     char* dP                 # (peepholes, n_a); NULL where there are none
     const int* peephole_gates  # which gate each is of
     Py_ssize_t peepholes
+    const char* resets       # (rows,): where W_a was multiplied by other rows than `hidden` has, or NULL; and these,
+    const real* initial      # (initial_rows, n_h), in turn
+    Py_ssize_t initial_rows
 
 
 cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
@@ -56,7 +59,7 @@ cdef int pack_transposed_range(const void* given, Py_ssize_t first, Py_ssize_t l
 cdef int recompute_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:
     """z = W_a a_prev + b of the gate that no cache keeps, for some rows of the grid (T, m)."""
     cdef const Backward* w = <const Backward*> given
-    cdef Py_ssize_t n = w.back.n_a, m = w.back.m, middle = min(max(first, m), last), item = w.context.item
+    cdef Py_ssize_t n = w.back.n_a, m = w.back.m, middle = min(max(first, m), last), item = w.context.item, row
     cdef int outcome = DONE
     if first < middle:
         outcome = multiply(w.context.table, advance(w.back.initial, first * n, item), n, middle - first, n,
@@ -66,6 +69,11 @@ cdef int recompute_range(const void* given, Py_ssize_t first, Py_ssize_t last, P
         outcome = multiply(w.context.table, advance(w.back.previous, (middle - m) * n, item), n, last - middle, n,
                            <const real*> w.panels, <const real*> w.b, n,
                            <real*> advance(w.back.inner, middle * n, item), item, progress)
+    for row in range(first, last if w.resets != NULL and outcome == DONE else first):
+        if w.resets[row]:
+            w.context.table.multiply(advance(w.initial, row % w.initial_rows * n, item), n, 1, n,
+                                     <const real*> w.panels, <const real*> w.b, n,
+                                     <real*> advance(w.back.inner, row * n, item))
     return outcome
 
 
@@ -86,6 +94,7 @@ cdef int columns_back_range(const void* given, Py_ssize_t first, Py_ssize_t last
     back.d_initial = <real*> advance(back.d_initial, offset, item)
     back.dh = <real*> advance(back.dh, hidden_offset, item)
     back.dh_initial = <real*> advance(back.dh_initial, hidden_offset, item)
+    reset_columns(&back.resets, first, back.n_a, item)
     return backward_steps(w.context, &back, progress)
 
 
@@ -130,6 +139,7 @@ cdef enum:
 cdef inline void set_right(OuterRight* right, Py_ssize_t K, const real* first, Py_ssize_t first_rows, const real* rows,
                            Py_ssize_t row_stride) noexcept nogil:
     right.K, right.first, right.first_rows, right.rows, right.row_stride = K, first, first_rows, rows, row_stride
+    right.resets = NULL
 
 
 cdef void find_weight_sums(const Backward* w, Py_ssize_t first, OuterSum* outer) noexcept nogil:
@@ -140,6 +150,8 @@ cdef void find_weight_sums(const Backward* w, Py_ssize_t first, OuterSum* outer)
     outer.N, outer.gates, outer.rights = w.rows, context.gates, MAX_RIGHTS
     outer.left, outer.left_row_stride, outer.left_gate_stride = advance(w.dz, first, item), context.gates * n, n
     set_right(&outer.right[HIDDEN], 0, w.first_hidden, w.first_rows, w.hidden, n_h)
+    outer.right[HIDDEN].resets, outer.right[HIDDEN].initial = w.resets, w.initial
+    outer.right[HIDDEN].initial_rows = w.initial_rows
     set_right(&outer.right[INNER], 0, NULL, 0, w.inner, n)
     set_right(&outer.right[INPUTS], 0, NULL, 0, w.x, w.x_row_stride)
     for g in range(context.gates):

@@ -10,11 +10,14 @@ cdef class SavedForward:
     cdef object sublayer
     cdef Layout layout
     cdef Lengths lengths
+    cdef Resets resets
     cdef bint reverse
     cdef int typenum
+    cdef bint tokens                     # rows of x are such
     cdef readonly Py_ssize_t m
     cdef Py_ssize_t item, T, n_a, n_h, count, stored_gates  # count: of states
-    cdef cnp.ndarray x                   # (T, m, n_x): the caller's, or rows gathered from it; and its first row:
+    # (T, m, n_x), of tokens (T, m): the caller's, or rows gathered from it; and its first row:
+    cdef cnp.ndarray x
     cdef const real* x_rows              # strides in elements, unit stride along n_x
     cdef Py_ssize_t x_stride_t, x_stride_m
     cdef cnp.ndarray states              # (S, T + 1, m, n_a), the initial ones first
@@ -57,7 +60,8 @@ cdef class SavedForward:
         return self.steps(self.states, (state * (self.T + 1) + 1) * size, size * self.item)
 
 
-cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.ndarray x, Lengths lengths):
+cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.ndarray x, Lengths lengths,
+                         Resets resets):
     """Allocate the record, fill in x and the initial states, and run."""
     cdef CallContext* context = w.context
     cdef Run* run = &context.run
@@ -65,8 +69,9 @@ cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.
     cdef cnp.npy_intp dims[4]
     cdef Py_ssize_t i, j, n_a = run.n_a * context.item
     cdef char* states
-    saved.sublayer, saved.layout, saved.lengths, saved.reverse = layer, layout[0], lengths, layer.reverse
-    saved.typenum, saved.item = context.typenum, context.item
+    saved.sublayer, saved.layout, saved.reverse = layer, layout[0], layer.reverse
+    saved.lengths, saved.resets = lengths, resets
+    saved.typenum, saved.item, saved.tokens = context.typenum, context.item, run.tokens
     saved.T, saved.m, saved.n_a, saved.n_h = run.T, run.m, run.n_a, run.n_h
     saved.count, saved.stored_gates = layer.calls.states, context.stored_gates
     record_x(saved, w, x)
@@ -98,7 +103,7 @@ cdef SavedForward record(Sublayer layer, LayerRun* w, const Layout* layout, cnp.
         run.gates = <real*> data(saved.gates)
     if w.rows.total > 0:
         parallel_for(recorded_range, context, run.m,
-                     <double> w.rows.total * run.n_a * context.gates * (<double> run.n_x + run.n_h))
+                     <double> w.rows.total * run.n_a * context.gates * (<double> row_elements(run) + run.n_h))
     return saved
 
 
@@ -106,19 +111,19 @@ cdef int record_x(SavedForward saved, const LayerRun* w, cnp.ndarray x) except -
     """Keep x in place where its rows are the run's, with unit stride along n_x; else gather them."""
     cdef const Run* run = &w.context.run
     cdef cnp.npy_intp dims[3]
-    cdef Py_ssize_t item = w.context.item
+    cdef Py_ssize_t item = w.context.item, n = row_elements(run)
     if w.rows.order == NULL and (run.x_stride_k == 1 or run.n_x <= 1):
         saved.x, saved.x_rows = x, run.x
         saved.x_stride_t, saved.x_stride_m = run.x_stride_t, run.x_stride_m
         if w.rows.reverse and run.T > 0:
             saved.x_rows, saved.x_stride_t = advance(run.x, (run.T - 1) * run.x_stride_t, item), -run.x_stride_t
         return 0
-    dims[0], dims[1], dims[2] = run.T, run.m, run.n_x
+    dims[0], dims[1], dims[2] = run.T, run.m, n
     saved.x = PyArray_EMPTY(3, dims, w.context.typenum, 0)
     saved.x_rows = <const real*> data(saved.x)
-    saved.x_stride_t, saved.x_stride_m = run.m * run.n_x, run.n_x
+    saved.x_stride_t, saved.x_stride_m = run.m * n, n
     gather_rows(&w.rows, <const char*> run.x, run.x_stride_t * item, run.x_stride_m * item, run.x_stride_k * item,
-                run.n_x, item, <char*> saved.x_rows)
+                n, item, <char*> saved.x_rows)
     return 0
 
 

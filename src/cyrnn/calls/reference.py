@@ -6,6 +6,7 @@ The interface is that of `_calls.pyx`. A sequence is a loop over its steps; noth
     reference_quantized.py  but for that of weights which are integers
     reference_batch.py      batches of nn: their axes, lengths of their own
     reference_nn.py         a layer of nn: its directions, ragged batches, a projection
+    reference_training.py   losses, steps of optimizers
     reference_heads.py      a linear layer, an embedding, functions of whole arrays
     reference.py            the calls of the notebook's functions: steps, sequences, and their caches
 """
@@ -20,7 +21,7 @@ import numpy as np
 from ..cells import Cell
 from ..cells.spec import Array, Arrays
 from .quantized import dequantized
-from .reference_batch import lengths
+from .reference_batch import Tokens, lengths, resets_of, tokens
 from .reference_heads import Elements, Embedding, LayerNorm, Linear
 from .reference_nn import Sublayer
 from .reference_quantized import Integers, has_integers, with_integers
@@ -36,9 +37,10 @@ from .reference_step import (
     sum_weights,
     units,
 )
+from .reference_training import Training
 
-__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "LayerNorm", "Linear", "Panels", "begin_process",
-           "lengths", "share_above"]
+__all__ = ["CellCalls", "DefaultEnvironment", "Elements", "Embedding", "LayerNorm", "Linear", "Panels", "Tokens",
+           "Training", "begin_process", "lengths", "resets_of", "share_above", "tokens"]
 
 
 class Panels(NamedTuple):

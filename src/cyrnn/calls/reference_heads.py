@@ -15,22 +15,9 @@ from numpy.typing import NDArray
 
 from ..cells import activations
 from ..cells.spec import Array
-from .reference_batch import Lengths
+from .reference_batch import MAX_AXES, Lengths, rows_within
 from .reference_quantized import Integers, add_input, with_integers
 from .reference_step import is_array, is_plain, sum_outer
-
-_MOST_AXES = 2  # beside that of the features
-
-
-def rows_within(leading: tuple[int, ...], lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
-    """Return which rows of these leading axes take part; None where lengths do not fit."""
-    if lengths is None:
-        return np.ones(leading, np.bool)
-    T, m = lengths.T, len(lengths.lengths)
-    if leading != ((m, T) if batch_first else (T, m)):
-        return None
-    within = np.arange(T)[:, None] < lengths.lengths
-    return within.T if batch_first else within
 
 
 class Linear:
@@ -71,7 +58,7 @@ class Linear:
         return dx, sum_outer(d, x[within]), db
 
     def _rows(self, x: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
-        if not is_array(x) or x.dtype != self._W.dtype or not 1 <= x.ndim <= _MOST_AXES + 1:
+        if not is_array(x) or x.dtype != self._W.dtype or not 1 <= x.ndim <= MAX_AXES + 1:
             return None
         return rows_within(x.shape[:-1], lengths, batch_first) if x.shape[-1] == self._W.shape[1] else None
 
@@ -112,7 +99,7 @@ class Embedding:
 
     def _rows(self, indices: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
         """Return which positions take part; None where they are not all indices of rows."""
-        if type(indices) is not np.ndarray or indices.dtype.kind not in "iu" or indices.ndim > _MOST_AXES:
+        if type(indices) is not np.ndarray or indices.dtype.kind not in "iu" or indices.ndim > MAX_AXES:
             return None
         within = rows_within(indices.shape, lengths, batch_first)
         if within is None or ((indices[within] < 0) | (indices[within] >= len(self._W))).any():
@@ -165,7 +152,7 @@ class LayerNorm:
         return d * r, r
 
     def _rows(self, x: Any, lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
-        if not is_array(x) or x.dtype != self._dtype or not 1 <= x.ndim <= _MOST_AXES + 1:
+        if not is_array(x) or x.dtype != self._dtype or not 1 <= x.ndim <= MAX_AXES + 1:
             return None
         return rows_within(x.shape[:-1], lengths, batch_first) if x.shape[-1] == self._n else None
 

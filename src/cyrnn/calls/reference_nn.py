@@ -17,7 +17,7 @@ import numpy as np
 
 from ..cells import Cell, Variant
 from ..cells.spec import Array, Arrays
-from .reference_batch import Axes, Lengths, StepOfBatch, steps_of
+from .reference_batch import Axes, Lengths, Resets, StepOfBatch, rows_of_tokens, steps_of
 from .reference_quantized import projected, with_integers
 from .reference_step import (
     GateWeights,
@@ -38,9 +38,10 @@ class SavedForward:
 
     steps_run = 0  # no work to share: NumPy's products have threads of their own
 
-    def __init__(self, sublayer: Sublayer, axes: Axes, T: int, m: int) -> None:
-        self.sublayer, self.axes, self.T, self.m = sublayer, axes, T, m
+    def __init__(self, sublayer: Sublayer, axes: Axes, T: int, m: int, tokens: bool) -> None:
+        self.sublayer, self.axes, self.T, self.m, self.tokens = sublayer, axes, T, m, tokens
         self.steps: list[tuple[StepOfBatch, Step]] = []
+        self.resets = Resets(np.zeros((T + 1, m), np.bool), False)
 
     def every_gate(self) -> Arrays:
         """Return each stored gate of every step: (T, m, n_a), with the axes of x; zero past the ends of sequences."""
@@ -68,7 +69,7 @@ class Sublayer:
     The sublayer is number `index` of `count`, layers first, then directions.
     """
 
-    row_fmas = 0  # likewise
+    row_fmas = token_fmas = 0  # likewise
 
     def __init__(
         self,
@@ -112,6 +113,7 @@ class Sublayer:
         last: Any = None,
         output: Any = None,
         records: list[SavedForward] | None = None,
+        resets: Resets | None = None,
     ) -> tuple[Any, Any] | None:
         """Return (output, states after the last step), of a cell (None, states); or None.
 
@@ -119,9 +121,11 @@ class Sublayer:
         (count, n), of all sublayers of a model. A cell's x and states have no first axis. Where `reset` (m,), or of one
         sequence a bool, is true, the pass starts from zeros. `last`: the states that another sublayer of the model
         returned; this one's are written beside the others. `output`: what the other direction of the layer returned. To
-        `records`, where they are given, what `backward` reads is appended.
+        `records`, where they are given, what `backward` reads is appended. `resets`: before which steps sequences are
+        reset. x may be Tokens of n_x, which have all axes but the last, or whole numbers that can be nothing else.
         """
         batched_axes = 2 if self.single_step else 3
+        x, of_tokens = rows_of_tokens(x, batched_axes - 1, self.n_x, self.dtype, lengths, batch_first)
         if not is_array(x) or x.ndim not in (batched_axes - 1, batched_axes):
             return None
         if x.dtype != self.dtype or x.shape[-1] != self.n_x:
@@ -131,16 +135,25 @@ class Sublayer:
         T, m, _ = rows.shape
         if lengths is not None and not (axes.batched and (lengths.T, len(lengths.lengths)) == (T, m)):
             return None
+        if resets is not None and (self.single_step or resets.flags.shape != (T + 1, m)):
+            return None
         states = self._columns_of(hx, axes, m)
         if states is None or not self._reset(states, reset, axes, m):
             return None
         ends = np.full(m, T) if lengths is None else lengths.lengths
-        saved = SavedForward(self, axes, T, m)
+        saved = SavedForward(self, axes, T, m, of_tokens)
+        saved.resets = (resets or saved.resets).within(ends)
+        initial = [state.copy() if saved.resets.to_initial else np.zeros_like(state) for state in states]
         hidden = np.zeros((T, m, self.n_h), self.dtype)
         for part in steps_of(ends, reverse=self._reverse):
             sequences, times = part
+            at_reset = saved.resets.before(part, self._reverse)
+            for state, first in zip(states, initial, strict=True):
+                state[:, at_reset] = first[:, at_reset]
             before = tuple([state[:, sequences] for state in states])  # (n_h, k), then (n_a, k)
-            step = step_forward(self.cell, self._weights, rows[times, sequences].T, before)
+            xt = rows[times, sequences].T  # (n_x, k)
+            read = xt.argmax(axis=0) if of_tokens else xt
+            step = step_forward(self.cell, self._weights, read, before)._replace(xt=xt)
             a_next, *others = step.next
             h_next = a_next if self._W_hr is None else projected(self._W_hr, a_next)
             for state, value in zip(states, (h_next, *others), strict=True):
@@ -155,10 +168,10 @@ class Sublayer:
     @np.errstate(all="ignore")
     def backward(
         self, saved: SavedForward, d_output: Any, d_state: Any, d_initial: Any = None
-    ) -> tuple[Array, Any, Arrays] | None:
+    ) -> tuple[Array | None, Any, Arrays] | None:
         """Return (dx, gradients of the initial states, of the weights), from the record of a forward pass; or None.
 
-        Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.
+        dx is None of tokens. Arrays as in `forward`; d_output and d_state may be None, for zeros, so may one of a pair.
         `d_initial`: what another sublayer returned, beside which this one's are written. Gradients of the weights:
         dW_x, dW_a as the sublayer was given them, db_x, db_a (B * n_a,) of the halves, dW_hr and dP if there are
         such.
@@ -176,7 +189,9 @@ class Sublayer:
         db = [np.zeros_like(gate.b) for gate in self._weights]
         d_h: list[Array] = []
         d_z: list[Arrays] = []
-        for (sequences, times), step in reversed(saved.steps):
+        d_resets = [np.full_like(d, -0.0) for d in d_states]  # which adds nothing, be it a sign
+        for part, step in reversed(saved.steps):
+            sequences, times = part
             dh_next, *others = (d[:, sequences] for d in d_states)  # (n_h, k), then (n_a, k)
             if d_hidden is not None:
                 dh_next = dh_next + d_hidden[times, sequences].T
@@ -187,6 +202,13 @@ class Sublayer:
             dx[times, sequences] = d_xt.T
             for d, value in zip(d_states, d_previous, strict=True):
                 d[:, sequences] = value
+            at_reset = saved.resets.before(part, self._reverse)
+            for d, past in zip(d_states, d_resets, strict=True):
+                if saved.resets.to_initial:
+                    past[:, at_reset] += d[:, at_reset]
+                d[:, at_reset] = 0
+        for d, past in zip(d_states, d_resets, strict=True):
+            d += past
         steps = [step for _, step in saved.steps]
         dW_hr = None if self._W_hr is None else np.zeros_like(self._W_hr)
         if steps:
@@ -195,7 +217,7 @@ class Sublayer:
             dW_hr += sum_outer(rows_of(d_h[::-1]), rows_of([step.next[0] for step in steps]))
         others = [d for d in (dW_hr, self._of_peepholes(steps, d_z[::-1])) if d is not None]
         gradients = (dW_x, dW_a, *self._biases(db), *others)
-        return axes.given(dx), self._with_states(d_states, axes, m, d_initial), gradients
+        return None if saved.tokens else axes.given(dx), self._with_states(d_states, axes, m, d_initial), gradients
 
     def _of_peepholes(self, steps: list[Step], d_z: list[Arrays]) -> Array | None:
         """Return dP, a row for each peephole: dz of its gate times the cell state that it shows, summed."""

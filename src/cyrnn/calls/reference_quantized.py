@@ -81,9 +81,12 @@ def with_levels(matrices: Iterable[Any]) -> list[Any]:
 
 
 def add_input(z: Array, W: Any, x: Array) -> Array:
-    """Return z + W x, for an input x (n_x, m)."""
+    """Return z + W x, for an input x (n_x, m), or for tokens (m,), each a column that is 1 there and else 0."""
+    tokens = x.dtype.kind == "i"
     if not isinstance(W, Integers):
-        return z + W @ x  # type: ignore[no-any-return]  # an array
+        return z + (W[:, x] if tokens else W @ x)  # type: ignore[no-any-return]  # an array
+    if tokens:
+        x = (np.arange(W.shape[1])[:, None] == x).astype(np.float32)
     Q, largest = np.float32(W.Q), np.abs(x).max(axis=0, initial=0)
     used = largest >= LEAST_INPUT  # of nan not
     inverse = np.where(used, Q / np.where(used, largest, 1), np.float32(0))

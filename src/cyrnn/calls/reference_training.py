@@ -113,8 +113,8 @@ class Training:
             return None
         z, t = logits, targets
         positive = t if pos_weight is None else pos_weight * t
-        s = positive + (1 - t)
-        loss = (1 - t) * z + s * (np.maximum(-z, 0) + np.log1p(np.exp(-np.abs(z))))
+        s, softplus = positive + (1 - t), np.log1p(np.exp(-np.abs(z)))
+        loss = softplus * s + (positive * np.maximum(-z, 0) + (1 - t) * np.maximum(z, 0))
         d = s * activations.sigmoid(z) - positive
         if weight is not None:
             loss, d = weight * loss, weight * d
@@ -129,10 +129,10 @@ class Training:
         `arrays`: of each weight (w, g, *state), the state as the method has it, None for what an option leaves out.
         `numbers`: of each weight, as the method has them.
         """
-        for weight, *others in arrays:
-            if not _is_contiguous(weight) or not weight.flags.writeable:
+        for weight, gradient, *state in arrays:
+            if not _is_contiguous(weight) or not weight.flags.writeable or not _fits(gradient, weight):
                 return None
-            if not all(other is None or _fits(other, weight) for other in others):
+            if not all(other is None or _fits(other, weight) for other in state):
                 return None
         for each, own in zip(arrays, numbers, strict=True):
             METHODS[method](*each, *own)

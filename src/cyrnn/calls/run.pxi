@@ -3,7 +3,7 @@
 cdef inline double fmas_of(const CallContext* context) noexcept nogil:
     """Multiply-adds of the time loop and the head."""
     cdef const Run* run = &context.run
-    return <double> run.T * run.m * run.n_a * (context.gates * (<double> run.n_x + run.n_a) + run.n_y)
+    return <double> run.T * run.m * run.n_a * (context.gates * (<double> row_elements(run) + run.n_a) + run.n_y)
 
 
 cdef inline bint rows_are_contiguous(CellCalls calls, const CallContext* context) noexcept nogil:
@@ -213,6 +213,16 @@ cdef int head_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progre
                 <real*> advance(run.y, first * run.n_y, context.item), context.item, progress)
 
 
+cdef inline void reset_columns(RunResets* resets, Py_ssize_t first, Py_ssize_t n_a, Py_ssize_t item) noexcept nogil:
+    """Let the resets of a run be those of its columns from the first on."""
+    if resets.flags != NULL:
+        resets.flags += first
+        resets.previous = <real*> advance(resets.previous, first * n_a, item)
+        resets.d_initial = <real*> advance(resets.d_initial, first * n_a, item)
+        if resets.initial != NULL:
+            resets.initial = advance(resets.initial, first * n_a, item)
+
+
 cdef inline void take_columns(Run* run, Py_ssize_t first, Py_ssize_t last, Py_ssize_t item) noexcept nogil:
     """Let a run do the columns first <= i < last of its batch alone."""
     run.m, run.batch_offset = last - first, first
@@ -223,6 +233,7 @@ cdef inline void take_columns(Run* run, Py_ssize_t first, Py_ssize_t last, Py_ss
     if run.Whr != NULL:
         run.hidden_initial = advance(run.hidden_initial, first * run.n_h, item)
         run.hidden = <real*> advance(run.hidden, first * run.n_h, item)
+    reset_columns(&run.resets, first, run.n_a, item)
 
 
 cdef int columns_range(const void* given, Py_ssize_t first, Py_ssize_t last, Progress* progress) noexcept nogil:

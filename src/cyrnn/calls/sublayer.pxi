@@ -1,21 +1,28 @@
 """One layer of nn in one direction, or nn's cell: its weights, its passes forward and backward."""
 
 cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_first, Lengths lengths, object reset,
-                             object last, object output, list records):
+                             object last, object output, list records, Resets resets):
     """Sublayer.forward."""
     cdef CallContext context
     cdef Run* run = &context.run
     cdef LayerRun w
     cdef Layout layout
     cdef void* workspace = NULL
+    cdef void* of_resets = NULL
     cdef SavedForward saved
     if type(hx) is list:
         hx = tuple(<list> hx)                        # holds the arrays whose memory is read below
+    if PyArray_CheckExact(x) and PyArray_ISINTEGER(<cnp.ndarray> x):
+        x = plain_tokens(layer, <cnp.ndarray> x, lengths, batch_first)
     if not take_rows(layer, &context, x, batch_first, &layout):
         return None
     if lengths is not None and (lengths.T != run.T or lengths.m != run.m or layout.batch < 0):
         return None
+    if resets is not None and (resets.T != run.T or resets.m != run.m or layer.single_step):
+        return None
     require_sizes(layer.calls, &context)
+    if resets is not None and not resets.any_set:
+        resets = None
     if lengths is not None and lengths.total == run.T * run.m:         # whole sequences, in their own order
         lengths = None
     w.context = &context
@@ -24,11 +31,13 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
     try:
         if not take_initial_rows(layer, &w, &layout, hx, reset, &workspace):
             return None
+        if resets is not None:
+            of_resets = reset_run(layer, &w, resets)
         if last is None:
             last = new_states(layer, &context, &layout, w.sizes)
         point_to_states(layer, &context, &layout, last, w.sizes, w.last)
         if records is not None:
-            saved = record(layer, &w, &layout, x, lengths)
+            saved = record(layer, &w, &layout, (<Tokens> x).array if run.tokens else x, lengths, resets)
             records.append(saved)
             output = scatter_record(layer, &w, &layout, saved, output)
         elif layer.single_step:
@@ -42,6 +51,7 @@ cdef object forward_sublayer(Sublayer layer, object x, object hx, bint batch_fir
                 forward_in_blocks(layer, &w)
     finally:
         free(workspace)
+        free(of_resets)
     return output, last
 
 
@@ -168,6 +178,7 @@ cdef class Sublayer:
     cdef const Variant* variant          # NULL, or this one, whose peepholes are those of the array:
     cdef Variant own_variant
     cdef object peepholes                # (P, n_a), or None
+    cdef cnp.ndarray token_b             # b of runs that read tokens, where it is another: tokens.pxi; else None
 
     def __cinit__(self, CellCalls calls not None, tuple arrays not None, tuple blocks not None, Py_ssize_t index,
                   Py_ssize_t count, Py_ssize_t directions, bint single_step, variant=None, reverse=None):
@@ -195,28 +206,36 @@ cdef class Sublayer:
             return
         self.panels.fill(&context, calls, <const real*> self.W_hr.memory, self.W_hr.strides[0] // context.item,
                          self.W_hr.strides[1] // context.item)
+        self.token_b = bias_of_tokens(calls, &context)
 
     @property
     def row_fmas(self):
         """Multiply-adds of one step of one sequence."""
         return self.panels.n_a * self.calls.gates * (self.panels.n_x + self.panels.n_h)
 
+    @property
+    def token_fmas(self):
+        """The same, where x is tokens."""
+        return self.panels.n_a * self.calls.gates * (1 + self.panels.n_h)
+
     def forward(self, x, hx=None, bint batch_first=False, Lengths lengths=None, reset=None, last=None, output=None,
-                list records=None):
+                list records=None, Resets resets=None):
         """Return (output, states after the last step), of a cell (None, states); or None.
 
-        x is (T, m, n_x), with `batch_first` (m, T, n_x), or without a batch (T, n_x); states are (count, m, n) or
+        x is (T, m, n_x), with `batch_first` (m, T, n_x), or without a batch (T, n_x). Or it is `Tokens` of n_x, which
+        have all axes but the last, or whole numbers that can be nothing else. States are (count, m, n) or
         (count, n), of all sublayers of a model. A cell's x and states have no first axis. Where `reset` (m,), or of one
         sequence a bool, is true, the pass starts from zeros. `last`: the states that another sublayer of the model
         returned; this one's are written beside the others. `output`: what the other direction of the layer returned. To
         `records`, where they are given, what `backward` reads is appended; the output may then be a view of it.
+        `resets`: before which steps sequences are reset.
         """
-        return forward_sublayer(self, x, hx, batch_first, lengths, reset, last, output, records)
+        return forward_sublayer(self, x, hx, batch_first, lengths, reset, last, output, records, resets)
 
     def backward(self, SavedForward saved not None, d_output, d_state, d_initial=None):
         """Return (dx, gradients of the initial states, of the weights), from what `forward` kept; or None.
 
-        Arrays as in `forward`; d_output and d_state may be None, for zeros, and so may one state of a pair.
+        dx is None of tokens. Arrays as in `forward`; d_output and d_state may be None, for zeros, so may one of a pair.
         `d_initial`: what another sublayer returned, beside which this one's are written. Gradients of the weights:
         dW_x, dW_a as the sublayer was given them, db_x, db_a (blocks * n,) of the halves, dW_hr and dP if there are
         such. Integer weights have no backward pass.

@@ -21,6 +21,8 @@ cdef inline void begin_backward_args(const BackwardRun* run, Py_ssize_t t, Py_ss
     args.previous, args.previous_state_stride = run.initial, run.initial_state_stride
     if t > 0:
         args.previous, args.previous_state_stride = run.previous + (t - 1) * step, run.state_stride
+    if flags_at(&run.resets, t, run.m) != NULL:
+        args.previous, args.previous_state_stride = run.resets.previous, step
     args.next, args.next_state_stride = run.next + t * step, run.state_stride
     args.gates, args.gate_stride = NULL, step
     if run.gates != NULL:
@@ -76,6 +78,7 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
     cdef Py_ssize_t first, P, Vp, row, R, K, r
     cdef const real* WaT = run.WaT
     cdef const real* later
+    cdef const char* flags = NULL
     cdef Product p
     cdef PointwiseBackwardArgs at, args                          # one for the step, one for a tile
     for g in range(s):
@@ -92,6 +95,8 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
         later = run.dz + (t + 1) * run.batch * at.dz_row_stride
         K = cell.stage[0].hidden * n
         p.second.K = K if t + 1 < run.T and run.WhrT == NULL else 0
+        if t + 1 < run.T:
+            flags = flags_at(&run.resets, t + 1, run.m)
     p.start = &zero
     p.start_row_stride = 0
     p.start_is_column = True
@@ -121,8 +126,64 @@ cdef void backward_stage(const BackwardRun* run, Py_ssize_t t, Py_ssize_t s) noe
                     load_row(run.sums + (row + r) * n + first * 4 * LANES, args.n, p.z + r * p.z_row_stride)
             else:
                 product(&p, R, P, Vp)
+            for r in range(R if flags != NULL else 0):
+                if flags[row + r]:
+                    memset(p.z + r * p.z_row_stride, 0, p.z_row_stride * sizeof(real))
             derivative_of_tile(&cell.stage[s], &at, row, first * 4 * LANES, &args)
             row += R
+
+
+cdef void clear_rows(const char* flags, Py_ssize_t m, Py_ssize_t n, real* rows) noexcept nogil:
+    """Set the rows (m, n) of the columns that are reset to zero."""
+    cdef Py_ssize_t j
+    for j in range(m if flags != NULL else 0):
+        if flags[j]:
+            memset(rows + j * n, 0, n * sizeof(real))
+
+
+cdef void begin_resets(const BackwardRun* run, Py_ssize_t t, const char* flags) noexcept nogil:
+    """Let step t find the states before it in the workspace, as they were there: some of them reset."""
+    cdef const real* source = run.initial
+    cdef Py_ssize_t n = run.n_a, step = run.batch * n, stride = run.initial_state_stride, i
+    if t > 0:
+        source, stride = run.previous + (t - 1) * step, run.state_stride
+    for i in range(run.resets.states):
+        copy_with_resets(&run.resets, flags, i, source + i * stride, run.m, n, n, run.resets.previous + i * step)
+
+
+cdef void end_gradients(const BackwardRun* run, Py_ssize_t t, const char* flags) noexcept nogil:
+    """Let the gradients of the columns that are reset before step t end there, or add them to d_initial of Resets.
+
+    The latter in d_initial[0] or dh_initial, as those before step 0.
+    """
+    cdef const Formulas* cell = formulas_of(run.cell)
+    cdef Py_ssize_t n = run.n_a, step = run.batch * n, dz_row_stride = gates_of(run.cell) * n, i, j
+    cdef const real* dz = run.dz + t * run.batch * dz_row_stride
+    cdef real* sums
+    for j in range(run.m if run.resets.d_initial != NULL else 0):
+        if flags[j]:
+            sums = run.d_initial + j * n if run.WhrT == NULL else run.dh_initial + j * run.n_h
+            multiply_rows(dz + j * dz_row_stride, dz_row_stride, 1, cell.stage[0].hidden * n, run.WaT, NULL, run.n_h,
+                          sums)
+            if cell.skips and run.WhrT == NULL:
+                add_row(run.d_initial + step + j * n, n, sums)
+            add_row(sums, run.n_h, run.resets.d_initial + j * n)
+            for i in range(1, run.resets.states):
+                add_row(run.d_initial + i * step + j * n, n, run.resets.d_initial + i * step + j * n)
+    for i in range(1, run.resets.states + cell.skips):
+        clear_rows(flags, run.m, n, run.d_initial + i * step)
+
+
+cdef void initial_with_resets(const BackwardRun* run) noexcept nogil:
+    """The gradients before step 0: none of columns that are reset there, or the sum with those of all resets."""
+    cdef const char* flags = flags_at(&run.resets, 0, run.m)
+    cdef Py_ssize_t n = run.n_a, step = run.batch * n, i, j
+    cdef real* hidden = run.d_initial if run.WhrT == NULL else run.dh_initial
+    clear_rows(flags, run.m, run.n_h, hidden)
+    for j in range(run.m if run.resets.d_initial != NULL else 0):
+        add_row(run.resets.d_initial + j * n, run.n_h, hidden + j * run.n_h)
+        for i in range(1, run.resets.states):
+            add_row(run.resets.d_initial + i * step + j * n, n, run.d_initial + i * step + j * n)
 
 
 cdef void backward_projection(const BackwardRun* run, Py_ssize_t t) noexcept nogil:
@@ -134,6 +195,8 @@ cdef void backward_projection(const BackwardRun* run, Py_ssize_t t) noexcept nog
     K = formulas_of(run.cell).stage[0].hidden * run.n_a if t + 1 < run.T else 0
     multiply_rows(run.dz + (t + 1) * run.batch * dz_row_stride, dz_row_stride, m, K, run.WaT, NULL, run.n_h,
                   run.dh_initial)
+    if t + 1 < run.T:
+        clear_rows(flags_at(&run.resets, t + 1, run.m), m, run.n_h, run.dh_initial)
     while i < m * run.n_h:
         total = load_tail(dh + i, m * run.n_h - i) + load_tail(run.dh_initial + i, m * run.n_h - i)
         store_tail(dh + i, total, m * run.n_h - i)
@@ -160,21 +223,32 @@ cdef void backward_steps(const BackwardRun* run) noexcept nogil:
     states.
     """
     cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t t = run.last_step, s
+    cdef Py_ssize_t t = run.last_step, s, i
+    cdef const char* flags
+    if t == run.T and run.resets.flags != NULL and run.resets.d_initial != NULL:
+        for i in range(run.resets.states):             # from -0, which adds nothing, be it a sign
+            fill_row(-0.0, run.m * run.n_a, run.resets.d_initial + i * run.batch * run.n_a)
     while t > run.first_step:
         t -= 1
+        flags = flags_at(&run.resets, t, run.m)
+        if flags != NULL:
+            begin_resets(run, t, flags)
         if run.WhrT != NULL:
             backward_projection(run, t)
         s = cell.stages
         while s > 0:
             s -= 1
             backward_stage(run, t, s)
+        if flags != NULL:
+            end_gradients(run, t, flags)
     if t > 0 or run.weights != NULL:
         return
     multiply_rows(run.dz, gates_of(run.cell) * run.n_a, run.m, cell.stage[0].hidden * run.n_a, run.WaT, NULL,
                   run.n_h, run.d_initial if run.WhrT == NULL else run.dh_initial)
     if cell.skips and run.WhrT == NULL:
         add_skip_gradient(run, 0, run.n_a)
+    if run.resets.flags != NULL:
+        initial_with_resets(run)
 
 
 cdef void initial_gradient(const BackwardRun* run, Py_ssize_t first, Py_ssize_t last) noexcept nogil:

@@ -18,6 +18,12 @@
 #define TANH_MAX 19.065                     /* tanh is 1 to within half an ULP from 19.0616 on */
 #define TANH_SLOPE 0x1.6ce2137893747p+1     /* [g] */
 #define TERMS 10
+#define ROOT_HALF 0x3fe6a09e667f3bcdULL      /* sqrt(1/2), its bits */
+#define LOG_TERMS 10
+/* (atanh(s) / s - 1) 2 / s^2, its series: 2/21, 2/19, ..., 2/3, |s| < 0.172; adds 0.1 ULP */
+static const real LOG_Q[LOG_TERMS] = {
+    2.0 / 21, 2.0 / 19, 2.0 / 17, 2.0 / 15, 2.0 / 13, 2.0 / 11, 2.0 / 9, 2.0 / 7, 2.0 / 5, 2.0 / 3,
+};
 /* exp(r) = 1 + r + r^2 q(r), |r| <= ln2/2; adds 0.017 ULP [g] */
 static const real EXP_Q[TERMS] = {
     0x1.ad9f21c68cc19p-26, 0x1.28ad7385c3c69p-22, 0x1.71df0d2ddc035p-19, 0x1.a01999f6e8a58p-16,
@@ -41,6 +47,9 @@ static const real TANH_Q[TERMS] = {
 #define TANH_MAX 9.015f                     /* tanh is 1 to within half an ULP from 9.0110 on */
 #define TANH_SLOPE 0x1.67c188p+1f           /* [g] */
 #define TERMS 5
+#define ROOT_HALF 0x3f3504f3U
+#define LOG_TERMS 4
+static const real LOG_Q[LOG_TERMS] = {2.0f / 9, 2.0f / 7, 2.0f / 5, 2.0f / 3};
 /* exp(r) = 1 + r + r^2 q(r), |r| <= ln2/2; adds 0.026 ULP [g] */
 static const real EXP_Q[TERMS] = {
     0x1.6a504ap-10f, 0x1.123974p-7f, 0x1.5558acp-5f, 0x1.555492p-3f, 0x1.fffffcp-2f,

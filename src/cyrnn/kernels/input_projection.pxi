@@ -1,10 +1,11 @@
 """The input projection, b + W_x x: the first half of every chain waits for no step and is hoisted out of the time loop.
 
 Design. The loop then reads W_a alone, which stays in the cache where both would not (2 MB of L2, f32 LSTM
-256,256,32,50: 68 GFLOP/s with both products fused, 132 so; Xeon with AVX-512, 2026-11-23). There are three ways:
+256,256,32,50: 68 GFLOP/s with both products fused, 132 so; Xeon with AVX-512, 2026-11-23). There are these ways:
     in blocks    for some steps at once, before the loop runs them
     fused        not hoisted: where the cache holds both, full tiles of one long chain save writing z and reading it
                  again (f32 LSTM (64,64,8,50) 317 -> 306 us, (128,128,8,64) 1395 -> 1356; Zen 4, 2026-11-26)
+    tokens       always in blocks: a row of z is a column of W_x and b (tokens.pxi)
     interleaved  for one column: the loop waits for W_a to come from the cache, and meanwhile the FMA units sum the
                  input half of later steps, some rows at a time, in each step over a range of k. f32, us:
                  (64,64,1,100) LSTM 102 -> 90, GRU 77 -> 70; (128,128,1,100) 389 -> 341, 296 -> 248; (512,512,1,50)
@@ -24,6 +25,8 @@ cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint alwa
     """How many steps a block has; 0: both halves are better fused."""
     if (run.T < 2 and not always) or run.T == 0 or run.m == 0 or width == 0:
         return 0
+    if run.tokens:
+        return min(run.T, max(1, WORK_ROWS // run.m))
     if TILE_ROWS > 3 and run.m >= FUSED_ROWS and not always and bytes_of(run, width) <= FUSED_BYTES:
         return 0
     return min(run.T, max(1, max(WORK_ROWS, max(WORK_VECTORS // width, run.n_x // 2)) // run.m))
@@ -32,7 +35,7 @@ cdef inline Py_ssize_t hoisted_steps(const Run* run, Py_ssize_t width, bint alwa
 cdef Py_ssize_t plan_input_projection(const Run* run, StagePlan* plans, Py_ssize_t stages,
                                       Py_ssize_t width) noexcept nogil:
     """Settle how many steps are hoisted, of all stages alike; return how many elements their rows take."""
-    cdef Py_ssize_t s, workspace = 0, steps = hoisted_steps(run, width, has_separate_halves(&plans[0]))
+    cdef Py_ssize_t s, workspace = 0, steps = hoisted_steps(run, width, run.tokens or has_separate_halves(&plans[0]))
     cdef bint interleaved = steps > 0 and can_interleave(run, plans, stages)
     cdef StagePlan* plan
     for s in range(stages):
@@ -50,6 +53,9 @@ cdef void project_inputs(const Run* run, const StagePlan* plan, Py_ssize_t t0, P
     cdef Py_ssize_t skipped = plan.stage.gates - plan.stage.input          # vectors before those with an input half
     cdef bint evenly = run.batch_sizes == NULL and (run.m == 1 or run.x_stride_t == run.m * run.x_stride_m)
     cdef Product p
+    if run.tokens:
+        project_tokens(run, plan, t0, t1)
+        return
     p.second.K = 0
     p.start_is_column = False
     p.ahead = NULL

@@ -11,6 +11,7 @@
     ../cells/gru.pxi
     registry.pxi          the cells by number
     counts.pxi            their numbers and counts, for Python
+    resets.pxi            columns that are reset before a step
     stages.pxi            the stages of a forward pass
     interleaving.pxi      when products are interleaved
     quantize.pxi          activations as integers
@@ -28,7 +29,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.math cimport INFINITY
 from libc.stdint cimport int16_t, int32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from cyrnn.kernels.integers cimport (
     GROUP, IN_VECTOR, INT8, PLANES, RAISED, ROW_WIDTH, WEIGHT_VECTOR, WIDENS, high_plane, low_plane, magnitude_bits,
@@ -40,8 +41,8 @@ from cyrnn.kernels.lanes cimport (
 )
 from cyrnn.kernels.run cimport (
     AFFINE, ELU, HARD_SIGMOID, IDENTITY, LEAKY_RELU, MAX_GATES, RELU, SCALED_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, SPLIT,
-    TANH, THRESHOLDED_RELU, Activation, IntegerGate, IntegerMatrix, IntegerSource, IntegerWeights, Run, Table, Variant,
-    real,
+    TANH, THRESHOLDED_RELU, Activation, IntegerGate, IntegerMatrix, IntegerSource, IntegerWeights, Resets, Run, Table,
+    Variant, real,
 )
 from cyrnn.kernels.tiles cimport MAX_TILE
 
@@ -59,6 +60,7 @@ include "../cells/lstm.pxi"
 include "../cells/gru.pxi"
 include "registry.pxi"
 include "counts.pxi"
+include "resets.pxi"
 include "stages.pxi"
 include "interleaving.pxi"
 include "quantize.pxi"

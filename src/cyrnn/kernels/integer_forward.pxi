@@ -61,6 +61,54 @@ cdef void project_integers(const Run* run, const IntegerStage* stage, const Inte
         panel += 1
 
 
+cdef inline void project_token(const Run* run, const IntegerStage* stage, Py_ssize_t token, const real* scale,
+                               real* z, int width) noexcept nogil:
+    """A row of z: as from a row of x that is 1 for a token, and 0 else. Of W_x one group of k is read."""
+    cdef const StagePlan* plan = &stage.plan
+    cdef Py_ssize_t V = plan.V_x, skipped = plan.stage.gates - plan.stage.input, panel = 0, Vp, v
+    cdef Py_ssize_t k = token % GROUP(width), group = token // GROUP(width)
+    cdef char planes[8]                                                # a group of each, not raised: zeros stay zeros
+    cdef int level = <int> run.integers.Wx.levels, high = (level + 128) // 256 if PLANES(width) > 1 else 0
+    cdef int16_t pair[2]
+    cdef ivec sums[2]
+    cdef IntegerProduct p
+    p.groups = groups_of(run.n_x, width)
+    memset(planes, 0, sizeof(planes))
+    pair[0], pair[1] = <int16_t> (high if PLANES(width) > 1 else level), <int16_t> (level - 256 * high)
+    if ROW_WIDTH(width) == 1:
+        planes[k] = <char> level
+    else:
+        memcpy(planes + 2 * k, &pair[0], 2)
+        memcpy(planes + 4 + 2 * k, &pair[1], 2)
+    while panel * plan.V < plan.width:
+        Vp = min(V, plan.width - panel * plan.V)
+        take_panel(&p, &stage.Wx, panel, V, width)
+        p.panel += group * Vp * WEIGHT_VECTOR(width)
+        for v in range(Vp):
+            sums[0] = sums[1] = isplat(0)
+            sums_dot(sums, planes, 4, p.panel + v * WEIGHT_VECTOR(width), 0, PLANES(width), 1, 1, width)
+            sums_scale(sums, p.scale + v * LANES, scale, plan.b + (panel * plan.V + skipped + v) * LANES, 0, 0,
+                       z + (panel * plan.V + skipped + v) * LANES, 0, 0, LANES, 1, 1, 1, width)
+        panel += 1
+
+
+cdef void project_integer_tokens(const Run* run, const IntegerStage* stage, Py_ssize_t t0,
+                                 Py_ssize_t t1) noexcept nogil:
+    """projected (t1 - t0, m, width), as project_integers has it of such rows."""
+    cdef Py_ssize_t t, column
+    cdef real* z
+    cdef real one = 1, scale = one / run.integers.Wx.levels            # as quantize_input has it
+    for t in range(t0, t1):
+        for column in range(batch_size_at(run.batch_sizes, run.batch_offset, run.m, t)):
+            z = stage.plan.projected + ((t - t0) * run.m + column) * stage.plan.width * LANES
+            if INT8 and run.integers.width == 1:
+                project_token(run, stage, token_at(run, t, column), &scale, z, 1)
+            elif run.integers.width == SPLIT:
+                project_token(run, stage, token_at(run, t, column), &scale, z, SPLIT)
+            else:
+                project_token(run, stage, token_at(run, t, column), &scale, z, 2)
+
+
 cdef inline void copy_biases(const StagePlan* plan, const real* start, real* z,
                              Py_ssize_t vector_stride) noexcept nogil:
     """z of the gates without a recurrent half, of one panel and row: what they start from."""
@@ -219,10 +267,14 @@ cdef int integer_forward(const Run* run) noexcept nogil:
         fill_biases(&stages[0].plan, steps * run.m)
     while t < run.T and outcome == 0:
         t1 = min(run.T, t + block)
-        quantize_inputs(run, t, t1, &work)
+        if not run.tokens:
+            quantize_inputs(run, t, t1, &work)
         for s in range(cell.stages):
             stages[s].plan.first_step = t
-            project_integers(run, &stages[s], &work, (t1 - t) * run.m)
+            if run.tokens:
+                project_integer_tokens(run, &stages[s], t, t1)
+            else:
+                project_integers(run, &stages[s], &work, (t1 - t) * run.m)
         if rows > 0:                           # the loop has the rest
             t1 = run.T
         while t < t1 and outcome == 0:

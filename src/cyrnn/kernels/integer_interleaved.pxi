@@ -18,8 +18,9 @@ cdef bint can_interleave_integers(const Run* run, const IntegerStage* stages) no
     """Whether the input projection is worth interleaving, and can be."""
     cdef double weights = 0
     cdef Py_ssize_t s, rows = max_interleaved_rows(stages[0].plan.V_x)
-    if (TILE_ROWS <= 3 or run.m != 1 or run.batch_sizes != NULL or run.x_stride_k != 1 or 6 * run.n_x < run.n_a
-            or PLANES(run.integers.width) > 1):
+    if TILE_ROWS <= 3 or run.tokens or run.m != 1 or run.batch_sizes != NULL or run.x_stride_k != 1:
+        return False
+    if 6 * run.n_x < run.n_a or PLANES(run.integers.width) > 1:
         return False
     for s in range(formulas_of(run.cell).stages):
         # all stages read the same rows of integers, which are replaced when a group of them is through

@@ -57,19 +57,24 @@ cdef inline Py_ssize_t rows_bytes(Py_ssize_t count, Py_ssize_t n, int width) noe
     return count * (row_bytes(n, width) + sizeof(real)) + ALIGNMENT
 
 
+cdef inline Py_ssize_t row_inputs(const Run* run) noexcept nogil:
+    """Elements of a row of x that become integers: none of tokens."""
+    return 0 if run.tokens else run.n_x
+
+
 cdef inline Py_ssize_t widened_bytes(const Run* run) noexcept nogil:
     if not WIDENS(run.integers.width):
         return 0
-    return 4 * WEIGHT_VECTOR(2) * groups_of(max(run.n_x, max(run.n_h, run.n_a)), 2)
+    return 4 * WEIGHT_VECTOR(2) * groups_of(max(row_inputs(run), max(run.n_h, run.n_a)), 2)
 
 
 cdef Py_ssize_t integer_work_bytes(const Run* run, Py_ssize_t steps, Py_ssize_t width) noexcept nogil:
     """Bytes of the workspace for blocks of so many steps."""
     cdef const Formulas* cell = formulas_of(run.cell)
-    cdef Py_ssize_t n_h = max(run.n_h, run.n_a), floats = steps * run.m * width * LANES + run.n_x + 2 * LANES
+    cdef Py_ssize_t n_h = max(run.n_h, run.n_a), floats = steps * run.m * width * LANES + row_inputs(run) + 2 * LANES
     if cell.stages > 1:
         floats += (1 + cell.kept) * run.m * run.n_a
-    return (floats * sizeof(real) + rows_bytes(steps * run.m, run.n_x, run.integers.width)
+    return (floats * sizeof(real) + rows_bytes(steps * run.m, row_inputs(run), run.integers.width)
             + rows_bytes(run.m, n_h, run.integers.width) + widened_bytes(run) + 7 * ALIGNMENT)
 
 
@@ -78,13 +83,13 @@ cdef void place_integer_work(const Run* run, IntegerStage* stages, Py_ssize_t st
     cdef const Formulas* cell = formulas_of(run.cell)
     cdef Py_ssize_t s
     memory = <char*> aligned(memory)
-    memory = place_rows(&work.x, steps * run.m, run.n_x, run.integers.width, memory)
+    memory = place_rows(&work.x, steps * run.m, row_inputs(run), run.integers.width, memory)
     memory = place_rows(&work.h, run.m, max(run.n_h, run.n_a), run.integers.width, memory)
     for s in range(cell.stages):
         stages[s].plan.steps, stages[s].plan.projected = steps, <real*> memory
         memory += steps * run.m * stages[s].plan.width * LANES * sizeof(real)
     work.gathered = <real*> memory
-    memory = <char*> aligned(memory + (run.n_x + LANES) * sizeof(real))
+    memory = <char*> aligned(memory + (row_inputs(run) + LANES) * sizeof(real))
     work.panel = memory if WIDENS(run.integers.width) else NULL
     memory = <char*> aligned(memory + widened_bytes(run))
     work.between = <real*> memory if cell.stages > 1 else NULL

@@ -21,7 +21,7 @@ cdef bint can_interleave(const Run* run, const StagePlan* plans, Py_ssize_t stag
     cdef double bytes = 0
     cdef Py_ssize_t s
     cdef const StagePlan* plan
-    if TILE_ROWS <= 3 or run.m != 1 or run.batch_sizes != NULL or run.n_x < INTERLEAVE_MIN_INPUTS:
+    if TILE_ROWS <= 3 or run.tokens or run.m != 1 or run.batch_sizes != NULL or run.n_x < INTERLEAVE_MIN_INPUTS:
         return False
     if 6 * run.n_x < run.n_a:
         return False

@@ -173,6 +173,19 @@ LANE_OP void store_first(real *p, vec v, ptrdiff_t n) {
 }
 #endif
 
+/* The first n of LANES elements, 0 < n < LANES, and zeros. */
+#if defined(CYRNN_AVX512)
+LANE_OP vec keep_first(vec v, ptrdiff_t n) { return (vec)X86(maskz_mov)(FIRST(n), (x86)v); }
+#elif defined(CYRNN_AVX2)
+LANE_OP vec keep_first(vec v, ptrdiff_t n) { return (vec)((ivec)v & (ivec)FIRST(n)); }
+#else
+LANE_OP vec keep_first(vec v, ptrdiff_t n) {
+    real part[MAX_LANES];
+    store(part, v);
+    return load_first(part, n);
+}
+#endif
+
 /* out[i] = p[i * stride], one by one: clang's own vectors, and the questions before them, take longer for a few. */
 LANE_OP void gather(const real *p, ptrdiff_t stride, ptrdiff_t n, real *out) {
 #if defined(__clang__)
@@ -195,6 +208,22 @@ LANE_OP vec fma_(vec a, vec b, vec c) { return a * b + c; }
 LANE_OP vec fma_(vec a, vec b, vec c) { return fma_of_doubles(a, b, c); }
 #else
 LANE_OP vec fma_(vec a, vec b, vec c) { return fma_of_floats(a, b, c); }
+#endif
+
+/* The square root, correctly rounded. */
+#if defined(CYRNN_AVX512) || defined(CYRNN_AVX2)
+LANE_OP vec sqrt_(vec v) { return (vec)X86(sqrt)((x86)v); }
+#elif defined(CYRNN_NEON) && CYRNN_DOUBLE
+LANE_OP vec sqrt_(vec v) { return (vec)vsqrtq_f64((float64x2_t)v); }
+#elif defined(CYRNN_NEON)
+LANE_OP vec sqrt_(vec v) { return (vec)vsqrtq_f32((float32x4_t)v); }
+#else
+LANE_OP vec sqrt_(vec v) {
+    real each[MAX_LANES];
+    store(each, v);
+    for (ptrdiff_t i = 0; i < LANES; i++) each[i] = CYRNN_DOUBLE ? (real)sqrt((double)each[i]) : (real)sqrtf((float)each[i]);
+    return load(each);
+}
 #endif
 
 /* Comparisons are false where either side is nan. select_(m, a, b) is a where m, else b. */

@@ -18,6 +18,7 @@ cdef extern from "lanes.h" nogil:
     vec load_first(const real* p, Py_ssize_t n) noexcept
     void store(real* p, vec v) noexcept
     void store_first(real* p, vec v, Py_ssize_t n) noexcept
+    vec keep_first(vec v, Py_ssize_t n) noexcept
     void gather(const real* p, Py_ssize_t stride, Py_ssize_t n, real* out) noexcept
     vec splat(real s) noexcept
     ivec isplat(bits s) noexcept
@@ -25,6 +26,7 @@ cdef extern from "lanes.h" nogil:
     vec as_real(ivec v) noexcept
 
     vec fma "fma_"(vec a, vec b, vec c) noexcept
+    vec root "sqrt_"(vec v) noexcept
     mask less(vec a, vec b) noexcept
     vec select "select_"(mask m, vec a, vec b) noexcept
     vec max_(vec a, vec b) noexcept

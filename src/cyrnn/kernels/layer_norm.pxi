@@ -6,19 +6,19 @@ And the gradients, with g = w dy:
 
     dx = r (g - sum g / n - x^ sum (g x^) / n)          dw = sum over rows of dy x^         db = sum over rows of dy
 
-Here sums run along a row, across lanes. Their order is that of SUMS chains, element k in chain k mod SUMS, whatever the
+Here sums run along a row, across lanes. Their order is that of CHAINS chains, element k in chain k mod CHAINS, whatever the
 lanes of an ISA; chains are then added in halves: i and i + 8, i and i + 4, and so on.
 """
 
 cdef enum:
-    SUMS = 16                # MAX_LANES: so many chains are one vector or more on every ISA
+    CHAINS = 16                # MAX_LANES: so many chains are one vector or more on every ISA
 
 
 cdef inline real added(const vec* sums) noexcept nogil:
     """The sum of all chains."""
-    cdef real chains[SUMS]
-    cdef Py_ssize_t v, i, half = SUMS // 2
-    for v in range(SUMS // LANES):
+    cdef real chains[CHAINS]
+    cdef Py_ssize_t v, i, half = CHAINS // 2
+    for v in range(CHAINS // LANES):
         store(chains + v * LANES, sums[v])
     while half:
         for i in range(half):
@@ -27,16 +27,16 @@ cdef inline real added(const vec* sums) noexcept nogil:
     return chains[0]
 
 
-cdef inline real sum_of(const real* x, Py_ssize_t n) noexcept nogil:
+cdef inline real row_sum(const real* x, Py_ssize_t n) noexcept nogil:
     """The sum of x (n,)."""
-    cdef vec sums[SUMS]
+    cdef vec sums[CHAINS]
     cdef Py_ssize_t v, i = 0
-    for v in range(SUMS // LANES):
+    for v in range(CHAINS // LANES):
         sums[v] = splat(0)
-    while i + SUMS <= n:
-        for v in range(SUMS // LANES):
+    while i + CHAINS <= n:
+        for v in range(CHAINS // LANES):
             sums[v] = sums[v] + load(x + i + v * LANES)
-        i += SUMS
+        i += CHAINS
     v = 0
     while i < n:
         sums[v] = sums[v] + load_tail(x + i, n - i)
@@ -47,14 +47,14 @@ cdef inline real sum_of(const real* x, Py_ssize_t n) noexcept nogil:
 
 cdef inline real product_of(const real* x, const real* y, Py_ssize_t n) noexcept nogil:
     """The sum of x y, both (n,)."""
-    cdef vec sums[SUMS]
+    cdef vec sums[CHAINS]
     cdef Py_ssize_t v, i = 0
-    for v in range(SUMS // LANES):
+    for v in range(CHAINS // LANES):
         sums[v] = splat(0)
-    while i + SUMS <= n:
-        for v in range(SUMS // LANES):
+    while i + CHAINS <= n:
+        for v in range(CHAINS // LANES):
             sums[v] = fma(load(x + i + v * LANES), load(y + i + v * LANES), sums[v])
-        i += SUMS
+        i += CHAINS
     v = 0
     while i < n:
         sums[v] = fma(load_tail(x + i, n - i), load_tail(y + i, n - i), sums[v])
@@ -65,7 +65,7 @@ cdef inline real product_of(const real* x, const real* y, Py_ssize_t n) noexcept
 
 cdef inline real deviate(const real* x, Py_ssize_t n, real eps, real* out) noexcept nogil:
     """out (n,) = d; return r. A square root of a double, rounded to a float, is the float's own square root."""
-    cdef real one = 1, size = n, mean = sum_of(x, n) / size, variance
+    cdef real one = 1, size = n, mean = row_sum(x, n) / size, variance
     cdef Py_ssize_t i = 0
     while i < n:
         store_tail(out + i, load_tail(x + i, n - i) - splat(mean), n - i)
@@ -94,9 +94,8 @@ cdef void layer_norm_of(const real* x, Py_ssize_t row_stride, Py_ssize_t N, Py_s
         out += n
 
 
-cdef void layer_norm_backward(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
-                              Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
-                              real* dx) noexcept nogil:
+cdef void layer_norm_backward(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride, Py_ssize_t N,
+                          Py_ssize_t n, const real* w, double eps, real* normal, real* dx) noexcept nogil:
     """dx (N, n), and x^ (N, n) into `normal`."""
     cdef Py_ssize_t row, i, left
     cdef real size = n, factor
@@ -111,7 +110,7 @@ cdef void layer_norm_backward(const real* x, Py_ssize_t row_stride, const real* 
             g = load_tail(dy + row * dy_row_stride + i, left)
             store_tail(dx + i, g if w == NULL else load_tail(w + i, left) * g, left)
             i += LANES
-        mean = splat(sum_of(dx, n) / size)
+        mean = splat(row_sum(dx, n) / size)
         share = splat(-product_of(dx, normal, n) / size)
         i = 0
         while i < n:

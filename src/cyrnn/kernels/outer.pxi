@@ -77,6 +77,8 @@ cdef void add_products_of(const real* left, Py_ssize_t left_row_stride, const re
 
 
 cdef inline const real* row_of_right(const OuterRight* right, Py_ssize_t k) noexcept nogil:
+    if right.resets != NULL and right.resets[k]:
+        return right.initial + k % right.initial_rows * right.row_stride
     if k < right.first_rows:
         return right.first + k * right.row_stride
     return right.rows + (k - right.first_rows) * right.row_stride
@@ -85,12 +87,14 @@ cdef inline const real* row_of_right(const OuterRight* right, Py_ssize_t k) noex
 cdef void pack_panels(const OuterRight* right, Py_ssize_t row, Py_ssize_t n, real* panels) noexcept nogil:
     """n rows of right, from that row on, as panels (n, 4 vectors), zero-padded."""
     cdef Py_ssize_t width = vectors(right.K, 1), v = 0, Vp, k, i
+    cdef const real* source
     while v < width:
         Vp = min(4, width - v)
         for k in range(n):
+            source = row_of_right(right, row + k)
             for i in range(Vp):
                 store(panels + v * LANES * n + (k * Vp + i) * LANES,
-                      load_tail(row_of_right(right, row + k) + (v + i) * LANES, right.K - (v + i) * LANES))
+                      load_tail(source + (v + i) * LANES, right.K - (v + i) * LANES))
         v += Vp
 
 

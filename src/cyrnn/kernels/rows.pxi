@@ -19,6 +19,13 @@ cdef inline void add_row(const real* z, Py_ssize_t n, real* out) noexcept nogil:
         i += LANES
 
 
+cdef inline void fill_row(real value, Py_ssize_t n, real* out) noexcept nogil:
+    """out (n,) = value."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i] = value
+
+
 cdef inline void load_row(const real* source, Py_ssize_t n, real* z) noexcept nogil:
     """z = source (n,), with zeros up to a whole vector."""
     cdef Py_ssize_t i = 0

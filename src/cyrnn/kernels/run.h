@@ -78,6 +78,18 @@ typedef struct {
     const real *b;
 } IntegerWeights;
 
+/* Columns of a run that are reset: before some steps their states are zeros, or given ones. Packed weights only. */
+typedef struct {
+    const char *flags;                  /* (T, m): 1 where a column is reset before a step, else 0; NULL: nowhere */
+    ptrdiff_t stride_t;                 /* bytes from step to step */
+    ptrdiff_t states;                   /* S */
+    const real *initial;                /* (S, m, n_a): the states of a column that is reset, with a projection h in */
+                                        /* the place of a, rows n_a apart; NULL: zeros */
+    ptrdiff_t initial_state_stride;
+    real *previous;                     /* (S, batch, n_a): workspace; NULL with `flags` */
+    real *d_initial;                    /* (S, batch, n_a): of a backward pass whose `initial` is given: workspace */
+} Resets;
+
 /* The forward pass of a cell: T steps of m columns, which are neighbours in a batch of `batch`. Of buffers with a batch
  * axis the pointers are those of column `batch_offset`; threads share a pass by columns.
  * Two layouts: packed weights go with units in lanes, rows (m, n_a); unpacked ones with batch in lanes, (n_a, m). */
@@ -90,6 +102,8 @@ typedef struct {
     ptrdiff_t m, T;
     const real *x;                      /* (T, m, n_x), with these strides; filled by the caller */
     ptrdiff_t x_stride_t, x_stride_m, x_stride_k;
+    int tokens;                         /* x is (T, m) unsigned numbers below n_x, as wide as an element: of W_x that */
+                                        /* column alone is added. Packed weights only; `b` as in calls/tokens.pxi */
     const real *Wx, *Wa, *b;            /* filled by pack_weights; read by forward_packed, gates in panels */
     const IntegerWeights *integers;     /* read instead by forward_packed of integer kernels */
     const GateWeights *weights;         /* (G,); read by unpacked runs */
@@ -115,6 +129,7 @@ typedef struct {
                                         /* only */
     const real *hidden_initial;         /* (batch, n_h): h before step 0, filled by the caller */
     real *hidden;                       /* (T, batch, n_h): h after each step, written; the step after reads it */
+    Resets resets;
     ptrdiff_t pause_steps;              /* after every so many steps pause(progress) says whether to end, and is */
     int (*pause)(void *progress);       /* returned then; 0 steps: never */
     void *progress;
@@ -158,6 +173,7 @@ typedef struct {
     real *dh;                           /* (T, batch, n_h): incoming gradient at h of every step, filled by the */
                                         /* caller; then the whole gradient there, for dWhr */
     real *dh_initial;                   /* (batch, n_h): gradient of h before step 0, written; workspace until then */
+    Resets resets;                      /* `initial` as above, or NULL; then no gradient reaches that */
 } BackwardRun;
 
 /* The gradients of matrices: out (units, K) = left^T right, over N rows, for every gate's left and some rights: each
@@ -170,6 +186,9 @@ typedef struct {
     ptrdiff_t first_rows;
     const real *rows;                   /* and those behind them, which stand apart */
     ptrdiff_t row_stride;
+    const char *resets;                 /* (N,): in the place of row k, where this is 1, stands the row */
+    const real *initial;                /* initial[k % initial_rows], of the same stride; NULL: nowhere */
+    ptrdiff_t initial_rows;
 } OuterRight;
 typedef struct {
     ptrdiff_t N, units;
@@ -183,6 +202,55 @@ typedef struct {
     real *group;                        /* (gates, right, units, K): the sums of a group but the first, from call to */
                                         /* call; NULL where N is at most GROUP_ROWS */
 } OuterSum;
+
+/* The gradient of a matrix of which each row added one column: out (units, columns) += for every token that occurs the
+ * sum of left at its rows, in blocks as above. All rows are of one group. */
+typedef struct {
+    ptrdiff_t units;
+    const real *left;                   /* (at most GROUP_ROWS, units), unit stride along units */
+    ptrdiff_t left_row_stride;
+    ptrdiff_t kinds;
+    const ptrdiff_t *tokens;            /* (kinds,): the columns, ascending */
+    const ptrdiff_t *ends;              /* (kinds,): where the rows of each end in */
+    const ptrdiff_t *rows;              /* those of one token behind the other, ascending */
+    real *out;
+    ptrdiff_t out_row_stride;
+} TokenSum;
+
+/* A step of an optimizer in one weight; calls/reference_training.py says which state and numbers a method has. */
+enum {
+    SGD, RMSPROP, ADAM, MAX_STATE = 3, MAX_NUMBERS = 7
+};
+typedef struct {
+    int method;
+    ptrdiff_t N;
+    real *w;                            /* (N,), changed in place */
+    const real *g;                      /* (N,) */
+    real *state[MAX_STATE];             /* (N,) each, changed in place; NULL where an option leaves it out */
+    double number[MAX_NUMBERS];
+} Update;
+
+/* Losses and their gradients, times scale. */
+typedef struct {
+    ptrdiff_t classes;
+    const real *logits;                 /* (rows, classes) */
+    const int64_t *targets;             /* (rows,): 0 <= target < classes, or negative for a row that counts nothing */
+    const real *weight;                 /* (classes,), or NULL for ones */
+    double scale;
+    real *losses;                       /* (rows,) */
+    real *d;                            /* (rows, classes) */
+} CrossEntropy;
+enum {
+    SQUARED_ERROR, HUBER, BINARY_CROSS_ENTROPY
+};
+typedef struct {
+    int kind;
+    const real *output, *target;        /* (N,) */
+    const real *weight, *pos_weight;    /* (N,), or NULL for ones; pos_weight of the last kind alone */
+    double delta, scale;                /* delta of Huber's alone */
+    real *losses;                       /* (N,) */
+    real *d;                            /* (N,) */
+} ElementLoss;
 
 /* The functions of one ISA and dtype. Where int is returned: 0, or -1 where memory is short, or what `pause` said. All
  * are described where they are defined, see body.pxi. */
@@ -216,6 +284,7 @@ typedef struct {
                      ptrdiff_t out_stride);
     void (*add_products)(const real *left, ptrdiff_t left_row_stride, const real *right, ptrdiff_t right_row_stride,
                          ptrdiff_t N, ptrdiff_t units, real *out);
+    void (*add_tokens)(const TokenSum *sum);
     void (*exp)(const real *x, ptrdiff_t N, real *out);
     void (*tanh)(const real *x, ptrdiff_t N, real *out);
     void (*sigmoid)(const real *x, ptrdiff_t N, real *out);
@@ -230,6 +299,13 @@ typedef struct {
                        double eps, real *out);
     void (*layer_norm_backward)(const real *x, ptrdiff_t row_stride, const real *dy, ptrdiff_t dy_row_stride, ptrdiff_t N,
                             ptrdiff_t n, const real *w, double eps, real *normal, real *dx);
+
+    /* losses and optimizers: of some elements, or rows */
+    void (*update)(const Update *update, ptrdiff_t first, ptrdiff_t last);
+    void (*cross_entropy)(const CrossEntropy *loss, ptrdiff_t first, ptrdiff_t last);
+    void (*element_loss)(const ElementLoss *loss, ptrdiff_t first, ptrdiff_t last);
+    double (*sum)(const real *x, ptrdiff_t N, double total);
+    double (*sum_of_squares)(const real *x, ptrdiff_t N, double total);
 } Table;
 
 #endif

@@ -2,7 +2,7 @@
 
 `real` is the dtype that a kernel module is compiled for, and void in a module that serves both.
 """
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 cdef extern from "run.h" nogil:
     ctypedef double real
@@ -86,6 +86,15 @@ cdef extern from "run.h" nogil:
         IntegerMatrix Whr
         const real* b
 
+    ctypedef struct Resets:
+        const char* flags
+        Py_ssize_t stride_t
+        Py_ssize_t states
+        const real* initial
+        Py_ssize_t initial_state_stride
+        real* previous
+        real* d_initial
+
     ctypedef struct Run:
         int cell
         const Variant* variant
@@ -98,6 +107,7 @@ cdef extern from "run.h" nogil:
         Py_ssize_t x_stride_t
         Py_ssize_t x_stride_m
         Py_ssize_t x_stride_k
+        int tokens
         const real* Wx
         const real* Wa
         const real* b
@@ -119,6 +129,7 @@ cdef extern from "run.h" nogil:
         const real* Whr
         const real* hidden_initial
         real* hidden
+        Resets resets
         Py_ssize_t pause_steps
         int (*pause)(void* progress) noexcept nogil
         void* progress
@@ -154,6 +165,7 @@ cdef extern from "run.h" nogil:
         const real* WhrT
         real* dh
         real* dh_initial
+        Resets resets
 
     ctypedef struct OuterRight:
         Py_ssize_t K
@@ -161,6 +173,9 @@ cdef extern from "run.h" nogil:
         Py_ssize_t first_rows
         const real* rows
         Py_ssize_t row_stride
+        const char* resets
+        const real* initial
+        Py_ssize_t initial_rows
 
     ctypedef struct OuterSum:
         Py_ssize_t N
@@ -176,6 +191,55 @@ cdef extern from "run.h" nogil:
         real* out[MAX_GATES][MAX_RIGHTS]
         Py_ssize_t out_row_stride[MAX_RIGHTS]
         real* group
+
+    ctypedef struct TokenSum:
+        Py_ssize_t units
+        const real* left
+        Py_ssize_t left_row_stride
+        Py_ssize_t kinds
+        const Py_ssize_t* tokens
+        const Py_ssize_t* ends
+        const Py_ssize_t* rows
+        real* out
+        Py_ssize_t out_row_stride
+
+    enum:
+        SGD
+        RMSPROP
+        ADAM
+        MAX_STATE
+        MAX_NUMBERS
+        SQUARED_ERROR
+        HUBER
+        BINARY_CROSS_ENTROPY
+
+    ctypedef struct Update:
+        int method
+        Py_ssize_t N
+        real* w
+        const real* g
+        real* state[MAX_STATE]
+        double number[MAX_NUMBERS]
+
+    ctypedef struct CrossEntropy:
+        Py_ssize_t classes
+        const real* logits
+        const int64_t* targets
+        const real* weight
+        double scale
+        real* losses
+        real* d
+
+    ctypedef struct ElementLoss:
+        int kind
+        const real* output
+        const real* target
+        const real* weight
+        const real* pos_weight
+        double delta
+        double scale
+        real* losses
+        real* d
 
     ctypedef struct Table:
         Py_ssize_t lanes
@@ -209,6 +273,7 @@ cdef extern from "run.h" nogil:
                          Py_ssize_t out_stride) noexcept nogil
         void (*add_products)(const real* left, Py_ssize_t left_row_stride, const real* right,
                              Py_ssize_t right_row_stride, Py_ssize_t N, Py_ssize_t units, real* out) noexcept nogil
+        void (*add_tokens)(const TokenSum* sum) noexcept nogil
         void (*exp)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*tanh)(const real* x, Py_ssize_t N, real* out) noexcept nogil
         void (*sigmoid)(const real* x, Py_ssize_t N, real* out) noexcept nogil
@@ -220,5 +285,10 @@ cdef extern from "run.h" nogil:
         void (*layer_norm)(const real* x, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t n, const real* w,
                            const real* b, double eps, real* out) noexcept nogil
         void (*layer_norm_backward)(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
-                                    Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
-                                    real* dx) noexcept nogil
+                                Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
+                                real* dx) noexcept nogil
+        void (*update)(const Update* update, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        void (*cross_entropy)(const CrossEntropy* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        void (*element_loss)(const ElementLoss* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+        double (*sum)(const real* x, Py_ssize_t N, double total) noexcept nogil
+        double (*sum_of_squares)(const real* x, Py_ssize_t N, double total) noexcept nogil

@@ -30,6 +30,11 @@ cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t b
     return m if batch_sizes == NULL else max(0, min(m, batch_sizes[t] - batch_offset))
 
 
+cdef inline Py_ssize_t token_at(const Run* run, Py_ssize_t t, Py_ssize_t column) noexcept nogil:
+    """The token of a column in step t, of a run that reads such."""
+    return <Py_ssize_t> (<const bits*> run.x)[t * run.x_stride_t + column * run.x_stride_m]
+
+
 cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
     return plan.stage.input < plan.stage.gates
 
@@ -58,9 +63,32 @@ cdef void fill_biases(const StagePlan* plan, Py_ssize_t rows) noexcept nogil:
             v += plan.V
 
 
+cdef inline const real* hidden_before(const Run* run, Py_ssize_t t, const PointwiseArgs* at) noexcept nogil:
+    """The hidden states (m, n_h) before step t, of which begin_step has told."""
+    if run.Whr == NULL or at.previous == run.resets.previous:
+        return at.previous
+    if t > 0:
+        return run.hidden + (t - 1) * run.batch * run.n_h
+    return run.hidden_initial
+
+
+cdef void reset_columns(const Run* run, Py_ssize_t t, Py_ssize_t m, const char* flags,
+                        PointwiseArgs* at) noexcept nogil:
+    """Let step t find the states of m columns in the workspace, some of them reset."""
+    cdef const Resets* resets = &run.resets
+    cdef const real* hidden = hidden_before(run, t, at)
+    cdef Py_ssize_t n = run.n_a, i
+    copy_with_resets(resets, flags, 0, hidden, m, run.n_h, n, resets.previous)
+    for i in range(1, resets.states):
+        copy_with_resets(resets, flags, i, at.previous + i * at.previous_state_stride, m, n, n,
+                         resets.previous + i * run.batch * n)
+    at.previous, at.previous_state_stride = resets.previous, run.batch * n
+
+
 cdef inline void begin_step(const Run* run, Py_ssize_t t, real* between, PointwiseArgs* at) noexcept nogil:
     """Fill in where step t has its states and gates, of the first row and unit; not `next`, which is a stage's."""
     cdef Py_ssize_t n = run.n_a
+    cdef const char* flags
     at.variant = run.variant
     at.row_stride = n
     at.state_stride = run.state_stride + t * (run.state_stride_t - run.batch * n)
@@ -77,15 +105,9 @@ cdef inline void begin_step(const Run* run, Py_ssize_t t, real* between, Pointwi
     elif between != NULL:
         at.gates = between + run.m * n
         at.gate_stride = run.m * n
-
-
-cdef inline const real* hidden_before(const Run* run, Py_ssize_t t, const PointwiseArgs* at) noexcept nogil:
-    """The hidden states (m, n_h) before step t, of which begin_step has told."""
-    if run.Whr == NULL:
-        return at.previous
-    if t > 0:
-        return run.hidden + (t - 1) * run.batch * run.n_h
-    return run.hidden_initial
+    flags = flags_at(&run.resets, t, run.m)
+    if flags != NULL:
+        reset_columns(run, t, batch_size_at(run.batch_sizes, run.batch_offset, run.m, t), flags, at)
 
 
 cdef inline void begin_args(PointwiseArgs* args, const StagePlan* plan, const PointwiseArgs* at, Py_ssize_t rows,

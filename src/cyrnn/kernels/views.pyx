@@ -115,12 +115,13 @@ cdef class Views:
         """
         cdef Environment environment
         cdef Run run
+        run.tokens = False
         cdef int failed
         cdef Py_ssize_t item = sizeof(floating)
         run.cell, run.variant = self.cell_numbers[cell], NULL
         run.T, run.batch, run.n_x, run.n_a = x.shape[0], x.shape[1], x.shape[2], states.shape[3]
         run.m, run.batch_offset = (run.batch if last < 0 else last) - first, first
-        run.batch_sizes = NULL
+        run.batch_sizes, run.resets.flags, run.resets.previous = NULL, NULL, NULL
         run.pause_steps = 0
         if batch_sizes is not None:
             run.batch_sizes = &batch_sizes[0]
@@ -182,7 +183,7 @@ cdef class Views:
         run.T, run.batch, run.n_a = da.shape[0], da.shape[1], da.shape[2]
         run.first_step, run.last_step = 0, run.T
         run.m, run.batch_offset = (run.batch if last < 0 else last) - first, first
-        run.batch_sizes = NULL
+        run.batch_sizes, run.resets.flags, run.resets.previous = NULL, NULL, NULL
         if batch_sizes is not None:
             run.batch_sizes = &batch_sizes[0]
         run.da_stride_t, run.da_stride_m = da.strides[0] // item, da.strides[1] // item
@@ -236,6 +237,7 @@ cdef class Views:
         outer.left_gate_stride = 0
         outer.right[0].K, outer.right[0].first_rows, outer.right[0].rows = right.shape[1], 0, <const real*> &right[0, 0]
         outer.right[0].row_stride = right.strides[0] // <Py_ssize_t> sizeof(floating)
+        outer.right[0].resets = NULL
         outer.out[0][0] = <real*> &out[0, 0]
         outer.out_row_stride[0] = out.strides[0] // <Py_ssize_t> sizeof(floating)
         with nogil:

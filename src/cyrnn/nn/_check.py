@@ -115,7 +115,9 @@ def widened(value: Any) -> Any:
 # ---- what a model is called with -----------------------------------------------------------------
 
 
-_EMBED = "token ids: embed first, embedding[{}]"
+#: by argument, where axes tell features from tokens
+_TOKENS = {"input": "tokens are (L, N) or (L,)", "x_t": "tokens are (N,) or a number"}
+_ROWS = "tokens have no axis of features"
 
 
 def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Array:
@@ -125,7 +127,7 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
     """
     if type(value) is np.ndarray and value.dtype == dtype and value.flags.aligned:
         return value
-    _refuse_kinds(function, argument, value)
+    refuse_kinds(function, argument, value)
     found = as_array(function, argument, widened(value))
     wide = computed_in(found.dtype)
     if wide == dtype or (found.dtype == FLOAT64 and _of_floats(value)):
@@ -133,8 +135,8 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
     note = "" if found.dtype == wide else f" (computed in {wide})"
     cure = f"{argument}.{'float' if dtype == FLOAT32 else 'double'}()" if hasattr(value, "detach") else ""
     cure = cure or f"{argument if hasattr(value, 'astype') else f'np.asarray({argument})'}.astype(np.{dtype})"
-    if found.dtype.kind in "iu" and argument in ("input", "x_t"):
-        note, cure = "", f"{_EMBED.format(argument)}; other whole numbers: {cure}"
+    if found.dtype.kind in "iu" and argument in _TOKENS:
+        note, cure = "", f"{_TOKENS[argument]}; features: {cure}"
     elif found.dtype.kind in "iu" and argument.startswith("hx"):
         cure = f"states are no integers, not even where weights are; {cure}"
     raise TypeError(
@@ -142,7 +144,7 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
     )
 
 
-def _refuse_kinds(function: str, argument: str, value: Any) -> None:
+def refuse_kinds(function: str, argument: str, value: Any) -> None:
     """Refuse what holds arrays and is none, and a table with a column that is not of numbers."""
     if argument == "input" and type(value) is tuple and len(value) == 2 and isinstance(value[0], np.ndarray):
         output, state = value  # of an LSTM (h_n, c_n); of one step h_n has the shape of output, as two frames have
@@ -206,7 +208,7 @@ def features(function: str, argument: str, array: Array, axes: str, size: int, g
     if array.ndim not in (batch - 1, batch) or array.shape[-1] != size:
         single = ", ".join([axis for axis in axes.split(", ") if axis != "N"] + ["input_size"])
         single += "," * (batch == 2)
-        whole = f": {_EMBED.format(argument)}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
+        whole = f": {_TOKENS.get(argument, _ROWS)}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
         raise ValueError(
             f"{function}: {argument} has shape {array.shape}, "
             f"expected ({axes}, input_size) or ({single}) with input_size = {size}{whole}"

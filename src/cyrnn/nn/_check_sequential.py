@@ -9,7 +9,7 @@ import numpy as np
 
 from .._check import as_array
 from ..cells.spec import Array
-from ._check import _refuse_kinds, _shown, values
+from ._check import _shown, refuse_kinds, values
 from ._check_weights import Misfit
 
 
@@ -92,7 +92,7 @@ def inside(function: str, name: str, error: Exception) -> NoReturn:
 
 def floats(function: str, argument: str, value: Any, axes: tuple[int, ...], shape: str) -> Array:
     """Return an array of float32 or float64, of one of these numbers of axes; of any number if there are none."""
-    _refuse_kinds(function, argument, value)
+    refuse_kinds(function, argument, value)
     found = as_array(function, argument, values(value))
     if found.dtype not in (np.float32, np.float64):
         raise TypeError(f"{function}: {argument} has dtype {found.dtype}, expected float32 or float64")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import calls
 from ..cells.spec import Array
 from . import _check
 from .tape import Tape
@@ -18,6 +19,13 @@ def sizes_of(x: Any, batch_first: bool) -> tuple[int, int] | None:
     if len(shape) != 3:
         return None
     return (shape[1], shape[0]) if batch_first else (shape[0], shape[1])
+
+
+def resets(reset: Any, batched: bool, batch_first: bool, to_initial: bool) -> Any:
+    """Return where sequences are reset, for compiled calls; None where that is no plain array of bools."""
+    if type(reset) is not np.ndarray or reset.ndim != 1 + batched:
+        return None
+    return calls.resets_of(reset[:, None] if not batched else reset.T if batch_first else reset, to_initial)
 
 
 def sequences(function: str, plan: Plan, input: Any, batch_first: bool) -> Array:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 
 import numpy as np
 
-from . import _check, _check_modules, _check_weights, torch_quantized
+from . import _check, _check_modules, _check_weights, tokens, torch_quantized
 from .keras_weights import KerasWeights
 from .quantized import Quantizable
 from .typed import F
@@ -102,6 +102,9 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
     def _calibration(self, function: str, given: Any) -> NDArray[Any]:
         """Return what `quantize` compares models for, as a call takes it."""
         plan = self._plan
+        x = tokens.numbers_in(function, "calibrate", given, 2 if plan.numbered else 1)
+        if x is not None:
+            return x.copy()
         x = _check.array(function, "calibrate", given, plan.dtype)
         axes = ("N, L" if self.batch_first else "L, N") if plan.numbered else "N"  # type: ignore[attr-defined]  # layers
         _check.features(function, "calibrate", x, axes, plan.input_size, given)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 import numpy as np
 
 from ..cells import Variant
-from . import _check
+from . import _check, tokens
 from .cell_module import CellModule
 from .typed import DType, F, One, Pair, S
 from .variants import GRU_OPTIONS, LSTM_OPTIONS, RNN_OPTIONS, OfGRU, OfLSTM, OfRNN, gru_cell, lstm_cell, rnn_cell
@@ -34,7 +34,7 @@ class SingleCell(CellModule[F], Generic[F, S]):
         Parameters
         ----------
         input : ndarray of shape (N, input_size) or (input_size,)
-            Of the dtype of the cell; any strides.
+            Of the dtype of the cell; any strides. Or tokens, whole numbers (N,) or one number, as for a layer.
         hx : ndarray, or a pair of them for an LSTMCell, optional
             The state before the step: h, or (h, c), each (N, hidden_size), or (hidden_size,). Zeros if left out.
 
@@ -58,14 +58,20 @@ class SingleCell(CellModule[F], Generic[F, S]):
             found = sublayer.forward(*self._plain(type(self).__name__, input, hx))
         return found[1]  # type: ignore[no-any-return]  # S, as the class says
 
-    def _plain(self, function: str, input: Any, hx: Any) -> tuple[NDArray[Any], Any]:
+    def _plain(self, function: str, input: Any, hx: Any) -> tuple[Any, Any]:
         """Make the arguments of a call plain, or say what is wrong with them."""
         plan = self._plan
-        x = _check.array(function, "input", input, plan.dtype)
-        _check.features(function, "input", x, "N", plan.input_size, input)
+        numbers = tokens.numbers_in(function, "input", input, 1)
+        if numbers is not None:
+            known = tokens.has_batch(hx, 2)
+            x = tokens.checked(function, "input", plan, numbers, input, axes=1, cure="hx", batched=known)
+            wanted = (*x.shape, plan.hidden_size)
+        else:
+            x = _check.array(function, "input", input, plan.dtype)
+            _check.features(function, "input", x, "N", plan.input_size, input)
+            wanted = (*x.shape[:-1], plan.hidden_size)
         if hx is None:
             return x, None
-        wanted = (*x.shape[:-1], plan.hidden_size)
         states = []
         for name, given in _check.states(function, "hx", hx, len(plan.state_sizes)):
             state = _check.array(function, name, given, plan.dtype)

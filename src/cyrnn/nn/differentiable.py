@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
 from ..calls import stack
-from . import _check, arguments
+from . import _check, arguments, tokens
 from .recurrent import Recurrent
 from .tape import Gradients, Tape, dropout_noise
-from .typed import F, S
+from .typed import F, ResetTo, S
 from .weights import named
 
 if TYPE_CHECKING:
@@ -26,14 +26,16 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         dropout_rng: np.random.Generator | int | None = None,
     ) -> tuple[NDArray[F], S, Tape]:
         """Run the model over whole sequences, and keep what `backward` needs.
 
         Parameters
         ----------
-        input, hx, lengths
-            As for a call. `input` is kept, not copied: leave it as it is until `backward`.
+        input, hx, lengths, reset, reset_to
+            As for a call. `input` is kept, not copied: leave it as it is until `backward`. Tokens are copied.
         dropout_rng : Generator or seed, optional
             Where the numbers for dropout between layers come from; there is no dropout if left out. Kept values are
             multiplied by 1 / (1 - dropout). A seed gives the same mask at every call: one Generator serves a training.
@@ -66,10 +68,14 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         noise: Sequence[NDArray[Any]] = ()
         if dropout_rng is not None:
             generator = _check.generator(function, "dropout_rng", dropout_rng)
-            input = arguments.sequences(function, plan, input, self.batch_first)
-            noise = dropout_noise(plan, input, self.batch_first, p, generator) if p else ()
+            x = tokens.numbers_in(function, "input", input, 2)
+            if x is None:
+                input = x = arguments.sequences(function, plan, input, self.batch_first)
+            else:
+                input, x = x, x[..., None]
+            noise = dropout_noise(plan, x, self.batch_first, p, generator) if p else ()
         records: list[Any] = []
-        output, state = self._run(function, sublayers, input, hx, lengths, records, noise)
+        output, state = self._run(function, sublayers, input, hx, lengths, (reset, reset_to), records, noise)
         return output.copy(), state, Tape(plan, sublayers, records, noise, output.shape, self.batch_first)
 
     def backward(
@@ -89,8 +95,8 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         Returns
         -------
         Gradients
-            A named tuple: `input`, zero behind the end of a sequence; `hx`, an array or the pair for an LSTM;
-            `weights`, a dict with the names of `state_dict`.
+            A named tuple: `input`, zero behind the end of a sequence, None of tokens; `hx`, an array or the pair for an
+            LSTM; `weights`, a dict with the names of `state_dict`.
 
         Raises
         ------
@@ -105,7 +111,9 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
         Notes
         -----
         The gradients of input and hx have the bits of the sequence alone, as results do. Those of the weights are sums
-        over steps and batch in a fixed order, which depends on the order of the batch.
+        over steps and batch in a fixed order, which depends on the order of the batch. No gradient passes a reset: that
+        of hx is what comes before the first one, none where step 0 is one; with reset_to="hx" that of every part is
+        added, the last one first. Gradients of input have the bits of the parts, those of weights are one sum over all.
 
         Examples
         --------

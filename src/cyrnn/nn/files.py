@@ -130,11 +130,16 @@ def _keras(function: str, path: str, prefix: str, options: Mapping[str, Any]) ->
 
 def _save_tensors(model: Module[Any] | Container, path: str) -> None:
     weights: Any = model.state_dict()
-    options = {MODULES: kept.modules(model)} if isinstance(model, Container) else kept.options(model)
     write = npz_file.write if path.lower().endswith(".npz") else safetensors_file.write
     _check_files.some_weights(path, model, weights)
     with written(path) as file:
-        write(file, weights, json.dumps(options) if options else "")
+        write(file, weights, about(model))
+
+
+def about(model: Module[Any] | Container) -> str:
+    """Return what a file keeps beside the weights of a model; "" where their names and shapes tell all."""
+    options: Any = {MODULES: kept.modules(model)} if isinstance(model, Container) else kept.options(model)
+    return json.dumps(options) if options else ""
 
 
 _IN_FLOATS = "save it as .npz or .safetensors, or save the float32 model, or dequantize() of this one"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 import numpy as np
 
 from ..calls import stack
+from ._check_resets import ZEROS
 from .differentiable import Differentiable
 from .layers import LAYER_OPTIONS, build
-from .typed import Cells, DType, F, Gates, Pair
+from .typed import Cells, DType, F, Gates, Pair, ResetTo
 from .variants import LSTM_OPTIONS, OfLSTM, lstm_cell
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: Literal[False] = False,
         return_cells: Literal[False] = False,
     ) -> tuple[NDArray[F], Pair[F]]: ...
@@ -129,6 +132,8 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: Literal[True],
         return_cells: Literal[False] = False,
     ) -> tuple[NDArray[F], Pair[F], Gates[F]]: ...
@@ -139,6 +144,8 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: Literal[False] = False,
         return_cells: Literal[True],
     ) -> tuple[NDArray[F], Pair[F], Cells[F]]: ...
@@ -149,6 +156,8 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: Literal[True],
         return_cells: Literal[True],
     ) -> tuple[NDArray[F], Pair[F], Gates[F], Cells[F]]: ...
@@ -159,6 +168,8 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
         hx: ArrayLike | None = None,
         *,
         lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         return_gates: bool = False,
         return_cells: bool = False,
     ) -> tuple[Any, ...]: ...
@@ -168,6 +179,8 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
         hx: Any = None,
         *,
         lengths: Any = None,
+        reset: Any = None,
+        reset_to: Any = "zeros",
         return_gates: bool = False,
         return_cells: bool = False,
     ) -> Any:
@@ -175,7 +188,7 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
 
         Parameters
         ----------
-        input, hx, lengths, return_gates
+        input, hx, lengths, reset, reset_to, return_gates
             As for a call of `RNN`.
         return_cells : bool
             Whether the cell state c of every step is returned, too.
@@ -205,11 +218,11 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
         >>> np.array_equal(c[-1], c_n[0])
         True
         """
-        if lengths is None and not return_gates and not return_cells:
+        if lengths is None and reset is None and reset_to is ZEROS and not return_gates and not return_cells:
             found = stack.forward(self._sublayers, self._plan.directions, input, hx, self.batch_first)
             if found is not None:
                 return found
-        return self._call(input, hx, lengths, return_gates, return_cells)
+        return self._call(input, hx, lengths, (reset, reset_to), return_gates, return_cells)
 
     @property
     def proj_size(self) -> int:

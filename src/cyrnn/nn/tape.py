@@ -67,7 +67,7 @@ class SequentialTape:
 class Gradients(NamedTuple, Generic[F, S]):
     """The gradients of a loss with respect to the arguments of `forward`."""
 
-    input: NDArray[F]
+    input: NDArray[F]  # None, where input was tokens
     hx: S  # an array, or the pair (d_h_0, d_c_0)
     weights: dict[str, NDArray[F]]  # by the names of `state_dict`
 

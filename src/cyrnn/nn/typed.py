@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     import numpy as np
     from numpy.typing import NDArray
@@ -27,3 +27,4 @@ else:  # the default of a TypeVar came with Python 3.13
 DType: TypeAlias = "type[F] | np.dtype[F]"  # of what a constructor is given; a string has no type that says which
 Gates: TypeAlias = "list[dict[str, NDArray[F]]]"
 Cells: TypeAlias = "list[NDArray[F]]"
+ResetTo: TypeAlias = "Literal['zeros', 'hx']"

@@ -120,5 +120,5 @@ def _sum_of_squares(array: Any) -> float:
     found = _compiled.sum_of_squares(array)
     if found is None:
         wide = np.dtype(np.float64 if array.dtype.itemsize > np.dtype(np.float32).itemsize else np.float32)
-        found = _compiled.sum_of_squares(np.ascontiguousarray(array, wide))
+        found = _compiled.sum_of_squares(np.ascontiguousarray(array, wide).reshape(-1))
     return found  # type: ignore[no-any-return]  # as the annotation says

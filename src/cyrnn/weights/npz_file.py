@@ -74,7 +74,8 @@ def contents(file: BinaryIO) -> Contents:
             raise Malformed(found[ABOUT].header_offset, f"{ABOUT} is {text.dtype} {text.shape}, expected a string")
         about = str(text)
         del found[ABOUT]
-    return Contents(list(found), read, about)
+    # what a training keeps beside the weights is no weight
+    return Contents([name for name in found if not name.startswith(f"{ABOUT}.")], read, about)
 
 
 def _array(file: BinaryIO, archive: ZipFile, member: ZipInfo, memory: Memory) -> Array:

@@ -31,7 +31,8 @@ def written(path: str) -> Iterator[BinaryIO]:
             done = True
         finally:
             if not done:
-                file.close()  # Windows removes no open file
+                with contextlib.suppress(OSError):  # of what is left to write, where the disk is full
+                    file.close()  # Windows removes no open file
                 os.unlink(beside)
     try:
         with contextlib.suppress(OSError):

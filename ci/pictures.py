@@ -1,0 +1,26 @@
+"""Make the pictures of docs/pictures.md again: run the code of the page in docs/pictures/.
+
+    python -m ci.pictures
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def main() -> None:
+    os.environ["MPLBACKEND"] = "Agg"
+    page = (DOCS / "pictures.md").read_text(encoding="utf-8")
+    os.chdir(DOCS / "pictures")
+    for section in page.split("\n## "):
+        namespace: dict[str, object] = {}
+        for code in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
+            exec(compile(code, "docs/pictures.md", "exec"), namespace)
+
+
+if __name__ == "__main__":
+    main()
