@@ -46,6 +46,19 @@ def test_reset_has_the_bits_of_steps_that_are_reset(batch_first):
     assert gradients.hx[0][0].shape == (1, 3, 5)
 
 
+def test_reset_to_hx_begins_there_once_more():
+    one = model()
+    hx = ((np.ones((1, 3, 5), np.float32), np.ones((1, 3, 5), np.float32)), np.ones((1, 3, 4), np.float32))
+    output, _ = one(IDS, hx, reset=RESET, reset_to="hx")
+    whole, _, tape = one.forward(IDS, hx, reset=RESET, reset_to="hx")
+    assert np.array_equal(whole, output)
+    cut, _ = one(IDS[2:], hx)
+    np.testing.assert_allclose(output[2:, 0], cut[:, 0], rtol=0, atol=1e-6)
+    assert one.backward(tape, whole).hx[1].any()
+    with pytest.raises(ValueError, match=r"^Sequential: reset_to is 'h0', expected 'zeros' or 'hx'"):
+        one(IDS, reset_to="h0")
+
+
 def test_gradients_do_not_pass_a_reset():
     one = model()
     hx = ((np.ones((1, 3, 5), np.float32), np.ones((1, 3, 5), np.float32)), np.ones((1, 3, 4), np.float32))

@@ -23,6 +23,7 @@ class Pass(NamedTuple):
 
     lengths: Any
     reset: Any
+    reset_to: Any
     batch_first: bool
     rng: np.random.Generator | None = None
 
@@ -175,7 +176,7 @@ class LastStepLink(Link):
 def _options(given: Pass) -> dict[str, Any]:
     """Return the keywords that recurrent layers are called with."""
     options = {} if given.lengths is None else {"lengths": given.lengths}
-    return options if given.reset is None else options | {"reset": given.reset}
+    return options if given.reset is None else options | {"reset": given.reset, "reset_to": given.reset_to}
 
 
 #: class of a module -> what it is in a chain
