@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
+import importlib.util
 import shutil
 import subprocess
-from types import SimpleNamespace
 
 import pytest
+from interpreter import run_python
 from paths import ROOT
 
 TEXT = (ROOT / "docs" / "sequential.md").read_text(encoding="utf-8")
@@ -15,7 +15,10 @@ TEXT = (ROOT / "docs" / "sequential.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def lines():
-    return SimpleNamespace(**runpy.run_path(str(ROOT / "ci" / "lines.py")))
+    spec = importlib.util.spec_from_file_location("lines", ROOT / "ci" / "lines.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_what_counts_is_code(lines):
@@ -29,9 +32,9 @@ def test_programs_are_no_longer_than_those_of_keras(lines):
         assert 10 < lines.count(codes["cyrnn"]) <= lines.count(codes["Keras"]), title
 
 
-def test_table_of_the_page_is_what_is_counted(lines, capsys):
-    runpy.run_path(str(ROOT / "ci" / "lines.py"), run_name="__main__")
-    assert capsys.readouterr().out.strip() == lines.table(TEXT)
+def test_table_of_the_page_is_what_is_counted(lines):
+    shown = run_python(ROOT / "ci" / "lines.py")
+    assert shown.stdout.strip() == lines.table(TEXT)
     assert lines.table(TEXT) in TEXT
 
 

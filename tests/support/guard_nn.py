@@ -78,7 +78,8 @@ def variant_calls(points, dtype) -> None:
 
 def reset_calls(points, dtype) -> None:
     """Sequences that are reset, whole and ragged, there and back: every cell that reads or keeps other states."""
-    kinds = {**KINDS, **{kind: (name, {**options, "bidirectional": True}) for kind, (name, options) in VARIANTS.items()}}
+    kinds = dict(KINDS)
+    kinds |= {kind: (name, {**options, "bidirectional": True}) for kind, (name, options) in VARIANTS.items()}
     for k, (kind, (name, options)) in enumerate(kinds.items()):
         for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=1):
             n_x, n, m, T = sizes.values()
