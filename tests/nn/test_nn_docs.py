@@ -25,11 +25,12 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONAL = ("dask", "g2pM", "h5py", "matplotlib", "mpi4py", "onnx", "pyspark", "ray", "safetensors", "torch")
 
 CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Embedding]
+CLASSES += [nn.LayerNorm, nn.Dropout, nn.LastStep]
 NAMES = ("__call__", "step", "forward", "backward", "from_torch", "pack", "state_dict", "load_state_dict", "save")
 NAMES += ("from_gates", "to_gates", "keras_weights")
 METHODS = {
     f"{kind.__name__}.{name}": getattr(kind, name)
-    for kind in (nn.LSTM, nn.LSTMCell, nn.Linear, nn.Embedding)
+    for kind in (nn.LSTM, nn.LSTMCell, nn.Linear, nn.Embedding, nn.LayerNorm, nn.LastStep, nn.Sequential)
     for name in NAMES
     if hasattr(kind, name)
 }
@@ -86,7 +87,7 @@ def described(documented) -> list[str]:
 
 
 DOCUMENTED = [*CLASSES, nn.LSTM.quantize, nn.LSTM.dequantize, nn.from_torch, nn.from_state_dict, nn.from_keras, nn.load]
-DOCUMENTED += METHODS.values()
+DOCUMENTED += [*METHODS.values(), nn.Sequential.quantize, nn.Sequential.dequantize]
 
 
 @pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda d: d.__qualname__)

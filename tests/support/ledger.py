@@ -174,6 +174,16 @@ def run_embedding(dtype) -> list:
     return [output, layer.backward(tape, exact(random, output.shape, 1.0, dtype)).weights["weight"]]
 
 
+def run_layer_norm(n: int, dtype) -> list:
+    """A ragged batch of rows normalised, and back: sums over more than two blocks of rows."""
+    random, layer = np.random.RandomState(n), nn.LayerNorm(n, dtype=dtype)
+    layer.load_state_dict({key: exact(random, (n,), 1.0, dtype) for key in ("weight", "bias")})
+    x, d = exact(random, (100, 17, n), 2.0, dtype), exact(random, (100, 17, n), 1.0, dtype)
+    output, tape = layer.forward(x, lengths=[int(length) for length in random.randint(0, 101, 17)])
+    gradients = layer.backward(tape, d)
+    return [output, gradients.input, *gradients.weights.values()]
+
+
 def heads() -> dict:
     cases = {}
     for dtype in DTYPES:
@@ -182,6 +192,8 @@ def heads() -> dict:
                 name = "-".join(["linear", dtype.name, *map(str, sizes)]) + "-backward" * back
                 cases[name] = lambda s=sizes, d=dtype, b=back: run_linear(s, d, back=b)
         cases[f"embedding-{dtype.name}"] = lambda d=dtype: run_embedding(d)
+        for n in (5, 16, 67):
+            cases[f"layer-norm-{dtype.name}-{n}"] = lambda n=n, d=dtype: run_layer_norm(n, d)
     return cases
 
 

@@ -80,6 +80,8 @@ def calls() -> dict:
     heads = [cyrnn.nn.Linear(9, 300, dtype=np.float64, rng=0), cyrnn.nn.Embedding(7, 300, dtype=np.float64, rng=0)]
     indices, d = np.arange(64).reshape(4, 16) % 7, np.ones((4, 16, 300))
     tapes = [heads[0].forward(x, lengths=lengths)[1], heads[1].forward(indices, lengths=lengths)[1]]
+    norm = cyrnn.nn.LayerNorm(9, dtype=np.float64)
+    tapes.append(norm.forward(x, lengths=lengths)[1])
     flags = np.arange(64).reshape(4, 16) % 3 == 0
     reset = layer.forward(x, reset=flags, reset_to="hx")[2]
     return {
@@ -96,6 +98,7 @@ def calls() -> dict:
         "nn resets": lambda: (layer(x, lengths=lengths, reset=flags, reset_to="hx"), layer.backward(reset, output)),
         "linear": lambda: (heads[0].forward(x, lengths=lengths)[0], heads[0].backward(tapes[0], d), heads[0](x[0, :1])),
         "embedding": lambda: (heads[1](indices, lengths=lengths), heads[1].backward(tapes[1], d)),
+        "layer norm": lambda: (norm.forward(x, lengths=lengths)[0], norm.backward(tapes[2], x), norm(x)),
         "load_state_dict": lambda: (layer.load_state_dict(layer.state_dict()), layer(x))[1],
     }
 

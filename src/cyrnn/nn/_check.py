@@ -120,10 +120,11 @@ _TOKENS = {"input": "tokens are (L, N) or (L,)", "x_t": "tokens are (N,) or a nu
 _ROWS = "tokens have no axis of features"
 
 
-def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Array:
+def array(function: str, argument: str, value: Any, dtype: np.dtype[Any], *, tokens: str = "") -> Array:
     """Return value as an aligned array of the model's dtype; float16 is taken for float32, integers for float64.
 
-    Lists of Python's floats have no dtype of their own, and get that of the model.
+    Lists of Python's floats have no dtype of their own, and get that of the model. `tokens`: what is said of whole
+    numbers, where a layer takes no tokens itself.
     """
     if type(value) is np.ndarray and value.dtype == dtype and value.flags.aligned:
         return value
@@ -136,7 +137,7 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any]) -> Arr
     cure = f"{argument}.{'float' if dtype == FLOAT32 else 'double'}()" if hasattr(value, "detach") else ""
     cure = cure or f"{argument if hasattr(value, 'astype') else f'np.asarray({argument})'}.astype(np.{dtype})"
     if found.dtype.kind in "iu" and argument in _TOKENS:
-        note, cure = "", f"{_TOKENS[argument]}; features: {cure}"
+        note, cure = "", f"{tokens or _TOKENS[argument]}; features: {cure}"
     elif found.dtype.kind in "iu" and argument.startswith("hx"):
         cure = f"states are no integers, not even where weights are; {cure}"
     raise TypeError(

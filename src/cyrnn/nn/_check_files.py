@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import stat
@@ -163,6 +164,10 @@ def options_of_module(own: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def plain_module(kind: Any, own: Mapping[str, Any], name: str) -> Any:
     """Make a module without weights."""
+    known = inspect.signature(kind).parameters
+    for option in own:
+        if option not in known:
+            raise ValueError(f"its module {name}: its option {option!r} is none of {kind.__name__}'s")
     try:
         return kind(**own)
     except (TypeError, ValueError) as error:

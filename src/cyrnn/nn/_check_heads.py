@@ -12,7 +12,7 @@ from ..cells.spec import Array
 from ._check import _shown, whole_number, widened
 from ._check import lengths as lengths_of_batch
 
-_EMBED = "token ids: nn.Embedding makes their vectors"
+EMBED = "token ids: nn.Embedding makes their vectors"
 
 
 def features(
@@ -21,7 +21,7 @@ def features(
     """Refuse what is not (*, name). `given`: what the array was made from."""
     if x.ndim and x.shape[-1] == size:
         return
-    whole = f": {_EMBED}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
+    whole = f": {EMBED}" if np.asarray(widened(given)).dtype.kind in "iu" else ""
     wanted = f"(*, {name}) with {name} = {size}"
     raise ValueError(f"{function}: {argument} has shape {x.shape}, expected {wanted}{whole}")
 

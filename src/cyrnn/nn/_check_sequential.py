@@ -10,6 +10,7 @@ import numpy as np
 from .._check import as_array
 from ..cells.spec import Array
 from ._check import _shown, refuse_kinds, values
+from ._check_weights import Misfit
 
 
 def no_module(name: str, value: object, known: Iterable[str]) -> NoReturn:
@@ -84,7 +85,7 @@ def no_resets(function: str) -> NoReturn:
 def inside(function: str, name: str, error: Exception) -> NoReturn:
     """Say in which module an argument was wrong: a sentence of ours; raise any other error as it is."""
     said = str(error)
-    if type(error) in (ValueError, TypeError) and said.partition(".")[0].partition(":")[0].isidentifier():
+    if type(error) in (ValueError, TypeError, Misfit) and said.partition(".")[0].partition(":")[0].isidentifier():
         raise type(error)(f"{function}: module {name}: {said}") from None
     raise error
 

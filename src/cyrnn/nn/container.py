@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from . import _check_files, _check_modules, _check_sequential, _check_weights, links
+from . import _check_files, _check_modules, _check_resets, _check_sequential, _check_weights, links
 from .habits import Habits
 from .links import Link, Pass
 from .module import WRITERS
@@ -223,15 +223,16 @@ class Container(Habits):
     # ---- passes ------------------------------------------------------------------------------------
 
     def _begin(
-        self, function: str, hx: Any, lengths: Any, reset: Any, rng: np.random.Generator | None
+        self, function: str, hx: Any, lengths: Any, resets: tuple[Any, Any], rng: np.random.Generator | None
     ) -> tuple[list[Any], Pass]:
-        """Return the states of all modules, and what is said of the whole pass."""
-        if reset is not None and not self._recurrent:
+        """Return the states of all modules, and what is said of the whole pass. `resets`: reset and reset_to."""
+        _check_resets.to_initial(function, resets[1])
+        if resets[0] is not None and not self._recurrent:
             _check_sequential.no_resets(function)
         if type(lengths) is np.ndarray:  # the same for all modules, whatever another thread does to them
             lengths = lengths.copy()
         states = _check_sequential.states(function, "hx", hx, len(self._recurrent))
-        return self._of_links(states), Pass(lengths, reset, self.batch_first, rng)
+        return self._of_links(states), Pass(lengths, *resets, self.batch_first, rng)
 
     def _of_links(self, states: Sequence[Any]) -> list[Any]:
         """Return for each module the state that it has among those of recurrent layers; None of the others."""

@@ -65,6 +65,8 @@ class LayerNorm(Head[F], Generic[F]):
         Whether a ragged batch is (N, L, features), not (L, N, features): how `lengths` are read, nothing else.
     dtype : dtype
         float32 or float64, of weights and results. Inputs have to be of it.
+    rng : Generator or seed, optional
+        As for the other layers; nothing is drawn from it.
 
     Raises
     ------
@@ -268,7 +270,7 @@ class LayerNorm(Head[F], Generic[F]):
         self, function: str, layer: Any, input: Any, lengths: Any, batch_first: bool
     ) -> tuple[NDArray[F], HeadTape]:
         plan = self._plan
-        x = _check.array(function, "input", input, plan.dtype)[...]  # a view, whose shape nobody else changes
+        x = _check.array(function, "input", input, plan.dtype, tokens=_check_heads.EMBED)[...]  # a view, whose shape nobody else changes
         _check_heads.features(function, x, plan.features, input, name="features")
         leading, ragged = x.shape[:-1], self._ragged(function, x.shape, lengths, batch_first)
         x = x.reshape(*flat(leading), plan.features)

@@ -23,6 +23,7 @@ class Pass(NamedTuple):
 
     lengths: Any
     reset: Any
+    reset_to: Any
     batch_first: bool
     rng: np.random.Generator | None = None
 
@@ -47,17 +48,17 @@ class Link:
         """How many features it gives for so many."""
         return size
 
+    if TYPE_CHECKING:
+
+        def forward(self, x: Any, hx: Any, given: Pass) -> tuple[Any, Any, Any]:
+            """Return output, state and tape."""
+
+        def backward(self, tape: Any, d: Any, d_state: Any) -> tuple[Any, Any, dict[str, Any]]:
+            """Return the gradients of the input, of the state and of the weights."""
+
     def call(self, x: Any, hx: Any, given: Pass) -> tuple[Any, Any]:
         """Return the output and the state, None where there is none."""
         return x, None
-
-    def forward(self, x: Any, hx: Any, given: Pass) -> tuple[Any, Any, Any]:
-        """Return output, state and tape."""
-        raise NotImplementedError
-
-    def backward(self, tape: Any, d: Any, d_state: Any) -> tuple[Any, Any, dict[str, Any]]:
-        """Return the gradients of the input, of the state and of the weights."""
-        raise NotImplementedError
 
     def step(self, x: Any, state: Any, reset: Any) -> tuple[Any, Any]:
         return x, None
@@ -175,7 +176,7 @@ class LastStepLink(Link):
 def _options(given: Pass) -> dict[str, Any]:
     """Return the keywords that recurrent layers are called with."""
     options = {} if given.lengths is None else {"lengths": given.lengths}
-    return options if given.reset is None else options | {"reset": given.reset}
+    return options if given.reset is None else options | {"reset": given.reset, "reset_to": given.reset_to}
 
 
 #: class of a module -> what it is in a chain

@@ -10,6 +10,7 @@ from . import _check, _check_sequential
 from .convert import ALSO
 from .derived import Derived
 from .tape import Gradients, SequentialTape
+from .typed import ResetTo
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -52,7 +53,13 @@ class Sequential(Derived):
         self._assemble(modules)
 
     def __call__(
-        self, input: ArrayLike, hx: Any = None, *, lengths: ArrayLike | None = None, reset: ArrayLike | None = None
+        self,
+        input: ArrayLike,
+        hx: Any = None,
+        *,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
     ) -> tuple[NDArray[Any], tuple[Any, ...]]:
         """Run the model over whole sequences.
 
@@ -66,7 +73,9 @@ class Sequential(Derived):
         lengths : array of N whole numbers, optional
             How many steps each sequence of a batch has.
         reset : bool array of shape (L, N), or (N, L) with `batch_first`, optional
-            Before which steps the states of a sequence are reset to zero.
+            Before which steps the states of a sequence are reset.
+        reset_to : "zeros" or "hx"
+            What to: zeros, or the states that hx has.
 
         Returns
         -------
@@ -97,7 +106,7 @@ class Sequential(Derived):
         ((7, 4, 2), (1, 4, 5))
         """
         function = type(self).__name__
-        states, given = self._begin(function, hx, lengths, reset, None)
+        states, given = self._begin(function, hx, lengths, (reset, reset_to), None)
         x: Any = input
         found: list[Any] = []
         link = self._links[0]
@@ -117,13 +126,14 @@ class Sequential(Derived):
         *,
         lengths: ArrayLike | None = None,
         reset: ArrayLike | None = None,
+        reset_to: ResetTo = "zeros",
         dropout_rng: np.random.Generator | int | None = None,
     ) -> tuple[NDArray[Any], tuple[Any, ...], SequentialTape]:
         """Run the model over whole sequences, and keep what `backward` needs.
 
         Parameters
         ----------
-        input, hx, lengths, reset
+        input, hx, lengths, reset, reset_to
             As for a call. `input` is kept, not copied: leave it as it is until `backward`.
         dropout_rng : Generator or seed, optional
             Where the numbers for dropout come from, of all modules in their order; there is none if left out. A seed
@@ -153,7 +163,7 @@ class Sequential(Derived):
         """
         function = f"{type(self).__name__}.forward"
         rng = None if dropout_rng is None else _check.generator(function, "dropout_rng", dropout_rng)
-        states, given = self._begin(function, hx, lengths, reset, rng)
+        states, given = self._begin(function, hx, lengths, (reset, reset_to), rng)
         x: Any = input
         found: list[Any] = []
         tapes: list[Any] = []

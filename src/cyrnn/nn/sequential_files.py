@@ -41,7 +41,7 @@ def _made(function: str, path: str, left: dict[str, Any], parts: list[Any], befo
         name = f"{before}{i}."
         if kind == "Sequential":
             found.append(_made(function, path, left, own, name))
-        elif kind in _PLAIN and (kind != "LayerNorm" or "normalized_shape" in own):
+        elif kind in _PLAIN and (kind != "LayerNorm" or own.get("elementwise_affine") is False):
             found.append(_check_files.plain_module(_PLAIN[kind], own, f"{before}{i}"))
         else:
             under = [key for key in left if key.startswith(name)]
