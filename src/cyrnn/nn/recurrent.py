@@ -275,7 +275,7 @@ class Recurrent(CellModule[F], Generic[F, S]):
                 T, m = sizes or (numbers.size, 1)
                 lengths = _check.lengths(function, lengths, T, m, batched=sizes is not None)
                 ragged = calls.lengths(lengths, T, m)
-            known = lengths is not None or tokens.has_batch(hx, 3)
+            known = lengths is not None or tokens.has_batch(hx, 3) or np.ndim(flags) == 2
             x = tokens.checked(
                 function, "input", self._plan, numbers, input, axes=2, cure="lengths= or hx", batched=known,
                 lengths=lengths, ragged=ragged, batch_first=batch_first,
@@ -293,7 +293,7 @@ class Recurrent(CellModule[F], Generic[F, S]):
             T, m = sizes or (len(x), 1)
             ragged = calls.lengths(_check.lengths(function, lengths, T, m, batched=sizes is not None), T, m)
         if flags is not None:
-            T, m = sizes or (len(x), 1)
+            T, m = sizes or (len(x) if numbers is None else numbers.size, 1)
             flags = _check_resets.flags(function, flags, T, m, batched=sizes is not None, batch_first=batch_first)
             resets = calls.resets_of(flags, to_initial)
         columns = () if sizes is None else sizes[1:]
