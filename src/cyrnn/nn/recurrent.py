@@ -78,15 +78,9 @@ class Recurrent(CellModule[F], Generic[F, S]):
         return_gates: bool,
     ) -> tuple[Any, ...]: ...
     def __call__(
-        self,
-        input: Any,
-        hx: Any = None,
-        *,
-        lengths: Any = None,
-        reset: Any = None,
-        reset_to: Any = "zeros",
+        self, input: Any, hx: Any = None, *, lengths: Any = None, reset: Any = None, reset_to: Any = ZEROS,
         return_gates: bool = False,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """Run the model over whole sequences.
 
         Parameters
