@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
-import sys
 
 import pytest
+from interpreter import run_python
 from paths import ROOT
 
 TEXT = (ROOT / "docs" / "sequential.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def test_programs_are_no_longer_than_those_of_keras(lines):
 
 
 def test_table_of_the_page_is_what_is_counted(lines):
-    shown = subprocess.run([sys.executable, ROOT / "ci" / "lines.py"], capture_output=True, text=True, check=True)
+    shown = run_python(ROOT / "ci" / "lines.py")
     assert shown.stdout.strip() == lines.table(TEXT)
     assert lines.table(TEXT) in TEXT
 

@@ -48,9 +48,9 @@ def test_readme_blocks_run_and_print_what_is_shown():
 
 @each_page
 def test_every_fence_is_of_a_kind_that_tests_know(page):
-    """A block without a name, or of another one, would be run by no test."""
+    """A block without a name, or of another one, would be run by no test. `py`: programs of others."""
     fences = re.findall(r"^ *```.*$", text_of(page), re.MULTILINE)
-    assert set(fences) <= {"```python", "```text", "```sh", "```"}
+    assert set(fences) <= {"```python", "```text", "```sh", "```py", "```"}
     assert len(fences) == 2 * len(BLOCK.findall(text_of(page)))
 
 

@@ -185,6 +185,34 @@ def heads() -> dict:
     return cases
 
 
+def run_tokens(kind, options: dict, dtype, width: str | None) -> list:
+    """Tokens (L, N), whole and ragged, one sequence, and back; a word of 300 positions, and some of none."""
+    random = np.random.RandomState(11)
+    model = kind(29, 37, bidirectional=True, dtype=dtype, **options)
+    model.load_state_dict({key: exact(random, w.shape, 0.25, dtype) for key, w in model.state_dict().items()})
+    tokens, lengths = random.randint(0, 25, (21, 40)), [int(n) for n in random.randint(0, 22, 40)]
+    tokens[:, ::3] = 28
+    if width is not None:
+        model = model.quantize(width)
+        return [model(tokens)[0], model(tokens, lengths=lengths)[0], model(tokens[:, 1])[0]]
+    found = []
+    for x, ends in ((tokens, None), (tokens, lengths), (tokens[:, 1], None)):
+        output, _, tape = model.forward(x, lengths=ends)
+        found += [output, *model.backward(tape, exact(random, output.shape, 1.0, dtype)).weights.values()]
+    return found
+
+
+def of_tokens() -> dict:
+    """The plain cells and a GRU that resets before; of integer weights the same layers."""
+    kinds = {"rnn": (nn.RNN, {}), "lstm": (nn.LSTM, {}), "gru": (nn.GRU, {}), "gru-before": MODELS["gru-before"]}
+    widths = [(dtype, None) for dtype in DTYPES] + [(DTYPES[0], width) for width in ("int8", "int16", "int16x2")]
+    return {
+        f"tokens-{name}-{width or dtype.name}": lambda k=kind, o=options, d=dtype, w=width: run_tokens(k, o, d, w)
+        for name, (kind, options) in kinds.items()
+        for dtype, width in widths
+    }
+
+
 def whole(random: np.random.RandomState, rows: int, n: int, width: Width) -> Quantized:
     """A matrix of integers up to the largest there is; scales are whole numbers over powers of two."""
     values = random.randint(-width.top, width.top + 1, (rows, n))
@@ -277,7 +305,7 @@ def corpus() -> dict:
         x = exact(np.random.RandomState(1), (16, 512), 32.0, dtype)
         for function in POINTWISE:
             cases[f"{function}-{dtype.name}"] = lambda f=function, x=x: [getattr(cyrnn, f)(x)]
-    return cases | gradients() | models() | resets() | heads() | integers() | trainings()
+    return cases | gradients() | models() | resets() | heads() | integers() | trainings() | of_tokens()
 
 
 def recorded() -> dict:

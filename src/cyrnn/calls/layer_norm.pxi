@@ -40,7 +40,7 @@ cdef int normalize_range(const void* given, Py_ssize_t first, Py_ssize_t last, P
                 copy_row(memory + size, dy, w.dy.stride_k, n, w.item)
                 dy = memory + size
             w.table.layer_norm_backward(<const real*> x, n, <const real*> dy, n, 1, n, w.w, w.eps,
-                                    <real*> (w.normal + row * size), <real*> (w.out + position * size))
+                                        <real*> (w.normal + row * size), <real*> (w.out + position * size))
         outcome = worked(w.table, 8.0 * n + 256, progress)
         if outcome != DONE:
             break

@@ -4,8 +4,7 @@ The interface is that of `_calls.pyx`. A sequence is a loop over its steps; noth
 
     reference_step.py       one step of a cell, forward and backward: all the arithmetic
     reference_quantized.py  but for that of weights which are integers
-    reference_batch.py      batches of nn: their axes, lengths of their own, resets
-    reference_record.py     what a pass of a layer leaves for the one back
+    reference_batch.py      batches of nn: their axes, lengths of their own
     reference_nn.py         a layer of nn: its directions, ragged batches, a projection
     reference_training.py   losses, steps of optimizers
     reference_heads.py      a linear layer, an embedding, functions of whole arrays

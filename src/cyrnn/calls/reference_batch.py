@@ -40,6 +40,60 @@ def lengths(given: Any, T: int, m: int) -> Lengths | None:
     return Lengths(T, found)
 
 
+class Tokens(NamedTuple):
+    """Checked tokens of one call, each below n_x: a copy."""
+
+    n_x: int
+    array: NDArray[np.int64]  # as x, without its last axis; zero where a sequence has ended
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    def one_hot(self, dtype: Any) -> Array:
+        """Return the rows that the tokens stand for."""
+        return (self.array[..., None] == np.arange(self.n_x)).astype(dtype)  # type: ignore[no-any-return]
+
+
+def tokens(
+    given: Any, n_x: int, itemsize: int, lengths: Lengths | None = None, batch_first: bool = False
+) -> Tokens | None:
+    """Return Tokens; None where `given` is not a plain array, of up to two axes, of whole numbers from 0 to n_x - 1."""
+    if type(given) is not np.ndarray or given.dtype.kind not in "iu" or given.ndim > MAX_AXES:
+        return None
+    found = given.copy()
+    within = rows_within(found.shape, lengths, batch_first)
+    if within is None or ((found[within] < 0) | (found[within] >= n_x)).any():
+        return None
+    return Tokens(n_x, np.where(within, found, 0).astype(np.int64))
+
+
+def rows_of_tokens(
+    x: Any, axes: int, n_x: int, dtype: Any, lengths: Lengths | None, batch_first: bool
+) -> tuple[Any, bool]:
+    """Return the rows that x of a sublayer stands for, and whether it is tokens, of up to so many axes; else x itself.
+
+    Whole numbers are tokens where they fit, and cannot be features of one sequence.
+    """
+    whole = type(x) is np.ndarray and x.dtype.kind in "iu" and axes - 1 <= x.ndim <= axes
+    if whole and (x.ndim < axes or x.shape[-1] != n_x):
+        x = tokens(x, n_x, dtype.itemsize, lengths, batch_first)
+    if type(x) is Tokens and x.n_x == n_x:
+        return x.one_hot(dtype), True
+    return x, False
+
+
+def rows_within(leading: tuple[int, ...], lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
+    """Return which rows of these leading axes take part; None where lengths do not fit."""
+    if lengths is None:
+        return np.ones(leading, np.bool)
+    T, m = lengths.T, len(lengths.lengths)
+    if leading != ((m, T) if batch_first else (T, m)):
+        return None
+    within = np.arange(T)[:, None] < lengths.lengths
+    return within.T if batch_first else within
+
+
 class Resets(NamedTuple):
     """Before which steps the sequences of a batch are reset: a copy."""
 
@@ -60,47 +114,6 @@ def resets_of(given: Any, to_initial: bool) -> Resets | None:
     if type(given) is not np.ndarray or given.dtype != np.bool or given.ndim != 2:
         return None
     return Resets(np.concatenate([given, np.zeros((1, given.shape[1]), np.bool)]), bool(to_initial))
-
-
-class Tokens(NamedTuple):
-    """Checked tokens of one call, each below n_x: a copy."""
-
-    n_x: int
-    array: NDArray[np.int64]  # as x, without its last axis; zero where a sequence has ended
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.array.shape
-
-    def one_hot(self, dtype: Any) -> Array:
-        """Return the rows that the tokens stand for."""
-        rows = np.zeros((*self.array.shape, self.n_x), dtype)
-        np.put_along_axis(rows, self.array[..., None], 1, axis=-1)
-        return rows
-
-
-def tokens(
-    given: Any, n_x: int, itemsize: int, lengths: Lengths | None = None, batch_first: bool = False
-) -> Tokens | None:
-    """Return Tokens; None where `given` is not a plain array, of up to two axes, of whole numbers from 0 to n_x - 1."""
-    if type(given) is not np.ndarray or given.dtype.kind not in "iu" or given.ndim > MAX_AXES:
-        return None
-    found = given.copy()
-    within = rows_within(found.shape, lengths, batch_first)
-    if within is None or ((found[within] < 0) | (found[within] >= n_x)).any():
-        return None
-    return Tokens(n_x, np.where(within, found, 0).astype(np.int64))
-
-
-def rows_within(leading: tuple[int, ...], lengths: Lengths | None, batch_first: bool) -> NDArray[np.bool] | None:
-    """Return which rows of these leading axes take part; None where lengths do not fit."""
-    if lengths is None:
-        return np.ones(leading, np.bool)
-    T, m = lengths.T, len(lengths.lengths)
-    if leading != ((m, T) if batch_first else (T, m)):
-        return None
-    within = np.arange(T)[:, None] < lengths.lengths
-    return within.T if batch_first else within
 
 
 class Axes(NamedTuple):

@@ -14,13 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..cells import Cell, Variant
 from ..cells.spec import Array, Arrays
-from .reference_batch import Axes, Lengths, Resets, Tokens, steps_of, tokens
+from .reference_batch import Axes, Lengths, Resets, StepOfBatch, rows_of_tokens, steps_of
 from .reference_quantized import projected, with_integers
-from .reference_record import SavedForward
 from .reference_step import (
     GateWeights,
     Step,
@@ -33,6 +31,33 @@ from .reference_step import (
     sum_outer,
     sum_weights,
 )
+
+
+class SavedForward:
+    """The record of a forward pass, for the backward pass. Never changed."""
+
+    steps_run = 0  # no work to share: NumPy's products have threads of their own
+
+    def __init__(self, sublayer: Sublayer, axes: Axes, T: int, m: int, tokens: bool) -> None:
+        self.sublayer, self.axes, self.T, self.m, self.tokens = sublayer, axes, T, m, tokens
+        self.steps: list[tuple[StepOfBatch, Step]] = []
+        self.resets = Resets(np.zeros((T + 1, m), np.bool), False)
+
+    def every_gate(self) -> Arrays:
+        """Return each stored gate of every step: (T, m, n_a), with the axes of x; zero past the ends of sequences."""
+        count = len(self.sublayer.cell.stored_gates)
+        return tuple([self._every([step.gates[g] for _, step in self.steps]) for g in range(count)])
+
+    def every_cell_state(self) -> Array:
+        """Return the last of the states after every step, likewise."""
+        return self._every([step.next[-1] for _, step in self.steps])
+
+    def _every(self, values: list[Array]) -> Array:
+        """Put one array of each step, (n_a, k), where the caller has that step."""
+        rows = np.zeros((self.T, self.m, self.sublayer.n_a), self.sublayer.dtype)
+        for ((sequences, times), _), value in zip(self.steps, values, strict=True):
+            rows[times, sequences] = value.T
+        return self.axes.given(rows)
 
 
 class Sublayer:
@@ -97,15 +122,10 @@ class Sublayer:
         sequence a bool, is true, the pass starts from zeros. `last`: the states that another sublayer of the model
         returned; this one's are written beside the others. `output`: what the other direction of the layer returned. To
         `records`, where they are given, what `backward` reads is appended. `resets`: before which steps sequences are
-        reset. x may be Tokens of n_x, which have all axes but the last: a row is one then, for a row of floats that is
-        1 there and 0 everywhere else. Or it may be whole numbers that can be nothing else.
+        reset. x may be Tokens of n_x, which have all axes but the last, or whole numbers that can be nothing else.
         """
-        batched_axes, of_tokens = 2 if self.single_step else 3, type(x) is Tokens
-        if type(x) is np.ndarray and x.dtype.kind in "iu":
-            x = self._plain_tokens(x, lengths, batch_first)
-            of_tokens = x is not None
-        if of_tokens and x.n_x == self.n_x:
-            x = x.one_hot(self.dtype)
+        batched_axes = 2 if self.single_step else 3
+        x, of_tokens = rows_of_tokens(x, batched_axes - 1, self.n_x, self.dtype, lengths, batch_first)
         if not is_array(x) or x.ndim not in (batched_axes - 1, batched_axes):
             return None
         if x.dtype != self.dtype or x.shape[-1] != self.n_x:
@@ -121,8 +141,7 @@ class Sublayer:
         if states is None or not self._reset(states, reset, axes, m):
             return None
         ends = np.full(m, T) if lengths is None else lengths.lengths
-        saved = SavedForward(self, axes, T, m)
-        saved.tokens = of_tokens
+        saved = SavedForward(self, axes, T, m, of_tokens)
         saved.resets = (resets or saved.resets).within(ends)
         initial = [state.copy() if saved.resets.to_initial else np.zeros_like(state) for state in states]
         hidden = np.zeros((T, m, self.n_h), self.dtype)
@@ -133,7 +152,7 @@ class Sublayer:
                 state[:, at_reset] = first[:, at_reset]
             before = tuple([state[:, sequences] for state in states])  # (n_h, k), then (n_a, k)
             xt = rows[times, sequences].T  # (n_x, k)
-            read = xt.argmax(axis=0) if of_tokens and self.n_x else xt
+            read = xt.argmax(axis=0) if of_tokens else xt
             step = step_forward(self.cell, self._weights, read, before)._replace(xt=xt)
             a_next, *others = step.next
             h_next = a_next if self._W_hr is None else projected(self._W_hr, a_next)
@@ -222,13 +241,6 @@ class Sublayer:
         return db_x, db_a
 
     # ---- arrays as a caller has them ---------------------------------------------------------------------------------
-
-    def _plain_tokens(self, x: NDArray[Any], lengths: Lengths | None, batch_first: bool) -> Tokens | None:
-        """Return whole numbers as tokens; None where they do not fit, or could be features of one sequence."""
-        most = 1 if self.single_step else 2
-        if not most - 1 <= x.ndim <= most or (x.ndim == most and x.shape[-1] == self.n_x):
-            return None
-        return tokens(x, self.n_x, self.dtype.itemsize, lengths, batch_first)
 
     def _sizes(self) -> tuple[int, ...]:
         """Return n of each state."""

@@ -82,10 +82,11 @@ def with_levels(matrices: Iterable[Any]) -> list[Any]:
 
 def add_input(z: Array, W: Any, x: Array) -> Array:
     """Return z + W x, for an input x (n_x, m), or for tokens (m,), each a column that is 1 there and else 0."""
-    if x.dtype.kind == "i":
-        return _add_columns(z, W, x)
+    tokens = x.dtype.kind == "i"
     if not isinstance(W, Integers):
-        return z + W @ x  # type: ignore[no-any-return]  # an array
+        return z + (W[:, x] if tokens else W @ x)  # type: ignore[no-any-return]  # an array
+    if tokens:
+        x = (np.arange(W.shape[1])[:, None] == x).astype(np.float32)
     Q, largest = np.float32(W.Q), np.abs(x).max(axis=0, initial=0)
     used = largest >= LEAST_INPUT  # of nan not
     inverse = np.where(used, Q / np.where(used, largest, 1), np.float32(0))
@@ -93,13 +94,6 @@ def add_input(z: Array, W: Any, x: Array) -> Array:
     finite = np.isfinite(largest)
     q = nearest(np.where(finite, x, 0), np.where(finite, inverse, 0))
     return W.add(z, q, W.W.scale[:, None] * np.where(finite, scale, np.float32(np.nan)))
-
-
-def _add_columns(z: Array, W: Any, tokens: Array) -> Array:
-    if not isinstance(W, Integers):
-        return z + W[:, tokens]  # type: ignore[no-any-return]  # an array
-    S = (W.W.values[:, tokens].astype(np.float64) * W.Q).astype(np.float32)
-    return fma(S, W.W.scale[:, None] * (np.float32(1) / np.float32(W.Q)), z)
 
 
 def add_hidden(z: Array, W: Any, h: Array) -> Array:

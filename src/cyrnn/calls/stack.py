@@ -24,16 +24,26 @@ def biases(cell: Cell, blocks: Sequence[int], b_x: Array | None, b_a: Array | No
 
     A gate with both halves has the sum of both: inside of a product, as in the candidate of the GRU, each stays alone.
     """
-    b = np.zeros((len(cell.gates), n_a), dtype)
     if b_x is None or b_a is None:
-        return b
+        return np.zeros((len(cell.gates), n_a), dtype)
     b_x, b_a = b_x.reshape(-1, n_a), b_a.reshape(-1, n_a)
     with np.errstate(all="ignore"), implementation.DefaultEnvironment():
         both = b_x + b_a
-    for row, gate, block in zip(b, cell.gates, blocks, strict=True):
-        halves = both if gate.W_x and gate.W_a else b_x if gate.W_x else b_a
-        row[...] = halves[block]
-    return b
+    halves = _halves(cell)
+    if not any(halves):  # the usual cells
+        return both.take(blocks, axis=0)
+    of_gates = (both, b_x, b_a)
+    return np.array([of_gates[half][block] for half, block in zip(halves, blocks, strict=True)])
+
+
+_known_halves: dict[str, tuple[int, ...]] = {}
+
+
+def _halves(cell: Cell) -> tuple[int, ...]:
+    """Return of each gate which halves it has: 0 both, 1 that of the input, 2 that of the hidden state."""
+    if cell.name not in _known_halves:
+        _known_halves[cell.name] = tuple([(0 if gate.W_a else 1) if gate.W_x else 2 for gate in cell.gates])
+    return _known_halves[cell.name]
 
 
 def forward(

@@ -67,29 +67,26 @@ cdef inline void project_token(const Run* run, const IntegerStage* stage, Py_ssi
     cdef const StagePlan* plan = &stage.plan
     cdef Py_ssize_t V = plan.V_x, skipped = plan.stage.gates - plan.stage.input, panel = 0, Vp, v
     cdef Py_ssize_t k = token % GROUP(width), group = token // GROUP(width)
-    cdef char row[8]                           # a group of k, of each plane
-    cdef int level = <int> run.integers.Wx.levels, high = (level + 128) // 256
-    cdef int16_t pair = <int16_t> level
+    cdef char planes[8]                                                # a group of each, not raised: zeros stay zeros
+    cdef int level = <int> run.integers.Wx.levels, high = (level + 128) // 256 if PLANES(width) > 1 else 0
+    cdef int16_t pair[2]
     cdef ivec sums[2]
     cdef IntegerProduct p
     p.groups = groups_of(run.n_x, width)
-    memset(row, 0, sizeof(row))
+    memset(planes, 0, sizeof(planes))
+    pair[0], pair[1] = <int16_t> (high if PLANES(width) > 1 else level), <int16_t> (level - 256 * high)
     if ROW_WIDTH(width) == 1:
-        row[k] = <char> level
-    elif PLANES(width) == 1:
-        memcpy(row + 2 * k, &pair, 2)
+        planes[k] = <char> level
     else:
-        pair = <int16_t> high
-        memcpy(row + 2 * k, &pair, 2)
-        pair = <int16_t> (level - 256 * high)
-        memcpy(row + 4 + 2 * k, &pair, 2)
+        memcpy(planes + 2 * k, &pair[0], 2)
+        memcpy(planes + 4 + 2 * k, &pair[1], 2)
     while panel * plan.V < plan.width:
         Vp = min(V, plan.width - panel * plan.V)
         take_panel(&p, &stage.Wx, panel, V, width)
         p.panel += group * Vp * WEIGHT_VECTOR(width)
         for v in range(Vp):
             sums[0] = sums[1] = isplat(0)
-            sums_dot(sums, row, 4, p.panel + v * WEIGHT_VECTOR(width), 0, PLANES(width), 1, 1, width)
+            sums_dot(sums, planes, 4, p.panel + v * WEIGHT_VECTOR(width), 0, PLANES(width), 1, 1, width)
             sums_scale(sums, p.scale + v * LANES, scale, plan.b + (panel * plan.V + skipped + v) * LANES, 0, 0,
                        z + (panel * plan.V + skipped + v) * LANES, 0, 0, LANES, 1, 1, 1, width)
         panel += 1

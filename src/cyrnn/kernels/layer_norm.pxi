@@ -6,8 +6,8 @@ And the gradients, with g = w dy:
 
     dx = r (g - sum g / n - x^ sum (g x^) / n)          dw = sum over rows of dy x^         db = sum over rows of dy
 
-Here sums run along a row, across lanes. Their order is that of CHAINS chains, element k in chain k mod CHAINS, whatever the
-lanes of an ISA; chains are then added in halves: i and i + 8, i and i + 4, and so on.
+Here sums run along a row, across lanes. Their order is that of CHAINS chains, element k in chain k mod CHAINS, whatever
+the lanes of an ISA; chains are then added in halves: i and i + 8, i and i + 4, and so on.
 """
 
 cdef enum:
@@ -94,8 +94,9 @@ cdef void layer_norm_of(const real* x, Py_ssize_t row_stride, Py_ssize_t N, Py_s
         out += n
 
 
-cdef void layer_norm_backward(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride, Py_ssize_t N,
-                          Py_ssize_t n, const real* w, double eps, real* normal, real* dx) noexcept nogil:
+cdef void layer_norm_backward(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
+                              Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
+                              real* dx) noexcept nogil:
     """dx (N, n), and x^ (N, n) into `normal`."""
     cdef Py_ssize_t row, i, left
     cdef real size = n, factor

@@ -75,7 +75,7 @@ cdef inline real quantize_input(const real* x, Py_ssize_t n, real levels, int wi
 
 
 cdef inline real quantize_hidden(const real* h, Py_ssize_t n, real levels, int width, Py_ssize_t row_stride,
-                                char* out) noexcept nogil:
+                                 char* out) noexcept nogil:
     """The same for a row of hidden states, which nearly all are within -1 .. 1: the branch does not wait for the peak.
     """
     cdef bits peak = peak_of(h, n)

@@ -285,8 +285,8 @@ cdef extern from "run.h" nogil:
         void (*layer_norm)(const real* x, Py_ssize_t row_stride, Py_ssize_t N, Py_ssize_t n, const real* w,
                            const real* b, double eps, real* out) noexcept nogil
         void (*layer_norm_backward)(const real* x, Py_ssize_t row_stride, const real* dy, Py_ssize_t dy_row_stride,
-                                Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
-                                real* dx) noexcept nogil
+                                    Py_ssize_t N, Py_ssize_t n, const real* w, double eps, real* normal,
+                                    real* dx) noexcept nogil
         void (*update)(const Update* update, Py_ssize_t first, Py_ssize_t last) noexcept nogil
         void (*cross_entropy)(const CrossEntropy* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil
         void (*element_loss)(const ElementLoss* loss, Py_ssize_t first, Py_ssize_t last) noexcept nogil

@@ -1,6 +1,6 @@
 """Every check of tokens, whole numbers in the place of features, and its error sentences.
 
-    LSTM: input[3, 1] is 80, expected 0 <= token < input_size = 80: features are input.astype(np.float32)
+    LSTM: input[3, 1] is 80, expected 0 <= token < input_size = 80: features are input.astype(np.float32), ids ...
 """
 
 from __future__ import annotations
@@ -56,5 +56,6 @@ def indices(
         where = [int(i) for i in np.unravel_index(np.flatnonzero(outside)[0], found.shape)]
         name = f"{argument}[{', '.join(map(str, where))}]" if where else argument
         said = f"{name} is {found[tuple(where)]}, expected 0 <= token < input_size = {size}"
-        raise ValueError(f"{function}: {said}: features are {_features(argument, given, dtype)}")
+        cure = f"features are {_features(argument, given, dtype)}, ids of an nn.Embedding go through it first"
+        raise ValueError(f"{function}: {said}: {cure}")
     return found.astype(np.int64)

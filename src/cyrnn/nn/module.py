@@ -227,8 +227,12 @@ class Module(Unread, Habits, Generic[F]):
 
     def _written(self, weights: Mapping[str, NDArray[F]]) -> None:
         """Let weights that `_trainable` returned, and that were changed since, take effect."""
+        attributes = self.__dict__
+        if all(attributes.get(name) is array for name, array in weights.items()):  # plain arrays, as `_trainable` says
+            self._sublayers = self._plan.packed({name: array.copy() for name, array in weights.items()})
+            return
         for name, array in weights.items():
-            own: Any = self.__dict__.get(name)
+            own: Any = attributes.get(name)
             if own is array:
                 continue
             fits = isinstance(own, np.ndarray) and own.shape == array.shape and own.dtype.kind == "f"

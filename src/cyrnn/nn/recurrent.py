@@ -78,9 +78,15 @@ class Recurrent(CellModule[F], Generic[F, S]):
         return_gates: bool,
     ) -> tuple[Any, ...]: ...
     def __call__(
-        self, input: Any, hx: Any = None, *, lengths: Any = None, reset: Any = None, reset_to: Any = ZEROS,
+        self,
+        input: Any,
+        hx: Any = None,
+        *,
+        lengths: Any = None,
+        reset: Any = None,
+        reset_to: Any = "zeros",
         return_gates: bool = False,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """Run the model over whole sequences.
 
         Parameters
@@ -259,21 +265,14 @@ class Recurrent(CellModule[F], Generic[F, S]):
     ) -> tuple[NDArray[Any], Any]:
         """Run the model over sequences: with the arguments as they are, or made plain where that is needed."""
         directions, batch_first = self._plan.directions, self.batch_first
-        (flags, reset_to), x, numbers = reset, input, tokens.numbers_in(function, "input", input, 2)
+        x, numbers, (flags, reset_to) = input, tokens.numbers_in(function, "input", input, 2), reset
         sizes = arguments.sizes_of(x if numbers is None else numbers[..., None], batch_first)
         to_initial = _check_resets.to_initial(function, reset_to)
         resets = arguments.resets(flags, sizes is not None, batch_first, to_initial)
         ragged = None if lengths is None or sizes is None else calls.lengths(lengths, *sizes)
         if numbers is not None:
-            if lengths is not None and ragged is None:
-                T, m = sizes or (numbers.size, 1)
-                lengths = _check.lengths(function, lengths, T, m, batched=sizes is not None)
-                ragged = calls.lengths(lengths, T, m)
-            known = lengths is not None or tokens.has_batch(hx, 3) or np.ndim(flags) == 2
-            x = tokens.checked(
-                function, "input", self._plan, numbers, input, axes=2, cure="lengths= or hx", batched=known,
-                lengths=lengths, ragged=ragged, batch_first=batch_first,
-            )
+            batched = tokens.has_batch(hx, 3) or getattr(flags, "ndim", 0) > 1
+            x, ragged = tokens.of_call(function, self._plan, numbers, input, lengths, ragged, batch_first, batched)
         if (lengths is None or ragged is not None) and (flags is None or resets is not None):
             found = stack.forward(sublayers, directions, x, hx, batch_first, ragged, None, records, noise, resets)
             if found is not None:
@@ -287,7 +286,7 @@ class Recurrent(CellModule[F], Generic[F, S]):
             T, m = sizes or (len(x), 1)
             ragged = calls.lengths(_check.lengths(function, lengths, T, m, batched=sizes is not None), T, m)
         if flags is not None:
-            T, m = sizes or (len(x) if numbers is None else numbers.size, 1)
+            T, m = sizes or (x.shape[0], 1)
             flags = _check_resets.flags(function, flags, T, m, batched=sizes is not None, batch_first=batch_first)
             resets = calls.resets_of(flags, to_initial)
         columns = () if sizes is None else sizes[1:]

@@ -37,6 +37,30 @@ def has_batch(state: Any, axes: int) -> bool:
     return getattr(first, "ndim", 0) == axes
 
 
+def of_call(
+    function: str, plan: Plan, found: Array, given: Any, lengths: Any, ragged: Any, batch_first: bool, batched: bool
+) -> tuple[Any, Any]:
+    """Return Tokens, and the lengths as calls take them, of a call of a model; `batched` as in `checked`."""
+    if lengths is not None and ragged is None:
+        T, m = found.shape[::-1] if batch_first and found.ndim > 1 else (*found.shape, 1)[:2]
+        lengths = _check.lengths(function, lengths, T, m, batched=found.ndim > 1)
+        ragged = calls.lengths(lengths, T, m)
+    tokens = checked(
+        function,
+        "input",
+        plan,
+        found,
+        given,
+        axes=2,
+        cure="lengths=, reset= or hx",
+        batched=batched or lengths is not None,
+        lengths=lengths,
+        ragged=ragged,
+        batch_first=batch_first,
+    )
+    return tokens, ragged
+
+
 def checked(
     function: str,
     argument: str,

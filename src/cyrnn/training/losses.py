@@ -87,7 +87,8 @@ def cross_entropy(
     if lengths is not None:
         inside = _check.within(function, lengths, t.shape, "targets", batch_first)
     rows, own = (z.reshape(-1, z.shape[-1]), t.reshape(-1)) if inside is None else (z[inside], t[inside])
-    found = _compiled.cross_entropy(rows, own, ignored, w, kind == "mean", kind == "none")
+    with calls.DefaultEnvironment():
+        found = _compiled.cross_entropy(rows, own, ignored, w, kind == "mean", kind == "none")
     if found is None:
         _check.in_classes(function, own, z.shape[-1], ignored)
     return _result(found, z.shape, t.shape, inside)
@@ -142,7 +143,9 @@ def mse_loss(
     """
     kind, y, t, inside = _elements("mse_loss", "output", output, "target", target, reduction, lengths, batch_first)
     rows, own = _taken(inside, y, t)
-    return _result(_compiled.squared_error(rows, own, kind == "mean", kind == "none"), y.shape, y.shape, inside)
+    with calls.DefaultEnvironment():
+        found = _compiled.squared_error(rows, own, kind == "mean", kind == "none")
+    return _result(found, y.shape, y.shape, inside)
 
 
 def huber_loss(
@@ -190,7 +193,9 @@ def huber_loss(
     limit = _check.positive("huber_loss", "delta", delta)
     kind, y, t, inside = _elements("huber_loss", "output", output, "target", target, reduction, lengths, batch_first)
     rows, own = _taken(inside, y, t)
-    return _result(_compiled.huber(rows, own, limit, kind == "mean", kind == "none"), y.shape, y.shape, inside)
+    with calls.DefaultEnvironment():
+        found = _compiled.huber(rows, own, limit, kind == "mean", kind == "none")
+    return _result(found, y.shape, y.shape, inside)
 
 
 def binary_cross_entropy_with_logits(
@@ -248,7 +253,8 @@ def binary_cross_entropy_with_logits(
     kind, z, t, inside = _elements(function, "logits", logits, "targets", targets, reduction, lengths, batch_first)
     w = _check.weights_like(function, "weight", weight, "logits", z)
     p = _check.weights_like(function, "pos_weight", pos_weight, "logits", z)
-    found = _compiled.binary_cross_entropy(*_taken(inside, z, t, w, p), kind == "mean", kind == "none")
+    with calls.DefaultEnvironment():
+        found = _compiled.binary_cross_entropy(*_taken(inside, z, t, w, p), kind == "mean", kind == "none")
     return _result(found, z.shape, z.shape, inside)
 
 

@@ -18,6 +18,7 @@ class Leaf(NamedTuple):
 
     prefix: str  # of the names of its weights
     module: Any
+    names: list[str]  # without the prefix
 
 
 class Trained(NamedTuple):
@@ -44,7 +45,6 @@ def trained(function: str, modules: Any) -> list[Trained]:
             if id(leaf.module) in seen:
                 _check.twice(function, own, seen[id(leaf.module)])
             seen[id(leaf.module)] = own
-            leaf.module._trainable(function)
         gradients = f"gradients[{i}]" if several else "gradients"
         found.append(Trained(gradients, f"{i}." if several else "", leaves))
     return found
@@ -56,6 +56,6 @@ def _leaves(function: str, argument: str, module: Any, prefix: str) -> Iterator[
         for i, inner in enumerate(module):
             yield from _leaves(function, argument, inner, f"{prefix}{i}.")
     elif hasattr(kind, "_trainable"):
-        yield Leaf(prefix, module)
+        yield Leaf(prefix, module, list(module._trainable(function)))
     elif not prefix:  # one within another may have no weights
         _check.module(function, argument, module)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import calls
 from . import _check_optimizers as _check
-from .modules import trained
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from .modules import Trained, trained
 
 _compiled = calls.training()
 
@@ -33,11 +30,10 @@ class Optimizer:
         self._counts: dict[str, int] = {}  # of the updates of each weight
         self._state: dict[str, tuple[Any, ...]] = {}
         for each in self._modules:
-            for prefix, module in each.leaves:
-                for name, weight in module._trainable(function).items():
-                    own = f"{each.prefix}{prefix}{name}"
-                    self._counts[own] = 0
-                    self._state[own] = tuple([None if kind is None else np.zeros_like(weight) for kind in state])
+            for name, weight in _weights(function, each).items():
+                own = f"{each.prefix}{name}"
+                self._counts[own] = 0
+                self._state[own] = tuple([None if kind is None else np.zeros_like(weight) for kind in state])
 
     @property
     def lr(self) -> float | Callable[[int], float]:
@@ -78,34 +74,23 @@ class Optimizer:
         with calls.DefaultEnvironment():
             rate = _check.scheduled(function, lr, self._updates) if callable(lr) else lr
         given = self._given(function, gradients)
-        names: list[str] = []
-        rows: list[tuple[Any, ...]] = []
-        written: list[tuple[Any, dict[str, NDArray[Any]]]] = []
-        for each, named in zip(self._modules, given, strict=True):
-            expected: dict[str, Any] = {}
-            for prefix, module in each.leaves:
-                weights = module._trainable(function)
-                written.append((module, weights))
-                expected |= {f"{prefix}{name}": weight for name, weight in weights.items()} if prefix else weights
-            if named.keys() != expected.keys():
-                _check.same_names(function, each.argument, named, expected)
-            for name, weight in expected.items():
-                gradient = named[name]
-                if gradient is not None:
-                    names.append(f"{each.prefix}{name}")
-                    rows.append((weight, gradient, *self._state[names[-1]]))
-        if len({id(row[0]) for row in rows}) < len(rows):
-            self._refuse_shared(function, names, rows)
-        counts = {name: self._counts[name] + 1 for name in names}
-        with calls.DefaultEnvironment():
-            numbers = {count: self._numbers(rate, count) for count in set(counts.values())}
-        every = [numbers[count] for count in counts.values()]
-        if _compiled.update(self._method, rows, every) is None:
-            _compiled.update(self._method, self._plain(function, names, rows), every)
+        weights = [_attributes(each) for each in self._modules]
+        rows = self._rows(given, weights)
+        if rows is not None:
+            counts = {name: self._counts[name] + 1 for name in rows}
+            every = self._numbers_of(rate, counts)
+            if _compiled.update(self._method, list(rows.values()), every) is None:
+                rows = None
+        if rows is None:  # something is not plain, or wrong
+            weights = [_weights(function, each) for each in self._modules]
+            rows = self._plain(function, given, weights)
+            counts = {name: self._counts[name] + 1 for name in rows}
+            _compiled.update(self._method, list(rows.values()), self._numbers_of(rate, counts))
         self._counts |= counts
         self._updates += 1
-        for module, weights in written:
-            module._written(weights)
+        for each, arrays in zip(self._modules, weights, strict=True):
+            for prefix, module, names in each.leaves:
+                module._written({name: arrays[f"{prefix}{name}"] for name in names})
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that is kept from step to step.
@@ -160,19 +145,62 @@ class Optimizer:
         listed = _check.gradients_listed(function, gradients, len(modules))
         return [_check.named_gradients(function, each.argument, own) for each, own in zip(modules, listed, strict=True)]
 
-    def _refuse_shared(self, function: str, names: list[str], rows: list[tuple[Any, ...]]) -> None:
-        seen: dict[int, str] = {}
-        for name, (weight, *_) in zip(names, rows, strict=True):
-            if id(weight) in seen:
-                _check.shared(function, name, seen[id(weight)])
-            seen[id(weight)] = name
+    def _rows(self, given: list[Mapping[str, Any]], weights: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]] | None:
+        """Return the arrays of an update, as they are; None where names or arrays are not those of the weights."""
+        rows, shared, state = {}, set(), self._state
+        for each, named, arrays in zip(self._modules, given, weights, strict=True):
+            if len(named) != len(arrays):
+                return None
+            prefix = each.prefix
+            for name, weight in arrays.items():
+                gradient = named.get(name, self)
+                if gradient is self or weight is None:
+                    return None
+                if gradient is not None:
+                    own = prefix + name
+                    shared.add(id(weight))
+                    rows[own] = (weight, gradient, *state[own])
+        return rows if len(shared) == len(rows) else None
 
-    def _plain(self, function: str, names: list[str], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Return the arrays of an update with gradients that calls take, or say what is wrong with one."""
-        found = []
-        for name, (weight, gradient, *state) in zip(names, rows, strict=True):
-            for array in state:
-                if array is not None and (array.shape, array.dtype) != (weight.shape, weight.dtype):
-                    _check.other_state(function, name, weight, array)
-            found.append((weight, _check.gradient(function, f"the gradient of {name}", gradient, weight), *state))
+    def _plain(
+        self, function: str, given: list[Mapping[str, Any]], weights: list[dict[str, Any]]
+    ) -> dict[str, tuple[Any, ...]]:
+        """Return the arrays of an update so that calls take them, or say what is wrong with one."""
+        for each, named, arrays in zip(self._modules, given, weights, strict=True):
+            _check.same_names(function, each.argument, named, arrays)
+        found: dict[str, tuple[Any, ...]] = {}
+        seen: dict[int, str] = {}
+        for each, named, arrays in zip(self._modules, given, weights, strict=True):
+            for name, weight in arrays.items():
+                own = f"{each.prefix}{name}"
+                if named[name] is None:
+                    continue
+                if id(weight) in seen:
+                    _check.shared(function, own, seen[id(weight)])
+                seen[id(weight)] = own
+                for array in self._state[own]:
+                    if array is not None and (array.shape, array.dtype) != (weight.shape, weight.dtype):
+                        _check.other_state(function, own, weight, array)
+                gradient = _check.gradient(function, f"the gradient of {own}", named[name], weight)
+                found[own] = (weight, gradient, *self._state[own])
         return found
+
+    def _numbers_of(self, lr: float, counts: Mapping[str, int]) -> list[tuple[float, ...]]:
+        """Return the numbers of an update of each weight."""
+        with calls.DefaultEnvironment():
+            numbers = {count: self._numbers(lr, count) for count in set(counts.values())}
+        return [numbers[count] for count in counts.values()]
+
+
+def _attributes(each: Trained) -> dict[str, Any]:
+    """Return the weights of a module as they are, None for one that is no attribute any more."""
+    return {f"{prefix}{name}": getattr(module, name, None) for prefix, module, names in each.leaves for name in names}
+
+
+def _weights(function: str, each: Trained) -> dict[str, Any]:
+    """Return them so that calls take them: copies of those that are not plain."""
+    return {
+        f"{prefix}{name}": weight
+        for prefix, module, _ in each.leaves
+        for name, weight in module._trainable(function).items()
+    }
