@@ -3,9 +3,8 @@
     python ci/agents.py [UPDATES]
 
 With the worlds of gymnasium, and without: then observations, rewards and ends are drawn before. The agent on torch is
-the same program: the same sizes, losses and numbers of updates. torch's GRU has no resets, so that a sequence is run
-step by step, its state multiplied by zeros; or in pieces from reset to reset of any world, which is faster where those
-are rare.
+the same program: the same sizes, losses and numbers of updates. torch's GRU has no resets: a sequence is run step by
+step, its state multiplied by zeros; or in pieces from reset to reset of any world, faster where those are rare.
 """
 
 from __future__ import annotations

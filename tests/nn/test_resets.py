@@ -327,6 +327,22 @@ def test_wrong_target(to):
             model(x, reset_to=to, **extras)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@each_kind
+def test_tokens_with_resets_are_their_one_hot_columns(kind, dtype):
+    model = build(kind, dtype)
+    numbers = np.random.default_rng(4).integers(0, 3, (6, 4))
+    x, state, flags, lengths = drawn(model, 6, 4)
+    x = np.eye(3, dtype=dtype)[numbers]
+    for given in ({}, {"lengths": lengths}, {"reset_to": "hx"}):
+        found, want = (model.forward(values, state, reset=flags, **given) for values in (numbers, x))
+        assert_same(found[:2], want[:2])
+        d = [model.backward(tape, want[0]) for tape in (found[2], want[2])]
+        assert_same([d[0].hx, d[0].weights["weight_hh_l0"]], [d[1].hx, d[1].weights["weight_hh_l0"]])
+    assert_same(model(numbers[:, 1], reset=flags[:, 1].tolist()), model(x[:, 1], reset=flags[:, 1]))
+    assert_same(model(numbers, reset=flags.tolist()), model(x, reset=flags))
+
+
 def test_input_of_another_kind_with_resets():
     """Which is made plain first; and empty batches."""
     model = nn.LSTM(3, 5, rng=0)

@@ -78,14 +78,12 @@ def variant_calls(points, dtype) -> None:
 
 def reset_calls(points, dtype) -> None:
     """Sequences that are reset, whole and ragged, there and back: every cell that reads or keeps other states."""
-    kinds = dict(KINDS)
-    kinds |= {kind: (name, {**options, "bidirectional": True}) for kind, (name, options) in VARIANTS.items()}
-    for k, (kind, (name, options)) in enumerate(kinds.items()):
+    for k, (kind, (name, options)) in enumerate({**KINDS, **VARIANTS}.items()):
         for i, sizes in sweep("n_x", "n_a", "m", "T_x", each=1):
             n_x, n, m, T = sizes.values()
             if (kind == "projected" and n < 3) or (i + k) % 3:
                 continue
-            model = getattr(nn, name)(n_x, n, **options, dtype=dtype, rng=1)
+            model = getattr(nn, name)(n_x, n, **options, bidirectional=i % 4 > 1, dtype=dtype, rng=1)
             random = np.random.RandomState(i)
             lengths = random.randint(0, T + 1, m) if i % 2 else None
             state, to = parts(draw_state(model, m, np.random.default_rng(i))), "hx" if i // 2 % 2 else "zeros"
