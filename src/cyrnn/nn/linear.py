@@ -279,7 +279,8 @@ class Linear(Quantizable[F], Head[F]):
         self, function: str, layer: Any, input: Any, lengths: Any, batch_first: bool
     ) -> tuple[NDArray[F], HeadTape]:
         plan = self._plan
-        x = _check.array(function, "input", input, plan.dtype, tokens=_check_heads.EMBED)[...]  # a view, whose shape nobody else changes
+        given = _check.array(function, "input", input, plan.dtype, tokens=_check_heads.EMBED)
+        x = given[...]  # a view, whose shape nobody else changes
         _check_heads.features(function, x, plan.in_features, input)
         leading, ragged = x.shape[:-1], self._ragged(function, x.shape, lengths, batch_first)
         x = x.reshape(*flat(leading), plan.in_features)
