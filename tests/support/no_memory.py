@@ -83,7 +83,7 @@ def calls() -> dict:
     norm = cyrnn.nn.LayerNorm(9, dtype=np.float64)
     tapes.append(norm.forward(x, lengths=lengths)[1])
     flags = np.arange(64).reshape(4, 16) % 3 == 0
-    reset = layer.forward(x, reset=flags, reset_to="hx")[2]
+    last, _, reset = projected.forward(x, reset=flags, reset_to="hx")
     return {
         "rnn_cell_forward": lambda: cyrnn.rnn_cell_forward(few.x[:, :, 0], few.initial[0], few.parameters),
         "lstm_forward": lambda: cyrnn.lstm_forward(lstm.x, lstm.initial[0], lstm.parameters),
@@ -95,7 +95,7 @@ def calls() -> dict:
         "nn": lambda: layer(x, lengths=lengths),
         "nn projected": lambda: projected(x, lengths=lengths),
         "nn training": lambda: (layer.forward(x, lengths=lengths)[:2], layer.backward(tape, output)),
-        "nn resets": lambda: (layer(x, lengths=lengths, reset=flags, reset_to="hx"), layer.backward(reset, output)),
+        "nn resets": lambda: (projected(x, lengths=lengths, reset=flags), projected.backward(reset, last)),
         "linear": lambda: (heads[0].forward(x, lengths=lengths)[0], heads[0].backward(tapes[0], d), heads[0](x[0, :1])),
         "embedding": lambda: (heads[1](indices, lengths=lengths), heads[1].backward(tapes[1], d)),
         "layer norm": lambda: (norm.forward(x, lengths=lengths)[0], norm.backward(tapes[2], x), norm(x)),

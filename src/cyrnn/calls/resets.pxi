@@ -10,7 +10,7 @@ cdef class Resets:
     cdef Py_ssize_t T, m
     cdef bint any_set
     cdef bint to_initial             # whether a sequence goes on from its initial states
-    cdef char* flags                 # (T, m): 0 or 1
+    cdef void* flags                 # (T, m) bytes, 0 or 1; of a char* Cython would make bytes, to pickle
 
     def __dealloc__(self):
         free(self.flags)
@@ -21,38 +21,41 @@ def resets_of(given, bint to_initial):
     cdef Resets out
     cdef PlainArray mask
     cdef Py_ssize_t t, j, i, size
+    cdef char* flags
     if not read_plain(<PyObject*> given, cnp.NPY_BOOL, 2, &mask):
         return None
     out = Resets()
     out.T, out.m, out.to_initial = mask.shape[0], mask.shape[1], to_initial
     size = out.T * out.m
-    out.flags = <char*> malloc(size + 1)
-    if out.flags == NULL:
+    flags = <char*> malloc(size + 1)
+    out.flags = flags
+    if flags == NULL:
         raise MemoryError("cyrnn: no memory for the resets")
     if mask.flags & cnp.NPY_ARRAY_C_CONTIGUOUS:
         for i in range(size):
-            out.flags[i] = mask.memory[i] != 0
+            flags[i] = mask.memory[i] != 0
     else:
         for t in range(out.T):
             for j in range(out.m):
-                out.flags[t * out.m + j] = mask.memory[t * mask.strides[0] + j * mask.strides[1]] != 0
+                flags[t * out.m + j] = mask.memory[t * mask.strides[0] + j * mask.strides[1]] != 0
     if to_initial and size > 0:                          # before the first step it is there anyway
-        memset(out.flags, 0, out.m)
-    out.any_set = memchr(out.flags, 1, size) != NULL
+        memset(flags, 0, out.m)
+    out.any_set = memchr(flags, 1, size) != NULL
     return out
 
 
 cdef void gather_flags(Resets resets, const RowOrder* rows, char* out) noexcept:
     """out (T, m): the flags in the order in which a sublayer runs; 0 where no step is."""
     cdef Py_ssize_t t, j, k, m = rows.m
+    cdef const char* flags = <const char*> resets.flags
     memset(out, 0, rows.T * m)
     for t in range(1 if rows.reverse else 0, rows.T):
         if rows.order == NULL:
-            memcpy(out + t * m, resets.flags + (rows.T - t if rows.reverse else t) * m, m)
+            memcpy(out + t * m, flags + (rows.T - t if rows.reverse else t) * m, m)
             continue
         for j in range(batch_size(rows, t)):
             k = sequence_of(rows, j)
-            out[t * m + j] = resets.flags[(time_of(rows, k, t) + rows.reverse) * m + k]
+            out[t * m + j] = flags[(time_of(rows, k, t) + rows.reverse) * m + k]
 
 
 cdef void* reset_run(Sublayer layer, LayerRun* w, Resets resets) except NULL:
