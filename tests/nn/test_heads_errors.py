@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 
 import numpy as np
@@ -182,6 +183,23 @@ def test_whole_result_of_a_recurrent_layer_as_input_says_which_part_is_wanted():
     assert of_one_step[0].shape == of_one_step[1].shape
     assert refused(lambda: LINEAR(of_one_step), TypeError) == f"Linear: input is of type tuple, {cure}"
     assert LINEAR((x[0], x[1])).shape == (2, 4, 3)  # two frames
+
+
+@pytest.mark.parametrize("kind", ["arrays", "lists", "tuple"])
+def test_list_of_sequences_of_several_lengths_says_how_they_are_padded(kind):
+    sequences = [np.ones((4, 3), np.float32), np.ones((2, 3), np.float32)]
+    if kind != "arrays":
+        sequences = (list if kind == "lists" else tuple)(each.tolist() for each in sequences)
+    tokens = [[1, 2, 0, 1], [1]] if kind == "lists" else [np.array([1, 2, 0, 1]), np.array([1])]
+    lstm = nn.LSTM(3, 5, rng=0)
+    for model, given, least in (
+        (lstm, sequences, 2), (nn.Linear(3, 2), sequences, 2), (nn.Sequential(lstm), sequences, 2),
+        (lstm, tokens, 1), (nn.Embedding(3, 2), tokens, 1), (lstm.forward, sequences, 2), (nn.LastStep(), sequences, 2),
+    ):
+        said = refused(lambda model=model, given=given: model(given))
+        assert re.search(rf": input is a (list|tuple) of 2 sequences of {least} to 4 steps, expected one array: ", said)
+        assert said.endswith('then lengths=: docs/nn.md, "Sequences of several lengths"')
+    assert "docs/nn.md" not in refused(lambda: nn.LSTMCell(3, 5)(sequences))
 
 
 def test_training_of_torch_says_how_a_head_is_trained():

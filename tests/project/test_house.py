@@ -33,6 +33,7 @@ FLOORS = {
     "cyrnn.kernels": 1,
     "cyrnn.cells": 0,
     "cyrnn._check": 0,
+    "cyrnn._check_lists": 0,
     "cyrnn._check_quantized": 0,
     "cyrnn._keys": 0,
     "cyrnn._convert": 0,
@@ -59,7 +60,7 @@ def tree_of(name: str) -> ast.Module:
 def family_of(name: str) -> str | None:
     if floor_of(name) == FLOORS["cyrnn"]:
         return "cyrnn"
-    if name in ("cyrnn._check", "cyrnn._check_quantized", "cyrnn._keys", "cyrnn._convert"):
+    if name in ("cyrnn._check", "cyrnn._check_lists", "cyrnn._check_quantized", "cyrnn._keys", "cyrnn._convert"):
         return "cyrnn._check"
     return next((family for family in FAMILIES if name == family or name.startswith(family + ".")), None)
 

@@ -27,6 +27,8 @@ from cyrnn.training import (
 )
 
 Z, T = np.zeros((3, 2, 4)), np.zeros((3, 2), int)
+X = Z.astype(np.float32)
+PAIR = "expected an array: a layer returns a pair, output and state; output, state = layer(...) takes it apart"
 
 
 def linear(**options):
@@ -70,6 +72,11 @@ LOSSES = {
     ),
     "pos_weight": (
         lambda: binary_cross_entropy_with_logits(Z, Z, pos_weight=np.ones((5, 3, 2, 4))), ValueError, "broadcasts",
+    ),
+    "pair of an LSTM": (lambda: cross_entropy(nn.LSTM(4, 4)(X), T), TypeError, "logits is of type tuple, " + PAIR),
+    "pair of a GRU": (lambda: mse_loss(nn.GRU(4, 4)(X), Z), TypeError, "output is of type tuple, " + PAIR),
+    "pair of a model": (
+        lambda: binary_cross_entropy_with_logits(nn.Sequential(nn.GRU(4, 4))(X), Z), TypeError, "logits is of type tup"
     ),
     "lengths": (lambda: cross_entropy(Z, T, lengths=[4, 0]), ValueError, "lengths[0] is 4"),
     "lengths first": (lambda: cross_entropy(Z, T, lengths=[3, 1], batch_first=True), ValueError, "(N,) = (3,)"),

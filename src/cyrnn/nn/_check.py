@@ -17,6 +17,7 @@ import numpy as np
 
 from .._check import as_array
 from .._check import whole_number as _whole_number
+from .._check_lists import result_of_layer, several_lengths
 from .._convert import COMPUTED_IN, FLOAT32, FLOAT64, computed_in, native
 from ..cells.spec import Array
 
@@ -147,12 +148,10 @@ def array(function: str, argument: str, value: Any, dtype: np.dtype[Any], *, tok
 
 def refuse_kinds(function: str, argument: str, value: Any) -> None:
     """Refuse what holds arrays and is none, and a table with a column that is not of numbers."""
-    if argument == "input" and type(value) is tuple and len(value) == 2 and isinstance(value[0], np.ndarray):
-        output, state = value  # of an LSTM (h_n, c_n); of one step h_n has the shape of output, as two frames have
-        batched = isinstance(state, np.ndarray) and (state.shape != output.shape or output.ndim > 2)
-        if isinstance(state, tuple) or batched:
-            cure = "a layer returns a pair, output and state; output, state = layer(...) takes it apart"
-            raise TypeError(f"{function}: input is of type tuple, expected an array: {cure}")
+    if argument == "input":
+        result_of_layer(function, argument, value)
+        if "Cell" not in function:  # of one step there are no lengths
+            several_lengths(function, argument, value)
     if type(value).__name__ == "PackedSequence":
         unpacked = f"pad_packed_sequence({argument}, batch_first=model.batch_first)"
         cure = f"{argument}, lengths = {unpacked}, then model({argument}, lengths=lengths)"

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .._check import as_array
+from .._check_lists import several_lengths
 from ..cells.spec import Array
 from ._check import _shown, whole_number, widened
 from ._check import lengths as lengths_of_batch
@@ -69,6 +70,7 @@ def padding(function: str, value: object, rows: int) -> int | None:
 
 def whole_numbers(function: str, value: Any, argument: str = "input") -> Array:
     """Return a copy of indices, in an array of an integer dtype."""
+    several_lengths(function, argument, value)
     found = as_array(function, argument, value)
     if isinstance(value, (list, tuple)) and not found.size:  # NumPy's empty ones are of floats
         found = found.astype(np.int64)

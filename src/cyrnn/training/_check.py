@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .._check import as_array, number
+from .._check_lists import result_of_layer
 from .._convert import computed_in, contiguous
 from .._keys import type_of
 
@@ -32,6 +33,7 @@ def reduction(function: str, value: object) -> str:
 
 def predictions(function: str, argument: str, value: object) -> Array:
     """Return what a model has said, in the dtype that the loss is computed in, contiguous."""
+    result_of_layer(function, argument, value)
     array = as_array(function, argument, value)
     return contiguous(array, computed_in(array.dtype), "C")
 
