@@ -20,7 +20,7 @@ def result_of_layer(function: str, argument: str, value: Any) -> None:
 
 def several_lengths(function: str, argument: str, value: Any) -> None:
     """Refuse a list of sequences of which one is longer than another."""
-    if not isinstance(value, (list, tuple)):
+    if type(value) not in (list, tuple):  # torch's PackedSequence is a named tuple
         return
     steps = {np.shape(one)[0] if hasattr(one, "shape") else len(one) for one in value if _is_sequence(one)}
     if len(steps) > 1:

@@ -159,7 +159,7 @@ GRADIENTS = {
     "text": (lambda g: g | {"bias": "text"}, TypeError, "bias has dtype <U4"),
     "array": (lambda g: g["weight"], TypeError, "it has .weights"),
     "nothing": (lambda g: None, TypeError, "is None, expected what backward returned"),
-    "two": (lambda g: [g, g], TypeError, "is of type list, expected what backward returned"),
+    "tuple": (lambda g: (g,), TypeError, "is of type tuple, expected what backward returned"),
 }
 
 
@@ -193,6 +193,35 @@ def test_list_of_another_length_and_no_list_are_refused():
     y, tape = models[0].forward(np.ones((1, 2), np.float32))
     with pytest.raises(TypeError, match="of type LinearGradients, expected a list of 2"):
         optimizer.step(models[0].backward(tape, y))
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_gradients_of_two_modules_for_one_are_counted(kind):
+    model = linear()
+    with pytest.raises(ValueError, match=r"^Adam.step: gradients has 2 entries for 1 module, expected what backward"):
+        Adam(model).step(kind([ones(model), ones(model)]))
+    with pytest.raises(ValueError, match="gradients has 2 entries, expected 1: one for each module"):
+        Adam([model]).step(kind([ones(model), ones(model)]))
+    with pytest.raises(TypeError, match=r"gradients\[0\] is of type list, expected what backward returned"):
+        Adam([model]).step([[ones(model), ones(model)]])
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam, AdamW])
+def test_zero_grad_says_that_nothing_is_kept(kind):
+    with pytest.raises(NotImplementedError, match=rf"^{kind.__name__}.zero_grad: no gradient is kept between steps"):
+        kind(linear()).zero_grad()
+
+
+def test_repr_shows_modules_and_every_option():
+    model, lstm = linear(), nn.LSTM(2, 3)
+    adam = "betas=(0.9, 0.999), eps=1e-08"
+    assert repr(Adam(model)) == f"Adam(Linear, lr=0.001, {adam}, weight_decay=0.0, amsgrad=False)"
+    shown = f"AdamW([LSTM, Linear], lr=0.1, {adam}, weight_decay=0.01, amsgrad=True)"
+    assert repr(AdamW([lstm, model], lr=0.1, amsgrad=True)) == shown
+    shown = "SGD(Sequential, lr=<schedule>, momentum=0.9, dampening=0.0, weight_decay=0.0, nesterov=True)"
+    assert repr(SGD(nn.Sequential(lstm, nn.Linear(3, 2)), step_lr(0.1, 5), momentum=0.9, nesterov=True)) == shown
+    shown = "RMSprop([Linear], lr=0.01, alpha=0.99, eps=1e-08, weight_decay=0.0, momentum=0.0, centered=True)"
+    assert repr(RMSprop([model], centered=True)) == shown
 
 
 def test_weights_that_share_an_array_are_refused_until_one_has_no_gradient():

@@ -151,8 +151,8 @@ def dtype_of_weights(given: Mapping[str, Any]) -> np.dtype[Any]:
 # ---- what torch's modules can, and ours cannot ---------------------------------------------------
 
 _TRAINING = (
-    "forward(x, dropout_rng=rng) keeps a tape, backward(tape, d_output) gives the gradients, and "
-    "step of cyrnn.training.Adam(model) takes a step with them"
+    "forward(x, dropout_rng=rng) keeps a tape, backward(tape, d_output) gives the gradients, and with "
+    "optimizer = cyrnn.training.Adam(model), made once, optimizer.step(gradients) takes a step"
 )
 #: method -> why there is none, and what to do
 _CURES = {

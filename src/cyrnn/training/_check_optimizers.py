@@ -120,6 +120,13 @@ def gradients_listed(function: str, value: object, modules: int) -> list[Any]:
     return list(value)
 
 
+def gradients_of_one(function: str, value: Any) -> None:
+    """Refuse the gradients of several modules where there is one."""
+    if isinstance(value, (list, tuple)) and not hasattr(value, "weights") and len(value) != 1:
+        said = f"gradients has {len(value)} entries for 1 module"
+        raise ValueError(f"{function}: {said}, expected what backward returned")
+
+
 def named_gradients(function: str, argument: str, value: Any) -> Mapping[str, Any]:
     """Return gradients by the names of weights, of what `backward` returned or as they are."""
     found = getattr(value, "weights", value)
@@ -174,6 +181,11 @@ def writable_gradient(function: str, argument: str, value: object) -> Array:
         said = f"{argument} is read-only, expected an array that can be changed; {argument}.copy()"
         raise ValueError(f"{function}: {said}")
     return value
+
+
+def nothing_kept(function: str) -> NoReturn:
+    said = "no gradient is kept between steps, so that there is nothing to set to zero: leave it out"
+    raise NotImplementedError(f"{function}: {said}; backward returns new gradients, and step(gradients) takes them")
 
 
 def updated(function: str, done: object) -> None:

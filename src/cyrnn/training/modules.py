@@ -27,6 +27,7 @@ class Trained(NamedTuple):
     argument: str  # of its gradients, in sentences
     prefix: str  # of the names of its state
     leaves: list[Leaf]
+    kind: str  # the name of its class
 
 
 def trained(function: str, modules: Any) -> list[Trained]:
@@ -46,7 +47,7 @@ def trained(function: str, modules: Any) -> list[Trained]:
                 _check.twice(function, own, seen[id(leaf.module)])
             seen[id(leaf.module)] = own
         gradients = f"gradients[{i}]" if several else "gradients"
-        found.append(Trained(gradients, f"{i}." if several else "", leaves))
+        found.append(Trained(gradients, f"{i}." if several else "", leaves, type(module).__name__))
     return found
 
 

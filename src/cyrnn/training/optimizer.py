@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -34,6 +34,13 @@ class Optimizer:
                 own = f"{each.prefix}{name}"
                 self._counts[own] = 0
                 self._state[own] = tuple([None if kind is None else np.zeros_like(weight) for kind in state])
+
+    def __repr__(self) -> str:
+        modules = ", ".join([each.kind for each in self._modules])
+        if self._modules[0].prefix:  # a list was given
+            modules = f"[{modules}]"
+        options = {"lr": "<schedule>" if callable(self._lr) else self._lr, **self._options()}
+        return f"{type(self).__name__}({', '.join([modules, *(f'{name}={value}' for name, value in options.items())])})"
 
     @property
     def lr(self) -> float | Callable[[int], float]:
@@ -93,6 +100,10 @@ class Optimizer:
             for prefix, module, names in each.leaves:
                 module._written({name: arrays[f"{prefix}{name}"] for name in names})
 
+    def zero_grad(self, set_to_none: bool = True) -> NoReturn:
+        """Say that there is nothing to be set to zero: `step` is given the gradients of its update alone."""
+        _check.nothing_kept(f"{type(self).__name__}.zero_grad")
+
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that is kept from step to step.
 
@@ -134,6 +145,10 @@ class Optimizer:
         counts = {name: found[f"{name}.step"] for name in self._state}
         self._state, self._counts, self._updates = state, counts, found["updates"]
 
+    def _options(self) -> dict[str, Any]:
+        """Return the options beside lr by their names."""
+        raise NotImplementedError  # pragma: no cover
+
     def _numbers(self, lr: float, count: int) -> tuple[float, ...]:
         """Return the numbers of an update of a weight, the `count`th from 1."""
         raise NotImplementedError  # pragma: no cover
@@ -142,6 +157,7 @@ class Optimizer:
         """Return the gradients of each module by their names."""
         modules = self._modules
         if len(modules) == 1 and not modules[0].prefix:
+            _check.gradients_of_one(function, gradients)
             return [_check.named_gradients(function, "gradients", gradients)]
         listed = _check.gradients_listed(function, gradients, len(modules))
         return [_check.named_gradients(function, each.argument, own) for each, own in zip(modules, listed, strict=True)]

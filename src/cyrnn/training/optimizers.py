@@ -80,6 +80,14 @@ class SGD(Optimizer):
             _check.nesterov("SGD", self._momentum, self._dampening)
         super().__init__(modules, lr, ("momentum_buffer" if self._momentum else None,))
 
+    def _options(self) -> dict[str, Any]:
+        return {
+            "momentum": self._momentum,
+            "dampening": self._dampening,
+            "weight_decay": self._decay,
+            "nesterov": self._nesterov,
+        }
+
     def _numbers(self, lr: float, count: int) -> tuple[float, ...]:
         kept, fresh = (0.0, 1.0) if count == 1 else (self._momentum, 1 - self._dampening)
         return lr, self._decay, kept, fresh, self._momentum, float(self._nesterov)
@@ -142,6 +150,15 @@ class RMSprop(Optimizer):
         self._momentum = _check.rate("RMSprop", "momentum", momentum)
         mean = "grad_avg" if _check.flag("RMSprop", "centered", centered) else None
         super().__init__(modules, lr, ("square_avg", mean, "momentum_buffer" if self._momentum else None))
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "alpha": self._alpha,
+            "eps": self._eps,
+            "weight_decay": self._decay,
+            "momentum": self._momentum,
+            "centered": self._names[1] is not None,
+        }
 
     def _numbers(self, lr: float, count: int) -> tuple[float, ...]:
         return lr, self._decay, self._alpha, self._eps, self._momentum
@@ -218,6 +235,14 @@ class Adam(Optimizer):
         self._decay = _check.rate(function, "weight_decay", weight_decay)
         largest = "max_exp_avg_sq" if _check.flag(function, "amsgrad", amsgrad) else None
         super().__init__(modules, lr, ("exp_avg", "exp_avg_sq", largest))
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "betas": self._betas,
+            "eps": self._eps,
+            "weight_decay": self._decay,
+            "amsgrad": self._names[2] is not None,
+        }
 
     def _numbers(self, lr: float, count: int) -> tuple[float, ...]:
         beta1, beta2 = self._betas
