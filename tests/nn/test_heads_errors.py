@@ -202,6 +202,13 @@ def test_list_of_sequences_of_several_lengths_says_how_they_are_padded(kind):
     assert "docs/nn.md" not in refused(lambda: nn.LSTMCell(3, 5)(sequences))
 
 
+@pytest.mark.parametrize("model", [LINEAR, EMBEDDING, nn.LayerNorm(3), nn.Sequential(LINEAR)], ids=lambda m: repr(m)[:7])
+def test_path_without_an_ending_names_the_formats_that_hold_the_model(model):
+    said = refused(lambda: model.save("model"))
+    assert said == f"{type(model).__name__}.save: 'model' has no ending, expected one of .npz, .safetensors"
+    assert ".safetensors, .onnx, .h5, .hdf5, .keras" in refused(lambda: nn.LSTM(2, 3).save("model"))
+
+
 def test_training_of_torch_says_how_a_head_is_trained():
     said = refused(lambda: LINEAR.train(), NotImplementedError)
     assert "to train, forward(x) keeps a tape" in said

@@ -87,7 +87,7 @@ CALLS = [
     (lambda: model().load_state_dict({"arr_0": X}), "Sequential.load_state_dict: state_dict does not fit: its array"),
     (lambda: model().save("model.onnx"), "Sequential.save: 'model.onnx' is for recurrent layers, expected .npz or ."),
     (lambda: model().save("model.keras"), "Sequential.save: 'model.keras' is for recurrent layers, expected .npz or"),
-    (lambda: model().save("model.pt"), "Sequential.save: 'model.pt' has the ending '.pt', expected one of"),
+    (lambda: model().save("model.pt"), "Sequential.save: 'model.pt' has the ending '.pt', expected one of .npz, .safe"),
     (lambda: getattr(model(), "1.wieght"), "'Sequential' object has no attribute '1.wieght'"),
     (lambda: nn.Dropout(2), "Dropout: p is 2, expected a number from 0 to 1"),
     (lambda: nn.Dropout(0.5).forward([1, 2]), "Dropout.forward: input has dtype int64, expected float32 or float64"),

@@ -53,11 +53,12 @@ def prefix(function: str, given: Any) -> None:
         raise TypeError(f"{function}: prefix is of type {type(given).__name__}, expected a string as 'encoder.lstm.'")
 
 
-def ending(function: str, path: str, known: Iterable[str]) -> str:
-    """Return the ending of a path, in small letters; refuse others than are known."""
+def ending(function: str, path: str, known: Iterable[str], offered: Iterable[str] = ()) -> str:
+    """Return the ending of a path, in small letters; refuse others than are known. `offered`: those that are named."""
     found = os.path.splitext(path)[1].lower()
     if found in known:
         return found
+    known = offered or known
     npz = os.path.basename(os.path.splitext(path)[0]) + ".npz"
     why = _OTHERS.get(found, "").format(path=path, npz=npz) if function == "nn.load" else ""
     has = f"the ending {found!r}" if found else "no ending"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
     """A model of a recurrent cell; see Module."""
 
     _plan: Plan
+    _formats: ClassVar[tuple[str, ...]] = ()
 
     if TYPE_CHECKING:
 

@@ -12,7 +12,7 @@ import numpy as np
 from . import _check_files, _check_modules, _check_resets, _check_sequential, _check_weights, links
 from .habits import Habits
 from .links import Link, Pass
-from .module import WRITERS
+from .module import OF_ALL, WRITERS
 from .summary import table
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Container(Habits):
         """
         function = f"{type(self).__name__}.save"
         found = _check_files.path(function, path)
-        WRITERS[_check_files.ending(function, found, WRITERS)](self, found)
+        WRITERS[_check_files.ending(function, found, WRITERS, OF_ALL)](self, found)
 
     @property
     def _shapes(self) -> dict[str, tuple[int, ...]]:

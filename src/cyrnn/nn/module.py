@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: ending of a path -> what writes a model there; files.py, which knows the formats, fills it
 WRITERS: dict[str, Callable[[Any, str], None]] = {}
+#: those that hold every model; the others are for recurrent layers
+OF_ALL = (".npz", ".safetensors")
 
 
 class Loaded(NamedTuple):
@@ -46,6 +48,9 @@ class Module(Unread, Habits, Generic[F]):
     _options: ClassVar[dict[str, Any]]
     #: those that torch's classes have not
     _variants: ClassVar[dict[str, Any]] = {}
+
+    #: endings that an unknown one is told; of recurrent layers, whatever WRITERS has
+    _formats: ClassVar[tuple[str, ...]] = OF_ALL
 
     _plan: Any  # AnyPlan, of a kind that each class says
     _sublayers: tuple[Any, ...]
@@ -162,7 +167,7 @@ class Module(Unread, Habits, Generic[F]):
         """
         function = f"{type(self).__name__}.save"
         found = _check_files.path(function, path)
-        WRITERS[_check_files.ending(function, found, WRITERS)](self, found)
+        WRITERS[_check_files.ending(function, found, WRITERS, self._formats)](self, found)
 
     @property
     def dtype(self) -> np.dtype[F]:
