@@ -261,7 +261,7 @@ def test_ctrl_c_before_there_is_anything_to_save(model, path, capsys, monkeypatc
 def test_plot_without_matplotlib_names_the_extra(model, path, capsys, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     said = refusal(capsys, "train", model / "numbers.txt", "--out", path, "--plot", "loss.png")
-    assert said == "--plot draws by matplotlib, which is not installed: pip install 'cyrnn[plot]'"
+    assert said == "--plot draws by matplotlib, which is not installed: pip install matplotlib, or cyrnn's extra plot"
 
 
 def test_plot_that_cannot_be_drawn_is_refused_before_training(model, path, tmp_path, capsys):

@@ -240,5 +240,6 @@ def test_cure_for_batch_first_names_its_axes():
 
 def test_without_dask_one_line_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask", None)
-    with pytest.raises(ImportError, match=r"^distributed\.predict: Dask is not .*: pip install 'cyrnn\[dask\]'$"):
+    wanted = r"^distributed\.predict: Dask is not .*: pip install 'dask\[array\]', or cyrnn's extra dask$"
+    with pytest.raises(ImportError, match=wanted):
         predict(MODELS["rnn"](), KNOWN)

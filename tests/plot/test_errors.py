@@ -128,7 +128,7 @@ def test_without_matplotlib_one_sentence_names_the_extra(name, monkeypatch):
         return found(module, *package)
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    wanted = rf"^plot.{name}: matplotlib is not installed: pip install 'cyrnn\[plot\]'$"
+    wanted = rf"^plot.{name}: matplotlib is not installed: pip install matplotlib, or cyrnn's extra plot$"
     with pytest.raises(ImportError, match=wanted):
         PICTURES[name]()
 

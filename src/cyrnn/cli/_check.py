@@ -217,7 +217,8 @@ def finite(loss: float, norm: float, epoch: str, path: str) -> None:
 
 def has_matplotlib() -> None:
     if importlib.util.find_spec("matplotlib") is None:
-        raise Refused("--plot draws by matplotlib, which is not installed: pip install 'cyrnn[plot]'")
+        cure = "pip install matplotlib, or cyrnn's extra plot"
+        raise Refused(f"--plot draws by matplotlib, which is not installed: {cure}")
 
 
 def picture(path: str, ending: str, known: Iterable[str]) -> None:

@@ -19,7 +19,8 @@ def dask(function: str) -> tuple[Any, Any]:
     try:
         return importlib.import_module("dask"), importlib.import_module("dask.array")
     except ImportError as error:
-        raise ImportError(f"{function}: Dask is not installed: pip install 'cyrnn[dask]'") from error
+        cure = "pip install 'dask[array]', or cyrnn's extra dask"
+        raise ImportError(f"{function}: Dask is not installed: {cure}") from error
 
 
 def model(function: str, value: Any) -> None:
@@ -82,7 +83,8 @@ def communicator(function: str, value: Any) -> Any:
         try:
             return importlib.import_module("mpi4py.MPI").COMM_WORLD
         except ImportError as error:
-            raise ImportError(f"{function}: mpi4py is not installed: pip install 'cyrnn[mpi]'") from error
+            cure = "pip install mpi4py, or cyrnn's extra mpi"
+            raise ImportError(f"{function}: mpi4py is not installed: {cure}") from error
     if not all(hasattr(value, name) for name in ("Get_rank", "Get_size", "allgather", "Bcast")):
         wanted = "a communicator of mpi4py, such as MPI.COMM_WORLD"
         raise TypeError(f"{function}: comm is {type_of(value)}, expected {wanted}")

@@ -213,7 +213,8 @@ def h5py(function: str) -> Any:
     try:
         return importlib.import_module("h5py")
     except ImportError as error:
-        raise ImportError(f"{function}: a file of Keras is written by h5py: pip install 'cyrnn[keras]'") from error
+        cure = "pip install h5py, or cyrnn's extra keras"
+        raise ImportError(f"{function}: a file of Keras is written by h5py: {cure}") from error
 
 
 def options(function: str, given: Mapping[str, Any], known: Iterable[str]) -> None:

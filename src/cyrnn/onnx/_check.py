@@ -177,4 +177,5 @@ def no_backward(function: str, layer: object) -> NoReturn:
 
 
 def no_onnx_package(function: str, error: ImportError) -> NoReturn:
-    raise ImportError(f"{function}: the onnx package is not installed: pip install cyrnn[onnx]") from error
+    cure = "pip install onnx, or cyrnn's extra onnx"
+    raise ImportError(f"{function}: the onnx package is not installed: {cure}") from error

@@ -22,7 +22,8 @@ _SOURCES = (
 
 
 def no_matplotlib(function: str, error: ImportError) -> NoReturn:
-    raise ImportError(f"{function}: matplotlib is not installed: pip install 'cyrnn[plot]'") from error
+    cure = "pip install matplotlib, or cyrnn's extra plot"
+    raise ImportError(f"{function}: matplotlib is not installed: {cure}") from error
 
 
 # ---- what is drawn -------------------------------------------------------------------------------
