@@ -22,7 +22,7 @@ def several_lengths(function: str, argument: str, value: Any) -> None:
     """Refuse a list of sequences of which one is longer than another."""
     if type(value) not in (list, tuple):  # torch's PackedSequence is a named tuple
         return
-    steps = {np.shape(one)[0] if hasattr(one, "shape") else len(one) for one in value if _is_sequence(one)}
+    steps = {_steps(one) for one in value} - {None}
     if len(steps) > 1:
         said = f"{argument} is a {type(value).__name__} of {len(value)} sequences of {min(steps)} to {max(steps)} steps"
         cure = (
@@ -32,5 +32,9 @@ def several_lengths(function: str, argument: str, value: Any) -> None:
         raise ValueError(f"{function}: {said}, expected one array: {cure}")
 
 
-def _is_sequence(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) or bool(getattr(value, "shape", ()))
+def _steps(value: Any) -> Any:
+    """Return how many steps a sequence has; None of what is none."""
+    if isinstance(value, (list, tuple)):
+        return len(value)
+    shape = getattr(value, "shape", None)  # of a tensor, too
+    return shape[0] if isinstance(shape, tuple) and shape else None

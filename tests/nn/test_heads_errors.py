@@ -200,9 +200,10 @@ def test_list_of_sequences_of_several_lengths_says_how_they_are_padded(kind):
         assert re.search(rf": input is a (list|tuple) of 2 sequences of {least} to 4 steps, expected one array: ", said)
         assert said.endswith('then lengths=: docs/nn.md, "Sequences of several lengths"')
     assert "docs/nn.md" not in refused(lambda: nn.LSTMCell(3, 5)(sequences))
+    assert "docs/nn.md" not in refused(lambda: lstm([np.float32(1), [1.0]]))  # numbers are no sequences
 
 
-@pytest.mark.parametrize("model", [LINEAR, EMBEDDING, nn.LayerNorm(3), nn.Sequential(LINEAR)], ids=lambda m: repr(m)[:7])
+@pytest.mark.parametrize("model", [LINEAR, EMBEDDING, nn.LayerNorm(3), nn.Sequential(LINEAR)], ids=repr)
 def test_path_without_an_ending_names_the_formats_that_hold_the_model(model):
     said = refused(lambda: model.save("model"))
     assert said == f"{type(model).__name__}.save: 'model' has no ending, expected one of .npz, .safetensors"

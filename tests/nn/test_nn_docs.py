@@ -55,7 +55,10 @@ def test_program_runs_and_prints_what_is_shown(title, tmp_path, monkeypatch):
 
 #: page -> what its sections have to be about
 WANTED = {
-    "nn.md": ("in a file", "stream of frames", "agent with resets", "Training", "8 and 16", "Cells that torch has"),
+    "nn.md": (
+        "in a file", "several lengths", "stream of frames", "agent with resets", "Training", "8 and 16",
+        "Cells that torch",
+    ),
     "from_pytorch.md": (".npz", ".safetensors", "in memory"),
     "onnx.md": ("Files", "as a model of nn"),
     "quantized.md": ("From floats to integers", "Integers from elsewhere", "Back to floats", "promised"),
