@@ -244,7 +244,8 @@ def test_script_is_the_module_that_it_was_made_of():
 
 
 LSTM = module_like(nn.LSTM(3, 5, rng=0))
-ONE_OF = "expected one of torch.nn's RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm, Dropout, Sequential"
+KNOWN = "RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm, Dropout, Sequential"
+ONE_OF = f"expected one of torch.nn's {KNOWN}"
 MODULES = {
     "trace": (script(original_name="LSTM"), "module is a trace, which keeps weights and no options: "),
     "trace of a head": (script(original_name="Linear"), "module is a trace, which keeps weights and no options: "),
