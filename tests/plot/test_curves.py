@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,36 @@ def test_state_gradients_start_from_a_state(kind):
     batched = tuple(part[:, None] for part in state) if isinstance(state, tuple) else state[:, None]
     again = plot.state_gradients(model, x[:, None], d_output[:, None], batched)
     np.testing.assert_array_equal(from_state, again)
+
+
+@each_kind
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_state_gradients_of_tokens_have_the_bits_of_one_hot_rows(kind, batch_first):
+    model = kind(FEATURES, UNITS, batch_first=batch_first, rng=0)
+    shape = (N, L) if batch_first else (L, N)
+    tokens, d_output = RNG.integers(0, FEATURES, shape), RNG.standard_normal((*shape, UNITS)).astype(np.float32)
+    rows = np.eye(FEATURES, dtype=np.float32)[tokens]
+    found = plot.state_gradients(model, tokens, d_output, lengths=[5, 2, 0])
+    np.testing.assert_array_equal(found, plot.state_gradients(model, rows, d_output, lengths=[5, 2, 0]))
+    alone = plot.state_gradients(model, tokens[0], d_output[0])
+    np.testing.assert_array_equal(alone, plot.state_gradients(model, rows[0], d_output[0]))
+
+
+@each_kind
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_state_gradients_do_not_pass_a_reset(kind, batch_first):
+    """They are those of the pieces between resets, each called by itself."""
+    model = kind(FEATURES, UNITS, batch_first=batch_first, rng=0)
+    x, d_output = (RNG.standard_normal((L, N, size)).astype(np.float32) for size in (FEATURES, UNITS))
+    reset = np.zeros((L, N), bool)
+    reset[2, 1] = reset[0, 2] = reset[3, 2] = True
+    swapped = (lambda a: a.swapaxes(0, 1)) if batch_first else lambda a: a
+    found = plot.state_gradients(model, swapped(x), swapped(d_output), reset=swapped(reset))
+    for n, ends in enumerate([(0, 5), (0, 2, 5), (0, 3, 5)]):
+        pieces = [plot.state_gradients(model, x[a:b, n], d_output[a:b, n]) for a, b in itertools.pairwise(ends)]
+        np.testing.assert_allclose(found[:, n], np.concatenate(pieces)[:, 0], rtol=1e-5, atol=1e-7)
+        alone = plot.state_gradients(model, x[:, n], d_output[:, n], reset=reset[:, n])
+        np.testing.assert_allclose(found[:, n], alone[:, 0], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru", "gru after"])

@@ -122,6 +122,8 @@ def _norms(function: str, value: Any, batch_first: bool) -> Array:
             _check.no_gradient(function, "gradients", value)
         array = _check.sequences(function, 'gradients["dx"]', value["dx"]).T  # the notebook's (n_x, m, T_x)
     elif hasattr(value, "weights") and hasattr(value, "input"):
+        if value.input is None:
+            _check.gradient_of_tokens(function)
         array = _check.sequences(function, "gradients.input", value.input, batch_first)
     else:
         array = _check.sequences(function, "gradients", value, batch_first)
