@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--quick", action="store_true", help="measure for a moment only: rough speed-ups")
     commands = top.add_subparsers(dest="command", metavar="command")
     what = "show versions, CPU features, chosen ISA and thread count"
-    about = commands.add_parser("info", help=what, description=what.capitalize() + ".")
+    about = commands.add_parser("info", help=what, description=what[0].upper() + what[1:] + ".")
     about.add_argument("--json", action="store_true", help="as JSON")
     add_commands(commands)
     return top

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import signal
 
 import numpy as np
 import pytest
 from cli_runs import SMALL, numbers, refusal, run, written
 
 from cyrnn import nn
-from cyrnn.cli import commands, train
+from cyrnn.cli import checkpoint, commands, train
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a device of POSIX")
 
@@ -75,6 +76,11 @@ def test_text_that_is_not_there_or_a_folder(tmp_path, path, capsys):
     below = os.path.join(written(tmp_path / "file.txt", "abc"), "text.txt")
     assert refusal(capsys, "train", below, "--out", path).startswith(repr(below))
     assert refusal(capsys, "eval", "missing.npz", missing) == "'missing.npz': there is no such file"
+
+
+@posix
+def test_text_that_never_ends(path, capsys):
+    assert refusal(capsys, "train", "/dev/zero", "--out", path).startswith("'/dev/zero' is a device, expected a file")
 
 
 def test_sentence_is_one_line_whatever_the_name(path, capsys):
@@ -160,7 +166,32 @@ def test_resume_with_fewer_epochs_than_are_done(model, path, capsys):
     run("train", text, "--out", path, *SMALL)
     capsys.readouterr()
     said = refusal(capsys, "train", text, "--out", path, "--resume", "--epochs", 2)
-    assert said == f"--epochs 2: {str(path)!r} has 3 epochs already"
+    assert said == f"--epochs 2: {str(path)!r} has 3 epochs already: --epochs 4 goes on"
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_resume_does_not_lose_the_rest_of_an_epoch(model, path, capsys, monkeypatch, done):
+    text, updates, update = model / "numbers.txt", [], train.Training._update
+
+    def stopped(self, x, y):
+        update(self, x, y)
+        updates.append(self.run.epoch)
+        if updates.count(done) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train.Training, "_update", stopped)
+        assert run("train", text, "--out", path, *SMALL) == 130
+    before = path.read_bytes()
+    capsys.readouterr()
+    if done:  # --epochs 0 is none
+        said = refusal(capsys, "train", text, "--out", path, "--resume", "--epochs", done)
+        has = f"{done} epoch{'s' * (done > 1)} and a part of epoch {done + 1}"
+        assert said == f"--epochs {done}: {str(path)!r} has {has} already: --epochs {done + 1} goes on"
+        assert path.read_bytes() == before
+    assert run("train", text, "--out", path, "--resume", "--epochs", done + 1) == 0
+    assert f"weights; epoch {done + 1} goes on\n" in capsys.readouterr().out
+    assert checkpoint.load(str(path)).epoch == done + 1
 
 
 # ---- samples and measures ----------------------------------------------------------------------------
@@ -173,13 +204,17 @@ def test_prompt_and_text_of_unknown_characters(model, tmp_path, capsys):
     wanted = f"not among the model's {known}: '\\u20ac', the first at place 3"
     assert said == f"--prompt has a character that is {wanted}"
     text = written(tmp_path / "text.txt", "one\u20ac")
-    assert refusal(capsys, "eval", there, text) == f"{text!r} has a character that is {wanted}"
+    said = refusal(capsys, "eval", there, text)
+    assert said == f"{text!r} has a character that is {wanted}; --skip-unknown reads it without"
 
 
 def test_text_of_which_nothing_is_foretold(model, tmp_path, capsys):
     text = written(tmp_path / "text.txt", "o")
     said = refusal(capsys, "eval", model / "m.npz", text)
     assert said == f"{text!r} has 1 character, expected at least two: the first is not foretold"
+    text = written(tmp_path / "text.txt", "\u20aco\u20ac")
+    said = refusal(capsys, "eval", model / "m.npz", text, "--skip-unknown")
+    assert said == f"{text!r} has 1 character that the model knows, expected at least two: the first is not foretold"
 
 
 def test_sample_of_a_text_without_lines_wants_a_prompt(tmp_path, path, capsys):

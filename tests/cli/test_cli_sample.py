@@ -99,6 +99,18 @@ def test_eval_prints_the_bits_of_the_whole_text(folder, capsys):
     assert float(found[1]) == pytest.approx(-np.log2(p).mean(), abs=6e-4)
 
 
+def test_eval_without_unknown_characters_is_that_of_the_other_ones(folder, tmp_path, capsys):
+    known = numbers(99)
+    mixed = written(tmp_path / "mixed.txt", "\u00c9" + known.replace("one", "\u20aconeQ").replace("\n", "\n#"))
+    lines = []
+    for text in (folder / "numbers.txt", mixed):
+        assert run("eval", folder / "m.npz", text, "--skip-unknown") == 0
+        lines.append(capsys.readouterr().out.rpartition("  ")[0])
+    unknown = 1 + 2 * known.count("one") + known.count("\n")
+    assert "without" not in lines[0]
+    assert lines[1] == f"{lines[0]}, without {unknown} that the model does not know"
+
+
 def test_bits_do_not_depend_on_how_many_steps_are_read_at_once(folder, monkeypatch):
     known = checkpoint.load(str(folder / "m.npz"))
     tokens = known.alphabet.encode("it", numbers(99))

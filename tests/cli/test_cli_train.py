@@ -158,6 +158,17 @@ def test_more_epochs_are_those_of_a_longer_run(names, tmp_path, capsys):
     assert resumed.read_bytes() == longer.read_bytes()
 
 
+@pytest.mark.parametrize(("epochs", "said"), [(1, "the one epoch is done"), (2, "all 2 epochs are done")])
+def test_finished_run_says_how_it_goes_on(epochs, said, names, tmp_path, capsys):
+    path = tmp_path / "m.npz"
+    run("train", names, *SMALL, "--out", path, "--epochs", epochs)
+    before = path.read_bytes()
+    capsys.readouterr()
+    assert run("train", names, "--out", path, "--resume") == 0
+    assert capsys.readouterr().out.endswith(f" weights; {said}: --epochs {epochs + 1} goes on\n")
+    assert path.read_bytes() == before
+
+
 def test_resumed_run_may_have_another_learning_rate(names, tmp_path):
     path = tmp_path / "m.npz"
     run("train", names, *SMALL, "--out", path)

@@ -298,6 +298,12 @@ def test_help_fits_80_columns():
     assert max(map(len, done.stdout.decode("ascii").splitlines())) <= 80
 
 
+def test_help_of_info_keeps_its_capitals():
+    done = python("info", "--help", COLUMNS="80")
+    assert done.returncode == 0
+    assert b"Show versions, CPU features, chosen ISA and thread count." in done.stdout
+
+
 def test_unknown_isa_ends_with_a_sentence_that_names_it():
     done = python("info", CYRNN_ISA="nonsense")
     assert done.returncode == 1

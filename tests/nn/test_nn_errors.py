@@ -152,7 +152,12 @@ SENTENCES = {
     "reset of numbers": (
         lambda: call().step(X[0], reset=np.array([0, 1, 0, 1], np.int64)),
         TypeError,
-        "LSTM.step: reset has dtype int64, expected bool",
+        "LSTM.step: reset has dtype int64, expected bool: reset != 0",
+    ),
+    "reset of a list of numbers": (
+        lambda: call().step(X[0], reset=[0, 1.5, 0, 1]),
+        TypeError,
+        "LSTM.step: reset has dtype float64, expected bool: np.asarray(reset, bool)",
     ),
     "reset with a batch for a stream without": (
         lambda: call().step(X[0, 0], reset=[True]),

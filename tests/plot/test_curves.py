@@ -191,11 +191,11 @@ def test_gradient_norm_shows_where_it_vanishes_and_where_it_is_zero():
 
 
 def test_gradient_norm_of_small_float32_does_not_underflow():
-    ax = plot.gradient_norm(np.full((3, 4), 1e-30, np.float32))
+    ax = cyrnn.plot.gradient_norm(np.full((3, 4), 1e-30, np.float32))
     np.testing.assert_allclose(ax.lines[0].get_ydata(), 2e-30, rtol=1e-6)
     assert plot.gradient_norm({"_hidden": np.ones((3, 2))}).get_legend() is None
     plot.gradient_norm(np.zeros((3, 2))).figure.canvas.draw()
-    plot.gradient_norm(np.full((3, 2), np.nan)).figure.canvas.draw()
+    cyrnn.plot.gradient_norm(np.full((3, 2), np.nan)).figure.canvas.draw()
 
 
 # ---- losses --------------------------------------------------------------------------------------
@@ -213,3 +213,11 @@ def test_loss_curve_draws_both_and_marks_the_lowest_of_validation():
     assert ax.get_legend().get_texts()[-1].get_text() == "lowest, 1.5 at update 100"
     assert len(plot.loss_curve([1.0, 2.0], [np.nan, np.nan]).lines) == 2
     assert len(plot.loss_curve([1.0]).lines) == 1
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_gradients_that_vanish_everywhere_are_drawn(value):
+    """On no log scale, which has no place for them."""
+    ax = cyrnn.plot.gradient_norm(np.full((5, 2, 4), value))
+    ax.figure.canvas.draw()
+    assert ax.get_yscale() == "linear"

@@ -283,15 +283,19 @@ def run_loss(name: str, dtype) -> list:
 
 
 def run_optimizer(name: str, dtype) -> list:
-    """Some steps of a linear layer, clipped, with a schedule: weights, state, and the last norm."""
+    """Some steps of a linear layer, clipped, with a schedule: weights, state, and the last norm.
+
+    There are five; more where a schedule changes nothing before.
+    """
     kind, options, clip, schedule = OPTIMIZERS[name]
     random, layer = np.random.RandomState(4), nn.Linear(37, 41, dtype=dtype)
     layer.load_state_dict({key: exact(random, w.shape, 0.25, dtype) for key, w in layer.state_dict().items()})
-    options = dict(options)
+    options, steps = dict(options), 5
     if schedule:
+        steps = SCHEDULES[schedule][2].get("step_size", 4) + 1
         options["lr"] = getattr(training, schedule)(options["lr"], **SCHEDULES[schedule][2])
     optimizer, norm = getattr(training, kind)(layer, **options), 0.0
-    for _ in range(5):
+    for _ in range(steps):
         gradients = {key: exact(random, w.shape, 1.0, dtype) for key, w in layer.state_dict().items()}
         if clip is not None:
             norm = getattr(training, f"clip_grad_{clip[0]}")(gradients, clip[1])

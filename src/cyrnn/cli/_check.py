@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 #: an exit status: of an error of the arguments, the files, the disk; of a training that went astray
 USAGE, ASTRAY = 2, 1
+#: of a text that `eval` reads: its cure for unknown characters, and what it counts without them
+SKIP, KNOWN = "; --skip-unknown reads it without", " that the model knows"
 #: characters of a list that a sentence shows
 SHOWN = 8
 
@@ -99,6 +101,12 @@ def no_folder(path: str) -> None:
         raise IsADirectoryError(path)
 
 
+def ends(path: str) -> None:
+    """Refuse a device that is read, which need not end. A pipe may be."""
+    if stat.S_ISCHR(os.stat(path).st_mode):
+        raise Refused(f"{path!r} is a device, expected a file of text, or a pipe")
+
+
 def not_utf8(path: str, error: UnicodeDecodeError, head: bytes) -> NoReturn:
     other = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
     cure = f"`iconv -f {other} -t utf-8` makes it so, if it is {other}"
@@ -116,20 +124,21 @@ def length(path: str, whole: int, trained: int, T: int) -> None:
         raise Refused(f"{path!r} has {counted(whole)}{less}, expected at least --T and one, {T + 1}{cure}")
 
 
-def two_characters(path: str, found: int) -> None:
+def two_characters(path: str, found: int, which: str = "") -> None:
     if found < 2:
-        raise Refused(f"{path!r} has {counted(found)}, expected at least two: the first is not foretold")
+        raise Refused(f"{path!r} has {counted(found)}{which}, expected at least two: the first is not foretold")
 
 
 def counted(characters: int) -> str:
     return f"{characters} character{'s' * (characters != 1)}"
 
 
-def of_alphabet(where: str, unknown: Sequence[str], first: int, size: int) -> None:
+def of_alphabet(where: str, unknown: Sequence[str], first: int, size: int, cure: str = "") -> None:
     """Refuse characters that the model has never seen; `first`: the place of the first one."""
     if unknown:
         what = "characters that are" if len(unknown) > 1 else "a character that is"
-        raise Refused(f"{where} has {what} not among the model's {size}: {listed(unknown)}, the first at place {first}")
+        found = f"{listed(unknown)}, the first at place {first}"
+        raise Refused(f"{where} has {what} not among the model's {size}: {found}{cure}")
 
 
 def listed(letters: Sequence[str]) -> str:
@@ -193,9 +202,11 @@ def same_text(path: str, alphabets: tuple[str, str], digests: tuple[str, str]) -
         raise Refused(f"--resume: {path!r} was begun with another text, of the same alphabet")
 
 
-def epochs_left(path: str, done: int, wanted: int) -> None:
-    if wanted < done:
-        raise Refused(f"--epochs {wanted}: {path!r} has {done} epochs already")
+def epochs_left(path: str, done: int, begun: bool, wanted: int) -> None:
+    """Refuse fewer epochs than a run has; `begun`: whether it has a part of the next one, which would be lost."""
+    if wanted < done + begun:
+        has = f"{done} epoch{'s' * (done != 1)}" + f" and a part of epoch {done + 1}" * begun
+        raise Refused(f"--epochs {wanted}: {path!r} has {has} already: --epochs {done + 1} goes on")
 
 
 def between_layers(dropout: float, layers: int) -> None:

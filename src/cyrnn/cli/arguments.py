@@ -14,6 +14,7 @@ every --save-every seconds between. Ctrl-C saves, too, and ends with status 130.
 is, with the bits that an uninterrupted run has."""
 SAMPLE = "Print a text that a model of `train` makes, character by character."
 EVAL = "Measure how well a model of `train` foretells a text, in bits per character."
+SKIP = "read the text without the characters that the model does not know, and say how many they are"
 TEMPERATURE = "above 1 bolder, below 1 more careful, 0 the likeliest character each time (1)"
 
 
@@ -33,7 +34,7 @@ def add_commands(commands: Any) -> None:
 
     sample = _command(commands, "sample", "print a text that a model makes", SAMPLE)
     sample.add_argument("model", metavar="MODEL.npz", type=_check.model_path, help="a file of `train`")
-    sample.add_argument("--prompt", help="the begin of a line, which the text goes on with (none)")
+    sample.add_argument("--prompt", help="the beginning of a line, which the text goes on with (none)")
     sample.add_argument("--temperature", type=_check.real(0, 100), default=1.0, help=TEMPERATURE)
     sample.add_argument("--length", type=_check.whole(0), default=500, help="characters behind the prompt (500)")
     sample.add_argument("--seed", type=_check.whole(0), help="the same seed, the same text (another text each time)")
@@ -41,6 +42,7 @@ def add_commands(commands: Any) -> None:
     evaluate = _command(commands, "eval", "measure a model on a text", EVAL)
     evaluate.add_argument("model", metavar="MODEL.npz", type=_check.model_path, help="a file of `train`")
     evaluate.add_argument("text", metavar="TEXT", help="a file in UTF-8, of the characters that the model knows")
+    evaluate.add_argument("--skip-unknown", action="store_true", help=SKIP)
 
 
 def _command(commands: Any, name: str, what: str, about: str) -> argparse.ArgumentParser:

@@ -41,12 +41,22 @@ def _write(letters: str) -> None:
 
 
 def evaluate(words: argparse.Namespace) -> int:
-    """Print the bits per character of a text."""
+    """Print the bits per character of a text.
+
+    To a character that is not of its alphabet a model gives no probability, whose bits would be infinite: such a text
+    is refused, or, where the user says so, read without those characters.
+    """
     known, whole = checkpoint.load(words.model), text.read(words.text)
     _check.two_characters(words.text, len(whole))
-    tokens = known.alphabet.encode(repr(words.text), whole)
+    if words.skip_unknown:
+        tokens = known.alphabet.encode_known(whole)
+        _check.two_characters(words.text, len(tokens), _check.KNOWN)
+    else:
+        tokens = known.alphabet.encode(repr(words.text), whole, _check.SKIP)
+    skipped = len(whole) - len(tokens)
+    without = f", without {skipped:,} that the model does not know" if skipped else ""
     begin = time.monotonic()
     bits = character.bits_per_character(known.model, tokens)
     speed = len(tokens) / max(time.monotonic() - begin, 1e-9)
-    print(f"{bits:.3f} bits/char of {len(tokens):,} characters  {speed:,.0f} chars/s", flush=True)
+    print(f"{bits:.3f} bits/char of {len(tokens):,} characters{without}  {speed:,.0f} chars/s", flush=True)
     return 0

@@ -20,6 +20,7 @@ def read(path: str) -> str:
     """Return a file's text. A byte order mark is no part of it, and lines of Windows end as those of others."""
     with _check.reading(path):
         _check.no_folder(path)
+        _check.ends(path)
         with open(path, "rb") as file:
             data = file.read()
     try:
@@ -54,14 +55,24 @@ class Alphabet(NamedTuple):
     def decode(self, tokens: NDArray[np.integer]) -> str:
         return str(self.codes[tokens].astype("<u4").tobytes(), "utf-32-le")
 
-    def encode(self, where: str, text: str) -> Tokens:
+    def encode(self, where: str, text: str, cure: str = "") -> Tokens:
         """Return the tokens of a text; `where`: what it is, for the error that names unknown characters."""
         given = codes_of(text)
-        tokens = np.searchsorted(self.codes, given).clip(max=len(self.codes) - 1)
-        unknown = np.flatnonzero(self.codes[tokens] != given)
+        tokens, known = self._found(given)
+        unknown = np.flatnonzero(~known)
         letters = [chr(code) for code in np.unique(given[unknown])]
-        _check.of_alphabet(where, letters, int(unknown[0]) if len(unknown) else 0, len(self.codes))
-        return tokens.astype(np.int32)
+        _check.of_alphabet(where, letters, int(unknown[0]) if len(unknown) else 0, len(self.codes), cure)
+        return tokens
+
+    def encode_known(self, text: str) -> Tokens:
+        """Return the tokens of a text without the characters that are not of the alphabet."""
+        tokens, known = self._found(codes_of(text))
+        return tokens[known]
+
+    def _found(self, given: NDArray[np.uint32]) -> tuple[Tokens, NDArray[np.bool]]:
+        """Return tokens of code points, and which of these are of the alphabet; of others the token says nothing."""
+        tokens = np.searchsorted(self.codes, given).clip(max=len(self.codes) - 1)
+        return tokens.astype(np.int32), self.codes[tokens] == given
 
 
 def split(text: str, fraction: float) -> tuple[str, str]:

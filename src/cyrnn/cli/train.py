@@ -48,7 +48,7 @@ def _resumed(words: argparse.Namespace, given: dict[str, Any], whole: str) -> Ru
     changed = {name: value for name, value in given.items() if value is not None and value != run.options[name]}
     _check.same_run(words.out, [name for name in changed if not OPTIONS[name].free], given, run.options)
     run.options |= changed
-    _check.epochs_left(words.out, run.epoch, run.options["epochs"])
+    _check.epochs_left(words.out, run.epoch, run.piece > 0, run.options["epochs"])
     run.optimizer.lr = run.options["lr"]
     return run
 
@@ -94,7 +94,15 @@ class Training:
         self.progress.line(f"{len(run.alphabet.codes):,} different characters; {held_out:,} are held out")
         self.progress.line(f"{steps * count:,} to train on, in {count} streams, {options['T']} at a time")
         kind = f"{options['cell'].upper()}, {options['layers']} x {options['units']} units, {weights:,} weights"
-        self.progress.line(kind + f"; epoch {run.epoch + 1} goes on" * bool(run.epoch or run.piece))
+        self.progress.line(kind + self._how_far())
+
+    def _how_far(self) -> str:
+        """Return what a run that goes on says of it."""
+        epoch, wanted = self.run.epoch, self.options["epochs"]
+        if epoch == wanted:
+            done = f"all {epoch} epochs are" if epoch > 1 else "the one epoch is"
+            return f"; {done} done: --epochs {epoch + 1} goes on"
+        return f"; epoch {epoch + 1} goes on" if epoch or self.run.piece else ""
 
     def _epoch(self) -> bool:
         """Go through what is left of an epoch; return whether it came to its end."""

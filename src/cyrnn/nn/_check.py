@@ -253,12 +253,18 @@ def lengths(function: str, value: Any, steps: int, columns: int, *, batched: boo
 def mask(function: str, argument: str, value: Any, columns: tuple[int, ...]) -> Array:
     """Return a mask over the columns of a batch, (N,); () where there is no batch."""
     found = as_array(function, argument, value)
-    if found.dtype != np.bool and found.size:
-        raise TypeError(f"{function}: {argument} has dtype {found.dtype}, expected bool")
+    bools(function, argument, found, value)
     if found.shape != columns:
         names = "(N,)" if columns else "()"
         raise ValueError(f"{function}: {argument} has shape {found.shape}, expected {names} = {columns}")
     return found.astype(np.bool)
+
+
+def bools(function: str, argument: str, found: Array, value: Any) -> None:
+    """Refuse an array of anything else; `value`: what it was made of."""
+    if found.dtype != np.bool and found.size:
+        cure = f"{argument} != 0" if hasattr(value, "dtype") else f"np.asarray({argument}, bool)"
+        raise TypeError(f"{function}: {argument} has dtype {found.dtype}, expected bool: {cure}")
 
 
 def one_direction(function: str, directions: int) -> None:

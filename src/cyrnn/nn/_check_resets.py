@@ -8,6 +8,7 @@ import numpy as np
 
 from .._check import as_array
 from ..cells.spec import Array
+from ._check import bools
 
 #: the default; the same object as any literal of a caller's
 ZEROS = "zeros"
@@ -30,8 +31,6 @@ def flags(function: str, value: Any, T: int, m: int, *, batched: bool, batch_fir
         if found.shape == (m,) and batched:
             why = "; one bool for each sequence is what step takes"
         raise ValueError(f"{function}: reset has shape {found.shape}, expected {axes} = {wanted}, from input{why}")
-    if found.dtype != np.bool and found.size:
-        cure = "reset != 0" if hasattr(value, "dtype") else "np.asarray(reset, bool)"
-        raise TypeError(f"{function}: reset has dtype {found.dtype}, expected bool: {cure}")
+    bools(function, "reset", found, value)
     found = np.asarray(found, np.bool)
     return found[:, None] if not batched else found.T if batch_first else found

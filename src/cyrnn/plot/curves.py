@@ -98,7 +98,8 @@ def gradient_norm(
         drawn[label] = np.where(np.arange(L)[:, None] < steps, norms, np.nan)[: steps.max()]
     ax = drawing.one_axes(function, ax, (6.4, 3.6))
     lines = [_curve(ax, i, label, norms) for i, (label, norms) in enumerate(drawn.items())]
-    ax.set_yscale("log")
+    if any((np.isfinite(norms) & (norms > 0)).any() for norms in drawn.values()):  # else there is nothing to draw in it
+        ax.set_yscale("log")
     for i, middle in enumerate(lines):
         _marks(ax, drawing.colour(ax, i), middle)
     drawing.whole_ticks(ax, y=False)
