@@ -127,6 +127,6 @@ except AttributeError as error:
 """
     assert run_python("-c", code).stdout.splitlines() == [
         "['Forecast', 'RecurrentClassifier', 'RecurrentForecaster', 'RecurrentRegressor'] False",
-        "cyrnn.estimators: scikit-learn is not installed: pip install 'cyrnn[sklearn]'",
+        "cyrnn.estimators: scikit-learn is not installed: pip install scikit-learn, or cyrnn's extra sklearn",
         "module 'cyrnn.estimators' has no attribute 'Nothing'",
     ]

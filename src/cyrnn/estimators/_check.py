@@ -21,7 +21,7 @@ def sklearn(module: str) -> Any:
     try:
         return importlib.import_module(f"sklearn.{module}")
     except ImportError as error:
-        sentence = "cyrnn.estimators: scikit-learn is not installed: pip install 'cyrnn[sklearn]'"
+        sentence = "cyrnn.estimators: scikit-learn is not installed: pip install scikit-learn, or cyrnn's extra sklearn"
         raise ImportError(sentence) from error
 
 
