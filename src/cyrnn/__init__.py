@@ -2,7 +2,8 @@
 
 The functions of the notebook "RNN and LSTM 101", compiled, with their backward passes, and those of a GRU in the same
 style. Their arrays have features first, then the batch, then time: x is (n_x, m, T_x). `cyrnn.nn` has the classes of
-torch.nn, with torch's order of axes: `help(cyrnn.nn)`; `cyrnn.plot` draws pictures (extra `plot`).
+torch.nn, with torch's order of axes: `help(cyrnn.nn)`; `cyrnn.plot` draws pictures (extra `plot`), and
+`cyrnn.estimators` are those of scikit-learn (extra `sklearn`).
 `cyrnn.set_num_threads` says how many threads a large call may use; a star import leaves out this function and
 `cyrnn.get_num_threads`. Every example in a docstring begins with
 
@@ -36,6 +37,7 @@ from .notebook import (
 from .training import initialize_adam, update_parameters_with_adam
 
 if TYPE_CHECKING:
+    from . import estimators as estimators
     from . import nn as nn
     from . import plot as plot
 
@@ -66,8 +68,8 @@ __all__ = [
 if not TYPE_CHECKING:  # to a type checker a misspelt name is an error
 
     def __getattr__(name):
-        """Import `cyrnn.nn` and `cyrnn.plot` where they are first asked for."""
-        if name in ("nn", "plot"):
+        """Import `cyrnn.estimators`, `cyrnn.nn` and `cyrnn.plot` where they are first asked for."""
+        if name in ("estimators", "nn", "plot"):
             import importlib
 
             return importlib.import_module(f"{__name__}.{name}")
@@ -75,6 +77,6 @@ if not TYPE_CHECKING:  # to a type checker a misspelt name is an error
 
 
 def __dir__() -> list[str]:
-    """Return what a shell completes `cyrnn.` to: `nn` and `plot`, too, and nothing of the rooms behind the names."""
+    """Return what a shell completes `cyrnn.` to: the rooms for users, too, and nothing of those behind the names."""
     special = {name for name in globals() if name.startswith("__")}
-    return sorted({*__all__, "get_num_threads", "nn", "plot", "set_num_threads"} | special)
+    return sorted({*__all__, "estimators", "get_num_threads", "nn", "plot", "set_num_threads"} | special)

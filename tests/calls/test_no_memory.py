@@ -70,7 +70,7 @@ def test_allocation_of_c_that_fails_ends_in_memory_error_or_the_result(tmp_path)
     if run_python("-c", "", LD_PRELOAD=str(shim)).returncode:
         pytest.skip("the shim is for glibc, and for no sanitizer's malloc")
     found = report("c", "1", LD_PRELOAD=str(shim))
-    assert len(found) == 14
+    assert len(found) == 15
     assert all(failed for _, _, failed, _ in found)
     # how many blocks threads and CPython keep for themselves varies by some 20 from round to round
     assert all(more < 30 + failed // 4 for _, _, failed, more in found), found

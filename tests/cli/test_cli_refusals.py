@@ -78,6 +78,11 @@ def test_text_that_is_not_there_or_a_folder(tmp_path, path, capsys):
     assert refusal(capsys, "eval", "missing.npz", missing) == "'missing.npz': there is no such file"
 
 
+@posix
+def test_text_that_never_ends(path, capsys):
+    assert refusal(capsys, "train", "/dev/zero", "--out", path).startswith("'/dev/zero' is a device, expected a file")
+
+
 def test_sentence_is_one_line_whatever_the_name(path, capsys):
     assert "\\n" in refusal(capsys, "train", "two\nlines", "--out", path)
 

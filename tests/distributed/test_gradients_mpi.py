@@ -43,6 +43,14 @@ def test_exception_in_the_function_reaches_every_rank():
     ]
 
 
+def test_argument_that_is_none_on_one_rank_is_an_error_on_every_rank():
+    (first, second) = json.loads(run(2, "unlike").stdout)
+    assert first == second
+    assert [said.partition(":")[0] for said in first[:3]] == ["ValueError", "TypeError", "ValueError"]
+    assert "groups is 0, expected" in first[0]
+    assert first[3] == "[8.]"
+
+
 @pytest.mark.parametrize("case", ["leaving", "killed"])
 def test_rank_that_ends_in_the_middle_ends_the_others(case):
     """Its own exception ends all where the program is run by `python -m mpi4py`, a signal in any case."""

@@ -22,7 +22,8 @@ SECTIONS_OF_PAGES = {
 PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: what an example may import beside NumPy; it is skipped where that is not installed
-OPTIONAL = ("dask", "g2pM", "h5py", "matplotlib", "mpi4py", "onnx", "pyspark", "ray", "safetensors", "torch")
+OPTIONAL = ("dask", "g2pM", "h5py", "matplotlib", "mpi4py", "onnx", "pandas", "pyspark", "ray", "safetensors")
+OPTIONAL += ("sklearn", "torch")
 
 CLASSES = [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell, nn.Linear, nn.Embedding]
 CLASSES += [nn.LayerNorm, nn.Dropout, nn.LastStep]
@@ -61,6 +62,7 @@ WANTED = {
     "quantized.md": ("From floats to integers", "Integers from elsewhere", "Back to floats", "promised"),
     "from_keras.md": ("file", "in memory", "from the end"),
     "distributed.md": ("dask array", "Training", "Ray", "Spark"),
+    "estimators.md": ("classifier", "regressor", "forecast with intervals"),
     "from_paddle.md": ("Paddle 2 or 3", "GRU of Paddle 1", "LSTM of Paddle 1"),
     "pictures.md": ("quotation marks", "vanishes", "Beside other pictures"),
     "from_arrays.md": ("letters", "framework", "for each gate", "Peepholes"),

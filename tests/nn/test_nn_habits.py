@@ -165,7 +165,7 @@ def test_tab_completion_of_the_modules_shows_public_names_alone():
     exec("from cyrnn.nn import *", namespace)
     assert set(namespace) - {"__builtins__"} == public
     shown = {name for name in dir(cyrnn) if not name.startswith("__")}
-    assert shown == {*cyrnn.__all__, "nn", "plot", "get_num_threads", "set_num_threads"}
+    assert shown == {*cyrnn.__all__, "estimators", "nn", "plot", "get_num_threads", "set_num_threads"}
     completer, found = rlcompleter.Completer({"nn": nn}), []
     while name := completer.complete("nn.", len(found)):
         found.append(name.removeprefix("nn.").rstrip("()"))

@@ -194,3 +194,16 @@ def test_weights_that_do_not_fit_leave_the_model_as_it_was():
     with pytest.raises(ValueError, match=r"1\.weight has dtype int16, expected int8"):
         one.load_state_dict(weights)
     assert np.array_equal(one(X)[0], before)
+
+
+def test_model_whose_inner_module_was_cast_alone_is_neither_saved_nor_pickled(tmp_path):
+    """It could not be read again."""
+    model = nn.Sequential(nn.LSTM(3, 2, rng=0), nn.Linear(2, 2, rng=0))
+    model[1].double()
+    said = "module 1 is of float64, module 0 of float32, expected one dtype"
+    for do in (lambda: model.save(tmp_path / "model.npz"), lambda: pickle.dumps(model)):
+        with pytest.raises(ValueError, match=said):
+            do()
+    model[1].float()
+    model.save(tmp_path / "model.npz")
+    assert len(nn.load(tmp_path / "model.npz")) == 2

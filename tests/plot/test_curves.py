@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,36 @@ def test_state_gradients_start_from_a_state(kind):
     batched = tuple(part[:, None] for part in state) if isinstance(state, tuple) else state[:, None]
     again = plot.state_gradients(model, x[:, None], d_output[:, None], batched)
     np.testing.assert_array_equal(from_state, again)
+
+
+@each_kind
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_state_gradients_of_tokens_have_the_bits_of_one_hot_rows(kind, batch_first):
+    model = kind(FEATURES, UNITS, batch_first=batch_first, rng=0)
+    shape = (N, L) if batch_first else (L, N)
+    tokens, d_output = RNG.integers(0, FEATURES, shape), RNG.standard_normal((*shape, UNITS)).astype(np.float32)
+    rows = np.eye(FEATURES, dtype=np.float32)[tokens]
+    found = plot.state_gradients(model, tokens, d_output, lengths=[5, 2, 0])
+    np.testing.assert_array_equal(found, plot.state_gradients(model, rows, d_output, lengths=[5, 2, 0]))
+    alone = plot.state_gradients(model, tokens[0], d_output[0])
+    np.testing.assert_array_equal(alone, plot.state_gradients(model, rows[0], d_output[0]))
+
+
+@each_kind
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_state_gradients_do_not_pass_a_reset(kind, batch_first):
+    """They are those of the pieces between resets, each called by itself."""
+    model = kind(FEATURES, UNITS, batch_first=batch_first, rng=0)
+    x, d_output = (RNG.standard_normal((L, N, size)).astype(np.float32) for size in (FEATURES, UNITS))
+    reset = np.zeros((L, N), bool)
+    reset[2, 1] = reset[0, 2] = reset[3, 2] = True
+    swapped = (lambda a: a.swapaxes(0, 1)) if batch_first else lambda a: a
+    found = plot.state_gradients(model, swapped(x), swapped(d_output), reset=swapped(reset))
+    for n, ends in enumerate([(0, 5), (0, 2, 5), (0, 3, 5)]):
+        pieces = [plot.state_gradients(model, x[a:b, n], d_output[a:b, n]) for a, b in itertools.pairwise(ends)]
+        np.testing.assert_allclose(found[:, n], np.concatenate(pieces)[:, 0], rtol=1e-5, atol=1e-7)
+        alone = plot.state_gradients(model, x[:, n], d_output[:, n], reset=reset[:, n])
+        np.testing.assert_allclose(found[:, n], alone[:, 0], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["rnn", "lstm", "gru", "gru after"])
@@ -159,11 +191,11 @@ def test_gradient_norm_shows_where_it_vanishes_and_where_it_is_zero():
 
 
 def test_gradient_norm_of_small_float32_does_not_underflow():
-    ax = plot.gradient_norm(np.full((3, 4), 1e-30, np.float32))
+    ax = cyrnn.plot.gradient_norm(np.full((3, 4), 1e-30, np.float32))
     np.testing.assert_allclose(ax.lines[0].get_ydata(), 2e-30, rtol=1e-6)
     assert plot.gradient_norm({"_hidden": np.ones((3, 2))}).get_legend() is None
     plot.gradient_norm(np.zeros((3, 2))).figure.canvas.draw()
-    plot.gradient_norm(np.full((3, 2), np.nan)).figure.canvas.draw()
+    cyrnn.plot.gradient_norm(np.full((3, 2), np.nan)).figure.canvas.draw()
 
 
 # ---- losses --------------------------------------------------------------------------------------
@@ -181,3 +213,11 @@ def test_loss_curve_draws_both_and_marks_the_lowest_of_validation():
     assert ax.get_legend().get_texts()[-1].get_text() == "lowest, 1.5 at update 100"
     assert len(plot.loss_curve([1.0, 2.0], [np.nan, np.nan]).lines) == 2
     assert len(plot.loss_curve([1.0]).lines) == 1
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_gradients_that_vanish_everywhere_are_drawn(value):
+    """On no log scale, which has no place for them."""
+    ax = cyrnn.plot.gradient_norm(np.full((5, 2, 4), value))
+    ax.figure.canvas.draw()
+    assert ax.get_yscale() == "linear"

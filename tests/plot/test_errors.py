@@ -71,10 +71,21 @@ REFUSED = {
         lambda: plot.loss_curve([1.0], [1.0], validation_at=[1, 2]), ValueError, r"validation_at has shape \(2,\)"
     ),
     "no layers": (lambda: plot.state_gradients(None, X, D_OUTPUT), TypeError, "model is None, expected layers of nn"),
+    "Sequential": (
+        lambda: plot.state_gradients(nn.Sequential(nn.LayerNorm(3), LSTM), X, D_OUTPUT), TypeError,
+        r"of type Sequential, expected layers of nn: RNN, LSTM or GRU; model\[1\] is one, with the gradient at its out",
+    ),
+    "gradient of tokens": (
+        lambda: plot.gradient_norm(LSTM.backward(LSTM.forward(np.ones((4, 2), int))[2], D_OUTPUT)), ValueError,
+        "gradients.input is None, expected .*: tokens have no gradient; state_gradients",
+    ),
     "two directions": (
         lambda: plot.state_gradients(nn.RNN(3, 5, bidirectional=True), X, D_OUTPUT), ValueError, "is bidirectional"
     ),
     "d_output": (lambda: plot.state_gradients(LSTM, X, D_OUTPUT[:3]), ValueError, r"d_output has \(L, N\) = \(3, 2\)"),
+    "d_output of tokens": (
+        lambda: plot.state_gradients(LSTM, np.ones((4, 3), int), D_OUTPUT), ValueError, r"has \(L, N\) = \(4, 2\), exp"
+    ),
     "da": (lambda: plot.cache_gradients(CACHES, np.ones((3, 4, 1))), ValueError, r"\(n_a, m, T_x\) = \(4, 1, 3\)"),
 }
 

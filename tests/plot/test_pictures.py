@@ -150,6 +150,19 @@ def test_units_do_not_run_together_however_many_steps_there_are():
     assert ax.images[0].get_interpolation() != "nearest"
 
 
+@pytest.mark.parametrize("units", [96, 400])
+def test_units_of_either_sign_do_not_mix_to_a_colour_off_the_scale(units):
+    """A mean of blue and red would be purple, whose green is less than that of any colour from blue to grey."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (2000, units))
+    (ax,) = plot.gates({"cct": signs})
+    ax.figure.canvas.draw()
+    box, pixels = ax.get_window_extent(), np.asarray(ax.figure.canvas.buffer_rgba())
+    inside = pixels[::-1][int(box.y0) + 4 : int(box.y1) - 4, int(box.x0) + 4 : int(box.x1) - 4, :3].reshape(-1, 3)
+    scale = 255 * ax.images[0].cmap(np.linspace(0, 1, 256))[:, :3]
+    colours = np.unique(inside, axis=0).astype(float)
+    assert np.abs(colours[:, None] - scale).max(axis=2).min(axis=1).max() < 8
+
+
 # ---- saturation ----------------------------------------------------------------------------------
 
 

@@ -68,6 +68,22 @@ def raising(comm) -> str:
     return f"{said}; {gradients.sum(lambda rows: {'W': np.ones(1)}, 12)['W']}"
 
 
+def unlike(comm) -> list[str]:
+    """What is raised on this rank where an argument is wrong on the last one alone, and the next sum."""
+    last, said = comm.Get_rank() == comm.Get_size() - 1, []
+    gradients = distributed.Gradients(comm)
+
+    def groups(value):
+        distributed.Gradients(comm, groups=value)
+
+    for do, value in ((groups, 0), (groups, "8"), (lambda n: gradients.sum(lambda rows: {"W": np.ones(1)}, n), 0)):
+        try:
+            do(value if last else 8)
+        except (ValueError, TypeError) as error:
+            said.append(f"{type(error).__name__}: {error}")
+    return [*said, str(gradients.sum(lambda rows: {"W": np.ones(1)}, 8)["W"])]
+
+
 def leaving(comm) -> None:
     """The last rank ends in the middle, by an exception of its own or by SIGKILL; the others go on adding."""
     gradients = distributed.Gradients(comm)
@@ -80,7 +96,8 @@ def leaving(comm) -> None:
 
 
 if __name__ == "__main__":
-    body = {"trained": trained, "raising": raising, "leaving": leaving, "killed": leaving}[sys.argv[1]]
+    bodies = {"trained": trained, "raising": raising, "unlike": unlike, "leaving": leaving, "killed": leaving}
+    body = bodies[sys.argv[1]]
     found = MPI.COMM_WORLD.gather(body(MPI.COMM_WORLD))
     if found is not None:
         print(json.dumps(found))

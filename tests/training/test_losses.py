@@ -11,7 +11,7 @@ from problems import each_dtype
 from training_cases import LOSSES, C, L, N, loss_arguments
 
 from cyrnn import training
-from cyrnn.training import binary_cross_entropy_with_logits, cross_entropy, huber_loss, mse_loss
+from cyrnn.training import _check, binary_cross_entropy_with_logits, cross_entropy, huber_loss, mse_loss
 
 _, STORED = stored.load("torch_training.npz")
 each_loss = pytest.mark.parametrize("name", LOSSES)
@@ -178,3 +178,9 @@ def test_logarithms_are_within_a_few_ulp_of_the_true_ones(dtype):
         (loss,), _ = cross_entropy(np.zeros((1, classes), dtype), [0], reduction="none")
         want = np.log(np.longdouble(classes))
         assert abs(loss - want) / np.spacing(dtype.type(want)) < 2
+
+
+def test_targets_are_copied_before_they_are_looked_at():
+    """Another thread may write to the caller's array; what is said of a target is true of the one that was read."""
+    targets = np.array([0, 1])
+    assert not np.shares_memory(_check.labels("cross_entropy", targets, np.zeros((2, 3))), targets)

@@ -255,3 +255,19 @@ def test_memory_stays_over_a_thousand_steps():
     gc.collect()
     assert resident() - before < 4 << 20
     assert len(gc.get_objects()) - objects < 100
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
+def test_gradient_that_overlaps_its_weight_is_read_before_it_is_written(name):
+    memory = np.random.default_rng(0).standard_normal(201).astype(np.float32)
+    weight, gradient = memory[1:].reshape(200, 1), memory[:200].reshape(200, 1)
+    found = []
+    for overlapping in (False, True):
+        layer = nn.Linear(1, 200, rng=0)
+        own = memory.copy()
+        layer.weight = own[1:].reshape(200, 1)
+        given = own[:200].reshape(200, 1) if overlapping else gradient.copy()
+        getattr(training, name)(layer, 0.1).step({"weight": given, "bias": None})
+        found.append(layer.weight.copy())
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], weight)

@@ -15,6 +15,10 @@ cdef class Resets:
     def __dealloc__(self):
         free(self.flags)
 
+    def __reduce__(self):
+        # without it Cython pickles char* as bytes, and what it reads back is no memory to be freed
+        raise TypeError("cyrnn: the flags of resets can be neither pickled nor copied")
+
 
 def resets_of(given, bint to_initial):
     """Return the flags of an array of bools (T, m), any strides; None where it is no plain one."""

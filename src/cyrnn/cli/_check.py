@@ -101,6 +101,12 @@ def no_folder(path: str) -> None:
         raise IsADirectoryError(path)
 
 
+def ends(path: str) -> None:
+    """Refuse a device that is read, which need not end. A pipe may be."""
+    if stat.S_ISCHR(os.stat(path).st_mode):
+        raise Refused(f"{path!r} is a device, expected a file of text, or a pipe")
+
+
 def not_utf8(path: str, error: UnicodeDecodeError, head: bytes) -> NoReturn:
     other = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
     cure = f"`iconv -f {other} -t utf-8` makes it so, if it is {other}"

@@ -20,6 +20,7 @@ def read(path: str) -> str:
     """Return a file's text. A byte order mark is no part of it, and lines of Windows end as those of others."""
     with _check.reading(path):
         _check.no_folder(path)
+        _check.ends(path)
         with open(path, "rb") as file:
             data = file.read()
     try:

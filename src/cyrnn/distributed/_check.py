@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._keys import type_of
+from ..nn._check import whole_number
 
 # ---- Dask ----------------------------------------------------------------------------------------
 
@@ -89,12 +90,14 @@ def communicator(function: str, value: Any) -> Any:
     return value
 
 
-def agreed(function: str, argument: str, values: list[Any]) -> None:
-    """Refuse an argument that is not the same on all ranks; all of them see all values, so all of them raise."""
+def agreed(function: str, argument: str, every: list[Any]) -> int:
+    """Return a whole number of at least 1, the same on all ranks, each of which sees all values, so that all raise."""
+    values: list[int] = [whole_number(function, argument, value, least=1) for value in every]
     for rank, value in enumerate(values):
         if value != values[0]:
             got = f"{argument} is {values[0]} on rank 0, {value} on rank {rank}"
             raise ValueError(f"{function}: {got}, expected the same on every rank")
+    return values[0]
 
 
 def gradients(function: str, found: Any) -> dict[str, NDArray[Any]]:

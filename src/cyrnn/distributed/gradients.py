@@ -119,9 +119,8 @@ class Gradients:
     def __init__(self, comm: Any = None, groups: int = 8) -> None:
         function = "distributed.Gradients"
         self.comm = _check.communicator(function, comm)
-        self.groups = whole_number(function, "groups", groups, least=1)
+        self.groups = _check.agreed(function, "groups", self.comm.allgather(groups))
         self.rank, self.size = int(self.comm.Get_rank()), int(self.comm.Get_size())
-        _check.agreed(function, "groups", self.comm.allgather(self.groups))
 
     def parts(self, n: int) -> list[slice]:
         """Return this rank's groups of n examples: the slices that `sum` calls its function with, in this order.
@@ -192,8 +191,7 @@ class Gradients:
         array([1., 1.], dtype=float32)
         """
         name = "Gradients.sum"
-        n = whole_number(name, "n", n, least=1)
-        _check.agreed(name, "n", self.comm.allgather(n))
+        n = _check.agreed(name, "n", self.comm.allgather(n))
         pass_ = _Pass(self.comm, self.rank, self._owners(n), n, function)
         found = pass_.everywhere(pass_.node(0, len(pass_.owners)))
         if pass_.error is not None:

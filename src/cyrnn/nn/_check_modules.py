@@ -115,7 +115,7 @@ def attribute(function: str, module: object, name: str) -> Any:
         found = getattr(module, name)
     except AttributeError as error:
         said = f"module is of type {type(module).__name__} and has no {name}"
-        raise TypeError(f"{function}: {said}, expected one of torch.nn's") from error
+        raise TypeError(f"{function}: {said}, expected one of torch.nn's modules") from error
     if getattr(found, "is_meta", False) is True:
         cure = "module.to_empty(device='cpu'), then module.load_state_dict, gives it some"
         raise ValueError(f"{function}: module is on the meta device, which holds no numbers: {cure}")

@@ -165,7 +165,8 @@ class Container(Habits):
         Raises
         ------
         ValueError
-            If the ending is none of these, or an attribute is not as `pack` wants it.
+            If the ending is none of these, an attribute is not as `pack` wants it, or modules are of two dtypes, as
+            where one was cast alone.
         TypeError
             If path is no path.
         OSError
@@ -187,6 +188,7 @@ class Container(Habits):
         """
         function = f"{type(self).__name__}.save"
         found = _check_files.path(function, path)
+        links.one_dtype(self._weighted)
         WRITERS[_check_files.ending(function, found, WRITERS)](self, found)
 
     @property
@@ -277,6 +279,7 @@ class Container(Habits):
         return model
 
     def __getstate__(self) -> dict[str, Any]:
+        links.one_dtype(self._weighted)
         return {name: value for name, value in self.__dict__.items() if name not in ("_links", "_recurrent")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

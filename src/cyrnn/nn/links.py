@@ -225,11 +225,17 @@ def assembled(flat: Iterator[tuple[str, Any]]) -> tuple[Link, ...]:
         first = next((other for other in own[:i] if other.module is link.module), None)
         if first is not None:
             _check_sequential.twice(link.name, first.name, link.module)
-        if link.module.dtype != own[0].module.dtype:
-            _check_sequential.dtypes(link.name, link.module, own[0].name, own[0].module)
+    one_dtype(own)
     _fit(links)
     batch_first(links)
     return tuple(links)
+
+
+def one_dtype(own: Sequence[Link]) -> None:
+    """Refuse modules of two dtypes; one inside may have been cast alone."""
+    for link in own:
+        if link.module.dtype != own[0].module.dtype:
+            _check_sequential.dtypes(link.name, link.module, own[0].name, own[0].module)
 
 
 def _fit(links: Sequence[Link]) -> None:

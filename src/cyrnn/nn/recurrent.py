@@ -265,12 +265,13 @@ class Recurrent(CellModule[F], Generic[F, S]):
     ) -> tuple[NDArray[Any], Any]:
         """Run the model over sequences: with the arguments as they are, or made plain where that is needed."""
         directions, batch_first = self._plan.directions, self.batch_first
-        x, numbers, (flags, reset_to) = input, None, reset
+        x, numbers, resets, to_initial, (flags, reset_to) = input, None, None, False, reset
         if type(input) is not np.ndarray or input.dtype.kind in "iu":
             numbers = tokens.numbers_in(function, "input", input, 2)
         sizes = arguments.sizes_of(x if numbers is None else numbers[..., None], batch_first)
-        to_initial = _check_resets.to_initial(function, reset_to)
-        resets = arguments.resets(flags, sizes is not None, batch_first, to_initial)
+        if flags is not None or reset_to is not ZEROS:
+            to_initial = _check_resets.to_initial(function, reset_to)
+            resets = arguments.resets(flags, sizes is not None, batch_first, to_initial)
         ragged = None if lengths is None or sizes is None else calls.lengths(lengths, *sizes)
         if numbers is not None:
             batched = tokens.has_batch(hx, 3) or getattr(flags, "ndim", 0) > 1

@@ -56,6 +56,14 @@ def sequences(function: str, argument: str, value: object, batch_first: bool = F
     return array.swapaxes(0, 1) if batch_first else array
 
 
+def tokens_or_features(function: str, value: object, axes: int, batch_first: bool) -> Array:
+    """Return tokens (L, N), or features as `sequences` does; `axes`: those of the gradient at the output."""
+    array = as_array(function, "input", value)
+    if array.dtype.kind in "iu" and array.ndim == axes - 1 and array.size:  # features have an axis more
+        return array[:, None] if array.ndim == 1 else array.T if batch_first else array
+    return sequences(function, "input", value, batch_first)
+
+
 def alike(function: str, arrays: Mapping[str, Array]) -> None:
     """Refuse arrays, by their arguments, of different numbers of steps or sequences."""
     first = next(iter(arrays))
@@ -145,6 +153,11 @@ def no_gradient(function: str, argument: str, value: object) -> NoReturn:
     raise TypeError(f"{function}: {argument} is {type_of(value)}, expected {wanted}")
 
 
+def gradient_of_tokens(function: str) -> NoReturn:
+    cure = "tokens have no gradient; state_gradients(model, input, d_output) has that at each hidden state"
+    raise ValueError(f"{function}: gradients.input is None, expected an array (L, N, features): {cure}")
+
+
 def matrix(function: str, argument: str, value: object) -> Array:
     array = as_array(function, argument, value)
     if array.ndim != 2 or not array.size:
@@ -171,7 +184,11 @@ def one_direction(function: str, model: Any) -> Any:
     """Return the plan of a model of layers whose hidden states follow one another."""
     plan: Any = getattr(model, "_plan", None)
     if not hasattr(model, "backward") or not hasattr(plan, "directions"):
-        raise TypeError(f"{function}: model is {type_of(model)}, expected layers of nn: RNN, LSTM or GRU")
+        several = hasattr(type(model), "backward") and hasattr(type(model), "__getitem__")  # nn.Sequential
+        inside = model if several else ()
+        layers = [i for i, part in enumerate(inside) if hasattr(getattr(part, "_plan", None), "directions")]
+        cure = f"; model[{layers[0]}] is one, with the gradient at its output" if layers else ""
+        raise TypeError(f"{function}: model is {type_of(model)}, expected layers of nn: RNN, LSTM or GRU{cure}")
     if plan.directions != 1:
         cure = "a step alone has no reverse pass"
         raise ValueError(f"{function}: model is bidirectional, expected one direction: {cure}")

@@ -98,7 +98,8 @@ def gradient_norm(
         drawn[label] = np.where(np.arange(L)[:, None] < steps, norms, np.nan)[: steps.max()]
     ax = drawing.one_axes(function, ax, (6.4, 3.6))
     lines = [_curve(ax, i, label, norms) for i, (label, norms) in enumerate(drawn.items())]
-    ax.set_yscale("log")
+    if any((np.isfinite(norms) & (norms > 0)).any() for norms in drawn.values()):  # else there is nothing to draw in it
+        ax.set_yscale("log")
     for i, middle in enumerate(lines):
         _marks(ax, drawing.colour(ax, i), middle)
     drawing.whole_ticks(ax, y=False)
@@ -121,6 +122,8 @@ def _norms(function: str, value: Any, batch_first: bool) -> Array:
             _check.no_gradient(function, "gradients", value)
         array = _check.sequences(function, 'gradients["dx"]', value["dx"]).T  # the notebook's (n_x, m, T_x)
     elif hasattr(value, "weights") and hasattr(value, "input"):
+        if value.input is None:
+            _check.gradient_of_tokens(function)
         array = _check.sequences(function, "gradients.input", value.input, batch_first)
     else:
         array = _check.sequences(function, "gradients", value, batch_first)

@@ -88,8 +88,10 @@ def image(ax: Axes, matrix: Array, limit: float | None) -> AxesImage:
     ax.grid(False)
     # matplotlib's own choice smooths both axes where either has more values than pixels: two units would run together
     how = "nearest" if min(matrix.shape) < _DISTINCT else "antialiased"
-    options = {"cmap": SEQUENTIAL if limit is None else DIVERGING, "interpolation": how, **limits}
-    return ax.imshow(shown, aspect="auto", origin="upper", **options)  # type: ignore[arg-type]
+    # nor does a mean of colours stand on the scale: of blue and red it is purple, of their values grey
+    options: dict[str, Any] = {"cmap": SEQUENTIAL if limit is None else DIVERGING, **limits}
+    options |= {"interpolation": how, "interpolation_stage": "data"}
+    return ax.imshow(shown, aspect="auto", origin="upper", **options)
 
 
 def limit_of(arrays: Iterable[Array], least: float = 0.0) -> float:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def state_gradients(
-    model: Any, input: ArrayLike, d_output: ArrayLike, hx: Any = None, *, lengths: ArrayLike | None = None
+    model: Any,
+    input: ArrayLike,
+    d_output: ArrayLike,
+    hx: Any = None,
+    *,
+    lengths: ArrayLike | None = None,
+    reset: ArrayLike | None = None,
 ) -> Array:
     """Return dL/dh_t of the last layer at every step, for `gradient_norm`.
 
@@ -23,8 +29,8 @@ def state_gradients(
     ----------
     model : RNN, LSTM or GRU of nn
         In one direction.
-    input, hx, lengths
-        As for `model.forward`.
+    input, hx, lengths, reset
+        As for `model.forward`; tokens, too.
     d_output : ndarray of the shape of output
         Gradient of the loss with respect to each output alone, as `model.backward` takes it.
 
@@ -41,7 +47,8 @@ def state_gradients(
 
     Notes
     -----
-    Each step is a pass of its own, with the bits of the whole; it takes the time of L calls, and the tape of each.
+    Each step is a pass of its own, with the bits of the whole; it takes the time of L calls, and the tape of each. No
+    gradient goes back through a reset.
 
     References
     ----------
@@ -58,18 +65,23 @@ def state_gradients(
     """
     function = "plot.state_gradients"
     plan = _check.one_direction(function, model)
-    x = _check.sequences(function, "input", input, model.batch_first)
     d_y = _check.sequences(function, "d_output", d_output, model.batch_first)
+    x = _check.tokens_or_features(function, input, np.ndim(d_output), model.batch_first)
     L, N = x.shape[:2]
     _check.alike(function, {"input": x, "d_output": d_y})
     steps = _check.lengths(function, lengths, L, N)
-    if hx is not None and np.ndim(input) == 2:
+    model(input, hx, lengths=lengths, reset=reset)  # which says what is wrong before L steps are taken
+    batched = np.ndim(input) == x.ndim
+    if hx is not None and not batched:
         hx = tuple(part[:, None] for part in map(np.asarray, hx)) if isinstance(hx, (tuple, list)) else hx[:, None]
     state, tapes = hx, []
     axis = 1 if model.batch_first else 0
+    resets: Any = None if reset is None else np.asarray(reset, bool)
+    if resets is not None:
+        resets = np.moveaxis(resets, axis, 0) if batched else resets[:, None]
     for t in range(L):
-        x_t = np.expand_dims(x[t], axis)
-        _, state, tape = model.forward(x_t, state, lengths=np.clip(steps - t, 0, 1))
+        x_t, reset_t = np.expand_dims(x[t], axis), None if resets is None else np.expand_dims(resets[t], axis)
+        _, state, tape = model.forward(x_t, state, lengths=np.clip(steps - t, 0, 1), reset=reset_t)
         tapes.append(tape)
     found = np.zeros((L, N, d_y.shape[-1]), plan.dtype)
     d_state = None

@@ -111,7 +111,7 @@ def labels(function: str, value: object, logits: Array) -> NDArray[np.int64]:
         )
     if array.dtype.kind == "u" and array.dtype.itemsize == 8 and array.size:  # beyond int64 is beyond every class
         array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return np.array(array, np.int64, order="C")  # a copy: what is said of it is true, whoever writes to the caller's
 
 
 def in_classes(function: str, targets: NDArray[np.int64], count: int, ignored: int) -> NoReturn:

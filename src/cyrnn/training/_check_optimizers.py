@@ -160,7 +160,8 @@ def gradient(function: str, argument: str, value: object, weight: Array) -> Arra
             f"{function}: {argument} has dtype {array.dtype}, expected {weight.dtype}: the weight is {weight.dtype}; "
             f".astype(np.{weight.dtype})"
         )
-    return contiguous(array, weight.dtype, "C")
+    found = contiguous(array, weight.dtype, "C")
+    return found.copy() if np.may_share_memory(found, weight) else found
 
 
 def writable_gradient(function: str, argument: str, value: object) -> Array:

@@ -96,7 +96,8 @@ def clip_grad_value(gradients: Any, clip_value: float) -> None:
     function = "clip_grad_value"
     limit = _check.number(function, "clip_value", clip_value, least=0)
     for array in _once(_arrays(function, gradients)):
-        np.clip(array, array.dtype.type(-limit), array.dtype.type(limit), out=array)
+        with np.errstate(all="ignore"):  # a limit beyond float32 is infinite
+            np.clip(array, array.dtype.type(-limit), array.dtype.type(limit), out=array)
 
 
 def _arrays(function: str, gradients: Any) -> list[Any]:

@@ -158,6 +158,8 @@ class Optimizer:
                 if gradient is self or weight is None:
                     return None
                 if gradient is not None:
+                    if type(gradient) is np.ndarray and np.may_share_memory(weight, gradient):  # a copy is read then
+                        return None
                     own = prefix + name
                     shared.add(id(weight))
                     rows[own] = (weight, gradient, *state[own])
