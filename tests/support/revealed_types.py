@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import cyrnn
-from cyrnn import nn, onnx, plot
+from cyrnn import estimators, nn, onnx, plot
 from cyrnn.calls import Packed
 
 x32: NDArray[np.float32] = np.zeros((7, 2, 3), np.float32)
@@ -125,3 +125,9 @@ assert_type(plot.gates({"ft": x32}), NDArray[np.object_])
 assert_type(plot.saturation({"ft": x32}), NDArray[np.object_])
 assert_type(plot.weights(lstm), NDArray[np.object_])
 assert_type(plot.state_gradients(rnn, x64, x64), NDArray[np.floating])
+
+# ---- estimators, whether scikit-learn is installed or not ----
+classifier = estimators.RecurrentClassifier(cell="gru").fit(x32, [0, 1])
+assert_type(classifier.predict(x32), NDArray[Any])
+assert_type(classifier.score(x32, [0, 1]), float)
+assert_type(estimators.RecurrentForecaster().fit(x64).forecast(3), estimators.Forecast)
