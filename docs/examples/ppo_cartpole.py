@@ -115,7 +115,10 @@ def train(seed=0, updates=300, enough=475, show=print):
             seconds = time.perf_counter() - began
             show(f"{steps:7d} steps: episodes last {mean:5.1f}, {steps / seconds:6.0f} steps a second")
         if len(lengths) >= 100 and mean >= enough:
+            show(f"solved after {steps} steps: the last hundred episodes lasted {mean:.1f}")
             break
+    else:
+        show(f"not solved after {steps} steps")
     return lengths, steps
 
 

@@ -22,7 +22,7 @@ FORWARD = dict.fromkeys(
 BACKWARD = dict.fromkeys(("products", "time_loop", "backward_calls", "ragged_layers"), "guard_backward.py")
 #: group -> the program that holds it
 GROUPS = FORWARD | BACKWARD
-GROUPS |= dict.fromkeys(("layer_calls", "variant_calls", "reset_calls", "head_calls"), "guard_nn.py")
+GROUPS |= dict.fromkeys(("layer_calls", "variant_calls", "reset_calls", "head_calls", "norm_calls"), "guard_nn.py")
 GROUPS |= dict.fromkeys(("integer_layers", "interleaved_integers"), "guard_integers.py")
 FAULTS = {
     "read-end": "beyond the end",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 
 import numpy as np
 import pytest
 from paths import ROOT
+
+from cyrnn import nn
 
 pytest.importorskip("gymnasium", reason="gymnasium is not installed")
 SPEC = importlib.util.spec_from_file_location("ppo_cartpole", ROOT / "docs/examples/ppo_cartpole.py")
@@ -20,7 +23,8 @@ def test_episodes_become_longer():
     said: list[str] = []
     lengths, steps = ppo.train(0, 40, show=said.append)
     assert steps == 40 * 1024
-    assert len(said) == 4
+    assert len(said) == 5
+    assert said[-1] == f"not solved after {steps} steps"
     assert np.mean(lengths[:100]) < 30
     assert np.mean(lengths[-30:]) > 60
 
@@ -34,6 +38,22 @@ def test_it_stops_when_episodes_are_long_enough():
     lengths, steps = ppo.train(0, 40, enough=15, show=said.append)
     assert len(lengths) >= 100
     assert steps < 10 * 1024
+    mean = np.mean(lengths[-100:])
+    assert said[-1] == f"solved after {steps} steps: the last hundred episodes lasted {mean:.1f}"
+
+
+def test_page_says_what_changes_for_an_lstm():
+    source = (ROOT / "docs/examples/ppo_cartpole.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    changes = page.partition("```diff\n")[2].partition("```")[0]
+    for before, after in re.findall(r"^-(.*\n)\+(.*\n)", changes, re.MULTILINE):
+        assert source.count(before) == 1
+        source = source.replace(before, after)
+    changed = {"__name__": "ppo_lstm"}
+    exec(compile(source, "ppo_lstm.py", "exec"), changed)
+    agent = changed["Agent"](0, 1)
+    assert type(agent.model[0]) is nn.LSTM
+    assert changed["train"](3, 2) == changed["train"](3, 2) != ppo.train(3, 2)
 
 
 def test_advantages_are_sums_of_errors_up_to_the_end_of_an_episode():

@@ -101,7 +101,7 @@ def test_class_of_another_library_with_the_same_name_is_refused(gone):
     names = ["input_size", "hidden_size", *own._options, *own.state_dict()]
     module = LSTM()
     vars(module).update({name: getattr(own, name) for name in names if name != gone})
-    want = f"LSTM.from_torch: module is of type LSTM and has no {gone}, expected one of torch.nn's"
+    want = f"LSTM.from_torch: module is of type LSTM and has no {gone}, expected one of torch.nn's modules"
     assert refused(lambda: nn.from_torch(module), TypeError) == want
 
 

@@ -278,3 +278,28 @@ def test_states_start_from_zeros_where_a_stream_is_reset():
     x, state = inputs(model)
     want = model.step(x[0])[0]
     assert_same(model.step(x[0], state, reset=np.ones(N, bool))[0], want)
+
+
+# ---- what repr says ----------------------------------------------------------------------------------
+
+SHOWN = {**LAYERS, **CELLS, "linear": nn.Linear(16, 7, rng=0), "embedding": nn.Embedding(9, 16, rng=0)}
+
+
+@each_kind
+@pytest.mark.parametrize("name", SHOWN)
+def test_repr_says_the_kind_of_the_integers(name, kind):
+    model = SHOWN[name].quantize(kind)
+    wanted = f"{repr(SHOWN[name])[:-1]}, weights={kind!r})"
+    assert repr(model) == wanted
+    again = copy.copy(model)
+    again.load_state_dict(model.state_dict())
+    assert repr(again) == wanted
+
+
+@pytest.mark.parametrize("damage", [None, "text", [[1]], np.zeros(3, np.int16), np.full((48, 6), 3000.5), object()])
+def test_repr_of_a_damaged_attribute_does_not_fail(damage):
+    model = nn.GRU(6, 16, rng=0).quantize("int16x2")
+    model.weight_ih_l0 = damage
+    assert repr(model) == "GRU(6, 16, weights='int16')"
+    del model.weight_ih_l0
+    assert repr(model) == "GRU(6, 16, weights='int16')"

@@ -48,9 +48,12 @@ def test_readme_blocks_run_and_print_what_is_shown():
 
 @each_page
 def test_every_fence_is_of_a_kind_that_tests_know(page):
-    """A block without a name, or of another one, would be run by no test. `py`: programs of others."""
+    """A block without a name, or of another one, would be run by no test.
+
+    `py`: programs of others. `diff`: changes of an example, which its own test makes.
+    """
     fences = re.findall(r"^ *```.*$", text_of(page), re.MULTILINE)
-    assert set(fences) <= {"```python", "```text", "```sh", "```py", "```"}
+    assert set(fences) <= {"```python", "```text", "```sh", "```py", "```diff", "```"}
     assert len(fences) == 2 * len(BLOCK.findall(text_of(page)))
 
 

@@ -122,7 +122,31 @@ def head_calls(points, dtype) -> None:
         check(f"heads {sizes}", there_and_back, x, d, indices, *linear.state_dict().values(), layout=layout)
 
 
-GROUPS = {function.__name__: function for function in (layer_calls, variant_calls, reset_calls, head_calls)}
+def norm_calls(points, dtype) -> None:
+    """Layer normalisations with both weights, without a bias and without either, whole and ragged, there and back."""
+    for i, sizes in sweep("n_x", "m", "T_x", each=3):
+        n_x, m, T = sizes.values()
+        affine, bias, batch_first = i % 3 < 2, i % 3 == 0, i // 3 % 2 == 0
+        norm = nn.LayerNorm(n_x, elementwise_affine=affine, bias=bias, batch_first=batch_first, dtype=dtype)
+        leading = (m, T) if batch_first else (T, m)
+        x, d = draw(*leading, n_x, dtype=dtype), draw(*leading, n_x, dtype=dtype)[::-1]
+        weights = [draw(n_x + k, dtype=dtype)[:n_x] for k in range(len(norm.state_dict()))]
+        lengths = np.random.RandomState(i).randint(0, T + 1, m)
+
+        def there_and_back(x, d, *weights, norm=norm, lengths=lengths):
+            found = []
+            norm.load_state_dict(dict(zip(norm.state_dict(), weights, strict=True)))
+            for ends in (None, lengths):
+                output, tape = norm.forward(x, lengths=ends)
+                found += [output, norm(x, lengths=ends), *arrays(norm.backward(tape, d))]
+            return [*found, norm(x[0, 0]), norm(x[:, -1])]
+
+        layout = [layout for layout in LAYOUTS if layout != "wide"][i // 3 % 4]
+        check(f"norm {sizes} {affine} {bias}", there_and_back, x, d, *weights, layout=layout)
+
+
+CALLS = (layer_calls, variant_calls, reset_calls, head_calls, norm_calls)
+GROUPS = {function.__name__: function for function in CALLS}
 
 if __name__ == "__main__":
     for dtype in DTYPES:

@@ -117,7 +117,7 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
         if self.dtype != np.float32:
             shown["dtype"] = self.dtype.name
         if self._plan.integers is not None:
-            shown["weights"] = self._plan.integers.name
+            shown["weights"] = self._kind_of_integers()
         sizes = [str(self.input_size), str(self.hidden_size)]
         return f"{type(self).__name__}({', '.join(sizes + [f'{name}={value!r}' for name, value in shown.items()])})"
 

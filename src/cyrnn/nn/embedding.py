@@ -263,7 +263,7 @@ class Embedding(Quantizable[F], Head[F]):
         if plan.dtype != np.float32:
             shown.append(f"dtype={plan.dtype.name!r}")
         if plan.integers is not None:
-            shown.append(f"weights={plan.integers.name!r}")
+            shown.append(f"weights={self._kind_of_integers()!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _calibration(self, function: str, given: Any) -> NDArray[Any]:

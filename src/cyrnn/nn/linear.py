@@ -267,7 +267,7 @@ class Linear(Quantizable[F], Head[F]):
         plan, batch_first = self._plan, ", batch_first=True" if self.batch_first else ""
         dtype = "" if plan.dtype == np.float32 else f", dtype={plan.dtype.name!r}"
         sizes = f"in_features={plan.in_features}, out_features={plan.out_features}, bias={plan.has_bias}"
-        weights = "" if plan.integers is None else f", weights={plan.integers.name!r}"
+        weights = "" if plan.integers is None else f", weights={self._kind_of_integers()!r}"
         return f"{type(self).__name__}({sizes}{batch_first}{dtype}{weights})"
 
     def _calibration(self, function: str, given: Any) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
 import numpy as np
 
 from .. import _check_quantized as _check_integers
-from ..calls.quantized import Quantized, dequantized, quantized
+from ..calls.quantized import Quantized, dequantized, in_two_planes, quantized
 from . import _check_quantized, _check_weights
 from .module import Module
 from .typed import F
@@ -186,6 +186,20 @@ class Quantizable(Module[F]):
         """The dtype of the matrices: int8 or int16 of a quantised model, else that of all, `dtype`."""
         plan: QuantizablePlan = self._plan
         return plan.integers or plan.dtype
+
+    def _kind_of_integers(self) -> str | None:
+        """Return what `quantize` would call the weights, for `repr`; None for floats.
+
+        Of int16 the integers say it, those of the first layer. Attributes may be anything before they are packed.
+        """
+        plan: QuantizablePlan = self._plan
+        if plan.integers is None:
+            return None
+        own, count = self._own(), len(plan.matrices) // getattr(plan, "sublayers", 1)
+        given = [own.get(name) for name in plan.matrices[:count]]
+        plain = all(type(W) is np.ndarray and W.dtype == plan.integers and W.ndim == 2 for W in given)
+        two_planes = plain and in_two_planes(*[Quantized(W, np.empty(0, np.float32)) for W in given])
+        return "int16x2" if two_planes else plan.integers.name
 
     def _trained(self, function: str) -> None:
         if self._plan.integers is not None:
