@@ -315,5 +315,5 @@ def test_state_that_is_wrong_changes_nothing(change, kind, said):
 
 def test_name_that_training_has_not_is_an_attribute_error():
     with pytest.raises(AttributeError, match="Adamax"):
-        training.Adamax  # noqa: B018
+        training.Adamax  # noqa: B018 - asking for it is the test
     assert "cross_entropy" in dir(training)

@@ -52,7 +52,8 @@ class Tokens(NamedTuple):
 
     def one_hot(self, dtype: Any) -> Array:
         """Return the rows that the tokens stand for."""
-        return (self.array[..., None] == np.arange(self.n_x)).astype(dtype)  # type: ignore[no-any-return]
+        rows: Array = (self.array[..., None] == np.arange(self.n_x)).astype(dtype)
+        return rows
 
 
 def tokens(

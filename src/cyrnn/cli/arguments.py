@@ -46,4 +46,5 @@ def add_commands(commands: Any) -> None:
 
 
 def _command(commands: Any, name: str, what: str, about: str) -> argparse.ArgumentParser:
-    return commands.add_parser(name, help=what, description=" ".join(about.split()))  # type: ignore[no-any-return]
+    found: argparse.ArgumentParser = commands.add_parser(name, help=what, description=" ".join(about.split()))
+    return found

@@ -173,7 +173,7 @@ def limit(function: str, value: object) -> float | None:
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not number or not 0 < value < np.inf:  # type: ignore[operator]  # it is a number
         raise ValueError(f"{function}: limit is {value!r}, expected a number above 0")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)  # type: ignore[arg-type]  # a number: checked above
 
 
 def no_matrices(function: str, value: object) -> NoReturn:

@@ -141,7 +141,7 @@ def _curve(ax: Axes, i: int, label: str, norms: Array) -> Array:
     if known.any():
         below[known], middle[known], above[known] = np.nanpercentile(norms[known], (10, 50, 90), axis=1)
     shown = np.where(middle > 0, middle, np.nan)
-    ax.plot(t, shown, marker="." if len(t) < _FEW else None, label=label, **style)  # type: ignore[arg-type]
+    ax.plot(t, shown, marker="." if len(t) < _FEW else None, label=label, **style)  # type: ignore[arg-type]  # a dict of any
     if norms.shape[1] > 1:
         foot = np.where(below > 0, below, shown)
         ax.fill_between(t, foot, above, color=style["color"], alpha=0.2, linewidth=0)
@@ -224,7 +224,7 @@ def loss_curve(
     for i, (label, at, values) in enumerate(curves):
         marker, width = "." if len(at) < _FEW else None, 1.5 if len(at) < 1000 else 0.8
         style = {"color": drawing.colour(ax, i), "linestyle": drawing.LINES[i], "marker": marker}
-        ax.plot(at, values, label=label, linewidth=width, **style)  # type: ignore[arg-type]
+        ax.plot(at, values, label=label, linewidth=width, **style)  # type: ignore[arg-type]  # a dict of any
     _, at, values = curves[-1]
     if len(curves) > 1 and np.isfinite(values).any():
         best = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))

@@ -147,11 +147,11 @@ class Optimizer:
 
     def _options(self) -> dict[str, Any]:
         """Return the options beside lr by their names."""
-        raise NotImplementedError  # pragma: no cover
+        raise NotImplementedError  # pragma: no cover  # each optimizer has its own
 
     def _numbers(self, lr: float, count: int) -> tuple[float, ...]:
         """Return the numbers of an update of a weight, the `count`th from 1."""
-        raise NotImplementedError  # pragma: no cover
+        raise NotImplementedError  # pragma: no cover  # each optimizer has its own
 
     def _given(self, function: str, gradients: Any) -> list[Mapping[str, Any]]:
         """Return the gradients of each module by their names."""
