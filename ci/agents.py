@@ -1,4 +1,4 @@
-"""Steps a second of the agent of docs/examples/ppo_cartpole.py, on cyrnn and on torch, one core each.
+"""Steps a second of the agent of docs/how_to/examples/ppo_cartpole.py, on cyrnn and on torch, one core each.
 
     python ci/agents.py [UPDATES]
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs/examples"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs/how_to/examples"))
 import ppo_cartpole as ppo
 import torch
 

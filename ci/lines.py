@@ -1,4 +1,4 @@
-"""Count lines of code of the programs on docs/sequential.md: `python ci/lines.py` prints the table that stands there.
+"""Count lines of the programs on docs/how_to/sequential.md: `python ci/lines.py` prints the table that stands there.
 
 A line counts that is neither empty nor a comment alone. Both programs of a section have the form that `ruff format` of
 its defaults gives them, 88 columns, so that nobody's lines are longer than the other's.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "sequential.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "how_to" / "sequential.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: how blocks of code are marked -> whose they are
 MARKS = {"python": "cyrnn", "py": "Keras"}

@@ -1,4 +1,4 @@
-"""Make the pictures of docs/pictures.md again: run the code of the page in docs/pictures/.
+"""Make the pictures of docs/how_to/pictures.md again: run the code of the page in docs/how_to/pictures/.
 
     python -m ci.pictures
 """
@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs" / "how_to"
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     for section in page.split("\n## "):
         namespace: dict[str, object] = {}
         for code in re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-            exec(compile(code, "docs/pictures.md", "exec"), namespace)
+            exec(compile(code, "docs/how_to/pictures.md", "exec"), namespace)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time cyrnn beside plain NumPy, for docs/performance.md: `python ci/speed_up.py`, with cyrnn installed."""
+"""Time cyrnn beside plain NumPy, for docs/explanation/performance.md: `python ci/speed_up.py`, with cyrnn installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import machine
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "explanation" / "performance.md"
 BEGIN, END = "<!-- speed-up: begin -->", "<!-- speed-up: end -->"
 #: for each row
 SECONDS = 2.0

@@ -1,4 +1,4 @@
-"""The table of docs/quantized.md: integer weights beside float32, and beside other libraries in fewer bits."""
+"""The table of docs/how_to/quantized.md: integer weights beside float32, and beside other libraries in fewer bits."""
 
 from __future__ import annotations
 

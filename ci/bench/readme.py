@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, of docs/quantized.md and README's ten rows, between marker comments each."""
+"""Tables of the pages on performance and on integers, and the ten rows of README, between marker comments."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .table import advantage, markdown, shape_text, short
 from .targets import PEERS
 from .work import CELLS, DTYPES, KINDS, QUANTIZED, Shape
 
-#: around every table of a run, in docs/performance.md
+#: around every table of a run, in docs/explanation/performance.md
 START, END = "<!-- bench:start -->", "<!-- bench:end -->"
 #: around README's ten rows
 TEN_START, TEN_END = "<!-- ten rows:start -->", "<!-- ten rows:end -->"
-#: around the table of integer weights, in docs/quantized.md
+#: around the table of integer weights, in docs/how_to/quantized.md
 QUANTIZED_START, QUANTIZED_END = "<!-- quantized:start -->", "<!-- quantized:end -->"
 ORDER = ("cyrnn", "torch", "torch_cell", *PEERS[1:])
 TITLES = {"torch_cell": "torch's cell", "notebook": "plain NumPy"}
@@ -132,7 +132,7 @@ def _machine(run: dict[str, Any]) -> str:
 
 
 def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
-    """Every table, for docs/performance.md."""
+    """Every table, for docs/explanation/performance.md."""
     rows = [row for row in rows if row["kind"] not in QUANTIZED]
     said = [
         _machine(run),

@@ -1,7 +1,7 @@
 """Integer weights in two trained nets: how far states are from those of float64, and which decisions that changes.
 
 silero-vad's LSTM hears speech that eSpeak NG reads aloud; g2p-en's two GRUs spell words of the dictionary. Prints the
-rows of cyrnn in docs/quantized.md, and fails where one is above its bound: that of the best int8 of others, or what the
+rows of cyrnn in docs/how_to/quantized.md, and fails where one is above its bound: the best int8 of others, or what the
 page says.
 """
 

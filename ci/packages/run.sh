@@ -3,8 +3,8 @@
 # decision agree? With integer weights (quantized_job.py) some do not: are they as few as the page says? Versions are in
 # *.txt beside this; a package that cannot be had is named.
 #     bash ci/packages/run.sh [WHEEL]    of cyrnn; built from this checkout where it is left out
-# Exits with 77 where a package was not run and all others agree. Tables are those of docs/packages.md
-# and docs/quantized.md.
+# Exits with 77 where a package was not run and all others agree. Tables are those of docs/explanation/packages.md
+# and docs/how_to/quantized.md.
 set -euo pipefail
 exec </dev/null
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV

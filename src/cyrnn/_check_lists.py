@@ -26,7 +26,7 @@ def several_lengths(function: str, argument: str, value: Any) -> None:
     if len(steps) > 1:
         said = f"{argument} is a {type(value).__name__} of {len(value)} sequences of {min(steps)} to {max(steps)} steps"
         cure = (
-            "np.zeros of (max(lengths), N, ...) and a loop that fills it pad them, then lengths=: docs/nn.md, "
+            "np.zeros of (max(lengths), N, ...) and a loop that fills it pad them, then lengths=: docs/how_to/nn.md, "
             '"Sequences of several lengths"'
         )
         raise ValueError(f"{function}: {said}, expected one array: {cure}")

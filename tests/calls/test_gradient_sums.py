@@ -17,7 +17,7 @@ each_compiled = pytest.mark.parametrize(
 
 
 def sum_rows(terms: np.ndarray) -> np.ndarray:
-    """The sum over axis 0 that docs/numerics.md promises, one addition at a time."""
+    """The sum over axis 0 that docs/explanation/numerics.md promises, one addition at a time."""
     for size in (BLOCK_ROWS, GROUP_ROWS // BLOCK_ROWS, len(terms) // GROUP_ROWS + 1):
         chunks = [terms[i : i + size] for i in range(0, len(terms), size)]
         terms = np.array([np.add.accumulate(chunk, axis=0)[-1] for chunk in chunks])

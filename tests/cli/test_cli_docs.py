@@ -1,4 +1,4 @@
-"""docs/command.md is run as it stands, by a shell's words; its table has the defaults."""
+"""docs/how_to/command.md is run as it stands, by a shell's words; its table has the defaults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paths import ROOT
 from cyrnn.cli.options import DEFAULTS, OPTIONS
 from cyrnn.kernels import dispatch
 
-PAGE = (ROOT / "docs" / "command.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how_to" / "command.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -31,14 +31,14 @@ def test_page_runs_and_prints_what_is_shown(tmp_path, monkeypatch):
     for (kind, code), (after, shown) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             if kind == "python":
-                exec(compile(code, "docs/command.md", "exec"), namespace)
+                exec(compile(code, "docs/how_to/command.md", "exec"), namespace)
             elif kind == "sh":
                 shells += 1
                 for line in code.splitlines():
                     python, option, name, *words = shlex.split(line)
                     assert python == "python"
                     if option == "-c":
-                        exec(compile(name, "docs/command.md", "exec"), namespace)
+                        exec(compile(name, "docs/how_to/command.md", "exec"), namespace)
                     else:
                         assert (option, name) == ("-m", "cyrnn")
                         assert run(*words) == 0

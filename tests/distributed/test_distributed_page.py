@@ -1,4 +1,4 @@
-"""The program of docs/distributed.md gives one rank and two the same weights; docstrings have the house's form."""
+"""The program of docs/how_to/distributed.md gives one rank and two the same weights; docstrings have our form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cyrnn.distributed import Gradients, predict
 
 def test_program_of_the_page_gives_one_rank_and_two_the_same_weights(tmp_path):
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
-    page = (ROOT / "docs" / "distributed.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how_to" / "distributed.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (program,) = (code for code in blocks if "MPI" in code)
     hashed = "b''.join(w.tobytes() for w in model.state_dict().values())"

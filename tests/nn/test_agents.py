@@ -1,4 +1,4 @@
-"""The agent of docs/examples: that it learns, and its sums."""
+"""The agent of docs/how_to/examples: that it learns, and its sums."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paths import ROOT
 from cyrnn import nn
 
 pytest.importorskip("gymnasium", reason="gymnasium is not installed")
-SPEC = importlib.util.spec_from_file_location("ppo_cartpole", ROOT / "docs/examples/ppo_cartpole.py")
+SPEC = importlib.util.spec_from_file_location("ppo_cartpole", ROOT / "docs/how_to/examples/ppo_cartpole.py")
 ppo = importlib.util.module_from_spec(SPEC)
 sys.modules[SPEC.name] = ppo
 SPEC.loader.exec_module(ppo)
@@ -43,8 +43,8 @@ def test_it_stops_when_episodes_are_long_enough():
 
 
 def test_page_says_what_changes_for_an_lstm():
-    source = (ROOT / "docs/examples/ppo_cartpole.py").read_text(encoding="utf-8")
-    page = (ROOT / "docs/agents.md").read_text(encoding="utf-8")
+    source = (ROOT / "docs/how_to/examples/ppo_cartpole.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs/how_to/agents.md").read_text(encoding="utf-8")
     changes = page.partition("```diff\n")[2].partition("```")[0]
     for before, after in re.findall(r"^-(.*\n)\+(.*\n)", changes, re.MULTILINE):
         assert source.count(before) == 1

@@ -198,9 +198,9 @@ def test_list_of_sequences_of_several_lengths_says_how_they_are_padded(kind):
     ):
         said = refused(lambda model=model, given=given: model(given))
         assert re.search(rf": input is a (list|tuple) of 2 sequences of {least} to 4 steps, expected one array: ", said)
-        assert said.endswith('then lengths=: docs/nn.md, "Sequences of several lengths"')
-    assert "docs/nn.md" not in refused(lambda: nn.LSTMCell(3, 5)(sequences))
-    assert "docs/nn.md" not in refused(lambda: lstm([np.float32(1), [1.0]]))  # numbers are no sequences
+        assert said.endswith('then lengths=: docs/how_to/nn.md, "Sequences of several lengths"')
+    assert "docs/how_to/nn.md" not in refused(lambda: nn.LSTMCell(3, 5)(sequences))
+    assert "docs/how_to/nn.md" not in refused(lambda: lstm([np.float32(1), [1.0]]))  # numbers are no sequences
 
 
 @pytest.mark.parametrize("model", [LINEAR, EMBEDDING, nn.LayerNorm(3), nn.Sequential(LINEAR)], ids=repr)

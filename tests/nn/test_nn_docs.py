@@ -16,7 +16,7 @@ from cyrnn import nn
 #: "page, title of a section" -> its text. A program begins with its section: no names from the section before.
 SECTIONS_OF_PAGES = {
     f"{page.name}, {title}": text
-    for page in sorted((ROOT / "docs").glob("*.md"))
+    for page in sorted((ROOT / "docs").rglob("*.md"))
     for title, _, text in (part.partition("\n") for part in page.read_text(encoding="utf-8").split("\n## "))
 }
 PROGRAMS = {name: text for name, text in SECTIONS_OF_PAGES.items() if "```python" in text}

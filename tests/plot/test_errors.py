@@ -146,12 +146,12 @@ def test_matplotlib_is_imported_by_the_first_picture_alone():
 
 
 def test_pictures_of_the_page_are_those_that_its_code_saves():
-    page = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how_to" / "pictures.md").read_text(encoding="utf-8")
     shown = re.findall(r"^!\[.+\]\(pictures/(\w+\.png)\)$", page, re.MULTILINE)
     assert shown == re.findall(r'savefig\("(\w+\.png)"', page)
-    assert sorted(shown) == sorted(path.name for path in (ROOT / "docs" / "pictures").iterdir())
+    assert sorted(shown) == sorted(path.name for path in (ROOT / "docs" / "how_to" / "pictures").iterdir())
     for name in shown:
-        picture = (ROOT / "docs" / "pictures" / name).read_bytes()
+        picture = (ROOT / "docs" / "how_to" / "pictures" / name).read_bytes()
         assert picture.startswith(b"\x89PNG")
         assert len(picture) < 60_000
     assert all(f"| `{name}(" in page for name in PICTURES)

@@ -1,4 +1,4 @@
-"""The programs on docs/sequential.md are no longer than those of Keras, and the page's table counts them."""
+"""The programs on docs/how_to/sequential.md are no longer than those of Keras, and the page's table counts them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from interpreter import run_python
 from paths import ROOT
 
-TEXT = (ROOT / "docs" / "sequential.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "how_to" / "sequential.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

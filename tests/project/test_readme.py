@@ -11,8 +11,8 @@ import pytest
 from paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PERFORMANCE = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-PAGES = [page.relative_to(ROOT).as_posix() for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])]
+PERFORMANCE = (ROOT / "docs" / "explanation" / "performance.md").read_text(encoding="utf-8")
+PAGES = [page.relative_to(ROOT).as_posix() for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)]+)\)")
 
@@ -71,9 +71,11 @@ def test_readme_links_work_on_the_page_of_a_package_index():
     assert [target for target in LINK.findall(README) if not target.startswith("https://")] == []
 
 
-def test_readme_names_files_that_exist():
-    named = re.findall(r"`((?:docs/)?\w+\.md)`", README)
-    assert set(PAGES) - {"README.md"} == set(named)
+def test_readme_names_files_and_folders_that_exist():
+    named = re.findall(r"`((?:docs/)?[\w/]+(?:\.md)?)`", README[README.index("## More") :])
+    named += re.findall(r"`(docs/[\w/]+\.md)`", README)
+    assert {"docs/tutorials", "docs/how_to", "docs/explanation", "docs/reference", "CONTRIBUTING.md"} <= set(named)
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 @each_page
@@ -115,14 +117,14 @@ def test_ten_rows_of_readme_are_rows_of_the_page_on_performance():
 
 
 def test_bound_in_ulp_is_stated_in_one_place_and_covers_what_was_measured():
-    """docs/numerics.md has the largest of the bounds that activations.pxi states and test_activations.py holds."""
+    """The page on numerics has the largest of the bounds that activations.pxi states and test_activations.py holds."""
     table = (ROOT / "src/cyrnn/kernels/activations.pxi").read_text(encoding="utf-8")
     rows = re.findall(r"^ +(?:exp|tanh|sigmoid) +([\d.]+) \(([\d.]+)\) +([\d.]+) \(([\d.]+)\)$", table, re.MULTILINE)
     assert len(rows) == 3
     with_fma = max(float(number) for row in rows for number in row[::2])
     baseline = max(float(number) for row in rows for number in row[1::2])
     figures = {page: re.findall(r"([\d.]+) ULP", text_of(page)) for page in PAGES}
-    assert [float(figure) for figure in figures.pop("docs/numerics.md")] == [with_fma, baseline]
+    assert [float(figure) for figure in figures.pop("docs/explanation/numerics.md")] == [with_fma, baseline]
     figures |= {
         path.relative_to(ROOT).as_posix(): re.findall(r"([\d.]+) ULP", path.read_text(encoding="utf-8"))
         for path in (ROOT / "src").rglob("*.py")

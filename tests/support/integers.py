@@ -142,7 +142,7 @@ def digest(sizes) -> str:
     return sha.hexdigest()
 
 
-# ---- the sequence of docs/quantized.md ----------------------------------------------------------------------------
+# ---- the sequence of docs/how_to/quantized.md -----------------------------------------------------------------------
 
 
 def fma(a, b, c) -> np.ndarray:

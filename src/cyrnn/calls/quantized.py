@@ -1,7 +1,7 @@
 """Matrices of integers with a scale for each row: how they come from floats, and what activations meet them with.
 
 W[j, k] = scale[j] * values[j, k]. Activations become integers, too, anew in every step; products of both are summed
-exactly. docs/quantized.md has the whole sequence.
+exactly. docs/how_to/quantized.md has the whole sequence.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The gradients of weights and biases: outer products and rows, summed over (step, column), both ascending.
 
 One running sum over a million rows is 1% wrong in float32, and stands still at 2^24 equal ones. So rows are summed in
-blocks, each a chain from zero; blocks in groups; and groups, all in their order (docs/numerics.md).
+blocks, each a chain from zero; blocks in groups; and groups, all in their order (docs/explanation/numerics.md).
 """
 
 cdef enum:

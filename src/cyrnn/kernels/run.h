@@ -180,7 +180,7 @@ typedef struct {
 
 /* The gradients of matrices: out (units, K) = left^T right, over N rows, for every gate's left and some rights: each
  * is copied once. Rows are summed in blocks, blocks in groups, and groups: a chain of all rows would lose digits
- * (docs/numerics.md). */
+ * (docs/explanation/numerics.md). */
 enum { BLOCK_ROWS = 256, GROUP_ROWS = 65536, MAX_RIGHTS = 3 };
 typedef struct {
     ptrdiff_t K;                        /* 0: none */

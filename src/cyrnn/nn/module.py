@@ -139,7 +139,7 @@ class Module(Unread, Habits, Generic[F]):
         ----------
         path : str or PathLike
             Its ending says the format: .npz, .safetensors, .onnx, .h5 or .keras. The names of weights are torch's in
-            the first two, which other programs read, too; docs/onnx.md says what is in the third.
+            the first two, which other programs read, too; docs/how_to/onnx.md says what is in the third.
 
         Raises
         ------

@@ -1,0 +1,39 @@
+"""The role of single backquotes in docstrings: a link where an object of ours has the name, plain code elsewhere.
+
+`lstm_forward` in a docstring leads to its page; `c0`, an argument, and `Wf Wi Wc Wo`, four keys, are code. Sphinx's own
+`py:obj` would call the latter broken links, and its `autolink` sets them in italics.
+"""
+
+from __future__ import annotations
+
+from docutils import nodes
+from sphinx import addnodes
+
+
+def code_name(name, rawtext, text, lineno, inliner, options=None, content=None):
+    literal = nodes.literal(rawtext, text, classes=["xref"])
+    if not text.replace(".", "").replace("_", "").isalnum():
+        return [nodes.literal(rawtext, text)], []
+    env = inliner.document.settings.env
+    link = addnodes.pending_xref(
+        "",
+        literal,
+        refdomain="py",
+        reftype="obj",
+        reftarget=text,
+        refdoc=env.docname,
+        refwarn=False,
+        **{"py:module": env.ref_context.get("py:module"), "py:class": env.ref_context.get("py:class")},
+    )
+    link["may_be_code"] = True
+    return [link], []
+
+
+def leave_as_code(app, env, node, contnode):
+    return contnode if node.get("may_be_code") else None
+
+
+def setup(app):
+    app.add_role("code-name", code_name)
+    app.connect("missing-reference", leave_as_code, priority=900)  # behind intersphinx
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

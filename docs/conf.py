@@ -1,0 +1,91 @@
+"""Sphinx's settings: `python -m sphinx -W -n docs site`, after `pip install '.[docs]'`; no network is used."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+import cyrnn
+
+HERE = Path(__file__).parent
+PYPROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+sys.path.insert(0, str(HERE / "_extensions"))
+
+project = "cyrnn"
+author = "The cyrnn developers"
+version = release = cyrnn.__version__
+language = "en"
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "myst_nb",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "code_names",  # `names` in docstrings: links where there is such an object, code elsewhere
+    "mathml",  # formulas that a browser draws by itself
+]
+exclude_patterns = ["inventories", "_*", "**.ipynb_checkpoints"]
+default_role = "code-name"
+
+# MyST: pages read in the repository, too, so fences are plain and directives stand between colons
+myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
+myst_heading_anchors = 4
+
+# Notebooks have no outputs in the repository: each build runs them, and a cell that raises ends it
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+
+# Docstrings
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # words of a type that are no alias: "of shape (n_x, m)"
+numpydoc_xref_aliases = {
+    "ndarray": "numpy.ndarray",
+    "dtype": "numpy.dtype",
+    "Generator": "numpy.random.Generator",
+    "array_like": ":term:`numpy:array_like`",
+    "bool": ":class:`python:bool`",
+    "int": ":class:`python:int`",
+    "float": ":class:`python:float`",
+    "str": ":class:`python:str`",
+    "tuple": ":class:`python:tuple`",
+    "list": ":class:`python:list`",
+    "dict": ":class:`python:dict`",
+    "mapping": ":term:`python:mapping`",
+    "callable": ":term:`python:callable`",
+    "path": ":term:`python:path-like object`",
+}
+autodoc_typehints = "none"  # the docstring says it
+autosummary_generate = True
+autosummary_ignore_module_all = False
+
+# The inventories are files, for a build without network. CONTRIBUTING.md says where they come from.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", "inventories/python.inv"),
+    "numpy": ("https://numpy.org/doc/stable", "inventories/numpy.inv"),
+}
+intersphinx_disabled_reftypes = ["*"]  # only where a link says so, or the Python domain has no such name
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"cyrnn {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb
+html_show_sourcelink = True
+html_theme_options = {
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc", "sourcelink"],
+    "navbar_end": ["theme-switcher"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "tango",
+    "pygments_dark_style": "monokai",
+}
+copyright = "The cyrnn developers, BSD-3-Clause"
