@@ -231,7 +231,7 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
 
     Notes
     -----
-    The head, y, has no part in this: its gradient comes in by da, and dWy and dby are the caller's, see docs/how_to/training.md;
+    The head, y, has no part: its gradient comes in by da, and dWy and dby are the caller's: docs/how_to/training.md;
     the weights are those in the caches: update them after this call, not between forward and backward.
     Dtypes and bits are as for `rnn_backward`; the memory is for T m (13 n_a + n_x) elements, of which
     T m (4 n_a to 5 n_a + n_x) are touched where `lstm_forward` made the caches.
