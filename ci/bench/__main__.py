@@ -197,7 +197,6 @@ def against(args: argparse.Namespace) -> int:
 def grid(args: argparse.Namespace) -> int:
     if not args.saved:
         core = machine.settle(args.core, default_threads=args.threads == "default")
-        machine.hold_blas_to(os.environ.get("CYRNN_ISA", ""))
     from . import grid as program
     from . import grid_picture
     from .grid_work import BATCHES, SIZES

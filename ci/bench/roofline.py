@@ -1,0 +1,104 @@
+"""The roof: floating-point operations a second of one core, and bytes a second from each level of its memory.
+
+roofline.c is compiled with the system's `cc` for each instruction set that the CPU has; NumPy's own matrix product is
+timed beside it, as a check from elsewhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+SOURCE = Path(__file__).with_suffix(".c")
+#: name: flags of gcc and clang, bytes of a vector
+ISAS = {"avx2": (["-mavx2", "-mfma"], 32), "avx512": (["-mavx512f", "-mavx512vl", "-mfma"], 64)}
+REALS = {"f32": ("float", ctypes.c_float), "f64": ("double", ctypes.c_double)}
+#: what is read again and again; a multiple of 12 vectors is taken of each
+SIZES = tuple(1 << k for k in range(13, 29))
+REPEATS, TURN_SECONDS = 25, 0.004
+PRODUCT = 1024
+
+
+def _compiled(folder: Path, isa: str, real: str) -> ctypes.CDLL:
+    flags, width = ISAS[isa]
+    name, number = REALS[real]
+    path = folder / f"{isa}_{real}.so"
+    subprocess.run(
+        ["cc", "-O3", "-shared", "-fPIC", *flags, f"-DREAL={name}", f"-DBYTES={width}", str(SOURCE), "-o", str(path)],
+        check=True,
+    )
+    library = ctypes.CDLL(str(path))
+    library.multiply_add.argtypes, library.multiply_add.restype = [ctypes.c_size_t], number
+    library.read_again.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+    library.read_again.restype = number
+    return library
+
+
+def _seconds(call: Callable[[int], Any]) -> list[float]:
+    """Seconds of one round of `call(rounds)` in each of REPEATS turns."""
+    rounds, lasted = 1, 0.0
+    while lasted < TURN_SECONDS / 2:
+        start = perf_counter()
+        call(rounds)
+        lasted = perf_counter() - start
+        rounds *= 2
+    found = []
+    for _ in range(REPEATS if lasted < 0.1 else 5):
+        start = perf_counter()
+        call(rounds)
+        found.append((perf_counter() - start) / rounds)
+    return found
+
+
+def _rates(amount: float, seconds: list[float]) -> list[float]:
+    """Thousands of millions a second."""
+    return [float(f"{amount / each / 1e9:.4g}") for each in seconds]
+
+
+def measured(isas: list[str]) -> dict[str, Any]:
+    """GFLOP/s and GB/s, every turn."""
+    found: dict[str, Any] = {"peak": {}, "read": {}, "product": {}}
+    array = np.ones(SIZES[-1] // 4 + 4096, np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        for isa in isas:
+            _, width = ISAS[isa]
+            for real, (_, number) in REALS.items():
+                library = _compiled(Path(folder), isa, real)
+                operations = 2 * 12 * width // ctypes.sizeof(number)
+                peak = _seconds(lambda rounds, library=library: library.multiply_add(1000 * rounds))
+                found["peak"].setdefault(isa, {})[real] = _rates(1000 * operations, peak)
+            library = _compiled(Path(folder), isa, "f32")
+            for size in SIZES:
+                size -= size % (12 * width)
+                seconds = _seconds(
+                    lambda times, size=size, library=library: library.read_again(array.ctypes.data, size, times)
+                )
+                found["read"].setdefault(isa, []).append([size, _rates(size, seconds)])
+    for real in REALS:
+        a = np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT)).astype(real.replace("f32", "f4").replace("f64", "f8"))
+        out = np.empty_like(a)
+        seconds = _seconds(lambda times, a=a, out=out: [np.matmul(a, a, out=out) for _ in range(times)])
+        found["product"][real] = _rates(2 * PRODUCT**3, seconds)
+    return found
+
+
+def bandwidth(found: dict[str, Any], isa: str, size: float) -> float:
+    """GB/s of reading `size` bytes again and again: between the measured sizes on a line of logarithms."""
+    sizes, rates = zip(*((size, max(rates)) for size, rates in found["read"][isa]), strict=True)
+    return float(np.exp(np.interp(np.log(size), np.log(sizes), np.log(rates))))
+
+
+def peak(found: dict[str, Any], isa: str, real: str) -> float:
+    return float(max(found["peak"][isa][real]))
+
+
+def least_seconds(found: dict[str, Any], isa: str, operations: float, size: float, times: int) -> float:
+    """The least time of operations in float32 that read `size` bytes of weights `times` times: the roof."""
+    return max(operations / peak(found, isa, "f32") / 1e9, size * times / bandwidth(found, isa, size) / 1e9)
