@@ -105,6 +105,15 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
+def has(isa: str) -> bool:
+    """Whether this CPU has "avx2" or "avx512", by Linux's word; True where that is not known."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return True
+    return {"avx2": " avx2", "avx512": " avx512vl"}[isa] in flags
+
+
 def commit() -> str:
     """The commit that is checked out, with "+" where src/ has changes that are not in it."""
 
