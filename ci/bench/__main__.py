@@ -70,15 +70,18 @@ def _parser() -> argparse.ArgumentParser:
     python.add_argument("--core", type=int, help="pin to this core; the second if not given")
 
     scaling = commands.add_parser("scaling", help="how cost grows with units, batch and steps")
+    functions = commands.add_parser("functions", help="every function of the notebook beside plain NumPy")
     for each in (
         scaling,
         commands.add_parser("roofline", help="what a core can do at most: multiply-adds, and bytes read"),
         commands.add_parser("start", help="import, preparation and first call in new processes"),
         commands.add_parser("memory", help="how far a process grows, prepared and called"),
+        functions,
     ):
         each.add_argument("--core", type=int, help="pin to this core; the second if not given")
         each.add_argument("--json", type=Path, required=True, help="write what was found to this file")
     scaling.add_argument("--seconds", type=float, default=0.1, help="for each contestant at each size")
+    functions.add_argument("--seconds", type=float, default=0.5, help="for each side of a function")
 
     page = commands.add_parser("page", help="the tables of docs/explanation/performance.md, from the files beside it")
     page.add_argument("--check", action="store_true", help="write nothing; fail if a table is another")
@@ -93,7 +96,6 @@ def _parser() -> argparse.ArgumentParser:
     learning.add_argument("--seconds", type=float, default=1.0, help="for each contestant of a job")
     learning.add_argument("--core", type=int, help="pin to this core; the second if not given")
     learning.add_argument("--json", type=Path, help="write the rows to this file")
-    learning.add_argument("--page", type=Path, help="write the table between the page's markers")
 
     against = commands.add_parser("against", help="this build and an old one, interleaved: which rows are slower")
     against.add_argument("path", type=Path, help="the directory of the old build's package, such as site-packages")
@@ -330,17 +332,24 @@ def grid(args: argparse.Namespace) -> int:
 
 
 def learning(args: argparse.Namespace) -> int:
-    machine.settle(args.core)
+    core = machine.settle(args.core)
     from . import learning as program
 
-    about = f"One core of {machine.cpu_model()}, commit {machine.commit()}."
-    program.run(args.jobs or list(program.JOBS), args.seconds, args.page, args.json, about)
-    return 0
+    rows = program.measured(args.jobs or list(program.JOBS), args.seconds)
+    print("\n".join(program.table(rows)))
+    return _found(args, core, ["cyrnn", "torch", "jax"], {"rows": rows}) if args.json else 0
+
+
+def functions(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import functions as program
+
+    return _found(args, core, ["cyrnn"], {"rows": program.measured(args.seconds)})
 
 
 COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python, "against": against, "grid": grid}
 COMMANDS |= {"learning": learning, "scaling": scaling, "roofline": roofline, "start": start, "memory": memory}
-COMMANDS |= {"samples": samples, "page": page, "pictures": pictures}
+COMMANDS |= {"functions": functions, "samples": samples, "page": page, "pictures": pictures}
 
 if __name__ == "__main__":
     arguments = _parser().parse_args()

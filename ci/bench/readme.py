@@ -132,16 +132,22 @@ def _machine(run: dict[str, Any]) -> str:
 
 
 def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
-    """Every table, for docs/explanation/performance.md."""
+    """Every table, below the conditions."""
     rows = [row for row in rows if row["kind"] not in QUANTIZED]
     said = [
         _machine(run),
         f"Measured at {_commits(rows)}.",
         "Microseconds, minima of interleaved runs, results checked first.",
         "Written by `python -m ci.bench compare`.",
+        "",
     ]
+    return said + tables(rows)
+
+
+def tables(rows: list[Row]) -> list[str]:
+    """Every table, for docs/explanation/performance.md."""
     named = {(kind, cell, dtype): block for kind, cell, dtype, block in blocks(rows)}
-    parts = [said, _notebook(rows)]
+    parts = [_notebook(rows)]
     for kind, cells, title in ALONE:
         for cell in cells:
             block = named.get((kind, cell, "f32"))

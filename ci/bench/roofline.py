@@ -23,6 +23,9 @@ REALS = {"f32": ("float", ctypes.c_float), "f64": ("double", ctypes.c_double)}
 #: what is read again and again; a multiple of 12 vectors is taken of each
 SIZES = tuple(1 << k for k in range(13, 29))
 REPEATS, TURN_SECONDS = 25, 0.004
+#: of memory, in bytes
+PAGE = 4096
+#: rows and columns of NumPy's product
 PRODUCT = 1024
 
 
@@ -65,7 +68,8 @@ def _rates(amount: float, seconds: list[float]) -> list[float]:
 def measured(isas: list[str]) -> dict[str, Any]:
     """GFLOP/s and GB/s, every turn."""
     found: dict[str, Any] = {"peak": {}, "read": {}, "product": {}}
-    array = np.ones(SIZES[-1] // 4 + 4096, np.float32)
+    array = np.ones(SIZES[-1] // 4 + PAGE, np.float32)
+    address = -(-array.ctypes.data // PAGE) * PAGE  # a load across two lines of the cache takes two
     with tempfile.TemporaryDirectory() as folder:
         for isa in isas:
             _, width = ISAS[isa]
@@ -78,11 +82,11 @@ def measured(isas: list[str]) -> dict[str, Any]:
             for size in SIZES:
                 size -= size % (12 * width)
                 seconds = _seconds(
-                    lambda times, size=size, library=library: library.read_again(array.ctypes.data, size, times)
+                    lambda times, size=size, library=library: library.read_again(address, size, times)
                 )
                 found["read"].setdefault(isa, []).append([size, _rates(size, seconds)])
     for real in REALS:
-        a = np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT)).astype(real.replace("f32", "f4").replace("f64", "f8"))
+        a = np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT)).astype({"f32": "f4", "f64": "f8"}[real])
         out = np.empty_like(a)
         seconds = _seconds(lambda times, a=a, out=out: [np.matmul(a, a, out=out) for _ in range(times)])
         found["product"][real] = _rates(2 * PRODUCT**3, seconds)

@@ -28,23 +28,41 @@ def letters(above: Iterable[int]) -> str:
     return "".join(LETTERS[min(round(each / 10), len(LETTERS) - 1)] for each in above)
 
 
+def _joined(times: list[float], row: Row) -> list[float]:
+    return times + [row["min_us"] * (1 + each / 1e3) for each in row["above"]]
+
+
 def packed(paths: list[Path]) -> dict[str, Any]:
-    """What `bench run --json` wrote, in the form above; of a case in several files the last one's rows count."""
-    head, rows = read(paths)
-    dates = {}
+    """What `bench run --json` wrote, in the form above.
+
+    Of a case in several files all turns count: each file has all contestants, so a repetition is one for all of them.
+    """
+    head, _ = read(paths)
+    named: set[str] = set()
+    measured: list[list[str]] = []
+    cases: dict[tuple[Any, ...], dict[str, Any]] = {}
     for path in paths:
-        run = json.loads(path.read_text(encoding="utf-8"))["run"]
-        dates[run["machine"]["commit"]] = run["date"]
-    measured = [[commit, dates.get(commit, head["date"])] for commit in dict.fromkeys(row["commit"] for row in rows)]
-    commits = [commit for commit, _ in measured]
-    lines: dict[tuple[Any, ...], dict[str, list[Any]]] = {}
-    for row in find(rows):
-        case = row["kind"], row["cell"], row["dtype"], tuple(row["shape"]), commits.index(row["commit"])
-        lines.setdefault(case, {})[row["rival"]] = [row["variant"], row["min_us"], letters(row["above"])]
-    named = {row["rival"] for row in find(rows)}
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+        here = [loaded["run"]["machine"]["commit"], loaded["run"]["date"]]
+        measured += [] if here in measured else [here]
+        for row in find(loaded["rows"]):
+            key = row["kind"], row["cell"], row["dtype"], tuple(row["shape"])
+            case = cases.setdefault(key, {"when": [], "who": {}})
+            case["when"] += [] if measured.index(here) in case["when"] else [measured.index(here)]
+            known, form = case["who"].get(row["rival"], ([], ""))
+            form = form if known and min(known) <= row["min_us"] else row["variant"]
+            case["who"][row["rival"]] = _joined(known, row), form
+            named.add(row["rival"])
+    rows = []
+    for key, case in cases.items():
+        times = {}
+        for rival, (turns, form) in case["who"].items():
+            least = min(turns)
+            times[rival] = [form, round(least, 3), letters(round(1e3 * (turn / least - 1)) for turn in turns)]
+        rows.append([*key[:3], list(key[3]), case["when"], times])
     head["contestants"] = {name: version for name, version in head["contestants"].items() if name in named}
     head.pop("missing", None)
-    return {"run": head, "measured": measured, "rows": [[*case, times] for case, times in lines.items()]}
+    return {"run": head, "measured": measured, "rows": rows}
 
 
 def dump(found: dict[str, Any]) -> str:
@@ -74,7 +92,7 @@ def load(path: Path) -> tuple[dict[str, Any], list[Row]]:
                     "threads": 1,
                     "busy": False,
                     "isa": found["run"]["isa"],
-                    "commit": found["measured"][which][0],
+                    "commit": ", ".join(dict.fromkeys(found["measured"][each][0] for each in which)),
                 }
             )
     return found["run"], rows

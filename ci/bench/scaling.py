@@ -1,7 +1,8 @@
 """How cost grows: sweeps over units, batch and steps of one LSTM, all contestants; the work of a call in operations.
 
 n_x = n_a = n throughout. A call does 2 * 4 * n * (n + n) floating-point operations a step and example in its products;
-activations are not counted. It reads its weights once a step, 4 bytes a float32.
+activations are not counted. Each step waits for the one before it, so the recurrent weights are read once a step; those
+of the input may be read once for all steps.
 """
 
 from __future__ import annotations
@@ -57,3 +58,13 @@ def weight_bytes(shape: Shape) -> int:
     """Of an LSTM's weights in float32."""
     n_x, n_a, _, _ = shape
     return 4 * 4 * n_a * (n_x + n_a)
+
+
+def recurrent_bytes(shape: Shape) -> int:
+    """Of those that multiply the hidden state: what each step reads."""
+    return 4 * 4 * shape[1] ** 2
+
+
+def readings(kind: str, shape: Shape) -> int:
+    """How often a call reads the recurrent weights: a backward pass once a step, too."""
+    return shape[3] * (2 if kind == "train" else 1)

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 ROUNDS = 12
 #: of the model, an LSTM in float32
