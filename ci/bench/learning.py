@@ -18,6 +18,7 @@ from cyrnn import nn, training
 
 from . import clock
 from .contestant import Variant
+from .samples import letters
 from .table import markdown, short
 
 LOSSES = 4
@@ -250,6 +251,12 @@ def variants(job: Job) -> tuple[list[Variant], Step | None]:
     return found, optimizer
 
 
+def _short(entry: clock.Entry) -> dict[str, Any]:
+    """The form, the minimum, and a letter for each turn as in samples.py."""
+    found = clock.summary(entry)
+    return {"variant": entry.variant.variant, "min_us": found["min_us"], "turns": letters(found["above"])}
+
+
 def measured(names: list[str], seconds: float) -> list[dict[str, Any]]:
     rows = []
     for name in names:
@@ -257,10 +264,10 @@ def measured(names: list[str], seconds: float) -> list[dict[str, Any]]:
         found, optimizer = variants(job)
         row: dict[str, Any] = {"job": name}
         for entry in clock.race(found, seconds):
-            row[entry.variant.rival] = clock.summary(entry) | {"variant": entry.variant.variant}
+            row[entry.variant.rival] = _short(entry)
         if optimizer is not None:
             (entry,) = clock.race([Variant("optimizer", "", optimizer, dict)], seconds)
-            row["optimizer"] = clock.summary(entry)
+            row["optimizer"] = _short(entry)
         rows.append(row)
     return rows
 

@@ -1,4 +1,4 @@
-"""Memory beside time: how far a process grows when a contestant is prepared and when it is called, Linux alone.
+"""How far a process grows when a contestant is prepared and when it is called, Linux alone.
 
 Each form of each contestant has a new process. Its resident memory is read before and after its preparation (weights
 loaded and packed, its input copied); then the kernel's mark of the highest resident memory is set back, and calls are
@@ -14,7 +14,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 RIVALS = ("cyrnn", "torch", "onnxruntime", "openvino", "jax", "numpy")
@@ -64,15 +63,13 @@ def child(rival: str, kind: str, shape: tuple[int, ...], which: int) -> dict[str
     del variants
     _tidy()
     prepared, _ = _resident()
-    grown, seconds = [], []
+    grown = []
     with variant.around():
         for _ in range(CALLS):
             _tidy()
             CLEAR.write_text("5")
             now, _ = _resident()
-            start = perf_counter()
             result = variant.call()
-            seconds.append(perf_counter() - start)
             grown.append(_resident()[1] - now)
             del result
     _tidy()
@@ -82,7 +79,6 @@ def child(rival: str, kind: str, shape: tuple[int, ...], which: int) -> dict[str
         "prepared": prepared - before,
         "first": _resident()[0] - prepared,
         "calls": grown,
-        "us": [round(1e6 * each, 1) for each in seconds],
     }
 
 

@@ -45,11 +45,11 @@ def _axes(axes: Any, title: str, across: str, up: str, ticks: list[int]) -> None
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(ticks, [str(each) for each in ticks])
-    axes.minorticks_off()
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(across, fontsize=9)
     axes.set_ylabel(up, fontsize=9)
     axes.tick_params(labelsize=8)
+    axes.minorticks_off()
     axes.grid(visible=True, color="#dddddd", linewidth=0.6)
 
 
@@ -59,7 +59,7 @@ def _lines(axes: Any, rows: list[Row], sweep: scaling.Sweep, value: Callable[[Ro
         if own:
             across = [sweep.along(tuple(row["shape"])) for row in own]  # type: ignore[arg-type]
             ups = [value(row) for row in own]
-            axes.plot(across, ups, color=colour, marker=marker, markersize=4, linewidth=1.2, label=rival)
+            axes.plot(across, ups, color=colour, marker=marker, markersize=4, linewidth=1.2, label=rival, zorder=3)
 
 
 def _cost(isa: str) -> Figure:
@@ -91,11 +91,13 @@ def _roof_panel(axes: Any, isa: str) -> None:
     axes.set_xticks(intensities[1:-1], [f"{each:g}" for each in intensities[1:-1]])
     top = roofline.peak(found, isa, "f32")
     axes.axhline(top, color=ROOF, linewidth=1)
-    axes.text(0.55, top * 1.06, f"multiply-adds: {top:.0f} GFLOP/s", fontsize=7.5, color="#444444")
-    for words, size in (("L2", 1 << 19), ("L3", 1 << 23), ("memory", 1 << 28)):
-        rate = roofline.bandwidth(found, isa, size)
+    axes.text(0.97, 0.11, f"line: multiply-adds, {top:.0f} GFLOP/s", fontsize=8, ha="right", transform=axes.transAxes)
+    levels = {"L2": 1 << 19, "L3": 1 << 23, "memory": 1 << 28}
+    rates = {words: roofline.bandwidth(found, isa, size) for words, size in levels.items()}
+    for rate in rates.values():
         axes.plot(intensities, [min(top, rate * each) for each in intensities], color=ROOF, linestyle="--", linewidth=1)
-        axes.text(0.55, rate * 0.6, f"{words} {rate:.0f} GB/s", fontsize=7.5, color="#444444", rotation=38)
+    said = ", ".join(f"{words} {rate:.0f}" for words, rate in rates.items())
+    axes.text(0.97, 0.04, f"dashed, GB/s: {said}", fontsize=8, ha="right", transform=axes.transAxes)
 
     def rate_of(row: Row) -> float:
         return float(scaling.operations(row["kind"], tuple(row["shape"])) / row["min_us"] / 1e3)
@@ -103,9 +105,12 @@ def _roof_panel(axes: Any, isa: str) -> None:
     for rival, (colour, marker) in STYLES.items():
         own = [row for shape in sweep.shapes for row in find(rows, kind="hidden", shape=shape, rival=rival)]
         across, ups = [row["shape"][2] for row in own], list(map(rate_of, own))
-        axes.plot(across, ups, color=colour, marker=marker, markersize=4, linewidth=1.2, label=rival)
+        axes.plot(across, ups, color=colour, marker=marker, markersize=4, linewidth=1.2, label=rival, zorder=3)
     axes.set_xlim(0.5, 256)
-    axes.set_ylim(5, 200)
+    axes.set_ylim(10, 140)
+    ticks = [10, 20, 50, 100]
+    axes.set_yticks(ticks, [str(each) for each in ticks])
+    axes.minorticks_off()
 
 
 def _roof() -> Figure:

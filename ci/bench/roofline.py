@@ -22,7 +22,8 @@ ISAS = {"avx2": (["-mavx2", "-mfma"], 32), "avx512": (["-mavx512f", "-mavx512vl"
 REALS = {"f32": ("float", ctypes.c_float), "f64": ("double", ctypes.c_double)}
 #: what is read again and again; a multiple of 12 vectors is taken of each
 SIZES = tuple(1 << k for k in range(13, 29))
-REPEATS, TURN_SECONDS = 25, 0.004
+#: times that everything is measured, turns each time, and seconds of a turn
+PASSES, REPEATS, TURN_SECONDS = 4, 12, 0.004
 #: of memory, in bytes
 PAGE = 4096
 #: rows and columns of NumPy's product
@@ -68,29 +69,33 @@ def _rates(amount: float, seconds: list[float]) -> list[float]:
 def measured(isas: list[str]) -> dict[str, Any]:
     """GFLOP/s and GB/s, every turn."""
     found: dict[str, Any] = {"peak": {}, "read": {}, "product": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        libraries = {(isa, real): _compiled(Path(folder), isa, real) for isa in isas for real in REALS}
+        for _ in range(PASSES):
+            for (isa, real), library in libraries.items():
+                _, width = ISAS[isa]
+                operations = 2 * 12 * width // ctypes.sizeof(REALS[real][1])
+                peak = _seconds(lambda rounds, library=library: library.multiply_add(1000 * rounds))
+                found["peak"].setdefault(isa, {}).setdefault(real, []).extend(_rates(1000 * operations, peak))
+            for isa in isas:
+                _read(libraries[isa, "f32"], ISAS[isa][1], found["read"].setdefault(isa, {}))
+            for real in REALS:
+                a = np.full((PRODUCT, PRODUCT), 1 / PRODUCT, {"f32": "f4", "f64": "f8"}[real])
+                out = np.empty_like(a)
+                seconds = _seconds(lambda times, a=a, out=out: [np.matmul(a, a, out=out) for _ in range(times)])
+                found["product"].setdefault(real, []).extend(_rates(2 * PRODUCT**3, seconds))
+    found["read"] = {isa: [[size, rates] for size, rates in by_size.items()] for isa, by_size in found["read"].items()}
+    return found
+
+
+def _read(library: ctypes.CDLL, width: int, rates: dict[int, list[float]]) -> None:
+    """Add to the GB/s of each size."""
     array = np.ones(SIZES[-1] // 4 + PAGE, np.float32)
     address = -(-array.ctypes.data // PAGE) * PAGE  # a load across two lines of the cache takes two
-    with tempfile.TemporaryDirectory() as folder:
-        for isa in isas:
-            _, width = ISAS[isa]
-            for real, (_, number) in REALS.items():
-                library = _compiled(Path(folder), isa, real)
-                operations = 2 * 12 * width // ctypes.sizeof(number)
-                peak = _seconds(lambda rounds, library=library: library.multiply_add(1000 * rounds))
-                found["peak"].setdefault(isa, {})[real] = _rates(1000 * operations, peak)
-            library = _compiled(Path(folder), isa, "f32")
-            for size in SIZES:
-                size -= size % (12 * width)
-                seconds = _seconds(
-                    lambda times, size=size, library=library: library.read_again(address, size, times)
-                )
-                found["read"].setdefault(isa, []).append([size, _rates(size, seconds)])
-    for real in REALS:
-        a = np.random.default_rng(0).standard_normal((PRODUCT, PRODUCT)).astype({"f32": "f4", "f64": "f8"}[real])
-        out = np.empty_like(a)
-        seconds = _seconds(lambda times, a=a, out=out: [np.matmul(a, a, out=out) for _ in range(times)])
-        found["product"][real] = _rates(2 * PRODUCT**3, seconds)
-    return found
+    for most in SIZES:
+        size = most - most % (12 * width)
+        seconds = _seconds(lambda times, size=size: library.read_again(address, size, times))
+        rates.setdefault(size, []).extend(_rates(size, seconds))
 
 
 def bandwidth(found: dict[str, Any], isa: str, size: float) -> float:
