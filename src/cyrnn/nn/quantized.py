@@ -53,6 +53,8 @@ class Quantizable(Module[F]):
     def quantize(self, kind: Any, calibrate: Any = None) -> Any:
         """Return a model of the same class whose weights are integers: faster and smaller, and a little less exact.
 
+        What it computes with, rounded to whole numbers::
+
             W[j, k] = scale[j] * W_q[j, k]          x = (max|x| / Q) * x_q          h = (max(1, max|h|) / Q) * h_q
             z_j = b_j + scale[j] * (max|x| / Q) * sum of W_q[j, k] x_q[k], and likewise h
 
@@ -134,7 +136,7 @@ class Quantizable(Module[F]):
 
         Returns
         -------
-        model : RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
+        RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
             A new one, with the same options, in float32; of a model of floats a copy.
 
         Raises
