@@ -11,6 +11,7 @@ import cyrnn
 HERE = Path(__file__).parent
 PYPROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
 sys.path.insert(0, str(HERE / "_extensions"))
+from entries import members as public_members  # noqa: E402  # found by the line above
 
 project = "cyrnn"
 author = "The cyrnn developers"
@@ -25,6 +26,7 @@ extensions = [
     "myst_nb",
     "sphinx_design",
     "sphinx_copybutton",
+    "entries",  # which members a class's page has
     "code_names",  # `names` in docstrings: links where there is such an object, code elsewhere
     "mathml",  # formulas that a browser draws by itself
 ]
@@ -66,8 +68,13 @@ numpydoc_xref_aliases = {
     "path": ":term:`python:path-like object`",
 }
 autodoc_typehints = "none"  # the docstring says it
+autodoc_preserve_defaults = True
 autosummary_generate = True
 autosummary_ignore_module_all = False
+autosummary_context = {"public_members": public_members}
+# beside cyrnn.onnx.LSTM, on disks where both would be one file
+autosummary_filename_map = {f"cyrnn.onnx.{name}": f"cyrnn.onnx.{name}_operator" for name in ("rnn", "lstm", "gru")}
+templates_path = ["_templates"]
 
 # The inventories are files, for a build without network. CONTRIBUTING.md says where they come from.
 intersphinx_mapping = {

@@ -1,6 +1,6 @@
 """The role of single backquotes in docstrings: a link where an object of ours has the name, plain code elsewhere.
 
-`lstm_forward` in a docstring leads to its page; `c0`, an argument, and `Wf Wi Wc Wo`, four keys, are code. Sphinx's own
+`lstm_forward` in a docstring leads to its page, `forward` to that of the same class; `c0`, an argument, and `Wf Wi Wc Wo`, four keys, are code. Sphinx's own
 `py:obj` would call the latter broken links, and its `autolink` sets them in italics.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.util.nodes import make_refnode
 
 
 def code_name(name, rawtext, text, lineno, inliner, options=None, content=None):
@@ -29,11 +30,23 @@ def code_name(name, rawtext, text, lineno, inliner, options=None, content=None):
     return [link], []
 
 
-def leave_as_code(app, env, node, contnode):
-    return contnode if node.get("may_be_code") else None
+#: where a name is looked for that the current class and module have not: `nn.LSTM`, `LSTM`, `pack`
+ROOMS = ("cyrnn", "cyrnn.nn", "cyrnn.training")
+
+
+def link_or_code(app, env, node, contnode):
+    """Return a link to an object of another room, or code where there is none of this name."""
+    if not node.get("may_be_code"):
+        return None
+    domain, target = env.domains["py"], node["reftarget"]
+    for name in (f"{room}.{target}" for room in ROOMS):
+        found = domain.objects.get(name)
+        if found and not found.aliased:
+            return make_refnode(app.builder, node["refdoc"], found.docname, found.node_id, contnode, name)
+    return contnode
 
 
 def setup(app):
     app.add_role("code-name", code_name)
-    app.connect("missing-reference", leave_as_code, priority=900)  # behind intersphinx
+    app.connect("missing-reference", link_or_code, priority=900)  # behind intersphinx
     return {"parallel_read_safe": True, "parallel_write_safe": True}
