@@ -44,6 +44,10 @@ nb_merge_streams = True
 
 # Docstrings
 numpydoc_show_class_members = False
+VALIDATION = PYPROJECT["tool"]["numpydoc_validation"]
+numpydoc_validation_checks = set(VALIDATION["checks"])
+numpydoc_validation_exclude = set(VALIDATION["exclude"])
+numpydoc_validation_overrides = {key[9:]: value for key, value in VALIDATION.items() if key.startswith("override_")}
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # words of a type that are no alias: "of shape (n_x, m)"
 numpydoc_xref_aliases = {
