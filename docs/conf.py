@@ -28,6 +28,7 @@ extensions = [
     "sphinx_copybutton",
     "entries",  # which members a class's page has
     "code_names",  # `names` in docstrings: links where there is such an object, code elsewhere
+    "code_links",  # the same in pages: `cyrnn.nn.LSTM`
     "mathml",  # formulas that a browser draws by itself
 ]
 exclude_patterns = ["inventories", "_*", "**.ipynb_checkpoints"]
@@ -86,7 +87,7 @@ intersphinx_disabled_reftypes = ["*"]  # only where a link says so, or the Pytho
 html_theme = "pydata_sphinx_theme"
 html_title = f"cyrnn {release}"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "math.css"]
 html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb
 html_show_sourcelink = True
 html_theme_options = {
