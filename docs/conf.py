@@ -11,7 +11,7 @@ import cyrnn
 HERE = Path(__file__).parent
 PYPROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
 sys.path.insert(0, str(HERE / "_extensions"))
-from entries import members as public_members  # noqa: E402  # found by the line above
+from entries import members, public_classes  # noqa: E402  # found by the line above
 
 project = "cyrnn"
 author = "The cyrnn developers"
@@ -54,6 +54,7 @@ numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # words of a type that are no alias: "of shape (n_x, m)"
 numpydoc_xref_aliases = {
     "ndarray": "numpy.ndarray",
+    "ndarrays": ":class:`ndarrays <numpy.ndarray>`",
     "dtype": "numpy.dtype",
     "Generator": "numpy.random.Generator",
     "array_like": ":term:`numpy:array_like`",
@@ -61,18 +62,24 @@ numpydoc_xref_aliases = {
     "int": ":class:`python:int`",
     "float": ":class:`python:float`",
     "str": ":class:`python:str`",
+    "bytes": ":class:`python:bytes`",
     "tuple": ":class:`python:tuple`",
     "list": ":class:`python:list`",
+    "lists": ":class:`lists <python:list>`",
     "dict": ":class:`python:dict`",
+    "dicts": ":class:`dicts <python:dict>`",
+    "slice": ":class:`python:slice`",
     "mapping": ":term:`python:mapping`",
+    "iterator": ":term:`python:iterator`",
     "callable": ":term:`python:callable`",
     "path": ":term:`python:path-like object`",
+    "PathLike": ":class:`python:os.PathLike`",
 }
+numpydoc_xref_aliases |= {name.removeprefix("cyrnn.nn."): name for name in public_classes() if name.startswith("cyrnn.nn.")}
 autodoc_typehints = "none"  # the docstring says it
-autodoc_preserve_defaults = True
 autosummary_generate = True
 autosummary_ignore_module_all = False
-autosummary_context = {"public_members": public_members}
+autosummary_context = {"members_of": {kind: members(kind) for kind in public_classes()}}  # for _templates
 # beside cyrnn.onnx.LSTM, on disks where both would be one file
 autosummary_filename_map = {f"cyrnn.onnx.{name}": f"cyrnn.onnx.{name}_operator" for name in ("rnn", "lstm", "gru")}
 templates_path = ["_templates"]
@@ -82,7 +89,7 @@ intersphinx_mapping = {
     "python": ("https://docs.python.org/3", "inventories/python.inv"),
     "numpy": ("https://numpy.org/doc/stable", "inventories/numpy.inv"),
 }
-intersphinx_disabled_reftypes = ["*"]  # only where a link says so, or the Python domain has no such name
+intersphinx_disabled_reftypes = ["std:*"]  # a name of Python or NumPy is one; a label or a word only where a link says so
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"cyrnn {release}"

@@ -34,8 +34,8 @@ def code_name(name, rawtext, text, lineno, inliner, options=None, content=None):
 ROOMS = ("cyrnn", "cyrnn.nn", "cyrnn.training")
 
 
-def link_or_code(app, env, node, contnode):
-    """Return a link to an object of another room, or code where there is none of this name."""
+def link_within(app, env, node, contnode):
+    """Return a link to an object of another room; leave `np.load` to intersphinx, and code where there is no object."""
     if not node.get("may_be_code"):
         return None
     domain, target = env.domains["py"], node["reftarget"]
@@ -43,10 +43,18 @@ def link_or_code(app, env, node, contnode):
         found = domain.objects.get(name)
         if found and not found.aliased:
             return make_refnode(app.builder, node["refdoc"], found.docname, found.node_id, contnode, name)
-    return contnode
+    if "." not in target:  # `input` and `random` are arguments, no objects of Python's
+        return contnode
+    node["reftarget"] = target.replace("np.", "numpy.", 1) if target.startswith("np.") else target
+    return None
+
+
+def leave_as_code(app, env, node, contnode):
+    return contnode if node.get("may_be_code") else None
 
 
 def setup(app):
     app.add_role("code-name", code_name)
-    app.connect("missing-reference", link_or_code, priority=900)  # behind intersphinx
+    app.connect("missing-reference", link_within, priority=100)
+    app.connect("missing-reference", leave_as_code, priority=900)  # behind intersphinx
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,6 +15,10 @@ PASSES = ("__call__", "forward", "backward", "step")
 FIRST = ("cyrnn.nn.RNN", "cyrnn.nn.RNNCell", "cyrnn.nn.Linear")
 
 
+def public_classes() -> list[str]:
+    return [name for name in public_names() if inspect.isclass(object_of(name))]
+
+
 def members(fullname: str) -> list[tuple[str, str]]:
     """Return directive and name of each member of a class, passes first and attributes last."""
     kind = object_of(fullname)
@@ -28,7 +32,8 @@ def members(fullname: str) -> list[tuple[str, str]]:
 
 def described_elsewhere() -> dict[str, str]:
     """Return the full names of methods that are described on another class's page, and their names there."""
-    names = [name for name in public_names() if inspect.isclass(object_of(name.rpartition(".")[0]))]
+    classes = public_classes()
+    names = [name for name in public_names() if name.rpartition(".")[0] in classes]
     first: dict[object, str] = {}
     found = {}
     for name in sorted(names, key=lambda name: not name.startswith(tuple(f"{kind}." for kind in FIRST))):
@@ -51,7 +56,13 @@ def shorten(app, what, name, obj, options, lines):
         lines[:] = [*summary, "", f"As :meth:`{there.removeprefix('cyrnn.')} <{there}>`, where all of it is said.", ""]
 
 
+def name_defaults(app, what, name, obj, options, signature, returned):
+    """Show the default of `dtype` as one writes it."""
+    return (signature.replace("<class 'numpy.float32'>", "np.float32"), returned) if signature else None
+
+
 def setup(app):
     ELSEWHERE.update(described_elsewhere())
     app.connect("autodoc-process-docstring", shorten, priority=600)  # behind numpydoc
+    app.connect("autodoc-process-signature", name_defaults, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -141,7 +141,7 @@ class Embedding(Quantizable[F], Head[F]):
 
         Parameters
         ----------
-        input : array of whole numbers, of any shape (*)
+        input : array of whole numbers, of any shape
             From 0 to num_embeddings - 1, of any integer dtype.
         lengths : array of N whole numbers, optional
             Of a batch (L, N), or (N, L) with `batch_first`: how many steps each sequence has, from 0 to L, in any
@@ -149,7 +149,7 @@ class Embedding(Quantizable[F], Head[F]):
 
         Returns
         -------
-        ndarray of shape (*, embedding_dim)
+        ndarray of shape (..., embedding_dim)
             Zero behind the end of a sequence.
 
         Raises

@@ -22,7 +22,7 @@ class Habits:
 
         See Also
         --------
-        forward : The pass with dropout, for training.
+        cyrnn.nn.LSTM.forward : The pass with dropout, for training.
 
         Examples
         --------

@@ -144,7 +144,7 @@ class LayerNorm(Head[F], Generic[F]):
 
         Parameters
         ----------
-        input : ndarray of shape (*, features)
+        input : ndarray of shape (..., features)
             Of the dtype of the layer; any number of leading axes, any strides.
         lengths : array of N whole numbers, optional
             Of a batch (L, N, features), or (N, L, features) with `batch_first`: how many steps each sequence has, from
@@ -152,7 +152,7 @@ class LayerNorm(Head[F], Generic[F]):
 
         Returns
         -------
-        ndarray of shape (*, features)
+        ndarray of shape (..., features)
             Zero, not the bias, behind the end of a sequence.
 
         Raises

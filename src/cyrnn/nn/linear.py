@@ -143,7 +143,7 @@ class Linear(Quantizable[F], Head[F]):
 
         Parameters
         ----------
-        input : ndarray of shape (*, in_features)
+        input : ndarray of shape (..., in_features)
             Of the dtype of the layer; any number of leading axes, any strides.
         lengths : array of N whole numbers, optional
             Of a batch (L, N, in_features), or (N, L, in_features) with `batch_first`: how many steps each sequence has,
@@ -151,7 +151,7 @@ class Linear(Quantizable[F], Head[F]):
 
         Returns
         -------
-        ndarray of shape (*, out_features)
+        ndarray of shape (..., out_features)
             Zero, not the bias, behind the end of a sequence.
 
         Raises
