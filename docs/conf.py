@@ -75,7 +75,7 @@ numpydoc_xref_aliases = {
     "path": ":term:`python:path-like object`",
     "PathLike": ":class:`python:os.PathLike`",
 }
-numpydoc_xref_aliases |= {name.removeprefix("cyrnn.nn."): name for name in public_classes() if name.startswith("cyrnn.nn.")}
+numpydoc_xref_aliases |= {name[9:]: name for name in public_classes() if name.startswith("cyrnn.nn.")}
 autodoc_typehints = "none"  # the docstring says it
 autosummary_generate = True
 autosummary_ignore_module_all = False
@@ -89,7 +89,7 @@ intersphinx_mapping = {
     "python": ("https://docs.python.org/3", "inventories/python.inv"),
     "numpy": ("https://numpy.org/doc/stable", "inventories/numpy.inv"),
 }
-intersphinx_disabled_reftypes = ["std:*"]  # a name of Python or NumPy is one; a label or a word only where a link says so
+intersphinx_disabled_reftypes = ["std:*"]  # labels and words only where a link says whose
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"cyrnn {release}"

@@ -1,7 +1,8 @@
 """The role of single backquotes in docstrings: a link where an object of ours has the name, plain code elsewhere.
 
-`lstm_forward` in a docstring leads to its page, `forward` to that of the same class; `c0`, an argument, and `Wf Wi Wc Wo`, four keys, are code. Sphinx's own
-`py:obj` would call the latter broken links, and its `autolink` sets them in italics.
+`lstm_forward` in a docstring leads to its page, `forward` to that of the same class, `np.load` to NumPy's; `c0`, an
+argument, and `Wf Wi Wc Wo`, four keys, are code. Sphinx's own `py:obj` would call the latter broken links, and its
+`autolink` sets them in italics.
 """
 
 from __future__ import annotations
