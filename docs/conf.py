@@ -33,6 +33,8 @@ extensions = [
 ]
 exclude_patterns = ["inventories", "_*", "**.ipynb_checkpoints"]
 default_role = "code-name"
+highlight_language = "none"  # an indented block of a docstring is equations; examples begin with >>>
+toc_object_entries_show_parents = "hide"
 
 # MyST: pages read in the repository, too, so fences are plain and directives stand between colons
 myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]

@@ -36,7 +36,7 @@ def described_elsewhere() -> dict[str, str]:
     names = [name for name in public_names() if name.rpartition(".")[0] in classes]
     first: dict[object, str] = {}
     found = {}
-    for name in sorted(names, key=lambda name: not name.startswith(tuple(f"{kind}." for kind in FIRST))):
+    for name in sorted(names, key=lambda name: [not name.startswith(f"{kind}.") for kind in FIRST]):
         owner, _, member = name.rpartition(".")
         method = inspect.getattr_static(object_of(owner), member)
         seen = first.setdefault(method, name)
@@ -53,7 +53,7 @@ def shorten(app, what, name, obj, options, lines):
     there = ELSEWHERE.get(name)
     if there:
         summary = inspect.getdoc(obj).partition("\n\n")[0].splitlines()
-        lines[:] = [*summary, "", f"As :meth:`{there.removeprefix('cyrnn.')} <{there}>`, where all of it is said.", ""]
+        lines[:] = [*summary, "", f"As :meth:`{there.removeprefix('cyrnn.')} <{there}>`, which describes it.", ""]
 
 
 def name_defaults(app, what, name, obj, options, signature, returned):
