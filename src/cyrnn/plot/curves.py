@@ -37,9 +37,9 @@ def gradient_norm(
     Parameters
     ----------
     gradients : array of shape (L, N, features) or (L, features), Gradients, or dict
-        Those with respect to the states, dL/dh_t, from `state_gradients` or `cache_gradients`; what `backward` of nn returned, for the gradient of the
-        input; the dict of the notebook's backward functions, for its dx; or a dict of label to one of these: a curve
-        for each.
+        Those with respect to the states, dL/dh_t, from `state_gradients` or `cache_gradients`; what `backward` of nn
+        returned, for the gradient of the input; the dict of the notebook's backward functions, for its dx; or a dict
+        of label to one of these: a curve for each.
     sequence : int, optional
         Which sequence of the batch. If left out, the median over the batch, in a band from its 10th to its 90th
         percentile.
