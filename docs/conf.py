@@ -72,6 +72,7 @@ intersphinx_mapping = {
 }
 intersphinx_disabled_reftypes = ["*"]  # only where a link says so, or the Python domain has no such name
 
+html_context = {"default_mode": "auto"}  # as the reader's system is; without it the theme complains on the console
 html_theme = "pydata_sphinx_theme"
 html_title = f"cyrnn {release}"
 html_static_path = ["_static"]
@@ -85,7 +86,5 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],
-    "pygments_light_style": "tango",
-    "pygments_dark_style": "monokai",
 }
 copyright = "The cyrnn developers, BSD-3-Clause"
