@@ -25,6 +25,7 @@ def browser_faults(site: Path, names: list[str], shots: Path | None, chromium_at
         print(f"Chromium {chromium.version}", flush=True)
         yield from browser.page_faults(chromium, origin, names, shots)
         yield from browser.search_faults(chromium, origin)
+        yield from browser.missing_page_faults(chromium, origin)
         yield from browser.switcher_faults(chromium, origin)
 
 

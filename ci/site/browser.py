@@ -128,6 +128,19 @@ def search_faults(
                 yield f"search, {width} pixels: {fault}"
 
 
+def missing_page_faults(browser: Browser, origin: str) -> Iterator[str]:
+    """What stands in for a page that is not there leads on, at any depth."""
+    for name in ("gone.html", "how_to/gone.html", "reference/api/gone.html"):
+        with window(browser, origin, WIDTHS[0]) as (page, watch):
+            page.goto(f"{origin}/{name}")
+            links = page.locator("main a").evaluate_all("links => links.map((link) => link.href)")
+            if f"{origin}/index.html" not in links:
+                yield f"{name}, which is not there: no link to the first page"
+            for fault in watch.take():
+                if name not in fault and "status of 404" not in fault:
+                    yield f"{name}, which is not there: {fault}"
+
+
 def switcher_faults(browser: Browser, origin: str, wait: float = WAIT_MILLISECONDS) -> Iterator[str]:
     """The theme switcher leads to light and dark, and the next page remembers it."""
     for width in WIDTHS:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 NO_PAGES = ("_static/", "_sources/")
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 #: what a page loads by itself; a link (`a`) leaves the site only where a reader follows it
-LOADED = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src", "video": "src", "object": "data"}
+LOADED = dict.fromkeys(("img", "script", "iframe", "source", "video"), "src") | {"link": "href", "object": "data"}
 
 
 @dataclass
@@ -150,7 +151,7 @@ def faults_of(site: Path, pages: dict[str, Page]) -> Iterator[str]:
 def heading_faults(name: str, headings: list[int]) -> Iterator[str]:
     if headings.count(1) != 1 or headings[0] != 1:
         yield f"{name}: headings begin with {headings[:1]} and {headings.count(1)} are h1; wanted one, first"
-    for above, heading in zip(headings, headings[1:], strict=False):
+    for above, heading in pairwise(headings):
         if heading > above + 1:
             yield f"{name}: h{heading} below h{above}"
 
