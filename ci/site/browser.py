@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from shutil import which
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"  # Debian's
+#: Debian's, or what else there is of its kind
+CHROMIUM = next(filter(None, map(which, ("chromium", "chromium-browser", "google-chrome"))), "/usr/bin/chromium")
 WIDTHS = (400, 1280)
 HEIGHT = 900
 THEMES = ("light", "dark")

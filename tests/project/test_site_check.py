@@ -14,7 +14,6 @@ sys.path.insert(0, str(ROOT))
 from ci.site.pages import faults_of, read_pages
 from ci.site.server import serve
 
-CHROMIUM = Path("/usr/bin/chromium")
 #: a red square, 1 x 1
 PIXEL = "data:image/gif;base64,R0lGODdhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs="
 PAGE = """<!DOCTYPE html>
@@ -91,9 +90,10 @@ def test_folder_without_pages_is_refused(tmp_path):
 @pytest.fixture(scope="module")
 def chromium():
     pytest.importorskip("playwright", reason="the browser's part wants playwright")
-    if not CHROMIUM.exists():
-        pytest.skip(f"the browser's part wants {CHROMIUM}")
     from ci.site import browser
+
+    if not Path(browser.CHROMIUM).exists():
+        pytest.skip(f"the browser's part wants {browser.CHROMIUM}")
 
     with browser.chromium() as opened:
         yield opened
