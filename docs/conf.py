@@ -27,6 +27,7 @@ extensions = [
     "sphinx_copybutton",
     "code_names",  # `names` in docstrings: links where there is such an object, code elsewhere
     "mathml",  # formulas that a browser draws by itself
+    "tutorials",  # the notebook and Colab, at the head of each tutorial
 ]
 exclude_patterns = ["inventories", "_*", "**.ipynb_checkpoints"]
 default_role = "code-name"
@@ -40,6 +41,10 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+
+# The head of a tutorial and its install cell: python docs/_extensions/tutorials.py after a change
+repository = None  # "https://github.com/OWNER/NAME", once there is one: then Colab opens the notebook from there
+colab_install = "./cyrnn.zip"  # what pip is given on Colab: "cyrnn", once a package index has it
 
 # Docstrings
 numpydoc_show_class_members = False
