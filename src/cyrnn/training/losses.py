@@ -124,8 +124,8 @@ def mse_loss(
     reduction : {"mean", "sum", "none"}
         "none": a loss for every element; the gradient is that of their sum.
     lengths : array of N whole numbers, optional
-        Of output (L, N, ...), or (N, L, ...) with `batch_first`: how many steps each sequence has. What lies behind is not
-        read, counts nothing, and has a gradient of zero.
+        Of output (L, N, ...), or (N, L, ...) with `batch_first`: how many steps each sequence has. What lies behind is
+        not read, counts nothing, and has a gradient of zero.
     batch_first : bool
         How `lengths` are read, nothing else.
 
