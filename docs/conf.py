@@ -26,6 +26,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "code_names",  # `names` in docstrings: links where there is such an object, code elsewhere
+    "code_links",  # the same in pages: `cyrnn.nn.LSTM`
     "mathml",  # formulas that a browser draws by itself
     "tutorials",  # the notebook and Colab, at the head of each tutorial
 ]
@@ -48,6 +49,10 @@ colab_install = "./cyrnn.zip"  # what pip is given on Colab: "cyrnn", once a pac
 
 # Docstrings
 numpydoc_show_class_members = False
+VALIDATION = PYPROJECT["tool"]["numpydoc_validation"]
+numpydoc_validation_checks = set(VALIDATION["checks"])
+numpydoc_validation_exclude = set(VALIDATION["exclude"])
+numpydoc_validation_overrides = {key[9:]: value for key, value in VALIDATION.items() if key.startswith("override_")}
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # words of a type that are no alias: "of shape (n_x, m)"
 numpydoc_xref_aliases = {
@@ -77,20 +82,31 @@ intersphinx_mapping = {
 }
 intersphinx_disabled_reftypes = ["*"]  # only where a link says so, or the Python domain has no such name
 
+html_context = {"default_mode": "auto"}  # as the reader's system is; without it the theme complains on the console
 html_theme = "pydata_sphinx_theme"
 html_title = f"cyrnn {release}"
+html_favicon = "_static/mark.svg"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "math.css"]
+html_extra_path = ["_extra"]
+html_last_updated_fmt = "%Y-%m-%d"  # of the build; SOURCE_DATE_EPOCH counts
 html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb
 html_show_sourcelink = True
+html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "start": [], "changelog": []}
 html_theme_options = {
+    "logo": {
+        "image_light": "_static/mark.svg",
+        "image_dark": "_static/mark.svg",
+        "text": html_title,
+        "alt_text": "cyrnn's mark",
+    },
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc", "sourcelink"],
+    "header_links_before_dropdown": 6,
+    "search_bar_text": "Search",
+    "secondary_sidebar_items": {"**": ["page-toc", "sourcelink"], "index": []},
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
-    "footer_end": [],
-    "pygments_light_style": "tango",
-    "pygments_dark_style": "monokai",
+    "footer_end": ["last-updated"],
 }
 copyright = "The cyrnn developers, BSD-3-Clause"
