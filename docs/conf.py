@@ -26,7 +26,9 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "code_names",  # `names` in docstrings: links where there is such an object, code elsewhere
+    "code_links",  # the same in pages: `cyrnn.nn.LSTM`
     "mathml",  # formulas that a browser draws by itself
+    "tutorials",  # the notebook and Colab, at the head of each tutorial
 ]
 exclude_patterns = ["inventories", "_*", "**.ipynb_checkpoints"]
 default_role = "code-name"
@@ -41,8 +43,16 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
 
+# The head of a tutorial and its install cell: python docs/_extensions/tutorials.py after a change
+repository = None  # "https://github.com/OWNER/NAME", once there is one: then Colab opens the notebook from there
+colab_install = "./cyrnn.zip"  # what pip is given on Colab: "cyrnn", once a package index has it
+
 # Docstrings
 numpydoc_show_class_members = False
+VALIDATION = PYPROJECT["tool"]["numpydoc_validation"]
+numpydoc_validation_checks = set(VALIDATION["checks"])
+numpydoc_validation_exclude = set(VALIDATION["exclude"])
+numpydoc_validation_overrides = {key[9:]: value for key, value in VALIDATION.items() if key.startswith("override_")}
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # words of a type that are no alias: "of shape (n_x, m)"
 numpydoc_xref_aliases = {
@@ -77,7 +87,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"cyrnn {release}"
 html_favicon = "_static/mark.svg"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "math.css"]
 html_extra_path = ["_extra"]
 html_last_updated_fmt = "%Y-%m-%d"  # of the build; SOURCE_DATE_EPOCH counts
 html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb

@@ -54,7 +54,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
 
     See Also
     --------
-    from_state_dict : the same from weights alone.
+    from_state_dict : The same from weights alone.
 
     Notes
     -----
@@ -106,7 +106,7 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
 
     See Also
     --------
-    from_torch : the same from a module in memory, with all of its options.
+    from_torch : The same from a module in memory, with all of its options.
 
     Examples
     --------

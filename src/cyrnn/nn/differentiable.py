@@ -54,7 +54,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
 
         See Also
         --------
-        backward : the gradients, from the tape.
+        backward : The gradients, from the tape.
 
         Examples
         --------
@@ -105,8 +105,8 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
 
         See Also
         --------
-        forward : what makes the tape.
-        cyrnn.training.Adam : what makes better weights of the gradients.
+        forward : What makes the tape.
+        cyrnn.training.Adam : What makes better weights of the gradients.
 
         Notes
         -----

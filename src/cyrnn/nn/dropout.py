@@ -109,7 +109,7 @@ class Dropout:
 
         See Also
         --------
-        backward : the gradient, from the tape.
+        backward : The gradient, from the tape.
 
         Examples
         --------

@@ -154,7 +154,7 @@ class Embedding(Quantizable[F], Head[F]):
 
         See Also
         --------
-        forward : the same with a tape, for `backward`.
+        forward : The same with a tape, for `backward`.
 
         Examples
         --------
@@ -191,7 +191,7 @@ class Embedding(Quantizable[F], Head[F]):
 
         See Also
         --------
-        backward : the gradients, from the tape.
+        backward : The gradients, from the tape.
 
         Examples
         --------
@@ -224,7 +224,7 @@ class Embedding(Quantizable[F], Head[F]):
 
         See Also
         --------
-        forward : what makes the tape.
+        forward : What makes the tape.
 
         Notes
         -----

@@ -90,7 +90,7 @@ class FromGates:
 
         See Also
         --------
-        to_gates : the inverse.
+        to_gates : The inverse.
 
         Notes
         -----
@@ -163,7 +163,7 @@ class FromGates:
 
         See Also
         --------
-        from_gates : the same the other way round; but for forget_bias, whose sums are rounded, the same bits.
+        from_gates : The same the other way round; but for forget_bias, whose sums are rounded, the same bits.
 
         Examples
         --------

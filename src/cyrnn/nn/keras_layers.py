@@ -85,7 +85,7 @@ def from_keras(
 
     See Also
     --------
-    RNN.keras_weights : weights as `set_weights` takes them.
+    RNN.keras_weights : Weights as `set_weights` takes them.
 
     Notes
     -----

@@ -41,7 +41,7 @@ class KerasWeights(FromGates):
 
         See Also
         --------
-        cyrnn.nn.from_keras : the inverse.
+        cyrnn.nn.from_keras : The inverse.
 
         Examples
         --------

@@ -155,7 +155,7 @@ class LayerNorm(Head[F], Generic[F]):
 
         See Also
         --------
-        forward : the same with a tape, for `backward`.
+        forward : The same with a tape, for `backward`.
 
         Examples
         --------
@@ -194,7 +194,7 @@ class LayerNorm(Head[F], Generic[F]):
 
         See Also
         --------
-        backward : the gradients, from the tape.
+        backward : The gradients, from the tape.
 
         Examples
         --------
@@ -226,7 +226,7 @@ class LayerNorm(Head[F], Generic[F]):
 
         See Also
         --------
-        forward : what makes the tape.
+        forward : What makes the tape.
 
         Notes
         -----

@@ -158,7 +158,7 @@ class Linear(Quantizable[F], Head[F]):
 
         See Also
         --------
-        forward : the same with a tape, for `backward`.
+        forward : The same with a tape, for `backward`.
 
         Notes
         -----
@@ -202,7 +202,7 @@ class Linear(Quantizable[F], Head[F]):
 
         See Also
         --------
-        backward : the gradients, from the tape.
+        backward : The gradients, from the tape.
 
         Examples
         --------
@@ -235,7 +235,7 @@ class Linear(Quantizable[F], Head[F]):
 
         See Also
         --------
-        forward : what makes the tape.
+        forward : What makes the tape.
 
         Notes
         -----

@@ -208,8 +208,8 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
 
         See Also
         --------
-        forward : the same with a tape, for `backward`.
-        step : one step of a stream.
+        forward : The same with a tape, for `backward`.
+        step : One step of a stream.
 
         Examples
         --------

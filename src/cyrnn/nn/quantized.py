@@ -84,7 +84,7 @@ class Quantizable(Module[F]):
 
         See Also
         --------
-        dequantize : the floats that the integers stand for.
+        dequantize : The floats that the integers stand for.
         cyrnn.pack : `weights="int8"` for the notebook's functions.
 
         Notes
@@ -144,7 +144,7 @@ class Quantizable(Module[F]):
 
         See Also
         --------
-        quantize : integers of floats.
+        quantize : Integers of floats.
 
         Notes
         -----

@@ -126,8 +126,8 @@ class Recurrent(CellModule[F], Generic[F, S]):
 
         See Also
         --------
-        forward : the same with a tape, for `backward`.
-        step : one step of a stream.
+        forward : The same with a tape, for `backward`.
+        step : One step of a stream.
 
         Notes
         -----
@@ -198,7 +198,7 @@ class Recurrent(CellModule[F], Generic[F, S]):
 
         See Also
         --------
-        __call__ : over whole sequences.
+        __call__ : Over whole sequences.
 
         Notes
         -----

@@ -91,8 +91,8 @@ class Sequential(Derived):
 
         See Also
         --------
-        forward : the same with a tape, for `backward`.
-        step : one step of a stream.
+        forward : The same with a tape, for `backward`.
+        step : One step of a stream.
 
         Notes
         -----
@@ -153,7 +153,7 @@ class Sequential(Derived):
 
         See Also
         --------
-        backward : the gradients, from the tape.
+        backward : The gradients, from the tape.
 
         Examples
         --------
@@ -205,7 +205,7 @@ class Sequential(Derived):
 
         See Also
         --------
-        forward : what makes the tape.
+        forward : What makes the tape.
 
         Examples
         --------

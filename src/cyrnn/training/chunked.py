@@ -35,6 +35,10 @@ def chunks(x: Any, T: int, *, batch_first: bool = False) -> Iterator[NDArray[Any
     ValueError, TypeError
         If an argument is not as above; at once, not when the first piece is asked for.
 
+    See Also
+    --------
+    cyrnn.nn.LSTM.forward : Takes a piece and the state that the piece before has left.
+
     Notes
     -----
     With the state of a piece carried into the next, the outputs have the bits of one call over the whole. Gradients do
