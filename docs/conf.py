@@ -108,7 +108,8 @@ html_extra_path = ["_extra"]
 html_last_updated_fmt = "%Y-%m-%d"  # of the build; SOURCE_DATE_EPOCH counts
 html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb
 html_show_sourcelink = True
-html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "start": [], "changelog": [], "contributing": [], "upgrading": []}
+SINGLE = ("index", "start", "contributing", "upgrading", "changelog")  # pages without a room
+html_sidebars = {"**": ["sidebar-nav-bs"]} | {page: [] for page in SINGLE}
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",
