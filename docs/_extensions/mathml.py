@@ -6,13 +6,19 @@ from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
 
 
+def converted(latex: str, display: str) -> str:
+    """Return the MathML of a formula. What MathJax and pages call `aligned` is latex2mathml's `align*`."""
+    found = convert(latex.replace("{aligned}", "{align*}"), display=display)
+    return found.replace("<mover>", '<mover accent="true">')  # a tilde lies on its letter, not far above it
+
+
 def visit_math(translator, node):
-    translator.body.append(convert(node.astext()))
+    translator.body.append(converted(node.astext(), "inline"))
     raise SkipNode
 
 
 def visit_displaymath(translator, node):
-    translator.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    translator.body.append(f'<div class="math">{converted(node.astext(), "block")}</div>')
     raise SkipNode
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from . import nn as nn
     from . import plot as plot
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "gru_backward",

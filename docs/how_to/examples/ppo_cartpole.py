@@ -84,9 +84,9 @@ def advantages(reward, value, ended, last_value):
     return found
 
 
-def train(seed=0, updates=300, enough=475, show=print):
-    """Train until the last hundred episodes have lasted `enough` steps in the mean; return those lengths, and steps."""
-    agent, worlds = Agent(seed, updates), make_worlds()
+def train(seed=0, updates=300, enough=475, show=print, agent=None):
+    """Train until the last hundred episodes have lasted `enough` steps in the mean; return all lengths, and steps."""
+    agent, worlds = agent or Agent(seed, updates), make_worlds()
     seen, lasted, lengths = worlds.reset(seed=seed)[0], np.zeros(WORLDS), []
     reset, began = np.ones(WORLDS, bool), time.perf_counter()
     x = np.empty((STEPS, WORLDS, 2), np.float32)

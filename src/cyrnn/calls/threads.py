@@ -42,6 +42,10 @@ def get_num_threads() -> int:
         What `set_num_threads` or the environment variable `CYRNN_NUM_THREADS` said; else the number of cores that
         this process may use.
 
+    See Also
+    --------
+    set_num_threads : Changes it.
+
     Examples
     --------
     >>> cyrnn.get_num_threads() >= 1
@@ -51,7 +55,9 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Let large calls use up to n threads, the calling one included. The results have the same bits for every n.
+    """Let large calls use up to n threads, the calling one included.
+
+    The results have the same bits for every n.
 
     Parameters
     ----------
@@ -63,6 +69,10 @@ def set_num_threads(n: int) -> None:
     ------
     ValueError
         If n is not a whole number, or below 1.
+
+    See Also
+    --------
+    get_num_threads : How many there are now.
 
     Examples
     --------

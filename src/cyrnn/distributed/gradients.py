@@ -18,62 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..nn._check import whole_number
 from . import _check
+from .sums import Failure, Sums
 
 #: of our messages between two ranks
 _TAG = 1987
-_DTYPES: tuple[np.dtype[Any], ...] = (np.dtype(np.float32), np.dtype(np.float64))
-
-#: of each array its name, its shape, the name of its dtype
-Layout = tuple[tuple[str, tuple[int, ...], str], ...]
-
-
-@dataclass
-class _Sums:
-    """Sums over some groups: all arrays of a dtype in one buffer, in the order of the layout."""
-
-    layout: Layout
-    buffers: tuple[NDArray[Any], ...]  # of each of _DTYPES, (elements,)
-
-    @classmethod
-    def empty(cls, layout: Layout) -> _Sums:
-        counts = [sum(_size(shape) for _, shape, name in layout if name == dtype.name) for dtype in _DTYPES]
-        return cls(layout, tuple(np.empty(count, dtype) for count, dtype in zip(counts, _DTYPES, strict=True)))
-
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> _Sums:
-        found = cls.empty(tuple((name, array.shape, array.dtype.name) for name, array in arrays.items()))
-        for name, view in found.arrays().items():
-            view[...] = arrays[name]
-        return found
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return views of the buffers, by their names."""
-        ends = dict.fromkeys((dtype.name for dtype in _DTYPES), 0)
-        buffers = {dtype.name: buffer for dtype, buffer in zip(_DTYPES, self.buffers, strict=True)}
-        found = {}
-        for name, shape, dtype in self.layout:
-            begin, ends[dtype] = ends[dtype], ends[dtype] + _size(shape)
-            found[name] = buffers[dtype][begin : ends[dtype]].reshape(shape)
-        return found
-
-    @property
-    def sent(self) -> list[NDArray[Any]]:
-        """The buffers that have elements: only those are messages."""
-        return [buffer for buffer in self.buffers if buffer.size]
-
-
-@dataclass
-class _Failure:
-    """What stands in the place of sums if a rank raised: it takes the same way, so that no rank waits for ever."""
-
-    rank: int
-    sentence: str
-
 
 class Gradients:
     """Sums of gradients over the examples of a batch, which the ranks of MPI share: the same bits for any number.
@@ -92,6 +42,11 @@ class Gradients:
         If groups is no whole number of at least 1 or differs between ranks; if comm is no communicator.
     ImportError
         If comm is None and mpi4py is not installed: it is the extra `mpi`.
+
+    See Also
+    --------
+    predict : Outputs by many processes, of a dask array.
+    cyrnn.training.Adam : Makes better weights of the sums, on every rank the same.
 
     Notes
     -----
@@ -140,6 +95,10 @@ class Gradients:
         ValueError, TypeError
             If n is no whole number of at least 1.
 
+        See Also
+        --------
+        sum : Calls a function with them, and adds what it returns.
+
         Examples
         --------
         >>> from mpi4py import MPI
@@ -173,6 +132,10 @@ class Gradients:
         ValueError, TypeError
             If n is no whole number of at least 1 or differs between ranks; if the function returned something else.
 
+        See Also
+        --------
+        parts : The slices that the function is called with.
+
         Notes
         -----
         All ranks call it, equally often. Groups are added as soon as they can be: a rank holds about the logarithm of
@@ -196,7 +159,7 @@ class Gradients:
         found = pass_.everywhere(pass_.node(0, len(pass_.owners)))
         if pass_.error is not None:
             raise pass_.error
-        if isinstance(found, _Failure):
+        if isinstance(found, Failure):
             _check.failed(name, found.rank, found.sentence)
         return {key: array[()] for key, array in found.arrays().items()}  # a number for an array without axes
 
@@ -217,7 +180,7 @@ class _Pass:
     function: Callable[[slice], Mapping[str, Any]]
     error: Exception | None = None  # of this rank
 
-    def node(self, first: int, last: int) -> _Sums | _Failure | None:
+    def node(self, first: int, last: int) -> Sums | Failure | None:
         """Return the sums over the groups from `first` to before `last`, on the rank of the first; None on others."""
         if self.rank not in self.owners[first:last]:
             return None
@@ -232,34 +195,34 @@ class _Pass:
             return None
         return self._add(left, right if source == to else self._receive(source))
 
-    def everywhere(self, sums: _Sums | _Failure | None) -> _Sums | _Failure:
+    def everywhere(self, sums: Sums | Failure | None) -> Sums | Failure:
         """Return on every rank what the rank of the first group has."""
         root = self.owners[0]
-        head = self.comm.bcast(sums.layout if isinstance(sums, _Sums) else sums, root)
-        if isinstance(head, _Failure):
+        head = self.comm.bcast(sums.layout if isinstance(sums, Sums) else sums, root)
+        if isinstance(head, Failure):
             return head
-        found = sums if isinstance(sums, _Sums) else _Sums.empty(head)
+        found = sums if isinstance(sums, Sums) else Sums.empty(head)
         for buffer in found.sent:
             self.comm.Bcast(buffer, root)
         return found
 
-    def _group(self, group: int) -> _Sums | _Failure:
+    def _group(self, group: int) -> Sums | Failure:
         if self.error is not None:
             return self._failure()
         try:
             found = self.function(_rows(group, len(self.owners), self.n))
-            return _Sums.of(_check.gradients("Gradients.sum", found))
+            return Sums.of(_check.gradients("Gradients.sum", found))
         except Exception as error:  # raised again when the other ranks have learnt of it
             self.error = error
             return self._failure()
 
-    def _failure(self) -> _Failure:
-        return _Failure(self.rank, f"{type(self.error).__name__}: {self.error}")
+    def _failure(self) -> Failure:
+        return Failure(self.rank, f"{type(self.error).__name__}: {self.error}")
 
-    def _add(self, left: Any, right: Any) -> _Sums | _Failure:
+    def _add(self, left: Any, right: Any) -> Sums | Failure:
         """Add right to left, in its place."""
         for sums in (left, right):
-            if isinstance(sums, _Failure):
+            if isinstance(sums, Failure):
                 return sums
         try:
             _check.alike("Gradients.sum", left.layout, right.layout)
@@ -271,18 +234,18 @@ class _Pass:
         return left  # type: ignore[no-any-return]  # no failure, so sums
 
     def _send(self, sums: Any, to: int) -> None:
-        if isinstance(sums, _Failure):
+        if isinstance(sums, Failure):
             self.comm.send(sums, to, _TAG)
             return
         self.comm.send(sums.layout, to, _TAG)
         for buffer in sums.sent:
             self.comm.Send(buffer, to, _TAG)
 
-    def _receive(self, source: int) -> _Sums | _Failure:
+    def _receive(self, source: int) -> Sums | Failure:
         head = self.comm.recv(None, source, _TAG)
-        if isinstance(head, _Failure):
+        if isinstance(head, Failure):
             return head
-        found = _Sums.empty(head)
+        found = Sums.empty(head)
         for buffer in found.sent:
             self.comm.Recv(buffer, source, _TAG)
         return found
@@ -291,7 +254,3 @@ class _Pass:
 def _rows(part: int, parts: int, n: int) -> slice:
     """Return the part of n things that are cut into parts of equal size, or one more."""
     return slice(n * part // parts, n * (part + 1) // parts)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64))

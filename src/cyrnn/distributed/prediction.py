@@ -45,7 +45,8 @@ def predict(model: Any, input: Any, lengths: Any = None) -> Any:
 
     See Also
     --------
-    Gradients : training by many processes.
+    Gradients : Training by many processes.
+    cyrnn.nn.LSTM : The model's own call, for an array of NumPy.
 
     Notes
     -----

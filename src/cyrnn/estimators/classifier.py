@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..notebook import softmax
-from ..training import cross_entropy
 from . import _check
 from .base import Recurrent
+from .objectives import Objective, of_classes
 from .scikit import Array, ClassifierMixin, metrics, multiclass, validation
 from .sequences import Sequences
 
@@ -47,7 +46,7 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
     class_weight : dict, "balanced" or None
         A factor for the weight of each class; "balanced": such that all classes weigh the same.
     n_features_per_step : int
-        f of a 2-D X, (n, T * f): the f columns of the first step, then those of the second. 1: a column is a step.
+        The f of a 2-D X, (n, T * f): the f columns of the first step, then those of the second. 1: a column is a step.
     random_state : int, RandomState or None
         An int gives the same bits at every fit, whatever the number of threads.
     verbose : bool
@@ -60,7 +59,8 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
 
     See Also
     --------
-    RecurrentRegressor : numbers for each sequence.
+    RecurrentRegressor : Numbers for each sequence.
+    RecurrentForecaster : What follows a time series.
 
     Notes
     -----
@@ -141,6 +141,10 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
         ValueError, TypeError
             If X, y, weights, or a parameter of the estimator are not as above.
 
+        See Also
+        --------
+        partial_fit : Go on from where training is.
+
         Examples
         --------
         >>> from cyrnn.estimators import RecurrentClassifier
@@ -178,6 +182,10 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
         ------
         ValueError, TypeError
             If X, y, classes, weights, or a parameter of the estimator are not as above.
+
+        See Also
+        --------
+        fit : Train from the beginning, all epochs.
 
         Examples
         --------
@@ -218,6 +226,10 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
         ValueError
             If X is not like that of fit; `NotFittedError`, if there was no fit.
 
+        See Also
+        --------
+        predict : The most probable class alone.
+
         Examples
         --------
         >>> from cyrnn.estimators import RecurrentClassifier
@@ -238,11 +250,16 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
         Returns
         -------
         ndarray of n labels
+            Of `classes_`, one for each sequence.
 
         Raises
         ------
         ValueError
             If X is not like that of fit; `NotFittedError`, if there was no fit.
+
+        See Also
+        --------
+        predict_proba : The probability of each class.
 
         Examples
         --------
@@ -274,13 +291,8 @@ class RecurrentClassifier(ClassifierMixin, Recurrent):
         factors = _check.class_weight(function, self.class_weight, self.classes_, counts)
         return np.asarray(weights * factors[targets])
 
-    def _objective(self, targets: Array, weights: Array) -> Callable[[Array, Array], tuple[float, Array]]:
-        def objective(logits: Array, index: Array) -> tuple[float, Array]:
-            losses, d_logits = cross_entropy(logits, targets[index], reduction="none")
-            factors = weights[index]
-            return (losses * factors).sum(), d_logits * (factors / len(index))[:, None].astype(np.float32)
-
-        return objective
+    def _objective(self, targets: Array, weights: Array) -> Objective:
+        return of_classes(targets, weights)
 
     def _score(self, x: Sequences, targets: Array, weights: Array) -> float:
         return float(metrics.accuracy_score(targets, self._of_model(x).argmax(axis=1), sample_weight=weights))

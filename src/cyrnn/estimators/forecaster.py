@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _check, network
+from . import _check
 from .forecasting import Forecast, Forecasting
 from .scikit import metrics
-from .sequences import moments
 from .series import Series
 
 
@@ -54,7 +53,8 @@ class RecurrentForecaster(Forecasting):
 
     See Also
     --------
-    RecurrentRegressor : numbers for each sequence.
+    RecurrentRegressor : Numbers for each sequence.
+    cyrnn.plot.loss_curve : Draws `loss_curve_`.
 
     Notes
     -----
@@ -132,6 +132,11 @@ class RecurrentForecaster(Forecasting):
         ValueError, TypeError
             If y, X, or a parameter of the estimator are not as above.
 
+        See Also
+        --------
+        partial_fit : Take more steps of the series.
+        predict : What follows the series.
+
         Examples
         --------
         >>> from cyrnn.estimators import RecurrentForecaster
@@ -139,22 +144,7 @@ class RecurrentForecaster(Forecasting):
         >>> RecurrentForecaster(random_state=0, epochs=3).fit(y).n_iter_
         3
         """
-        function = "RecurrentForecaster.fit"
-        given = network.options(function, self)
-        series = Series(function, "y", y)
-        covariates = self._covariates(function, X, len(series.values))
-        window = _check.whole(function, "window", self.window, 1)
-        n = len(series.values)
-        out = _check.held_out_steps(function, n, given.validation_fraction)
-        self.window_ = min(window, n - out - 1)
-        self._series, self._X = series, covariates
-        self._y_scale = moments(series.values, np.ones(n))
-        self._X_scale = moments(covariates, np.ones(n)) if covariates.shape[1] else (np.zeros(0), np.ones(0))
-        steps, changes = self._pairs()
-        # a first model without the last part, whose errors there are those of forecasts; then one of the whole
-        self._train(given, steps[: n - out - 1], changes[: n - out - 1], given.epochs, (steps, changes, out))
-        self.residuals_ = self._errors(out)
-        self._train(given, steps, changes, self.n_iter_, None)
+        self._fit("RecurrentForecaster.fit", y, X)
         return self
 
     def partial_fit(self, y: Any, X: Any = None) -> RecurrentForecaster:
@@ -177,6 +167,10 @@ class RecurrentForecaster(Forecasting):
         ValueError, TypeError
             If y, X, or a parameter of the estimator are not as above.
 
+        See Also
+        --------
+        fit : Train from the beginning.
+
         Examples
         --------
         >>> from cyrnn.estimators import RecurrentForecaster
@@ -186,15 +180,7 @@ class RecurrentForecaster(Forecasting):
         """
         if not hasattr(self, "model_"):
             return self.fit(y, X)
-        function = "RecurrentForecaster.partial_fit"
-        given = network.options(function, self)
-        series = Series(function, "y", y)
-        covariates = self._covariates(function, X, len(series.values), self._X.shape[1])
-        self._series.follow(function, series)
-        self._X = np.concatenate([self._X, covariates])
-        steps, changes = self._pairs()
-        recent = min(len(steps), len(series.values) + self.window_)
-        self._epochs(given, steps[-recent:], changes[-recent:], 1, None)
+        self._fit_further("RecurrentForecaster.partial_fit", y, X)
         return self
 
     def predict(self, horizon: int = 1, X: Any = None) -> Any:
@@ -216,6 +202,10 @@ class RecurrentForecaster(Forecasting):
         ------
         ValueError, TypeError
             If horizon or X are not as above, or an index goes on in no regular way; `NotFittedError`, without fit.
+
+        See Also
+        --------
+        forecast : The same with an interval.
 
         Examples
         --------
@@ -247,6 +237,10 @@ class RecurrentForecaster(Forecasting):
         ------
         ValueError, TypeError
             As `predict`; if coverage is not within 0 .. 1.
+
+        See Also
+        --------
+        predict : The forecast alone.
 
         Examples
         --------
@@ -281,6 +275,10 @@ class RecurrentForecaster(Forecasting):
         ------
         ValueError, TypeError
             As `predict`.
+
+        See Also
+        --------
+        predict : The forecast itself.
 
         Examples
         --------

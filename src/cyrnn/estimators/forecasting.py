@@ -10,6 +10,7 @@ from ..training import mse_loss
 from . import _check, network
 from .base import run
 from .scikit import Array, BaseEstimator, validation
+from .sequences import moments
 from .series import Series
 
 #: horizons that have residuals of their own, and forecasts from which these are taken, at most
@@ -17,11 +18,35 @@ _HORIZONS, _ORIGINS = 256, 512
 
 
 class Forecast(NamedTuple):
-    """A forecast with its interval: each of the three in the form of the series that was fitted."""
+    """A forecast with its interval: each of the three in the form of the series that was fitted.
+
+    Parameters
+    ----------
+    mean, lower, upper : ndarray, Series or DataFrame
+        The forecast, and between what the truth is expected.
+
+    See Also
+    --------
+    RecurrentForecaster.forecast : Makes it.
+
+    Examples
+    --------
+    >>> mean, lower, upper = cyrnn.estimators.Forecast([3.0], [2.5], [3.5])
+    >>> upper
+    [3.5]
+    """
 
     mean: Any
     lower: Any
     upper: Any
+
+
+for _field, _text in {
+    "mean": "The forecast.",
+    "lower": "The lower end of the interval.",
+    "upper": "The upper end of the interval.",
+}.items():
+    vars(Forecast)[_field].__doc__ = _text
 
 
 class Forecasting(BaseEstimator):
@@ -29,11 +54,13 @@ class Forecasting(BaseEstimator):
 
     early_stopping: bool
     random_state: Any
+    window: Any
     _series: Series
     _X: Array
     _y_scale: tuple[Array, Array]
     _X_scale: tuple[Array, Array]
     window_: int
+    n_iter_: int
     residuals_: Array
 
     # ---- series ----------------------------------------------------------------------------------
@@ -55,6 +82,33 @@ class Forecasting(BaseEstimator):
         return steps, np.diff(y, axis=0).astype(np.float32)
 
     # ---- training --------------------------------------------------------------------------------
+
+    def _fit(self, function: str, y: Any, X: Any) -> None:
+        given = network.options(function, self)
+        series = Series(function, "y", y)
+        covariates = self._covariates(function, X, len(series.values))
+        window = _check.whole(function, "window", self.window, 1)
+        n = len(series.values)
+        out = _check.held_out_steps(function, n, given.validation_fraction)
+        self.window_ = min(window, n - out - 1)
+        self._series, self._X = series, covariates
+        self._y_scale = moments(series.values, np.ones(n))
+        self._X_scale = moments(covariates, np.ones(n)) if covariates.shape[1] else (np.zeros(0), np.ones(0))
+        steps, changes = self._pairs()
+        # a first model without the last part, whose errors there are those of forecasts; then one of the whole
+        self._train(given, steps[: n - out - 1], changes[: n - out - 1], given.epochs, (steps, changes, out))
+        self.residuals_ = self._errors(out)
+        self._train(given, steps, changes, self.n_iter_, None)
+
+    def _fit_further(self, function: str, y: Any, X: Any) -> None:
+        given = network.options(function, self)
+        series = Series(function, "y", y)
+        covariates = self._covariates(function, X, len(series.values), self._X.shape[1])
+        self._series.follow(function, series)
+        self._X = np.concatenate([self._X, covariates])
+        steps, changes = self._pairs()
+        recent = min(len(steps), len(series.values) + self.window_)
+        self._epochs(given, steps[-recent:], changes[-recent:], 1, None)
 
     def _train(self, given: Any, steps: Array, changes: Array, epochs: int, held: Any) -> None:
         rng = validation.check_random_state(self.random_state)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..training import mse_loss
 from . import _check
 from .base import Recurrent
+from .objectives import Objective, of_numbers
 from .scikit import Array, RegressorMixin, metrics, validation
 from .sequences import Sequences, moments
 
@@ -44,7 +43,7 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
     tol : float
         By how much a score has to be higher to be better.
     n_features_per_step : int
-        f of a 2-D X, (n, T * f): the f columns of the first step, then those of the second. 1: a column is a step.
+        The f of a 2-D X, (n, T * f): the f columns of the first step, then those of the second. 1: a column is a step.
     random_state : int, RandomState or None
         An int gives the same bits at every fit, whatever the number of threads.
     verbose : bool
@@ -57,8 +56,8 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
 
     See Also
     --------
-    RecurrentClassifier : a class for each sequence.
-    RecurrentForecaster : what follows a time series.
+    RecurrentClassifier : A class for each sequence.
+    RecurrentForecaster : What follows a time series.
 
     Notes
     -----
@@ -137,6 +136,10 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
         ValueError, TypeError
             If X, y, weights, or a parameter of the estimator are not as above.
 
+        See Also
+        --------
+        partial_fit : Go on from where training is.
+
         Examples
         --------
         >>> from cyrnn.estimators import RecurrentRegressor
@@ -173,6 +176,10 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
         ValueError, TypeError
             If X, y, weights, or a parameter of the estimator are not as above.
 
+        See Also
+        --------
+        fit : Train from the beginning, all epochs.
+
         Examples
         --------
         >>> from cyrnn.estimators import RecurrentRegressor
@@ -208,6 +215,10 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
         ValueError
             If X is not like that of fit; `NotFittedError`, if there was no fit.
 
+        See Also
+        --------
+        fit : Trains what predicts.
+
         Examples
         --------
         >>> from cyrnn.estimators import RecurrentRegressor
@@ -233,15 +244,9 @@ class RecurrentRegressor(RegressorMixin, Recurrent):
     def _scale(self, targets: Array, weights: Array) -> None:
         self._y_mean, self._y_deviation = moments(targets, weights)
 
-    def _objective(self, targets: Array, weights: Array) -> Callable[[Array, Array], tuple[float, Array]]:
+    def _objective(self, targets: Array, weights: Array) -> Objective:
         scaled = ((targets - self._y_mean) / self._y_deviation).astype(np.float32)
-
-        def objective(output: Array, index: Array) -> tuple[float, Array]:
-            losses, d_output = mse_loss(output, scaled[index], reduction="none")
-            factors = weights[index][:, None]
-            return (losses * factors).mean(axis=1).sum(), d_output * (factors / output.size).astype(np.float32)
-
-        return objective
+        return of_numbers(scaled, weights)
 
     def _score(self, x: Sequences, targets: Array, weights: Array) -> float:
         predicted = self._of_model(x) * self._y_deviation + self._y_mean

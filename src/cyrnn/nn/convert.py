@@ -37,7 +37,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
         of a subclass of one; or what torch.compile, DataParallel or torch.jit.script made of it; or one of
         torch.ao.nn.quantized.dynamic. Only its attributes are asked for: torch is not imported.
     dtype : dtype, optional
-        float32 or float64; if left out, float64 for weights in float64, else float32.
+        Either float32 or float64; if left out, float64 for weights in float64, else float32.
     dequantize : bool
         Whether weights that are integers become floats.
 
@@ -54,7 +54,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
 
     See Also
     --------
-    from_state_dict : the same from weights alone.
+    from_state_dict : The same from weights alone.
 
     Notes
     -----
@@ -106,7 +106,7 @@ def from_state_dict(weights: Mapping[str, Any], prefix: str = "", **options: Any
 
     See Also
     --------
-    from_torch : the same from a module in memory, with all of its options.
+    from_torch : The same from a module in memory, with all of its options.
 
     Examples
     --------

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 class Differentiable(Recurrent[F, S], Generic[F, S]):
     """Layers of a recurrent cell that know their gradients; see Module."""
 
+    @property
+    def num_layers(self) -> int:
+        """How many layers there are."""
+        return self._plan.num_layers
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether each layer reads its sequences from the end, too."""
+        return self._plan.directions == 2
+
     def forward(
         self,
         input: ArrayLike,
@@ -54,7 +64,7 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
 
         See Also
         --------
-        backward : the gradients, from the tape.
+        backward : The gradients, from the tape.
 
         Examples
         --------
@@ -105,8 +115,8 @@ class Differentiable(Recurrent[F, S], Generic[F, S]):
 
         See Also
         --------
-        forward : what makes the tape.
-        cyrnn.training.Adam : what makes better weights of the gradients.
+        forward : What makes the tape.
+        cyrnn.training.Adam : What makes better weights of the gradients.
 
         Notes
         -----

@@ -64,8 +64,8 @@ def load(path: str | os.PathLike[str], prefix: str = "", **options: Any) -> Any:
 
     See Also
     --------
-    from_state_dict : the same from weights in memory.
-    cyrnn.onnx.load : every recurrent node of a file of ONNX, as a prepared layer.
+    from_state_dict : The same from weights in memory.
+    cyrnn.onnx.load : Every recurrent node of a file of ONNX, as a prepared layer.
 
     Notes
     -----

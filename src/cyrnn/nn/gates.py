@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
 
 class Gates(NamedTuple):
-    """Weights of a model as `from_gates` takes them: an array for each layer and direction, in torch's order."""
+    """Weights of a model as `from_gates` takes them: an array for each layer and direction, layers first.
+
+    Attributes
+    ----------
+    W : list of ndarray
+        Of the input.
+    R : list of ndarray
+        Of the hidden state.
+    b : list of ndarray, or None
+        Biases, those of W and of R in two rows.
+    P : list of ndarray, or None
+        Peepholes.
+    """
 
     W: list[Array]
     R: list[Array]
@@ -90,7 +102,7 @@ class FromGates:
 
         See Also
         --------
-        to_gates : the inverse.
+        to_gates : The inverse.
 
         Notes
         -----
@@ -152,9 +164,9 @@ class FromGates:
 
         Returns
         -------
-        W, R, b, P : lists of ndarray
-            One array for each layer and direction, b of shape (2, gates * hidden_size); b or P is None where the model
-            has none.
+        Gates
+            A named tuple, `W R b P`, each a list: one array for each layer and direction, b of shape
+            (2, gates * hidden_size); b or P is None where the model has none.
 
         Raises
         ------
@@ -163,7 +175,7 @@ class FromGates:
 
         See Also
         --------
-        from_gates : the same the other way round; but for forget_bias, whose sums are rounded, the same bits.
+        from_gates : The same the other way round; but for forget_bias, whose sums are rounded, the same bits.
 
         Examples
         --------

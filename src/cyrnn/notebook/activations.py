@@ -53,6 +53,11 @@ def sigmoid(x: Any) -> Any:
     TypeError
         If x is not made of real numbers up to float64.
 
+    See Also
+    --------
+    tanh : The other activation of a gated cell.
+    softmax : Of several numbers, which add up to 1.
+
     Examples
     --------
     >>> sigmoid([0.0, -np.inf, np.inf])
@@ -90,6 +95,10 @@ def tanh(x: Any) -> Any:
     TypeError
         If x is not made of real numbers up to float64.
 
+    See Also
+    --------
+    sigmoid : The activation of gates.
+
     Examples
     --------
     >>> tanh([0.0, -np.inf, np.inf])
@@ -110,9 +119,10 @@ def softmax(x: _Wide | float, axis: int = 0) -> np.float64: ...
 @overload
 def softmax(x: ArrayLike, axis: int = 0) -> Any: ...
 def softmax(x: Any, axis: int = 0) -> Any:
-    """Return exp(x) / sum(exp(x)), the sum over axis 0 as in the notebook: every column adds up to 1.
+    """Return exp(x) / sum(exp(x)), the sum over axis 0 as in the notebook.
 
-    The maximum of a column is subtracted from it first; it cancels, and no finite x overflows.
+    Every column adds up to 1. The maximum of a column is subtracted from it first; it cancels, and no finite x
+    overflows.
 
     Parameters
     ----------
@@ -125,6 +135,7 @@ def softmax(x: Any, axis: int = 0) -> Any:
     Returns
     -------
     ndarray of the shape of x, or a scalar for a scalar
+        From 0 to 1; along the axis they add up to 1.
 
     Raises
     ------
@@ -132,6 +143,11 @@ def softmax(x: Any, axis: int = 0) -> Any:
         If x is not made of real numbers up to float64, or axis is not a whole number.
     ValueError
         If x has no such axis.
+
+    See Also
+    --------
+    sigmoid : Of one number alone.
+    cyrnn.training.cross_entropy : The loss, and its gradient, of what softmax is taken of.
 
     Examples
     --------

@@ -21,13 +21,15 @@ def gru_cell_forward(
     reset_after: bool = False,
     return_caches: bool = True,
 ) -> tuple[Array, Array, Any]:
-    """Run the GRU cell for one step, [a_prev, xt] being the one stacked on the other.
+    """Run the GRU cell for one step.
+
+    With [a_prev, xt], the one stacked on the other::
 
         zt     = sigmoid(Wz [a_prev, xt] + bz)       rt = sigmoid(Wr [a_prev, xt] + br)
         cct    = tanh(Wc [rt * a_prev, xt] + bc)
         a_next = zt * a_prev + (1 - zt) * cct        yt_pred = softmax(Wy a_next + by)
 
-    or, with `reset_after`, as torch, Keras and cuDNN have it, Wc_a and Wc_x being the halves of Wc,
+    or, with `reset_after`, as torch, Keras and cuDNN have it, Wc_a and Wc_x being the halves of Wc::
 
         cct    = tanh(Wc_x xt + bc + rt * (Wc_a a_prev + bca))
 
@@ -49,6 +51,7 @@ def gru_cell_forward(
     Returns
     -------
     a_next : ndarray of shape (n_a, m)
+        Hidden state after the step.
     yt_pred : ndarray of shape (n_y, m)
         Every column adds up to 1.
     cache : tuple
@@ -61,8 +64,8 @@ def gru_cell_forward(
 
     See Also
     --------
-    gru_cell_backward : the gradients, from the cache.
-    gru_forward : all steps of a sequence.
+    gru_cell_backward : The gradients, from the cache.
+    gru_forward : All steps of a sequence.
 
     Notes
     -----
@@ -94,7 +97,9 @@ def gru_forward(
     reset_after: bool = False,
     return_caches: bool = True,
 ) -> tuple[Array, Array, Any]:
-    """Run the GRU cell over a sequence: `gru_cell_forward` for t = 0 .. T_x - 1.
+    """Run the GRU cell over a sequence: `gru_cell_forward` for t from 0 to T_x - 1.
+
+    Step t is::
 
         z_t = sigmoid(Wz [a_(t-1), x_t] + bz)        r_t = sigmoid(Wr [a_(t-1), x_t] + br)
         cc_t = tanh(Wc [r_t * a_(t-1), x_t] + bc)    a_(-1) = a0; x_t being x[:, :, t], and a, y alike
@@ -118,6 +123,7 @@ def gru_forward(
     a : ndarray of shape (n_a, m, T_x)
         Hidden states after every step.
     y : ndarray of shape (n_y, m, T_x)
+        What yt_pred is of every step.
     caches : tuple
         `(list of T_x caches of gru_cell_forward, x)`.
 
@@ -128,8 +134,8 @@ def gru_forward(
 
     See Also
     --------
-    gru_backward : the gradients, from the caches.
-    gru_cell_forward : one step.
+    gru_backward : The gradients, from the caches.
+    gru_cell_forward : One step.
 
     Notes
     -----
@@ -154,14 +160,16 @@ def gru_forward(
 
 
 def gru_cell_backward(da_next: Any, cache: Any, *, reset_after: bool = False) -> dict[str, Array]:
-    """Return the gradients of one step of the GRU cell. z_z is what sigmoid is taken of in zt; z_r, z_c likewise.
+    """Return the gradients of one step of the GRU cell.
+
+    z_z being what sigmoid is taken of in zt, and z_r, z_c likewise::
 
         dz_z = da_next * (a_prev - cct) * zt * (1 - zt)      dz_c = da_next * (1 - zt) * (1 - cct^2)
         d    = Wc_a^T dz_c                                   dz_r = d * a_prev * rt * (1 - rt)
         da_prev = Wz_a^T dz_z + Wr_a^T dz_r + da_next * zt + d * rt
         dxt     = Wz_x^T dz_z + Wr_x^T dz_r + Wc_x^T dz_c
 
-    or, with `reset_after`, inner being Wc_a a_prev + bca,
+    or, with `reset_after`, inner being Wc_a a_prev + bca::
 
         d    = dz_c * rt                                     dz_r = dz_c * inner * rt * (1 - rt)
         da_prev = Wz_a^T dz_z + Wr_a^T dz_r + Wc_a^T d + da_next * zt
@@ -188,8 +196,8 @@ def gru_cell_backward(da_next: Any, cache: Any, *, reset_after: bool = False) ->
 
     See Also
     --------
-    gru_cell_forward : what makes the cache.
-    gru_backward : back through all steps.
+    gru_cell_forward : What makes the cache.
+    gru_backward : Back through all steps.
 
     Notes
     -----
@@ -216,7 +224,7 @@ def gru_backward(da: Any, caches: Any, *, reset_after: bool = False) -> dict[str
     """Return the gradients of a sequence of the GRU cell: back-propagation through time.
 
     `gru_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] plus the da_prev of the step after it; the
-    gradients of the weights are the sums over all steps:
+    gradients of the weights are the sums over all steps::
 
         da_t = da[:, :, t] + da_prev of step t + 1             dz_z = da_t * (a_(t-1) - cc_t) * z_t * (1 - z_t)
         dz_c = da_t * (1 - z_t) * (1 - cc_t^2)                 dz_r = d * a_(t-1) * r_t * (1 - r_t), d = Wc_a^T dz_c
@@ -248,8 +256,8 @@ def gru_backward(da: Any, caches: Any, *, reset_after: bool = False) -> dict[str
 
     See Also
     --------
-    gru_forward : what makes the caches.
-    update_parameters_with_adam : what makes better parameters of the gradients.
+    gru_forward : What makes the caches.
+    update_parameters_with_adam : What makes better parameters of the gradients.
 
     Notes
     -----

@@ -16,7 +16,9 @@ _LSTM = calls.of(LSTM)
 def lstm_cell_forward(
     xt: Any, a_prev: Any, c_prev: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Array, Any]:
-    """Run the LSTM cell for one step, [a_prev, xt] being the one stacked on the other.
+    """Run the LSTM cell for one step.
+
+    With [a_prev, xt], the one stacked on the other::
 
         ft     = sigmoid(Wf [a_prev, xt] + bf)       it = sigmoid(Wi [a_prev, xt] + bi)
         cct    = tanh   (Wc [a_prev, xt] + bc)       ot = sigmoid(Wo [a_prev, xt] + bo)
@@ -38,6 +40,7 @@ def lstm_cell_forward(
     Returns
     -------
     a_next, c_next : ndarray of shape (n_a, m)
+        Hidden state and memory after the step.
     yt_pred : ndarray of shape (n_y, m)
         Every column adds up to 1.
     cache : tuple
@@ -50,8 +53,8 @@ def lstm_cell_forward(
 
     See Also
     --------
-    lstm_cell_backward : the gradients, from the cache.
-    lstm_forward : all steps of a sequence.
+    lstm_cell_backward : The gradients, from the cache.
+    lstm_forward : All steps of a sequence.
 
     References
     ----------
@@ -72,7 +75,9 @@ def lstm_cell_forward(
 def lstm_forward(
     x: Any, a0: Any, parameters: Parameters, *, c0: Any = None, return_caches: bool = True
 ) -> tuple[Array, Array, Array, Any]:
-    """Run the LSTM cell over a sequence: `lstm_cell_forward` for t = 0 .. T_x - 1.
+    """Run the LSTM cell over a sequence: `lstm_cell_forward` for t from 0 to T_x - 1.
+
+    Step t is::
 
         s_t = [a_(t-1), x_t]                         a_(-1) = a0, c_(-1) = c0; x_t being x[:, :, t], and a, c, y alike
         f_t = sigmoid(Wf s_t + bf)                   i_t = sigmoid(Wi s_t + bi)
@@ -83,11 +88,12 @@ def lstm_forward(
     ----------
     x : ndarray of shape (n_x, m, T_x)
         Inputs of all steps.
-    a0, c0 : ndarray of shape (n_a, m)
-        Hidden state and memory before the first step; (n_a, 1) or a number, as 0, goes for every example. c0 may be
-        left out, and is zero then.
+    a0 : ndarray of shape (n_a, m)
+        Hidden state before the first step; (n_a, 1) or a number, as 0, goes for every example.
     parameters : mapping
         As for `lstm_cell_forward`.
+    c0 : ndarray of shape (n_a, m), optional
+        Memory before the first step, as a0; zero if left out.
     return_caches : bool
         If False, nothing is kept for the backward pass: caches is None.
 
@@ -96,6 +102,7 @@ def lstm_forward(
     a : ndarray of shape (n_a, m, T_x)
         Hidden states after every step.
     y : ndarray of shape (n_y, m, T_x)
+        What yt_pred is of every step.
     c : ndarray of shape (n_a, m, T_x)
         Memory after every step.
     caches : tuple
@@ -108,8 +115,8 @@ def lstm_forward(
 
     See Also
     --------
-    lstm_backward : the gradients, from the caches.
-    lstm_cell_forward : one step.
+    lstm_backward : The gradients, from the caches.
+    lstm_cell_forward : One step.
 
     Notes
     -----
@@ -134,7 +141,9 @@ def lstm_forward(
 
 
 def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Array]:
-    """Return the gradients of one step of the LSTM cell. z_f is what sigmoid is taken of in ft; z_i, z_c, z_o likewise.
+    """Return the gradients of one step of the LSTM cell.
+
+    z_f being what sigmoid is taken of in ft, and z_i, z_c, z_o likewise::
 
         dc      = dc_next + da_next * ot * (1 - tanh(c_next)^2)      dc_prev = dc * ft
         dz_f    = dc * c_prev * ft * (1 - ft)       dz_i = dc * cct * it * (1 - it)
@@ -164,8 +173,8 @@ def lstm_cell_backward(da_next: Any, dc_next: Any, cache: Any) -> dict[str, Arra
 
     See Also
     --------
-    lstm_cell_forward : what makes the cache.
-    lstm_backward : back through all steps.
+    lstm_cell_forward : What makes the cache.
+    lstm_backward : Back through all steps.
 
     Notes
     -----
@@ -194,7 +203,7 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
     """Return the gradients of a sequence of the LSTM cell: back-propagation through time.
 
     `lstm_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] plus the da_prev of the step after it, its
-    dc_next the dc_prev of that; the gradients of the weights are the sums over all steps:
+    dc_next the dc_prev of that; the gradients of the weights are the sums over all steps::
 
         da_t = da[:, :, t] + da_prev of step t + 1         dc_t = dc_prev of step t + 1 + da_t * o_t * (1 - tanh(c_t)^2)
         dz_f = dc_t * c_(t-1) * f_t * (1 - f_t)            dz_i = dc_t * cc_t * i_t * (1 - i_t)
@@ -209,7 +218,7 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
         hand back to the earlier ones is not part of it: that is added here.
     caches : tuple
         `(list of T_x caches of lstm_cell_forward, x)`, from `lstm_forward` or put together by hand.
-    dc : ndarray of shape (n_a, m)
+    dc : ndarray of shape (n_a, m), optional
         Gradient of the loss with respect to c after step T; zero if left out. Where it is given, be it zeros, the
         gradient of c0 is returned, too.
 
@@ -226,8 +235,8 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
 
     See Also
     --------
-    lstm_forward : what makes the caches.
-    update_parameters_with_adam : what makes better parameters of the gradients.
+    lstm_forward : What makes the caches.
+    update_parameters_with_adam : What makes better parameters of the gradients.
 
     Notes
     -----

@@ -53,6 +53,11 @@ def pack(parameters: Parameters, *, weights: DTypeLike | None = None) -> Packed:
         If an array has a wrong shape, or is not of real numbers up to float64; with `weights`, if it is not finite, or
         is computed in float64, or if weights is none of these.
 
+    See Also
+    --------
+    lstm_forward : A function that takes the result, as all forward functions do.
+    cyrnn.nn.LSTM.quantize : Integers in the place of floats, for models of `cyrnn.nn`.
+
     Notes
     -----
     The arrays are copied: later changes of the originals do not reach the result, so pack again after an

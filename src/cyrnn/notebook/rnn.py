@@ -18,6 +18,8 @@ def rnn_cell_forward(
 ) -> tuple[Array, Array, Any]:
     """Run the recurrent cell for one step.
 
+    The step is::
+
         a_next  = tanh(Wax xt + Waa a_prev + ba)
         yt_pred = softmax(Wya a_next + by)
 
@@ -36,6 +38,7 @@ def rnn_cell_forward(
     Returns
     -------
     a_next : ndarray of shape (n_a, m)
+        Hidden state after the step.
     yt_pred : ndarray of shape (n_y, m)
         Every column adds up to 1.
     cache : tuple
@@ -48,8 +51,8 @@ def rnn_cell_forward(
 
     See Also
     --------
-    rnn_cell_backward : the gradients, from the cache.
-    rnn_forward : all steps of a sequence.
+    rnn_cell_backward : The gradients, from the cache.
+    rnn_forward : All steps of a sequence.
 
     Notes
     -----
@@ -74,7 +77,9 @@ def rnn_cell_forward(
 def rnn_forward(
     x: Any, a0: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Any]:
-    """Run the recurrent cell over a sequence: `rnn_cell_forward` for t = 0 .. T_x - 1.
+    """Run the recurrent cell over a sequence: `rnn_cell_forward` for t from 0 to T_x - 1.
+
+    Step t is::
 
         a[:, :, t]      = tanh(Wax x[:, :, t] + Waa a[:, :, t - 1] + ba)        a0 in the place of a[:, :, -1]
         y_pred[:, :, t] = softmax(Wya a[:, :, t] + by)
@@ -95,6 +100,7 @@ def rnn_forward(
     a : ndarray of shape (n_a, m, T_x)
         Hidden states after every step.
     y_pred : ndarray of shape (n_y, m, T_x)
+        What yt_pred is of every step.
     caches : tuple
         `(list of T_x caches of rnn_cell_forward, x)`.
 
@@ -105,8 +111,8 @@ def rnn_forward(
 
     See Also
     --------
-    rnn_backward : the gradients, from the caches.
-    rnn_cell_forward : one step.
+    rnn_backward : The gradients, from the caches.
+    rnn_cell_forward : One step.
 
     Notes
     -----
@@ -133,6 +139,8 @@ def rnn_forward(
 def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
     """Return the gradients of one step of the recurrent cell.
 
+    They are::
+
         dz      = da_next * (1 - a_next^2)
         da_prev = Waa^T dz      dxt  = Wax^T dz
         dWaa    = dz a_prev^T   dWax = dz xt^T      dba = the sum of dz over the batch
@@ -156,8 +164,8 @@ def rnn_cell_backward(da_next: Any, cache: Any) -> dict[str, Array]:
 
     See Also
     --------
-    rnn_cell_forward : what makes the cache.
-    rnn_backward : back through all steps.
+    rnn_cell_forward : What makes the cache.
+    rnn_backward : Back through all steps.
 
     Notes
     -----
@@ -183,7 +191,7 @@ def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
     """Return the gradients of a sequence of the recurrent cell: back-propagation through time.
 
     `rnn_cell_backward` for t = T - 1 .. 0, its da_next being da[:, :, t] plus the da_prev of the step after it; the
-    gradients of the weights are the sums over all steps:
+    gradients of the weights are the sums over all steps::
 
         dz_t = (da[:, :, t] + Waa^T dz_(t+1)) * (1 - a_t^2)           dx[:, :, t] = Wax^T dz_t       da0 = Waa^T dz_0
         dWaa = sum of dz_t a_(t-1)^T     dWax = sum of dz_t x_t^T     dba = sum of dz_t, over t and the batch
@@ -208,8 +216,8 @@ def rnn_backward(da: Any, caches: Any) -> dict[str, Array]:
 
     See Also
     --------
-    rnn_forward : what makes the caches.
-    update_parameters_with_adam : what makes better parameters of the gradients.
+    rnn_forward : What makes the caches.
+    update_parameters_with_adam : What makes better parameters of the gradients.
 
     Notes
     -----

@@ -36,10 +36,10 @@ def gradient_norm(
 
     Parameters
     ----------
-    gradients : array of shape (L, N, features) or (L, features), or of backward, or dict
-        dL/dh_t from `state_gradients` or `cache_gradients`; what `backward` of nn returned, for the gradient of the
-        input; the dict of the notebook's backward functions, for its dx; or a dict of label to one of these: a curve
-        for each.
+    gradients : array of shape (L, N, features) or (L, features), Gradients, or dict
+        Those with respect to the states, dL/dh_t, from `state_gradients` or `cache_gradients`; what `backward` of nn
+        returned, for the gradient of the input; the dict of the notebook's backward functions, for its dx; or a dict
+        of label to one of these: a curve for each.
     sequence : int, optional
         Which sequence of the batch. If left out, the median over the batch, in a band from its 10th to its 90th
         percentile.
@@ -64,8 +64,9 @@ def gradient_norm(
 
     See Also
     --------
-    state_gradients : dL/dh_t of a model of nn.
-    cache_gradients : dL/da_t from the notebook's caches.
+    state_gradients : Makes dL/dh_t of a model of `cyrnn.nn`.
+    cache_gradients : Makes dL/da_t from the notebook's caches.
+    cyrnn.training.clip_grad_norm : What helps where it explodes.
 
     Notes
     -----
@@ -202,6 +203,10 @@ def loss_curve(
         If something is not as above; nothing is drawn then.
     ImportError
         Without matplotlib, which is the extra `plot`.
+
+    See Also
+    --------
+    gradient_norm : Why a loss may stand still.
 
     References
     ----------

@@ -29,10 +29,12 @@ def state_gradients(
     ----------
     model : RNN, LSTM or GRU of nn
         In one direction.
-    input, hx, lengths, reset
+    input
         As for `model.forward`; tokens, too.
     d_output : ndarray of the shape of output
         Gradient of the loss with respect to each output alone, as `model.backward` takes it.
+    hx, lengths, reset
+        As for `model.forward`.
 
     Returns
     -------
@@ -44,6 +46,12 @@ def state_gradients(
     ------
     ValueError, TypeError
         As `model.forward` and `backward` do, and if the model has two directions.
+
+    See Also
+    --------
+    gradient_norm : Draws their norms.
+    cache_gradients : The same from the notebook's caches.
+    cyrnn.nn.LSTM.backward : The gradients of input, state and weights.
 
     Notes
     -----
@@ -119,6 +127,12 @@ def cache_gradients(
     ------
     ValueError, TypeError
         If shapes or caches are not as above.
+
+    See Also
+    --------
+    gradient_norm : Draws their norms.
+    state_gradients : The same of a model of `cyrnn.nn`.
+    cyrnn.rnn_backward : The gradients of input, state and weights.
 
     References
     ----------

@@ -61,7 +61,8 @@ def gates(
 
     See Also
     --------
-    saturation : the same gates of all units and steps, as one number each.
+    saturation : The same gates of all units and steps, as one number each.
+    weights : The matrices behind the gates.
 
     Notes
     -----

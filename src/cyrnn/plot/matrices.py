@@ -51,6 +51,11 @@ def weights(source: Any, *, layer: int = 0, limit: float | None = None, axes: An
     ImportError
         Without matplotlib, which is the extra `plot`.
 
+    See Also
+    --------
+    gates : What the gates do over a sequence.
+    cyrnn.nn.LSTM.to_gates : The same matrices as arrays, in any order of gates.
+
     Notes
     -----
     Weights of 8 or 16 bits are shown as the floats that they stand for. Biases, peepholes and projections are not shown

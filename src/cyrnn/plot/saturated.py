@@ -33,12 +33,14 @@ def saturation(
 
     Parameters
     ----------
-    source, batch_first
+    source
         As for `gates`; all layers and directions, all sequences.
     low, high : float
-        0 <= low <= high <= 1.
+        Below and above what a gate is shut and open: 0 <= low <= high <= 1.
     lengths : array of N whole numbers, optional
         How many steps each sequence has: what lies behind is not counted.
+    batch_first
+        As for `gates`.
     axes : array of Axes, optional
         As many as there are gates. A new figure if left out.
 
@@ -56,7 +58,7 @@ def saturation(
 
     See Also
     --------
-    gates : the gates themselves, over the steps of one sequence.
+    gates : The gates themselves, over the steps of one sequence.
 
     References
     ----------

@@ -24,9 +24,11 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
 
     Returns
     -------
-    v, s : dict
+    v : dict
         Under `"d" + key`, zeros of the shape of `parameters[key]`; float32 for float32 and float16, float64
         for all others.
+    s : dict
+        The same once more.
 
     Raises
     ------
@@ -35,7 +37,8 @@ def initialize_adam(parameters: Mapping[str, Any]) -> tuple[Arrays, Arrays]:
 
     See Also
     --------
-    update_parameters_with_adam : one step with them.
+    update_parameters_with_adam : One step with them.
+    cyrnn.training.Adam : An optimizer over modules of `cyrnn.nn`.
 
     References
     ----------
@@ -67,7 +70,9 @@ def update_parameters_with_adam(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> tuple[MutableMapping[str, Any], MutableMapping[str, Any], MutableMapping[str, Any]]:
-    """Take one step of Adam for every parameter p that has a gradient g, t being the number of the update:
+    """Take one step of Adam for every parameter that has a gradient.
+
+    Update t changes a parameter p by its gradient g::
 
         v     = beta1 v + (1 - beta1) g            s     = beta2 s + (1 - beta2) g^2
         v_hat = v / (1 - beta1^t)                  s_hat = s / (1 - beta2^t)
@@ -75,22 +80,28 @@ def update_parameters_with_adam(
 
     Parameters
     ----------
-    parameters, v, s : dict
-        The parameters, and the averages under `"d" + key`; the dicts are updated to hold new arrays.
+    parameters : dict
+        The parameters; the dict is updated to hold new arrays.
     grads : mapping
         Gradients under `"d" + key`, of the parameters' shapes, as the backward functions return them; other keys
         (`dx`, `da0`) are passed over. Those of the head (`dWy` or `dWya`, `dby`) are for the caller to add.
+    v, s : dict
+        The averages under `"d" + key`; the dicts are updated to hold new arrays.
     t : int
         The number of this update, from 1.
     learning_rate : float
-    epsilon : float
-        1e-16 is torch's 1e-8: see Notes.
+        The length of a step where all gradients agree.
     beta1, beta2 : float
         How much of the averages is kept, at least 0 and less than 1.
+    epsilon : float
+        What is added within the root. 1e-16 is torch's 1e-8: see Notes.
 
     Returns
     -------
-    parameters, v, s : the same objects
+    parameters : dict
+        The dict that was given, updated.
+    v, s : dict
+        The dicts that were given, updated.
 
     Raises
     ------
@@ -103,7 +114,8 @@ def update_parameters_with_adam(
 
     See Also
     --------
-    initialize_adam : the averages v and s to begin with.
+    initialize_adam : The averages v and s to begin with.
+    cyrnn.training.Adam : An optimizer over modules of `cyrnn.nn`, with epsilon outside of the root.
 
     Notes
     -----
@@ -120,7 +132,8 @@ def update_parameters_with_adam(
 
     References
     ----------
-    Kingma and Ba 2015, algorithm 1, except that epsilon is added inside the square root.
+    Kingma and Ba 2015, "Adam: a method for stochastic optimization", arXiv:1412.6980, algorithm 1, except that epsilon
+    is added inside the square root.
 
     Examples
     --------

@@ -16,6 +16,8 @@ _compiled = calls.training()
 def clip_grad_norm(gradients: Any, max_norm: float) -> float:
     """Make gradients shorter, all by one factor, where their norm is more than `max_norm`.
 
+    Every element g is multiplied by the same number::
+
         norm = sqrt(the sum of the squares of all)          g = g * min(1, max_norm / (norm + 1e-6))
 
     Parameters
@@ -27,17 +29,22 @@ def clip_grad_norm(gradients: Any, max_norm: float) -> float:
 
     Returns
     -------
-    norm : float
-        As it was before, summed in float64.
+    float
+        The norm as it was before, summed in float64.
 
     Raises
     ------
     ValueError, TypeError
         If gradients are no arrays of floats that can be changed, or max_norm is not as above; nothing has changed then.
 
+    See Also
+    --------
+    clip_grad_value : A limit for every element.
+    cyrnn.plot.gradient_norm : How the norm grows and shrinks from step to step.
+
     References
     ----------
-    torch.nn.utils.clip_grad_norm_; Pascanu et al. 2013, "On the difficulty of training recurrent neural networks".
+    ``torch.nn.utils.clip_grad_norm_``; Pascanu et al. 2013, "On the difficulty of training recurrent neural networks".
 
     Examples
     --------
@@ -81,9 +88,13 @@ def clip_grad_value(gradients: Any, clip_value: float) -> None:
         If gradients are no arrays of floats that can be changed, or clip_value is not as above; nothing has changed
         then.
 
+    See Also
+    --------
+    clip_grad_norm : One factor for all, so that the direction stays.
+
     References
     ----------
-    torch.nn.utils.clip_grad_value_.
+    ``torch.nn.utils.clip_grad_value_``.
 
     Examples
     --------

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import calls
 from . import _check
+from .counted import elements, result, taken
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,14 +26,16 @@ def cross_entropy(
 ) -> tuple[Any, NDArray[Any]]:
     """Return the cross entropy of logits and classes, and its gradient.
 
+    For a row of logits and its target t::
+
         loss = -weight[t] log softmax(logits)[t]
         d_logits = weight[t] (softmax(logits) - one_hot(t))
 
     Parameters
     ----------
-    logits : array_like of shape (*, C)
-        Classes on the last axis. float32 and float64 stay, float16 becomes float32.
-    targets : array_like of shape (*)
+    logits : array_like of shape (..., C)
+        What the model says of each class; classes on the last axis. float32 and float64 stay, float16 becomes float32.
+    targets : array_like of shape (...)
         Whole numbers, 0 <= target < C, or ignore_index.
     ignore_index : int
         Rows with this target count nothing.
@@ -54,11 +55,17 @@ def cross_entropy(
     loss : float, or ndarray of the shape of targets for "none"
         Summed in float64.
     d_logits : ndarray of the shape of logits
+        Gradient of the loss with respect to logits.
 
     Raises
     ------
     ValueError, TypeError
         For other shapes and kinds, and targets that are no class.
+
+    See Also
+    --------
+    binary_cross_entropy_with_logits : Of yes and no, each said by one logit.
+    cyrnn.nn.Linear.backward : Where the gradient goes.
 
     Notes
     -----
@@ -91,7 +98,7 @@ def cross_entropy(
         found = _compiled.cross_entropy(rows, own, ignored, w, kind == "mean", kind == "none")
     if found is None:
         _check.in_classes(function, own, z.shape[-1], ignored)
-    return _result(found, z.shape, t.shape, inside)
+    return result(found, z.shape, t.shape, inside)
 
 
 def mse_loss(
@@ -104,19 +111,21 @@ def mse_loss(
 ) -> tuple[Any, NDArray[Any]]:
     """Return the mean of the squared errors, and its gradient.
 
+    For each element, before the mean is taken::
+
         loss = (output - target)^2          d_output = 2 (output - target)
 
     Parameters
     ----------
     output : array_like of any shape
-        float32 and float64 stay, float16 becomes float32.
+        What the model says. float32 and float64 stay, float16 becomes float32.
     target : array_like of the same shape
-        Cast to the dtype of output.
+        What it should say. Cast to the dtype of output.
     reduction : {"mean", "sum", "none"}
         "none": a loss for every element; the gradient is that of their sum.
     lengths : array of N whole numbers, optional
-        Of output (L, N, *), or (N, L, *) with `batch_first`: how many steps each sequence has. What lies behind is not
-        read, counts nothing, and has a gradient of zero.
+        Of output (L, N, ...), or (N, L, ...) with `batch_first`: how many steps each sequence has. What lies behind is
+        not read, counts nothing, and has a gradient of zero.
     batch_first : bool
         How `lengths` are read, nothing else.
 
@@ -125,11 +134,16 @@ def mse_loss(
     loss : float, or ndarray of the shape of output for "none"
         Summed in float64.
     d_output : ndarray of the shape of output
+        Gradient of the loss with respect to output.
 
     Raises
     ------
     ValueError, TypeError
         For other shapes and kinds: nothing is broadcast.
+
+    See Also
+    --------
+    huber_loss : Large errors count less.
 
     References
     ----------
@@ -141,11 +155,11 @@ def mse_loss(
     >>> mse_loss([1.0, 2.0], [1.0, 0.0])
     (2.0, array([0., 2.]))
     """
-    kind, y, t, inside = _elements("mse_loss", "output", output, "target", target, reduction, lengths, batch_first)
-    rows, own = _taken(inside, y, t)
+    kind, y, t, inside = elements("mse_loss", "output", output, "target", target, reduction, lengths, batch_first)
+    rows, own = taken(inside, y, t)
     with calls.DefaultEnvironment():
         found = _compiled.squared_error(rows, own, kind == "mean", kind == "none")
-    return _result(found, y.shape, y.shape, inside)
+    return result(found, y.shape, y.shape, inside)
 
 
 def huber_loss(
@@ -159,26 +173,36 @@ def huber_loss(
 ) -> tuple[Any, NDArray[Any]]:
     """Return the mean of squared errors that are limited in their slope, and its gradient.
 
+    For each element, before the mean is taken::
+
         e = output - target
         loss = e^2 / 2                          d_output = e                    where |e| <= delta, else
         loss = delta (|e| - delta / 2)          d_output = delta sign(e)
 
     Parameters
     ----------
-    output, target, reduction, lengths, batch_first
+    output, target
         As for `mse_loss`.
     delta : float
-        More than 0.
+        Up to which error the loss is a square; more than 0.
+    reduction, lengths, batch_first
+        As for `mse_loss`.
 
     Returns
     -------
     loss : float, or ndarray of the shape of output for "none"
+        Summed in float64.
     d_output : ndarray of the shape of output
+        Gradient of the loss with respect to output.
 
     Raises
     ------
     ValueError, TypeError
         For other shapes and kinds: nothing is broadcast.
+
+    See Also
+    --------
+    mse_loss : Squares, whatever the error.
 
     References
     ----------
@@ -191,11 +215,11 @@ def huber_loss(
     (array([0.125, 2.5  ]), array([0.5, 1. ]))
     """
     limit = _check.positive("huber_loss", "delta", delta)
-    kind, y, t, inside = _elements("huber_loss", "output", output, "target", target, reduction, lengths, batch_first)
-    rows, own = _taken(inside, y, t)
+    kind, y, t, inside = elements("huber_loss", "output", output, "target", target, reduction, lengths, batch_first)
+    rows, own = taken(inside, y, t)
     with calls.DefaultEnvironment():
         found = _compiled.huber(rows, own, limit, kind == "mean", kind == "none")
-    return _result(found, y.shape, y.shape, inside)
+    return result(found, y.shape, y.shape, inside)
 
 
 def binary_cross_entropy_with_logits(
@@ -210,15 +234,17 @@ def binary_cross_entropy_with_logits(
 ) -> tuple[Any, NDArray[Any]]:
     """Return the cross entropy of yes and no, each said by one logit, and its gradient.
 
+    For each element, before the mean is taken::
+
         loss = -weight (pos_weight t log sigmoid(z) + (1 - t) log(1 - sigmoid(z)))
         d_logits = weight ((pos_weight t + 1 - t) sigmoid(z) - pos_weight t)
 
     Parameters
     ----------
     logits : array_like of any shape
-        z. float32 and float64 stay, float16 becomes float32.
+        What the model says, z. float32 and float64 stay, float16 becomes float32.
     targets : array_like of the same shape
-        t, from 0 to 1; bools and whole numbers are taken.
+        What it should say, t, from 0 to 1; bools and whole numbers are taken.
     weight, pos_weight : array_like, optional
         Factors of the loss, and of its part for t = 1: what broadcasts to the shape of logits.
     reduction : {"mean", "sum", "none"}
@@ -232,11 +258,16 @@ def binary_cross_entropy_with_logits(
     loss : float, or ndarray of the shape of logits for "none"
         Summed in float64.
     d_logits : ndarray of the shape of logits
+        Gradient of the loss with respect to logits.
 
     Raises
     ------
     ValueError, TypeError
         For other shapes and kinds.
+
+    See Also
+    --------
+    cross_entropy : Of one class among several.
 
     References
     ----------
@@ -250,38 +281,9 @@ def binary_cross_entropy_with_logits(
     (0.693147, array([-0.25,  0.25]))
     """
     function = "binary_cross_entropy_with_logits"
-    kind, z, t, inside = _elements(function, "logits", logits, "targets", targets, reduction, lengths, batch_first)
+    kind, z, t, inside = elements(function, "logits", logits, "targets", targets, reduction, lengths, batch_first)
     w = _check.weights_like(function, "weight", weight, "logits", z)
     p = _check.weights_like(function, "pos_weight", pos_weight, "logits", z)
     with calls.DefaultEnvironment():
-        found = _compiled.binary_cross_entropy(*_taken(inside, z, t, w, p), kind == "mean", kind == "none")
-    return _result(found, z.shape, z.shape, inside)
-
-
-def _elements(
-    function: str, argument: str, given: Any, other: str, wanted: Any, reduction: Any, lengths: Any, batch_first: Any
-) -> tuple[str, Any, Any, Any]:
-    """Return the reduction, what the model has said, what it should have, and which positions count (None: all)."""
-    kind = _check.reduction(function, reduction)
-    y = _check.predictions(function, argument, given)
-    t = _check.targets_like(function, other, wanted, argument, y)
-    return kind, y, t, None if lengths is None else _check.within(function, lengths, y.shape, argument, batch_first)
-
-
-def _taken(inside: Any, *arrays: Any) -> list[Any]:
-    """Return the elements of arrays that count, each in one row."""
-    return [None if array is None else (array if inside is None else array[inside]).reshape(-1) for array in arrays]
-
-
-def _result(found: Any, shape: tuple[int, ...], each_shape: tuple[int, ...], inside: Any) -> tuple[Any, NDArray[Any]]:
-    """Return a loss, or an array of losses of `each_shape`, and its gradient, with zeros in what does not count."""
-    loss, d = found
-    return loss if isinstance(loss, float) else _spread(loss, each_shape, inside), _spread(d, shape, inside)
-
-
-def _spread(values: Any, shape: tuple[int, ...], inside: Any) -> NDArray[Any]:
-    if inside is None:
-        return values.reshape(shape)  # type: ignore[no-any-return]  # as the annotation says
-    whole = np.zeros(shape, values.dtype)
-    whole[inside] = values.reshape(-1, *shape[inside.ndim :])
-    return whole
+        found = _compiled.binary_cross_entropy(*taken(inside, z, t, w, p), kind == "mean", kind == "none")
+    return result(found, z.shape, z.shape, inside)

@@ -15,7 +15,7 @@ _compiled = calls.training()
 
 
 class Optimizer:
-    """Changes the weights of modules by their gradients; see the classes that do."""
+    """Changes the weights of modules by their gradients: what `SGD`, `RMSprop`, `Adam` and `AdamW` have in common."""
 
     #: the name of the update in calls
     _method: ClassVar[str]
@@ -71,10 +71,23 @@ class Optimizer:
             If names, shapes or dtypes are not those of the weights, or the schedule says no learning rate; before any
             work: weights, state and counts stay as they were.
 
+        See Also
+        --------
+        cyrnn.nn.LSTM.backward : Where gradients come from.
+        cyrnn.training.clip_grad_norm : Gradients that are not too long.
+
         Notes
         -----
         Weights are changed in place, in the arrays that are the attributes of the modules, and packed: the next call
         has them. A tape that was made before keeps the weights that it began with.
+
+        Examples
+        --------
+        >>> model = cyrnn.nn.Linear(1, 1, bias=False, rng=0)
+        >>> model.weight[...] = 1
+        >>> cyrnn.training.SGD(model, lr=0.5).step({"weight": np.ones((1, 1), np.float32)})
+        >>> model.weight
+        array([[0.5]], dtype=float32)
         """
         function = f"{type(self).__name__}.step"
         lr = self._lr
@@ -113,6 +126,16 @@ class Optimizer:
             Arrays and whole numbers, which `np.savez` takes: for each weight, under its name and that of torch's
             ("0.weight.exp_avg", with the number of the module first where there are several), its state, and the
             `step`s that it has seen; and `updates`. What the constructor was given is not in it.
+
+        See Also
+        --------
+        load_state_dict : Go on from it.
+        cyrnn.nn.LSTM.state_dict : The weights, which are kept apart.
+
+        Examples
+        --------
+        >>> sorted(cyrnn.training.SGD(cyrnn.nn.Linear(2, 1, rng=0), momentum=0.9).state_dict())
+        ['bias.momentum_buffer', 'bias.step', 'updates', 'weight.momentum_buffer', 'weight.step']
         """
         found: dict[str, Any] = {"updates": self._updates}
         for name, arrays in self._state.items():
@@ -135,6 +158,19 @@ class Optimizer:
         ValueError, TypeError
             If it is not the state of an optimizer of this class with these options over modules as these; nothing has
             changed then.
+
+        See Also
+        --------
+        state_dict : What makes such a state.
+
+        Examples
+        --------
+        >>> model = cyrnn.nn.Linear(2, 1, bias=False, rng=0)
+        >>> first, second = cyrnn.training.Adam(model), cyrnn.training.Adam(model)
+        >>> first.step({"weight": np.ones((1, 2), np.float32)})
+        >>> second.load_state_dict(first.state_dict())
+        >>> second.updates
+        1
         """
         own: dict[str, Any] = {"updates": self._updates}
         for name, arrays in self._state.items():

@@ -1,4 +1,4 @@
-"""SGD, RMSprop, Adam and AdamW, as torch.optim has them."""
+"""RMSprop, Adam and AdamW, as torch.optim has them; and SGD, of sgd.py."""
 
 from __future__ import annotations
 
@@ -8,93 +8,15 @@ from typing import Any, ClassVar
 from . import _check_optimizers as _check
 from .optimizer import Optimizer
 from .schedules import power
+from .sgd import SGD
 
-
-class SGD(Optimizer):
-    """Gradient descent, with momentum.
-
-        g = g + weight_decay w
-        b = momentum b + (1 - dampening) g      (b = g in the first step; without momentum b is g)
-        w = w - lr b                            (nesterov: w - lr (g + momentum b))
-
-    Parameters
-    ----------
-    modules : module or list of modules
-        Of `cyrnn.nn`: whose weights are trained.
-    lr : float or callable
-        The learning rate, at least 0; or a schedule: called with the number of steps taken, 0, 1, ..., it says that of
-        the next.
-    momentum : float
-        At least 0.
-    dampening : float
-        At least 0.
-    weight_decay : float
-        At least 0.
-    nesterov : bool
-        Wants momentum, and no dampening.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is not as above, a module is given twice, or has integers for weights.
-
-    See Also
-    --------
-    Adam : steps of about the same size for every weight.
-
-    References
-    ----------
-    torch.optim.SGD, PyTorch 2.
-
-    Examples
-    --------
-    >>> from cyrnn.training import SGD, mse_loss
-    >>> model = cyrnn.nn.Linear(2, 1, rng=0)
-    >>> optimizer = SGD(model, lr=0.1, momentum=0.9)
-    >>> x, target = np.eye(2, dtype=np.float32), np.float32([[1], [-1]])
-    >>> for _ in range(100):
-    ...     y, tape = model.forward(x)
-    ...     loss, d = mse_loss(y, target)
-    ...     optimizer.step(model.backward(tape, d))
-    >>> loss < 1e-3
-    True
-    """
-
-    _method: ClassVar = "sgd"
-
-    def __init__(
-        self,
-        modules: Any,
-        lr: Any = 1e-3,
-        *,
-        momentum: float = 0,
-        dampening: float = 0,
-        weight_decay: float = 0,
-        nesterov: bool = False,
-    ) -> None:
-        self._momentum = _check.rate("SGD", "momentum", momentum)
-        self._dampening = _check.rate("SGD", "dampening", dampening)
-        self._decay = _check.rate("SGD", "weight_decay", weight_decay)
-        self._nesterov = _check.flag("SGD", "nesterov", nesterov)
-        if self._nesterov:
-            _check.nesterov("SGD", self._momentum, self._dampening)
-        super().__init__(modules, lr, ("momentum_buffer" if self._momentum else None,))
-
-    def _options(self) -> dict[str, Any]:
-        return {
-            "momentum": self._momentum,
-            "dampening": self._dampening,
-            "weight_decay": self._decay,
-            "nesterov": self._nesterov,
-        }
-
-    def _numbers(self, lr: float, count: int) -> tuple[float, ...]:
-        kept, fresh = (0.0, 1.0) if count == 1 else (self._momentum, 1 - self._dampening)
-        return lr, self._decay, kept, fresh, self._momentum, float(self._nesterov)
+__all__ = ["SGD", "Adam", "AdamW", "RMSprop"]
 
 
 class RMSprop(Optimizer):
     """Gradients divided by the root of the mean of their squares.
+
+    A step changes a weight w by its gradient g::
 
         g = g + weight_decay w
         s = alpha s + (1 - alpha) g^2
@@ -110,8 +32,12 @@ class RMSprop(Optimizer):
         The learning rate, at least 0, or a schedule, as for `SGD`.
     alpha : float
         How much of the averages is kept, from 0 on and less than 1.
-    eps, weight_decay, momentum : float
-        At least 0.
+    eps : float
+        What is added to the root, at least 0.
+    weight_decay : float
+        What share of a weight is added to its gradient; at least 0.
+    momentum : float
+        What share of the last change is part of the next one; at least 0.
     centered : bool
         Whether the mean of the gradients is taken off.
 
@@ -119,6 +45,11 @@ class RMSprop(Optimizer):
     ------
     ValueError, TypeError
         If an argument is not as above, a module is given twice, or has integers for weights.
+
+    See Also
+    --------
+    Adam : The same idea with a mean of the gradients, both corrected for their start at zero.
+    SGD : Gradients as they are.
 
     References
     ----------
@@ -167,6 +98,8 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """Adam, with epsilon outside of the root, as in the paper and in torch.
 
+    Step t, from 1, changes a weight w by its gradient g::
+
         g = g + weight_decay w
         m = beta1 m + (1 - beta1) g             v = beta2 v + (1 - beta2) g^2
         w = w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
@@ -177,10 +110,12 @@ class Adam(Optimizer):
         Of `cyrnn.nn`: whose weights are trained.
     lr : float or callable
         The learning rate, at least 0, or a schedule, as for `SGD`.
-    betas : pair of float
+    betas : tuple of two float
         How much of the averages is kept, each from 0 on and less than 1.
-    eps, weight_decay : float
-        At least 0.
+    eps : float
+        What is added to the root, at least 0.
+    weight_decay : float
+        What share of a weight is added to its gradient; at least 0.
     amsgrad : bool
         Whether the largest v so far takes the place of v.
 
@@ -191,11 +126,14 @@ class Adam(Optimizer):
 
     See Also
     --------
-    update_parameters_with_adam : that of the course, for the dicts of the notebook's functions.
+    AdamW : Weights decay by themselves, not through their gradients.
+    SGD : Gradients as they are, with momentum.
+    update_parameters_with_adam : That of the course, for the dicts of the notebook's functions.
 
     References
     ----------
-    Kingma and Ba 2015, algorithm 1; torch.optim.Adam, PyTorch 2.
+    Kingma and Ba 2015, "Adam: a method for stochastic optimization", arXiv:1412.6980, algorithm 1; torch.optim.Adam,
+    PyTorch 2.
 
     Examples
     --------
@@ -258,7 +196,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weights decay by themselves, not through their gradients.
 
-        w = w - lr weight_decay w, then a step of Adam without weight_decay
+    A weight w becomes w - lr weight_decay w; then comes a step of `Adam` without weight_decay.
 
     Parameters
     ----------
@@ -270,9 +208,13 @@ class AdamW(Adam):
     ValueError, TypeError
         As `Adam` does.
 
+    See Also
+    --------
+    Adam : The same steps, with weight_decay in the gradients.
+
     References
     ----------
-    Loshchilov and Hutter 2019, "Decoupled weight decay regularization"; torch.optim.AdamW, PyTorch 2.
+    Loshchilov and Hutter 2019, "Decoupled weight decay regularization", arXiv:1711.05101; torch.optim.AdamW, PyTorch 2.
 
     Examples
     --------

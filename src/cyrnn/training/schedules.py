@@ -35,6 +35,11 @@ def step_lr(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
     ValueError, TypeError
         If an argument is not as above.
 
+    See Also
+    --------
+    exponential_lr : A factor after every step.
+    linear_warmup : Small rates to begin with.
+
     References
     ----------
     torch.optim.lr_scheduler.StepLR.
@@ -69,6 +74,11 @@ def exponential_lr(lr: float, gamma: float) -> Schedule:
     ValueError, TypeError
         If an argument is not as above.
 
+    See Also
+    --------
+    step_lr : A factor now and then.
+    linear_warmup : Small rates to begin with.
+
     References
     ----------
     torch.optim.lr_scheduler.ExponentialLR.
@@ -88,10 +98,12 @@ def cosine_annealing_lr(lr: float, T_max: int, eta_min: float = 0) -> Schedule:
 
     Parameters
     ----------
-    lr, eta_min : float
-        The learning rate of step 0, and that of step T_max, at least 0 each.
+    lr : float
+        The learning rate of step 0, at least 0.
     T_max : int
-        At least 1. Behind it the rate rises again, as torch's does.
+        The step of the smallest rate, at least 1. Behind it the rate rises again, as torch's does.
+    eta_min : float
+        The learning rate of step T_max, at least 0.
 
     Returns
     -------
@@ -102,6 +114,11 @@ def cosine_annealing_lr(lr: float, T_max: int, eta_min: float = 0) -> Schedule:
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    exponential_lr : A factor after every step.
+    linear_warmup : Small rates to begin with.
 
     References
     ----------
@@ -139,6 +156,10 @@ def linear_warmup(lr: float | Schedule, steps: int) -> Schedule:
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    cosine_annealing_lr : A schedule for the steps behind.
 
     Notes
     -----

@@ -1,0 +1,1 @@
+"""Check the built documentation: its files by parsing, its pages in a browser."""
