@@ -13,7 +13,7 @@ from paths import ROOT
 FOLDER = ROOT / "docs" / "tutorials"
 TUTORIALS = sorted(FOLDER.glob("*.ipynb"))
 #: what a cell may import beside NumPy and cyrnn; a tutorial is not run where that is not installed
-OPTIONAL = ("gymnasium", "matplotlib", "safetensors", "sklearn")
+OPTIONAL = ("IPython", "gymnasium", "matplotlib", "safetensors", "sklearn")
 CPU_SECONDS = 60
 #: runs the cells of a notebook, one behind the other, as a kernel does, and says what that took
 PROGRAM = """
