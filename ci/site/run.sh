@@ -9,7 +9,7 @@ unset PYTHONPATH PYTHONHOME VIRTUAL_ENV CYRNN_ISA
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-site=${2:-$work/site}
+wheel=$(realpath "${1:-$root}") site=$(realpath -m "${2:-$work/site}")
 "${PYTHON:-python3}" -m venv "$work/env"
 PATH=$work/env/bin:$PATH
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
@@ -22,14 +22,20 @@ if ! pip install -q -r "$work/docs.txt" >"$work/log" 2>&1; then
     echo "NOT RUN: the site, because what builds it cannot be installed: $(grep -v '^ *$' "$work/log" | tail -n 1)"
     exit 77
 fi
-pip install -q "${1:-$root}"
+pip install -q "$wheel"
 python -c 'import cyrnn, sys; assert cyrnn.__file__.startswith(sys.prefix), cyrnn.__file__'
 
-# Six minutes of one core are promised; a machine that does other things gets twice as much. Notebooks are run, and
-# whatever asks for a page of the web meets a proxy that is not there.
-TIMEFORMAT='built in %R s, %U s of the processor; promised: 360'
-time timeout 720 env http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 no_proxy=127.0.0.1,localhost \
-    python -m sphinx -q -W --keep-going -n docs "$site"
+offline() { # COMMAND...: in a network of its own, or, where that is not allowed, with a proxy that is not there
+    if unshare -rn true 2>/dev/null; then
+        unshare -rn python ci/site/loopback.py "$@"
+    else
+        http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 no_proxy=127.0.0.1,localhost "$@"
+    fi
+}
+
+# Six minutes of one core are promised; a machine that does other things gets twice as much. Notebooks are run.
+TIMEFORMAT='built in %R s, %U s of processors; promised: 360'
+time offline timeout 720 python -m sphinx -q -W --keep-going -n docs "$site"
 
 chromium() { python -c 'import os, sys; from ci.site.browser import CHROMIUM; sys.exit(not os.access(CHROMIUM, os.X_OK))'; }
 
