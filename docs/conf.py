@@ -92,7 +92,8 @@ html_extra_path = ["_extra"]
 html_last_updated_fmt = "%Y-%m-%d"  # of the build; SOURCE_DATE_EPOCH counts
 html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb
 html_show_sourcelink = True
-html_sidebars = {"**": ["sidebar-nav-bs"], "index": [], "start": [], "changelog": [], "contributing": [], "upgrading": []}
+html_sidebars = {"**": ["sidebar-nav-bs"]}
+html_sidebars |= dict.fromkeys(("index", "start", "changelog", "contributing", "upgrading"), [])  # no page below them
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",
