@@ -93,7 +93,7 @@ html_last_updated_fmt = "%Y-%m-%d"  # of the build; SOURCE_DATE_EPOCH counts
 html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb
 html_show_sourcelink = True
 html_sidebars = {"**": ["sidebar-nav-bs"]}
-html_sidebars |= dict.fromkeys(("index", "start", "changelog", "contributing", "upgrading"), [])  # no page below them
+html_sidebars |= {page: [] for page in ("index", "start", "changelog", "contributing", "upgrading")}  # have no room
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",
