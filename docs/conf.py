@@ -11,6 +11,7 @@ import cyrnn
 HERE = Path(__file__).parent
 PYPROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
 sys.path.insert(0, str(HERE / "_extensions"))
+from entries import members, public_classes  # noqa: E402  # found by the line above
 
 project = "cyrnn"
 author = "The cyrnn developers"
@@ -25,6 +26,7 @@ extensions = [
     "myst_nb",
     "sphinx_design",
     "sphinx_copybutton",
+    "entries",  # which members a class's page has
     "code_names",  # `names` in docstrings: links where there is such an object, code elsewhere
     "code_links",  # the same in pages: `cyrnn.nn.LSTM`
     "mathml",  # formulas that a browser draws by itself
@@ -32,6 +34,8 @@ extensions = [
 ]
 exclude_patterns = ["inventories", "_*", "**.ipynb_checkpoints"]
 default_role = "code-name"
+highlight_language = "none"  # an indented block of a docstring is equations; examples begin with >>>
+toc_object_entries_show_parents = "hide"
 
 # MyST: pages read in the repository, too, so fences are plain and directives stand between colons
 myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
@@ -57,6 +61,7 @@ numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # words of a type that are no alias: "of shape (n_x, m)"
 numpydoc_xref_aliases = {
     "ndarray": "numpy.ndarray",
+    "ndarrays": ":class:`ndarrays <numpy.ndarray>`",
     "dtype": "numpy.dtype",
     "Generator": "numpy.random.Generator",
     "array_like": ":term:`numpy:array_like`",
@@ -64,23 +69,34 @@ numpydoc_xref_aliases = {
     "int": ":class:`python:int`",
     "float": ":class:`python:float`",
     "str": ":class:`python:str`",
+    "bytes": ":class:`python:bytes`",
     "tuple": ":class:`python:tuple`",
     "list": ":class:`python:list`",
+    "lists": ":class:`lists <python:list>`",
     "dict": ":class:`python:dict`",
+    "dicts": ":class:`dicts <python:dict>`",
+    "slice": ":class:`python:slice`",
     "mapping": ":term:`python:mapping`",
+    "iterator": ":term:`python:iterator`",
     "callable": ":term:`python:callable`",
     "path": ":term:`python:path-like object`",
+    "PathLike": ":class:`python:os.PathLike`",
 }
+numpydoc_xref_aliases |= {name[9:]: name for name in public_classes() if name.startswith("cyrnn.nn.")}
 autodoc_typehints = "none"  # the docstring says it
 autosummary_generate = True
 autosummary_ignore_module_all = False
+autosummary_context = {"members_of": {kind: members(kind) for kind in public_classes()}}  # for _templates
+# beside cyrnn.onnx.LSTM, on disks where both would be one file
+autosummary_filename_map = {f"cyrnn.onnx.{name}": f"cyrnn.onnx.{name}_operator" for name in ("rnn", "lstm", "gru")}
+templates_path = ["_templates"]
 
 # The inventories are files, for a build without network. CONTRIBUTING.md says where they come from.
 intersphinx_mapping = {
     "python": ("https://docs.python.org/3", "inventories/python.inv"),
     "numpy": ("https://numpy.org/doc/stable", "inventories/numpy.inv"),
 }
-intersphinx_disabled_reftypes = ["*"]  # only where a link says so, or the Python domain has no such name
+intersphinx_disabled_reftypes = ["std:*"]  # labels and words only where a link says whose
 
 html_context = {"default_mode": "auto"}  # as the reader's system is; without it the theme complains on the console
 html_theme = "pydata_sphinx_theme"

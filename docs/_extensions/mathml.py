@@ -8,7 +8,8 @@ from latex2mathml.converter import convert
 
 def converted(latex: str, display: str) -> str:
     """Return the MathML of a formula. What MathJax and pages call `aligned` is latex2mathml's `align*`."""
-    return convert(latex.replace("{aligned}", "{align*}"), display=display)
+    found = convert(latex.replace("{aligned}", "{align*}"), display=display)
+    return found.replace("<mover>", '<mover accent="true">')  # a tilde lies on its letter, not far above it
 
 
 def visit_math(translator, node):

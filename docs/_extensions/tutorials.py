@@ -47,7 +47,7 @@ def install_cell(notebook: dict, repository: str | None, install: str) -> dict:
         if repository:
             lines.append(f"    !wget -q -P {folder} {repository}/raw/main/{path.as_posix()}")
         else:
-            lines.append(f'    !unzip -qjo cyrnn.zip "*{path.as_posix()}" -d {folder}')
+            lines.append(f'    !mkdir -p {folder} && unzip -qjo cyrnn.zip "*{path.as_posix()}" -d {folder}')
     source = [line + "\n" for line in lines[:-1]] + lines[-1:]
     metadata = {"tags": ["remove-cell", "skip-execution"]}
     return {

@@ -46,6 +46,16 @@ def test_define_refuses_what_kernels_do_not_foresee():
             module.define_cell(number, stages, 3, True)
     with pytest.raises(ValueError, match="more gates"):
         module.define_stage(number, 1, 3, 3, 3)
+    with pytest.raises(ValueError, match="only gate of a stage"):
+        module.define_stage(number, 1, 1, 0, 1)
+
+
+def test_cell_that_the_kernels_do_not_know_is_an_import_error(monkeypatch):
+    """As after a change of cells/ alone."""
+    module = dispatch.compiled(f"_isa_{next(isa for isa in ISAS if isa != 'reference')}_f32")
+    monkeypatch.setitem(dispatch.CELLS, "mine", dispatch.CELLS["rnn"]._replace(name="mine"))
+    with pytest.raises(ImportError, match=r"_f32 has no cell 'mine': give it a number in kernels/registry\.pxi, and "):
+        dispatch.define_cells(module)
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -23,8 +23,6 @@ from problems import each_cell, each_dtype, make, run_cell, run_sequence, wrong_
 
 import cyrnn
 
-OTHER_CELL = {"rnn": "lstm", "lstm": "rnn", "gru": "lstm", "gru_after": "rnn"}
-
 
 def with_entry(caches, t: int, place: int, value):
     """The same caches, but for one entry of one step."""
@@ -124,7 +122,7 @@ def test_wrong_size_of_any_axis_of_any_entry_is_refused(cell):
 def test_caches_of_another_cell_or_cut_short_are_refused(cell):
     problem = make(cell, np.float64)
     d, caches = incoming(problem), run_sequence(problem).caches
-    other = run_sequence(make(cyrnn.cells.CELLS[OTHER_CELL[cell.name]], np.float64)).caches
+    other = run_sequence(make(cyrnn.cells.CELLS["rnn" if cell.name == "lstm" else "lstm"], np.float64)).caches
     with pytest.raises(ValueError, match=rf"^{cell.function}_backward: .* has \d+ entries, expected {len(cell.cache)}"):
         from_caches(cell, other, d)
     with pytest.raises(ValueError, match=rf"^{cell.function}_backward: da has shape \(5, 10, 4\).* T <= 3"):

@@ -15,7 +15,7 @@ from docstrings import HEADING, REQUIRED, SECTIONS
 import cyrnn
 
 #: what an example imports beside NumPy; it is skipped where that is not installed
-EXTRAS = ("dask", "mpi4py")
+EXTRAS = ("dask", "mpi4py", "onnx")
 FUNCTIONS = [*cyrnn.__all__, "get_num_threads", "set_num_threads"]
 MODULES = ["cyrnn"] + [
     module.name

@@ -15,13 +15,13 @@ from habit_sentences import HABIT_SENTENCES
 from problems import cell_function, each_cell, make, run_cell, run_sequence, wrong_shapes
 from sentences import LSTM, RNN
 from sentences import SENTENCES as FORWARD_SENTENCES
-from valid import VALID
+from valid import OF_EVERY_CELL, VALID
 
 import cyrnn
 from cyrnn import _check, _keys
 from cyrnn.kernels import dispatch
 
-SENTENCES = FORWARD_SENTENCES + BACKWARD_SENTENCES + HABIT_SENTENCES
+SENTENCES = FORWARD_SENTENCES + BACKWARD_SENTENCES + HABIT_SENTENCES + OF_EVERY_CELL
 each_sentence = pytest.mark.parametrize(
     ("sentence", "changes", "error"), SENTENCES, ids=[row[0][:60] for row in SENTENCES]
 )

@@ -17,7 +17,7 @@ import cyrnn
 
 KINDS = ("int8", "int16", "int16x2")
 each_kind = pytest.mark.parametrize("kind", KINDS)
-#: the keys of the matrices of each gate in torch's order, which the loops have
+#: the cells that quantized_oracle.py has, and the keys of their matrices in torch's order, as it has them
 ORDERS = {"rnn": "a", "lstm": "ifco", "gru": "rzc", "gru_after": "rzc"}
 #: rms of the difference from floats, in a state of order one
 RMS = {"int8": 2e-2, "int16": 1e-3, "int16x2": 1e-4}
@@ -55,7 +55,7 @@ def by_hand(problem: Problem, kind: str) -> list[np.ndarray]:
 
 
 @each_kind
-@each_cell
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.name in ORDERS], ids=lambda cell: cell.name)
 def test_states_are_those_of_loops_and_the_head_that_of_floats(cell, kind):
     problem, packed = problem_of(cell, kind)
     run = run_sequence(packed)

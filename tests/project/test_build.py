@@ -159,6 +159,12 @@ def test_missing_headers_are_named(tmp_path):
     assert line.startswith("error: cyrnn: Python.h is missing, of Python's own headers; install ")
 
 
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler")
+def test_an_isa_to_build_that_there_is_not_is_named(tmp_path):
+    line, _ = build(tmp_path, "cc", CYRNN_BUILD_ISAS="baseline avx3")
+    assert line.startswith("error: cyrnn: CYRNN_BUILD_ISAS names 'avx3'; this compiler builds baseline")
+
+
 def test_a_32_bit_python_is_told(tmp_path):
     line, _ = build(tmp_path, "cc", before="sys.maxsize = 2**31 - 1")
     assert line == "error: cyrnn: this Python is a 32-bit one; cyrnn wants a 64-bit one"

@@ -248,9 +248,11 @@ def test_cell_is_one_stem_with_two_twins():
     """A stem may hold several cells: what its .py says of a step, its .pxi runs, and registry.pxi joins."""
     from cyrnn.cells import CELLS
 
-    registry, counts = ((SRC / "kernels" / name).read_text(encoding="utf-8") for name in ("registry.pxi", "counts.pxi"))
-    numbers = ast.literal_eval(re.search(r"^cell_numbers = (\{[^}]*\})$", counts, re.MULTILINE)[1])
-    assert list(numbers) == sorted(CELLS, key=lambda name: numbers[name])
+    registry = (SRC / "kernels" / "registry.pxi").read_text(encoding="utf-8")
+    numbers = dict(re.findall(r'^    "(\w+)": (\w+),$', registry, re.MULTILINE))
+    assert numbers == {name: name.upper() for name in CELLS}
+    enum = re.search(r"^cdef enum: +# the cells.*\n((?:    \w+\n)+)    CELLS ", registry, re.MULTILINE)[1]
+    assert enum.split() == list(numbers.values())
     for cell in CELLS.values():
         formulas = [formula for stage in cell.stages for formula in (stage.pointwise, stage.derivative)]
         (module,) = {getattr(formula, "func", formula).__module__ for formula in formulas}

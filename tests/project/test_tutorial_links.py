@@ -27,7 +27,7 @@ def source_of(*args):
 def test_install_cell_has_what_the_settings_say():
     from_zip = source_of(empty(files=["data/morse.py"], packages=["gymnasium"]), None, "./cyrnn.zip")
     assert "    %pip install -q ./cyrnn.zip gymnasium\n" in from_zip
-    assert from_zip.endswith('    !unzip -qjo cyrnn.zip "*docs/tutorials/data/morse.py" -d data')
+    assert from_zip.endswith('    !mkdir -p data && unzip -qjo cyrnn.zip "*docs/tutorials/data/morse.py" -d data')
     from_index = source_of(empty(files=["../how_to/examples/ppo_cartpole.py"]), ADDRESS, "cyrnn")
     assert "    %pip install -q cyrnn\n" in from_index
     assert from_index.endswith(

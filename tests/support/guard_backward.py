@@ -89,7 +89,8 @@ def back_points(points, cell, first, active, da, W, previous, following, gates=N
     """All that the backward pass writes; W stands for the weights of every gate."""
     T, m, n = da.shape
     hidden = [sum(gate.W_a is not None for gate in stage.gates) for stage in cell.stages]
-    WaT = np.concatenate([packed_transposed(points, *[W] * count) for count in hidden])
+    packed_stages = [packed_transposed(points, *[W] * count) for count in hidden if count]
+    WaT = np.concatenate(packed_stages or [np.empty(0, W.dtype)])
     dz = np.zeros((T, m, len(cell.gates) * n), da.dtype)
     start = np.zeros((1 + len(cell.skip_gradients), m, n), da.dtype)
     inner = np.full(da.shape, 0.5, da.dtype) if cell.recomputed or len(cell.stages) > 1 else None

@@ -170,7 +170,8 @@ def packed_stages(points, problem: Problem) -> list:
     for stage in cell.stages:
         gates = [(*split_weights(cell, gate, p, len(problem.initial[0])), p[gate.b]) for gate in stage.gates]
         for half, matrices in zip(halves, zip(*gates, strict=True), strict=True):
-            half.append(packed(points, *(W for W in matrices if W is not None)))
+            given = [W for W in matrices if W is not None]
+            half.append(packed(points, *given) if given else np.empty(0, problem.x.dtype))
     return [np.concatenate(half) for half in halves]
 
 

@@ -68,18 +68,21 @@ def packed_gates(points: EntryPoints, cell: Cell, arrays: Mapping[str, np.ndarra
     kinds.append([[arrays[gate.b] for gate in stage.gates] for stage in cell.stages])
 
     def sizes(stages: list) -> list:
-        return [points.packed_size(*stage[0].shape, len(stage)) for stage in stages]
+        return [points.packed_size(*stage[0].shape, len(stage)) if stage else 0 for stage in stages]
 
     return tuple(joined(stages, sizes(stages), points.pack, points.dtype) for stages in kinds)
 
 
 def packed_transposed(points: EntryPoints, cell: Cell, arrays: Mapping[str, np.ndarray]) -> tuple:
-    """W_x^T (n_x, .) of all gates, and W_a^T (n_a, .) of each stage."""
+    """W_x^T (n_x, .) of all gates, and W_a^T (n_a, .) of each stage; nothing where no gate has such a half."""
     halves = stages_of(cell, arrays)
     W_x = [[pair[0] for stage in halves for pair in stage if pair[0] is not None]]
     W_a = [[pair[1] for pair in stage if pair[1] is not None] for stage in halves]
 
     def sizes(stages: list) -> list:
-        return [points.packed_size(stage[0].shape[1], len(stage) * len(stage[0]), 1) for stage in stages]
+        return [
+            points.packed_size(stage[0].shape[1], len(stage) * len(stage[0]), 1) if stage else 0
+            for stage in stages
+        ]
 
     return tuple(joined(stages, sizes(stages), points.pack_transposed, points.dtype) for stages in (W_x, W_a))

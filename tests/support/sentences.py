@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import MappingProxyType
 
 import numpy as np
-from problems import CELLS, make
+from problems import make
 
 import cyrnn
+from cyrnn.cells import CELLS
 
-RNN, LSTM, GRU, GRU_AFTER = (make(cell, np.float64) for cell in CELLS)
+RNN, LSTM, GRU, GRU_AFTER = (make(CELLS[name], np.float64) for name in ("rnn", "lstm", "gru", "gru_after"))
 WEIGHTS = np.ones((2, 3))
 
 REAL = "expected float32 or float64 (float16, integers and bools are converted)"

@@ -139,7 +139,11 @@ cdef bint take_parameters(CellCalls calls, CallContext* context, bint backward) 
                 return False
             W_a = W_x
             W_x.memory += n_a * W_x.strides[1]
-        elif W_x.shape[1] != n_x or not read_matrix(found[1], context.typenum, n_a, n_a, &W_a):
+        elif calls.has_x[g] and W_x.shape[1] != n_x:
+            return False
+        elif not calls.has_a[g]:
+            W_a = W_x                                                  # which no product reads
+        elif not read_matrix(found[1], context.typenum, n_a, n_a, &W_a):
             return False
         gate.Wa, gate.Wx = <const real*> W_a.memory, <const real*> W_x.memory
         gate.Wa_row_stride, gate.Wa_col_stride = W_a.strides[0] // context.item, W_a.strides[1] // context.item

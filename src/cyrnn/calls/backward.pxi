@@ -14,7 +14,7 @@ cdef int weight_gradients(CellCalls calls, const CallContext* context, GateGradi
     dims[0] = n
     for key, columns in calls.gradients:
         dims[1] = 1 if columns == "1" else n if columns == "n_a" else n_x if columns == "n_x" else n + n_x
-        found[key] = gradient_of_weight(context, columns != "1" and rows > 0, 2, dims)
+        found[key] = gradient_of_weight(context, columns != "1" and rows > 0 and calls.all_written, 2, dims)
     for g in range(calls.gates):
         keys = <tuple> calls.gradient_keys[g]
         out[g].stage = calls.stage[g]

@@ -12,6 +12,8 @@ cdef class CellCalls:
     cdef bint stacked        # W_x and W_a are columns of one matrix
     cdef bint has_x[MAX_GATES]              # whether a gate has an input half,
     cdef bint has_a[MAX_GATES]              # a recurrent half
+    cdef bint all_recurrent  # whether every gate has a recurrent half,
+    cdef bint all_written    # every column of a matrix a gate that reads it: else its gradient is zeros there
     cdef int stage[MAX_GATES]
     cdef int peepholes       # how many there may be,
     cdef int peephole_gates[MAX_GATES]      # and of which gates
@@ -46,6 +48,9 @@ cdef class CellCalls:
         for i, gate in enumerate(cell.gates):
             self.has_x[i], self.has_a[i] = gate.W_x is not None, gate.W_a is not None
             self.stage[i] = [gate in stage.gates for stage in cell.stages].index(True)
+        halves = [{gate.W_x for gate in cell.gates}, {gate.W_a for gate in cell.gates}]
+        self.all_recurrent = None not in halves[1]
+        self.all_written = not cell.stacked or halves[0] - {None} == halves[1] - {None}
         self.initial_keys = tuple(f"d{state}0" for state in cell.states)
         self.previous_keys = tuple(f"d{state}_prev" for state in cell.states)
         self.stacked = cell.stacked

@@ -105,7 +105,8 @@ cdef Panels pack_quantized(CellCalls calls, dict arrays):
             n_x = W_x.values.shape[1] - (n_a if calls.stacked else 0)
         if (W_x.width != source.width or W_a.width != source.width or n_x < 0
                 or W_x.values.shape[1] != n_x + (n_a if calls.stacked else 0)
-                or W_a.values.shape[1] != n_a + (n_x if calls.stacked else 0) or W_a.values.shape[0] != n_a
+                or (calls.has_a[g] and W_a.values.shape[1] != n_a + (n_x if calls.stacked else 0))
+                or W_a.values.shape[0] != n_a
                 or not read_matrix(<PyObject*> (<object> b_of), cnp.NPY_FLOAT, n_a, 1, &b)
                 or not b.flags & cnp.NPY_ARRAY_C_CONTIGUOUS):
             return None

@@ -69,7 +69,7 @@ cdef tuple layer_gradients(Sublayer layer, Backward* w, bint tokens, char** hidd
     dims[0], dims[1] = layer.block_count * run.n_a, run.n_x
     dW_x = gradient_of_weight(w.context, written and not tokens, 2, dims)
     dims[1] = run.n_h
-    dW_a = gradient_of_weight(w.context, written, 2, dims)
+    dW_a = gradient_of_weight(w.context, written and layer.calls.all_recurrent, 2, dims)
     db_x, db_a = (PyArray_ZEROS(1, dims, w.context.typenum, 0) for _ in range(2))
     w.dWhr, w.dP, hidden_biases[0] = NULL, NULL, <char*> data(db_a)
     if run.Whr != NULL:

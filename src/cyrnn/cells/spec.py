@@ -26,7 +26,7 @@ class Gate(NamedTuple):
     The pre-activation of a gate is z = W_x xt + W_a h + b, h being a_prev in the first stage, and in a second stage the
     product input that the first one makes (`Stage.hands_on`). A half whose key is None is left out. `W_x` and `W_a` are
     keys of matrices with n_a rows. Of a cell that is `stacked` both are the key of one matrix (n_a, n_a + n_x): its
-    first n_a columns are W_a, the others W_x.
+    first n_a columns are W_a, the others W_x. Of a cell that is not, every gate has an input half.
     """
 
     name: str  # as in the notebook's cache: "ft"

@@ -57,8 +57,10 @@ cdef inline void derivative_of_tile(const Stage* stage, const PointwiseBackwardA
 cdef void sum_in_place(const BackwardRun* run, Py_ssize_t gate, Py_ssize_t gates, Py_ssize_t first, Py_ssize_t last,
                        real* out) noexcept nogil:
     """out (m, n_a) = W_a^T dz of some gates of a single step, for the units first <= j < last."""
-    cdef Py_ssize_t n = run.n_a, g
+    cdef Py_ssize_t n = run.n_a, g, r
     cdef const GateWeights* W
+    for r in range(run.m if gates == 0 else 0):
+        fill_row(0, last - first, out + r * n + first)
     for g in range(gates):
         W = run.weights + gate + g
         multiply_in_place(run.dz + (gate + g) * n, gates_of(run.cell) * n, run.m, n, W.Wa + first, W.Wa_row_stride,

@@ -14,7 +14,7 @@
     ../cells/lstm.pxi
     ../cells/gru.pxi
     registry.pxi          the cells by number
-    counts.pxi            their numbers and counts, for Python
+    counts.pxi            their counts, from Python
     weights.pxi           the weights of a whole cell, packed
     resets.pxi            columns that are reset before a step
     stages.pxi            the stages of a forward pass

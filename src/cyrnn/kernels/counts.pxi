@@ -1,10 +1,4 @@
-"""The cells' numbers, and what gives them their counts before the first run."""
-
-cell_numbers = {
-    "rnn": 0, "lstm": 1, "gru": 2, "gru_after": 3, "rnn_relu": 4,
-    "rnn_variant": 5, "lstm_variant": 6, "lstm_coupled": 7, "gru_variant": 8, "gru_after_variant": 9,
-}
-
+"""What gives the cells their counts before the first run."""
 
 def define_cell(int cell, int stages, int kept, bint skips):
     """Fill in the counts of a cell: see registry.pxi.
@@ -27,9 +21,11 @@ def define_stage(int cell, int stage, int gates, int hidden, int input):
     Raises
     ------
     ValueError
-        If the cell has more gates than the kernels foresee.
+        If the cell has more gates than the kernels foresee, or a stage has one gate, and that not both halves.
     """
     if gates_of(cell) + gates - formulas[cell].stage[stage].gates > MAX_GATES:
         raise ValueError("cyrnn: a cell has more gates than the kernels foresee")
+    if gates == 1 and hidden + input < 2:
+        raise ValueError("cyrnn: the only gate of a stage lacks the input half or the recurrent half")
     formulas[cell].stage[stage].gates, formulas[cell].stage[stage].hidden = gates, hidden
     formulas[cell].stage[stage].input = input

@@ -33,7 +33,10 @@ def compiled(name: str) -> ModuleType:
 def define_cells(module: ModuleType) -> None:
     """Tell a module of kernels how many stages and gates each cell has."""
     for cell in CELLS.values():
-        number = module.cell_numbers[cell.name]
+        number = module.cell_numbers.get(cell.name)
+        if number is None:
+            lacks = f"{module.__name__} has no cell {cell.name!r}"
+            raise ImportError(f"cyrnn: {lacks}: give it a number in kernels/registry.pxi, and build the kernels again")
         module.define_cell(number, len(cell.stages), len(cell.stored_gates), "a" in cell.skip_gradients)
         for i, stage in enumerate(cell.stages):
             W_a, W_x = [gate.W_a for gate in stage.gates], [gate.W_x for gate in stage.gates]

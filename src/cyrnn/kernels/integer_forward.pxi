@@ -151,7 +151,8 @@ cdef void run_integer_row(const Run* run, const IntegerStage* stage, Py_ssize_t 
             take_panel(&o, &stage.Wa, panel, V_a, run.integers.width)
             o.start = projected + panel * V * LANES
             o.z = z + i * o.z_panel_stride
-            integer_product(&o, 1, P, Vp, run.integers.width)
+            if V_a > 0:
+                integer_product(&o, 1, P, Vp, run.integers.width)
             for p in range(P):
                 copy_biases(plan, o.start + p * V * LANES, o.z + p * o.z_panel_stride, o.z_vector_stride)
             i += P
@@ -190,7 +191,8 @@ cdef void run_integer_rows(const Run* run, const IntegerStage* stage, Py_ssize_t
             R = even_share(m - row, integer_tile_rows(run.integers.width))
             take_integer_rows(&o, &work.h, row)
             o.start = projected + (row * width + panel * V) * LANES
-            integer_product(&o, R, 1, Vp, weight_width)
+            if V_a > 0:
+                integer_product(&o, R, 1, Vp, weight_width)
             for r in range(R):
                 copy_biases(plan, o.start + r * o.start_row_stride, z + r * V * LANES, LANES)
             if narrow:

@@ -5,7 +5,7 @@ ctypedef struct StagePlan:
     const Stage* stage
     Py_ssize_t V, V_x, V_a
     Py_ssize_t width         # vectors of a row of z
-    Py_ssize_t K             # elements of a row that W_a multiplies
+    Py_ssize_t K             # elements of a row that W_a multiplies; 0 where no gate has a recurrent half
     const real* Wx           # the stage's share of Run.Wx, Run.Wa, Run.b
     const real* Wa
     const real* b
@@ -21,7 +21,7 @@ cdef inline void begin_plan(const Run* run, Py_ssize_t s, StagePlan* plan) noexc
     plan.stage = stage
     plan.V, plan.V_x = vectors_per_panel(stage.gates), vectors_per_panel(stage.input)
     plan.V_a, plan.width = vectors_per_panel(stage.hidden), vectors(run.n_a, stage.gates)
-    plan.K = recurrent_inputs(s, run.n_h, run.n_a)
+    plan.K = recurrent_inputs(s, run.n_h, run.n_a) if stage.hidden > 0 else 0
 
 
 cdef inline Py_ssize_t batch_size_at(const Py_ssize_t* batch_sizes, Py_ssize_t batch_offset, Py_ssize_t m,
@@ -36,7 +36,7 @@ cdef inline Py_ssize_t token_at(const Run* run, Py_ssize_t t, Py_ssize_t column)
 
 
 cdef inline bint has_separate_halves(const StagePlan* plan) noexcept nogil:
-    return plan.stage.input < plan.stage.gates
+    return min(plan.stage.input, plan.stage.hidden) < plan.stage.gates
 
 
 cdef inline double bytes_of(const Run* run, Py_ssize_t width) noexcept nogil:

@@ -38,7 +38,7 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
             Of the class of the same name, or of a subclass of it, or wrapped, or dynamically quantised, as `from_torch`
             says. Only its attributes are asked for: torch is not imported.
         dtype : dtype, optional
-            float32 or float64; if left out, float64 for weights in float64, else float32.
+            Either float32 or float64; if left out, float64 for weights in float64, else float32.
         dequantize : bool
             Whether weights that are integers become floats.
 
@@ -52,6 +52,19 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
         TypeError, ValueError
             If module is of another class, takes quantised input, or is without numbers, or its weights do not fit its
             sizes.
+
+        See Also
+        --------
+        cyrnn.nn.from_torch : The same for a module of any class.
+        load_state_dict : Weights alone, from a mapping.
+
+        Examples
+        --------
+        >>> class GRUCell:  # or torch.nn.GRUCell
+        ...     input_size, hidden_size, bias = 1, 2, False
+        ...     weight_ih, weight_hh = np.ones((6, 1), np.float32), np.ones((6, 2), np.float32)
+        >>> cyrnn.nn.GRUCell.from_torch(GRUCell())
+        GRUCell(1, 2, bias=False)
         """
         function = f"{cls.__name__}.from_torch"
         kinds = {kind.__name__: kind for kind in cls.__mro__ if "_options" in vars(kind)}  # cls may be a subclass
@@ -75,14 +88,17 @@ class CellModule(KerasWeights, Quantizable[F], Generic[F]):
 
     @property
     def input_size(self) -> int:
+        """Features of the input."""
         return self._plan.input_size
 
     @property
     def hidden_size(self) -> int:
+        """Units of each layer."""
         return self._plan.hidden_size
 
     @property
     def bias(self) -> bool:
+        """Whether there are biases."""
         return self._plan.bias
 
     @property

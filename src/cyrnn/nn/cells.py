@@ -48,9 +48,21 @@ class SingleCell(CellModule[F], Generic[F, S]):
         ValueError, TypeError
             For wrong shapes, another dtype or kind; before any work.
 
+        See Also
+        --------
+        cyrnn.nn.LSTM.step : One step of all layers of a model.
+
         Notes
         -----
         Step after step has the very bits of a layer with the same weights on the whole sequence.
+
+        Examples
+        --------
+        >>> cell, h = cyrnn.nn.GRUCell(3, 5, rng=0), None
+        >>> for frame in np.ones((7, 2, 3), np.float32):
+        ...     h = cell(frame, h)
+        >>> h.shape
+        (2, 5)
         """
         (sublayer,) = self._sublayers
         found = sublayer.forward(input, hx)
@@ -118,6 +130,11 @@ class RNNCell(OfRNN, SingleCell[F, One[F]]):
     ValueError, TypeError
         If an argument is not as above.
 
+    See Also
+    --------
+    RNN : Layers of this cell, over whole sequences.
+    cyrnn.rnn_cell_forward : The notebook's function.
+
     Notes
     -----
     Weights as those of a layer of `RNN`, without a number: `weight_ih weight_hh bias_ih bias_hh`.
@@ -169,6 +186,11 @@ class LSTMCell(OfLSTM, SingleCell[F, Pair[F]]):
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    LSTM : Layers of this cell, over whole sequences.
+    cyrnn.lstm_cell_forward : The notebook's function.
 
     Notes
     -----
@@ -231,6 +253,11 @@ class GRUCell(OfGRU, SingleCell[F, One[F]]):
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    GRU : Layers of this cell, over whole sequences.
+    cyrnn.gru_cell_forward : The notebook's function.
 
     Notes
     -----

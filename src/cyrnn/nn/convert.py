@@ -37,7 +37,7 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
         of a subclass of one; or what torch.compile, DataParallel or torch.jit.script made of it; or one of
         torch.ao.nn.quantized.dynamic. Only its attributes are asked for: torch is not imported.
     dtype : dtype, optional
-        float32 or float64; if left out, float64 for weights in float64, else float32.
+        Either float32 or float64; if left out, float64 for weights in float64, else float32.
     dequantize : bool
         Whether weights that are integers become floats.
 

@@ -41,6 +41,11 @@ class Derived(Container):
         ValueError, TypeError
             As the modules' own `quantize`; the sentence says which.
 
+        See Also
+        --------
+        dequantize : The floats that the integers stand for.
+        cyrnn.nn.LSTM.quantize : What the integers are.
+
         Examples
         --------
         >>> model = cyrnn.nn.Sequential(cyrnn.nn.LSTM(3, 5, rng=0), cyrnn.nn.Linear(5, 2, rng=1))
@@ -62,6 +67,10 @@ class Derived(Container):
         ------
         ValueError
             If an attribute is not as `pack` wants it.
+
+        See Also
+        --------
+        quantize : The model of integers.
 
         Examples
         --------
@@ -90,7 +99,7 @@ class Derived(Container):
         module : torch.nn.Sequential
             Of modules that there are here. torch is not imported.
         dtype : dtype, optional
-            float32 or float64; if left out, that of each module's weights.
+            Either float32 or float64; if left out, that of each module's weights.
         dequantize : bool
             Whether weights that are integers become floats.
 
@@ -103,6 +112,22 @@ class Derived(Container):
         ------
         ValueError, TypeError
             If module is of another class, or has modules that there are not here; the sentence says which.
+
+        See Also
+        --------
+        cyrnn.nn.from_torch : The same for a module of any class.
+        load_state_dict : Weights alone, from a mapping.
+
+        Examples
+        --------
+        >>> class Linear:
+        ...     in_features, out_features, bias = 1, 2, None
+        ...     weight = np.ones((2, 1), np.float32)
+        >>> class Sequential:  # or torch.nn.Sequential
+        ...     def children(self):
+        ...         return [Linear()]
+        >>> cyrnn.nn.Sequential.from_torch(Sequential())[0]
+        Linear(in_features=1, out_features=2, bias=False)
         """
         function = f"{cls.__name__}.from_torch"
         module = _check_modules.module_inside(function, module)

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 class Differentiable(Recurrent[F, S], Generic[F, S]):
     """Layers of a recurrent cell that know their gradients; see Module."""
 
+    @property
+    def num_layers(self) -> int:
+        """How many layers there are."""
+        return self._plan.num_layers
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether each layer reads its sequences from the end, too."""
+        return self._plan.directions == 2
+
     def forward(
         self,
         input: ArrayLike,

@@ -39,7 +39,11 @@ class DropoutTape:
 
 
 class Dropout:
-    """Values dropped at random, as torch.nn.Dropout: y = x * k / (1 - p), k = 0 with probability p, else 1.
+    """Values dropped at random, as torch.nn.Dropout.
+
+    Of every value, with k = 0 with probability p, else 1::
+
+        y = x * k / (1 - p)
 
     Parameters
     ----------
@@ -52,6 +56,11 @@ class Dropout:
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    Sequential : Modules that follow each other; its `forward` has the generator.
+    LSTM : Has dropout of its own, between layers.
 
     Notes
     -----
@@ -76,14 +85,63 @@ class Dropout:
 
     @classmethod
     def from_torch(cls, module: Any, *, dtype: Any = None, dequantize: bool = False) -> Self:
-        """Make one with the probability of one of torch.nn's; there are no weights that the options could be about."""
+        """Make one with the probability of one of torch.nn's.
+
+        Parameters
+        ----------
+        module : torch.nn.Dropout
+            Or a subclass of it. torch is not imported.
+        dtype, dequantize
+            As for `LSTM.from_torch`; there are no weights that they could be about.
+
+        Returns
+        -------
+        Dropout
+            With `batch_first`, which torch's has not, False.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If module is of another class.
+
+        See Also
+        --------
+        cyrnn.nn.from_torch : The same for a module of any class.
+
+        Examples
+        --------
+        >>> class Dropout:  # or torch.nn.Dropout
+        ...     p = 0.5
+        >>> cyrnn.nn.Dropout.from_torch(Dropout())
+        Dropout(p=0.5)
+        """
         function = f"{cls.__name__}.from_torch"
         module = _check_modules.module_inside(function, module)
         _check_modules.framework_class(function, module, {"Dropout": cls})
         return cls(_check_modules.attribute(function, module, "p"))
 
     def __call__(self, input: ArrayLike) -> Any:
-        """Return the input as it is."""
+        """Return the input as it is.
+
+        Parameters
+        ----------
+        input : array_like
+            Anything.
+
+        Returns
+        -------
+        array_like
+            The very object.
+
+        See Also
+        --------
+        forward : Drops values.
+
+        Examples
+        --------
+        >>> cyrnn.nn.Dropout(0.5)(np.ones(2))
+        array([1., 1.])
+        """
         return input
 
     def forward(
@@ -93,14 +151,17 @@ class Dropout:
 
         Parameters
         ----------
-        input : ndarray of any shape, float32 or float64
+        input : ndarray of any shape
+            Of float32 or float64.
         dropout_rng : Generator or seed, optional
             Where the numbers come from; nothing is dropped if left out.
 
         Returns
         -------
         output : ndarray of the shape of input
+            The values, with zeros where they were dropped.
         tape : DropoutTape
+            The pass, for `backward`.
 
         Raises
         ------
@@ -129,6 +190,7 @@ class Dropout:
         tape : DropoutTape
             The last of what `forward` returned.
         d_output : ndarray of the shape of output
+            Gradient of the loss with respect to output.
 
         Returns
         -------
@@ -139,6 +201,10 @@ class Dropout:
         ------
         ValueError, TypeError
             For wrong shapes, another dtype or kind.
+
+        See Also
+        --------
+        forward : What makes the tape.
 
         Examples
         --------

@@ -71,7 +71,7 @@ class Embedding(Quantizable[F], Head[F]):
     batch_first : bool
         Whether a ragged batch is (N, L), not (L, N): how `lengths` are read, nothing else.
     dtype : dtype
-        float32 or float64, of weights and results.
+        Of weights and results: float32 or float64.
     rng : Generator or seed, optional
         What the vectors are drawn from, normally distributed with mean 0 and deviation 1.
 
@@ -79,6 +79,11 @@ class Embedding(Quantizable[F], Head[F]):
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    Linear : A linear layer, the usual end of a model.
+    LSTM : Takes whole numbers, too, as rows of which one feature is 1.
 
     Notes
     -----
@@ -136,7 +141,7 @@ class Embedding(Quantizable[F], Head[F]):
 
         Parameters
         ----------
-        input : array of whole numbers, of any shape (*)
+        input : array of whole numbers, of any shape
             From 0 to num_embeddings - 1, of any integer dtype.
         lengths : array of N whole numbers, optional
             Of a batch (L, N), or (N, L) with `batch_first`: how many steps each sequence has, from 0 to L, in any
@@ -144,7 +149,7 @@ class Embedding(Quantizable[F], Head[F]):
 
         Returns
         -------
-        ndarray of shape (*, embedding_dim)
+        ndarray of shape (..., embedding_dim)
             Zero behind the end of a sequence.
 
         Raises
@@ -244,14 +249,17 @@ class Embedding(Quantizable[F], Head[F]):
 
     @property
     def num_embeddings(self) -> int:
+        """How many vectors there are."""
         return self._plan.num_embeddings
 
     @property
     def embedding_dim(self) -> int:
+        """Features of each vector."""
         return self._plan.embedding_dim
 
     @property
     def padding_idx(self) -> int | None:
+        """The index of the vector without a gradient; None where there is none."""
         return self._plan.padding_idx
 
     def __repr__(self) -> str:

@@ -152,9 +152,9 @@ class FromGates:
 
         Returns
         -------
-        W, R, b, P : lists of ndarray
-            One array for each layer and direction, b of shape (2, gates * hidden_size); b or P is None where the model
-            has none.
+        Gates
+            A named tuple, `W R b P`, each a list: one array for each layer and direction, b of shape
+            (2, gates * hidden_size); b or P is None where the model has none.
 
         Raises
         ------

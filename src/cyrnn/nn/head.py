@@ -59,7 +59,7 @@ class Head(Module[F], Generic[F]):
             Of the class of the same name, or of a subclass of it, or wrapped, or dynamically quantised, as `from_torch`
             says. Only its attributes are asked for: torch is not imported.
         dtype : dtype, optional
-            float32 or float64; if left out, float64 for weights in float64, else float32.
+            Either float32 or float64; if left out, float64 for weights in float64, else float32.
         dequantize : bool
             Whether weights that are integers become floats.
 
@@ -73,6 +73,19 @@ class Head(Module[F], Generic[F]):
         TypeError, ValueError
             If module is of another class, takes quantised input, or is without numbers, if its weights do not fit its
             sizes, or if it changes its weights or its gradients as this class does not.
+
+        See Also
+        --------
+        cyrnn.nn.from_torch : The same for a module of any class.
+        load_state_dict : Weights alone, from a mapping.
+
+        Examples
+        --------
+        >>> class Linear:  # or torch.nn.Linear
+        ...     in_features, out_features, bias = 1, 2, None
+        ...     weight = np.ones((2, 1), np.float32)
+        >>> cyrnn.nn.Linear.from_torch(Linear())
+        Linear(in_features=1, out_features=2, bias=False)
         """
         function = f"{cls.__name__}.from_torch"
         kinds = {kind.__name__: kind for kind in cls.__mro__ if "_sizes" in vars(kind)}  # cls may be a subclass

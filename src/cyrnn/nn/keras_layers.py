@@ -62,7 +62,7 @@ def from_keras(
         or a Bidirectional of one, with weights. Only `get_config` and `get_weights` are asked for: no Keras is
         imported.
     dtype : dtype, optional
-        float32 or float64; if left out, float64 for weights in float64, else float32.
+        Either float32 or float64; if left out, float64 for weights in float64, else float32.
     keras_version : int, optional
         1, 2 or 3: which hard sigmoid the layer has, 0.2 z + 0.5 before Keras 3, z / 6 + 0.5 since. It is needed where
         there is one and the layer's package does not say its version.

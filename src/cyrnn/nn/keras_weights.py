@@ -30,8 +30,8 @@ class KerasWeights(FromGates):
         Returns
         -------
         list of ndarray
-            kernel, recurrent_kernel, and the bias if the model has one; of two directions the three of each, as of a
-            Bidirectional. The two biases of a layer that has one in Keras are added; what `nn.from_keras` took is
+            The kernel, recurrent_kernel, and the bias if the model has one; of two directions the three of each, as of
+            a Bidirectional. The two biases of a layer that has one in Keras are added; what `nn.from_keras` took is
             returned bit by bit.
 
         Raises

@@ -52,6 +52,11 @@ class LastStep:
     TypeError
         If an argument is not as above.
 
+    See Also
+    --------
+    Sequential : A model that may have it in its middle.
+    Linear : The usual head behind it.
+
     Notes
     -----
     A `Sequential` finds out both arguments: `LastStep()` has the order of axes of the recurrent layers, and takes
@@ -76,18 +81,23 @@ class LastStep:
         Parameters
         ----------
         input : ndarray of shape (L, N, features), or (N, L, features) with `batch_first`, or (L, features)
-            float32 or float64.
+            Of float32 or float64.
         lengths : array of N whole numbers, optional
             How many steps each sequence of a batch has, from 0 to L.
 
         Returns
         -------
         ndarray of shape (N, features), or (features,)
+            Zero for a sequence without a step.
 
         Raises
         ------
         ValueError, TypeError
             For wrong shapes and lengths, another dtype or kind.
+
+        See Also
+        --------
+        forward : The same with a tape, for `backward`.
 
         Examples
         --------
@@ -111,12 +121,18 @@ class LastStep:
         Returns
         -------
         output : ndarray of shape (N, features), or (features,)
+            As from a call.
         tape : LastStepTape
+            The pass, for `backward`.
 
         Raises
         ------
         ValueError, TypeError
             As a call does.
+
+        See Also
+        --------
+        backward : The gradient, from the tape.
 
         Examples
         --------
@@ -133,6 +149,7 @@ class LastStep:
         tape : LastStepTape
             The last of what `forward` returned.
         d_output : ndarray of the shape of output
+            Gradient of the loss with respect to output.
 
         Returns
         -------
@@ -143,6 +160,10 @@ class LastStep:
         ------
         ValueError, TypeError
             For wrong shapes, another dtype or kind.
+
+        See Also
+        --------
+        forward : What makes the tape.
 
         Examples
         --------

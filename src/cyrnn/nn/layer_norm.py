@@ -49,6 +49,8 @@ class LayerNormPlan:
 class LayerNorm(Head[F], Generic[F]):
     """Normalisation of the features of every row, as torch.nn.LayerNorm over the last axis.
 
+    Of every row::
+
         y = (x - mean) / sqrt(variance + eps) * weight + bias
 
     Parameters
@@ -64,7 +66,7 @@ class LayerNorm(Head[F], Generic[F]):
     batch_first : bool
         Whether a ragged batch is (N, L, features), not (L, N, features): how `lengths` are read, nothing else.
     dtype : dtype
-        float32 or float64, of weights and results. Inputs have to be of it.
+        Of weights and results: float32 or float64. Inputs have to be of it.
     rng : Generator or seed, optional
         As for the other layers; nothing is drawn from it.
 
@@ -72,6 +74,11 @@ class LayerNorm(Head[F], Generic[F]):
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    Linear : A linear layer.
+    Dropout : Values dropped while a model is trained.
 
     Notes
     -----
@@ -137,7 +144,7 @@ class LayerNorm(Head[F], Generic[F]):
 
         Parameters
         ----------
-        input : ndarray of shape (*, features)
+        input : ndarray of shape (..., features)
             Of the dtype of the layer; any number of leading axes, any strides.
         lengths : array of N whole numbers, optional
             Of a batch (L, N, features), or (N, L, features) with `batch_first`: how many steps each sequence has, from
@@ -145,7 +152,7 @@ class LayerNorm(Head[F], Generic[F]):
 
         Returns
         -------
-        ndarray of shape (*, features)
+        ndarray of shape (..., features)
             Zero, not the bias, behind the end of a sequence.
 
         Raises
@@ -248,14 +255,17 @@ class LayerNorm(Head[F], Generic[F]):
 
     @property
     def normalized_shape(self) -> tuple[int, ...]:
+        """Features of a row, in a tuple, as torch has it."""
         return (self._plan.features,)
 
     @property
     def eps(self) -> float:
+        """What is added to the variance."""
         return self._plan.eps
 
     @property
     def elementwise_affine(self) -> bool:
+        """Whether there is a `weight`."""
         return self._plan.has_weight
 
     def __repr__(self) -> str:

@@ -26,6 +26,8 @@ LAYER_OPTIONS: dict[str, Any] = {
 class RNN(OfRNN, Differentiable[F, One[F]]):
     """Layers of the plain recurrent cell, as torch.nn.RNN.
 
+    Step t of a layer is::
+
         h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or max(., 0) in the place of tanh
 
     Parameters
@@ -45,7 +47,7 @@ class RNN(OfRNN, Differentiable[F, One[F]]):
     bidirectional : bool
         Whether each layer reads its sequences from the end, too. D is 2 then, else 1.
     dtype : dtype
-        float32 or float64, of weights and results. Inputs have to be of it.
+        Of weights and results: float32 or float64. Inputs have to be of it.
     rng : Generator or seed, optional
         What the weights are drawn from, uniformly up to 1 / sqrt(hidden_size) either way.
     clip : float, optional
@@ -55,6 +57,13 @@ class RNN(OfRNN, Differentiable[F, One[F]]):
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    LSTM : Layers whose cell has gates and a memory.
+    GRU : Layers whose cell has gates.
+    RNNCell : One step of one layer.
+    cyrnn.rnn_forward : The notebook's function.
 
     Notes
     -----
@@ -101,7 +110,9 @@ class RNN(OfRNN, Differentiable[F, One[F]]):
         def double(self) -> RNN[np.float64]: ...
 
 class GRU(OfGRU, Differentiable[F, One[F]]):
-    """Layers of the gated recurrent unit, as torch.nn.GRU: its reset gate stands behind the hidden product.
+    """Layers of the gated recurrent unit, as torch.nn.GRU.
+
+    Its reset gate stands behind the hidden product. Step t of a layer is::
 
         r = sigmoid(W_ir x_t + b_ir + W_hr h_(t-1) + b_hr)      z likewise
         n = tanh(W_in x_t + b_in + r * (W_hn h_(t-1) + b_hn))
@@ -121,6 +132,12 @@ class GRU(OfGRU, Differentiable[F, One[F]]):
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    LSTM : Layers whose cell has a memory, too.
+    GRUCell : One step of one layer.
+    cyrnn.gru_forward : The notebook's function, of both forms.
 
     Notes
     -----

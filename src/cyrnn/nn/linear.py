@@ -60,9 +60,7 @@ class LinearGradients(NamedTuple, Generic[F]):
 
 
 class Linear(Quantizable[F], Head[F]):
-    """A linear layer, as torch.nn.Linear.
-
-        y = x W^T + b
+    """A linear layer, as torch.nn.Linear: y = x W^T + b.
 
     Parameters
     ----------
@@ -73,7 +71,7 @@ class Linear(Quantizable[F], Head[F]):
     batch_first : bool
         Whether a ragged batch is (N, L, in_features), not (L, N, in_features): how `lengths` are read, nothing else.
     dtype : dtype
-        float32 or float64, of weights and results. Inputs have to be of it.
+        Of weights and results: float32 or float64. Inputs have to be of it.
     rng : Generator or seed, optional
         What the weights are drawn from, uniformly up to 1 / sqrt(in_features) either way.
 
@@ -81,6 +79,11 @@ class Linear(Quantizable[F], Head[F]):
     ------
     ValueError, TypeError
         If an argument is not as above.
+
+    See Also
+    --------
+    Embedding : Rows of a matrix by their indices.
+    Sequential : A head and the layers before it, as one model.
 
     Notes
     -----
@@ -140,7 +143,7 @@ class Linear(Quantizable[F], Head[F]):
 
         Parameters
         ----------
-        input : ndarray of shape (*, in_features)
+        input : ndarray of shape (..., in_features)
             Of the dtype of the layer; any number of leading axes, any strides.
         lengths : array of N whole numbers, optional
             Of a batch (L, N, in_features), or (N, L, in_features) with `batch_first`: how many steps each sequence has,
@@ -148,7 +151,7 @@ class Linear(Quantizable[F], Head[F]):
 
         Returns
         -------
-        ndarray of shape (*, out_features)
+        ndarray of shape (..., out_features)
             Zero, not the bias, behind the end of a sequence.
 
         Raises
@@ -257,10 +260,12 @@ class Linear(Quantizable[F], Head[F]):
 
     @property
     def in_features(self) -> int:
+        """Features of the input."""
         return self._plan.in_features
 
     @property
     def out_features(self) -> int:
+        """Features of the output."""
         return self._plan.out_features
 
     def __repr__(self) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
     """Layers of the long short-term memory cell, as torch.nn.LSTM.
 
+    Step t of a layer is::
+
         i = sigmoid(W_ii x_t + b_ii + W_hi h_(t-1) + b_hi)      f, o likewise
         g = tanh   (W_ig x_t + b_ig + W_hg h_(t-1) + b_hg)
         c_t = f * c_(t-1) + i * g
@@ -27,10 +29,12 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype, rng
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional
         As for `RNN`.
     proj_size : int
         If not 0, the size H_out of the hidden state, less than hidden_size.
+    dtype, rng
+        As for `RNN`.
     peephole : bool
         Whether the gates see the cell state, too: i and f with + w_ci * c_(t-1) and + w_cf * c_(t-1), o with
         + w_co * c_t.
@@ -50,6 +54,12 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
     ValueError, TypeError
         If an argument is not as above.
 
+    See Also
+    --------
+    GRU : Layers whose cell has gates, but no memory.
+    LSTMCell : One step of one layer.
+    cyrnn.lstm_forward : The notebook's function.
+
     Notes
     -----
     Weights as for `RNN`, with 4 * hidden_size rows in the order i, f, g, o, which the notebook calls `it ft cct ot`.
@@ -60,8 +70,7 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
     References
     ----------
     Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000; Gers and Schmidhuber 2000 (peepholes); Greff et
-    al. 2015 (coupled gates); Sak, Senior and Beaufays 2014 (the
-    projection); torch.nn.LSTM, PyTorch 2.
+    al. 2015 (coupled gates); Sak, Senior and Beaufays 2014 (the projection); torch.nn.LSTM, PyTorch 2.
 
     Examples
     --------
@@ -226,4 +235,5 @@ class LSTM(OfLSTM, Differentiable[F, Pair[F]]):
 
     @property
     def proj_size(self) -> int:
+        """The size of the projected hidden state; 0 where there is no projection."""
         return self._plan.proj_size

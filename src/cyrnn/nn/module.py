@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _check, _check_files, _check_modules, _check_weights, weights
 from .habits import Habits
+from .trainable import Trainable, plain_shape
 from .typed import F
 from .unread import Unread
 from .weights import AnyPlan
@@ -35,7 +36,7 @@ class Loaded(NamedTuple):
     integers: np.dtype[Any] | None = None  # where matrices are such, with scales
 
 
-class Module(Unread, Habits, Generic[F]):
+class Module(Unread, Habits, Trainable, Generic[F]):
     """A model: its weights are attributes, and what it computes with are packed copies of them.
 
     Weights are plain arrays under the names, in the shapes and with the order of gates of torch.nn. What is changed in
@@ -74,10 +75,22 @@ class Module(Unread, Habits, Generic[F]):
             If an attribute is missing, is no array of numbers or has another shape than it began with: one error
             that names them all. The model goes on with the weights that it had.
 
+        See Also
+        --------
+        load_state_dict : Other weights, which are packed by it.
+
         Notes
         -----
         An attribute may be written to, or be replaced by another array; one of another dtype is cast to the model's.
         Until this is called nothing of that can be seen in any result.
+
+        Examples
+        --------
+        >>> head = cyrnn.nn.Linear(2, 1, rng=0)
+        >>> head.weight[:], head.bias[:] = 1, 0
+        >>> head.pack()
+        >>> head(np.ones(2, np.float32))
+        array([2.], dtype=float32)
         """
         self._sublayers = weights.packed(self._plan, self._weights("pack"))
 
@@ -93,6 +106,16 @@ class Module(Unread, Habits, Generic[F]):
         ------
         ValueError
             As `pack` does.
+
+        See Also
+        --------
+        load_state_dict : The inverse.
+        save : The weights and the options in a file.
+
+        Examples
+        --------
+        >>> list(cyrnn.nn.GRU(3, 5, rng=0).state_dict())
+        ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
         """
         return self._weights("state_dict")
 
@@ -116,9 +139,21 @@ class Module(Unread, Habits, Generic[F]):
         TypeError
             If state_dict is not a mapping.
 
+        See Also
+        --------
+        state_dict : Copies of the weights.
+        cyrnn.nn.from_state_dict : Makes the model, too.
+
         Notes
         -----
         The attributes are new arrays then: one that was a weight before is none any more.
+
+        Examples
+        --------
+        >>> model, other = cyrnn.nn.GRU(3, 5, rng=0), cyrnn.nn.GRU(3, 5, rng=1)
+        >>> model.load_state_dict(other.state_dict())
+        >>> np.array_equal(model.weight_ih_l0, other.weight_ih_l0)
+        True
         """
         function = f"{type(self).__name__}.load_state_dict"
         given = _check_weights.state_dict(function, "state_dict", state_dict, prefix)
@@ -150,6 +185,10 @@ class Module(Unread, Habits, Generic[F]):
         OSError
             As the system raises it.
 
+        See Also
+        --------
+        cyrnn.nn.load : The model that a file holds.
+
         Notes
         -----
         The file is written beside the path and takes its place at the end: what was there stays until then. Weights are
@@ -171,6 +210,7 @@ class Module(Unread, Habits, Generic[F]):
 
     @property
     def dtype(self) -> np.dtype[F]:
+        """The dtype of weights, inputs and results: float32 or float64."""
         return self._plan.dtype  # type: ignore[no-any-return]  # as the annotation says
 
     def __getstate__(self) -> dict[str, Any]:
@@ -212,43 +252,12 @@ class Module(Unread, Habits, Generic[F]):
     def _take(self, function: str, argument: str, given: Mapping[str, Any], unshared: bool = False) -> None:
         """Take weights, of which the model and its packed form each need their own; `unshared`: as in `Loaded`."""
         shapes = self._plan.shapes
-        if unshared and {name: _plain_shape(value, self.dtype) for name, value in given.items()} == shapes:
+        if unshared and {name: plain_shape(value, self.dtype) for name, value in given.items()} == shapes:
             own: dict[str, Any] = {"_unread": dict(given), "_sublayers": weights.packed(self._plan, given)}
         else:
             own = self._checked(function, argument, given) | {"_unread": {}}
             own["_sublayers"] = weights.packed(self._plan, {name: own[name].copy() for name in shapes})
         self.__dict__.update(own)  # at once: another thread may load others, or pack
-
-    def _trainable(self, function: str) -> dict[str, NDArray[F]]:
-        """Return the weights as an optimizer changes them: attributes where calls take them, else copies of those."""
-        self._trained(function)
-        shapes, own = self._plan.shapes, self.__dict__
-        found: dict[str, Any] = {name: own[name] if name in own else getattr(self, name, None) for name in shapes}
-        odd = [name for name, value in found.items() if not _can_be_written(value, shapes[name], self.dtype)]
-        if odd:
-            copies = self._checked(function, "a weight", {name: found[name] for name in shapes if name in self._own()})
-            found |= {name: copies[name] for name in odd}
-        return found
-
-    def _written(self, weights: Mapping[str, NDArray[F]]) -> None:
-        """Let weights that `_trainable` returned, and that were changed since, take effect."""
-        attributes = self.__dict__
-        if all(attributes.get(name) is array for name, array in weights.items()):  # plain arrays, as `_trainable` says
-            self._sublayers = self._plan.packed({name: array.copy() for name, array in weights.items()})
-            return
-        for name, array in weights.items():
-            own: Any = attributes.get(name)
-            if own is array:
-                continue
-            fits = isinstance(own, np.ndarray) and own.shape == array.shape and own.dtype.kind == "f"
-            if fits and own.flags.writeable:  # not contiguous, or of another dtype
-                own[...] = array
-            else:
-                setattr(self, name, array)
-        self.pack()
-
-    def _trained(self, function: str) -> None:
-        """Refuse what cannot be trained."""
 
     def _weights(self, method: str) -> dict[str, NDArray[Any]]:
         shapes, own = self._plan.shapes, self._own()  # as it is now: another thread may load others
@@ -258,14 +267,3 @@ class Module(Unread, Habits, Generic[F]):
     def _checked(self, function: str, argument: str, given: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Return copies of all weights, in the dtypes of the model."""
         return _check_weights.weights(function, argument, given, self._plan.shapes, self.dtype)
-
-
-def _can_be_written(value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
-    """Whether an attribute is an array that calls change in place."""
-    return _plain_shape(value, dtype) == shape and bool(value.flags.writeable)
-
-
-def _plain_shape(value: Any, dtype: np.dtype[Any]) -> tuple[int, ...] | None:
-    """Return the shape of an array that calls can take as it is; None of any other."""
-    plain = type(value) is np.ndarray and value.dtype == dtype and value.dtype.isnative
-    return value.shape if plain and value.flags.c_contiguous and value.flags.aligned else None

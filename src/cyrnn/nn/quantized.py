@@ -53,6 +53,8 @@ class Quantizable(Module[F]):
     def quantize(self, kind: Any, calibrate: Any = None) -> Any:
         """Return a model of the same class whose weights are integers: faster and smaller, and a little less exact.
 
+        What it computes with, rounded to whole numbers::
+
             W[j, k] = scale[j] * W_q[j, k]          x = (max|x| / Q) * x_q          h = (max(1, max|h|) / Q) * h_q
             z_j = b_j + scale[j] * (max|x| / Q) * sum of W_q[j, k] x_q[k], and likewise h
 
@@ -92,7 +94,7 @@ class Quantizable(Module[F]):
         Matrices have two attributes each: `weight_ih_l0`, integers, and `weight_ih_l0_scale` (rows,), float32; the
         floats are `weight_ih_l0 * weight_ih_l0_scale[:, None]`. Biases and peepholes stay float32. Weights are taken as
         they stand in the attributes; the largest of each row becomes 127, 2047, or 32767. Why no more than 12 bits:
-        sums of products have to fit 32, so that Q is (2^31 - 1) / (the largest sum of |W_q| in a row) where that is
+        sums of products have to fit 32, so that Q is (2^31 - 1) / (the largest sum of abs(W_q) in a row) where that is
         less than 32767. What a weight had more, activations would lose, unless they take two sums, at twice the work.
         A model whose int16 weights have more than 12 bits is one of int16x2, wherever it is from.
 
@@ -134,7 +136,7 @@ class Quantizable(Module[F]):
 
         Returns
         -------
-        model : RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
+        RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear or Embedding
             A new one, with the same options, in float32; of a model of floats a copy.
 
         Raises

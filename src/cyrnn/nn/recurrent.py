@@ -96,8 +96,8 @@ class Recurrent(CellModule[F], Generic[F, S]):
             array of any integer dtype, (L, N), (N, L) or (L,): each stands for a row of input_size features, 1 at its
             place and 0 everywhere else.
         hx : ndarray, or a pair of them for an LSTM, optional
-            h_0 (D * num_layers, N, H_out) and c_0 (D * num_layers, N, hidden_size), without N where `input` has none;
-            layers first, then directions. Zeros if left out.
+            States h_0 (D * num_layers, N, H_out) and c_0 (D * num_layers, N, hidden_size), without N where `input` has
+            none; layers first, then directions. Zeros if left out.
         lengths : array of N whole numbers, optional
             How many steps each sequence of a batch has, from 0 to L, in any order; what lies behind is not read.
         reset : bool array of shape (L, N), or (N, L) with `batch_first`, or (L,), optional
@@ -114,7 +114,7 @@ class Recurrent(CellModule[F], Generic[F, S]):
         output : ndarray of shape (L, N, D * H_out), or as `input` was given
             Hidden states of the last layer; zero behind the end of a sequence.
         state : ndarray, or a pair of them for an LSTM
-            h_n, or (h_n, c_n), as `hx`: after the own last step of each sequence. Without a step it is as `hx` was.
+            As `hx`, h_n or (h_n, c_n): after the own last step of each sequence. Without a step it is as `hx` was.
         gates : list of dicts, with `return_gates`
             For each layer and direction, in the order of h_n: name to array, as `output` but (L, N, hidden_size).
             The names are the notebook's: `ft it cct ot` for an LSTM, `zt rt cct` for a GRU; an RNN has no gates.
@@ -188,6 +188,7 @@ class Recurrent(CellModule[F], Generic[F, S]):
         Returns
         -------
         output : ndarray of shape (N, H_out) or (H_out,)
+            Hidden states of the last layer.
         state : ndarray, or a pair of them for an LSTM
             New arrays: that of the step before stays as it was.
 
@@ -243,14 +244,6 @@ class Recurrent(CellModule[F], Generic[F, S]):
         found = stack.forward(sublayers, 1, x, before, False, None, reset)
         output, following = found  # type: ignore[misc]  # plain arrays are taken
         return output[0], following
-
-    @property
-    def num_layers(self) -> int:
-        return self._plan.num_layers
-
-    @property
-    def bidirectional(self) -> bool:
-        return self._plan.directions == 2
 
     def _run(
         self,

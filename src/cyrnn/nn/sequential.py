@@ -30,6 +30,11 @@ class Sequential(Derived):
         If a module is none of these, or is there twice; if sizes, dtypes or batch_first do not fit; if there are no
         weights.
 
+    See Also
+    --------
+    LSTM : Recurrent layers, which a model begins with, or has in its middle.
+    Linear : A linear layer.
+
     Notes
     -----
     The names of weights are torch's: "0.weight", "1.weight_ih_l0". `getattr(model, "0.weight")` is the attribute of the
@@ -242,7 +247,8 @@ class Sequential(Derived):
 
         Parameters
         ----------
-        x_t : ndarray of shape (N, features) or (features,); whole numbers (N,) or one where the model takes those
+        x_t : ndarray of shape (N, features) or (features,)
+            Or whole numbers, (N,) or one, where the model takes those.
         state : tuple, optional
             What the last step returned. Zeros if left out.
         reset : bool array of shape (N,), or a bool where there is no batch, optional
@@ -259,6 +265,10 @@ class Sequential(Derived):
         ------
         ValueError, TypeError
             As the modules do; the sentence says which. A model with a layer in both directions has no step.
+
+        See Also
+        --------
+        __call__ : Over whole sequences.
 
         Examples
         --------

@@ -85,6 +85,7 @@ class OfRNN:
 
     @property
     def nonlinearity(self) -> Any:
+        """The activation of the cell: its name, or a tuple of its name and its constants."""
         return given_as(self._plan.variant.candidate)
 
 
@@ -95,6 +96,7 @@ class OfGRU:
 
     @property
     def reset_after(self) -> bool:
+        """Whether the reset gate stands behind the product, as in torch."""
         return self._plan.name.startswith("gru_after")
 
 
@@ -105,10 +107,12 @@ class OfLSTM:
 
     @property
     def peephole(self) -> bool:
+        """Whether the gates see the cell state, too."""
         return self._plan.peephole
 
     @property
     def coupled(self) -> bool:
+        """Whether the forget gate is 1 minus the input gate."""
         return self._plan.name == "lstm_coupled"
 
     @property

@@ -150,7 +150,8 @@ def _with_scales(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, t
 
 def described(plan: Plan) -> Described:
     """Return what names and shapes say of a model."""
-    name = CLASSES[4 if plan.name == "lstm_coupled" else max(plan.blocks) + 1] + "Cell" * (not plan.numbered)
+    blocks = 4 if plan.name == "lstm_coupled" else max(plan.blocks) + 1
+    name = CLASSES.get(blocks, plan.name.upper()) + "Cell" * (not plan.numbered)
     sizes = (plan.input_size, plan.hidden_size, plan.num_layers)
     coupled = plan.name == "lstm_coupled"
     return Described(name, *sizes, plan.bias, plan.directions == 2, plan.proj_size, plan.peephole, coupled)

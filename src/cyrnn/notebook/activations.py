@@ -121,7 +121,8 @@ def softmax(x: ArrayLike, axis: int = 0) -> Any: ...
 def softmax(x: Any, axis: int = 0) -> Any:
     """Return exp(x) / sum(exp(x)), the sum over axis 0 as in the notebook.
 
-    Every column adds up to 1. The maximum of a column is subtracted from it first; it cancels, and no finite x overflows.
+    Every column adds up to 1. The maximum of a column is subtracted from it first; it cancels, and no finite x
+    overflows.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ def gru_forward(
     reset_after: bool = False,
     return_caches: bool = True,
 ) -> tuple[Array, Array, Any]:
-    """Run the GRU cell over a sequence: `gru_cell_forward` for t = 0 .. T_x - 1.
+    """Run the GRU cell over a sequence: `gru_cell_forward` for t from 0 to T_x - 1.
 
     Step t is::
 

@@ -75,7 +75,7 @@ def lstm_cell_forward(
 def lstm_forward(
     x: Any, a0: Any, parameters: Parameters, *, c0: Any = None, return_caches: bool = True
 ) -> tuple[Array, Array, Array, Any]:
-    """Run the LSTM cell over a sequence: `lstm_cell_forward` for t = 0 .. T_x - 1.
+    """Run the LSTM cell over a sequence: `lstm_cell_forward` for t from 0 to T_x - 1.
 
     Step t is::
 

@@ -77,7 +77,7 @@ def rnn_cell_forward(
 def rnn_forward(
     x: Any, a0: Any, parameters: Parameters, *, return_caches: bool = True
 ) -> tuple[Array, Array, Any]:
-    """Run the recurrent cell over a sequence: `rnn_cell_forward` for t = 0 .. T_x - 1.
+    """Run the recurrent cell over a sequence: `rnn_cell_forward` for t from 0 to T_x - 1.
 
     Step t is::
 

@@ -10,10 +10,10 @@ Neither onnx nor onnxruntime is imported; `reference_ops` alone imports onnx.
 """
 
 from .files import load as load
+from .lstm_layer import LSTM as LSTM
 from .operators import gru as gru
 from .operators import lstm as lstm
 from .operators import rnn as rnn
 from .prepared import GRU as GRU
-from .prepared import LSTM as LSTM
 from .prepared import RNN as RNN
 from .reference import reference_ops as reference_ops

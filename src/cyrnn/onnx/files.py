@@ -15,7 +15,8 @@ from ..weights.protobuf import Malformed
 from ..weights.stretch import Changed, File, Stretch
 from . import _check
 from .layers import Layer
-from .prepared import GRU, LSTM, RNN
+from .lstm_layer import LSTM
+from .prepared import GRU, RNN
 
 OPERATORS: dict[str, type[Layer]] = {"RNN": RNN, "GRU": GRU, "LSTM": LSTM, "DynamicQuantizeLSTM": LSTM}
 
@@ -74,6 +75,11 @@ def load(source: Any, *, dequantize: bool = False) -> Model:
         what is not constant, do not fit, or an attribute is unknown, with the name of the node.
     TypeError
         If source is neither a path nor bytes.
+
+    See Also
+    --------
+    cyrnn.nn.load : One model of a file, as a class of torch.nn.
+    reference_ops : The operators where a whole graph is run.
 
     Notes
     -----

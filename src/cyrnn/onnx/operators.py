@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from .attributes import Attributes, GRUAttributes, LSTMAttributes, shown
-from .prepared import GRU, LSTM, RNN
+from .lstm_layer import LSTM
+from .prepared import GRU, RNN
 
 
 @shown("RNN")
@@ -18,7 +19,36 @@ def rnn(
     initial_h: Any = None,
     **attributes: Unpack[Attributes],
 ) -> tuple[Any, Any]:
-    """Return Y, Y_h of the operator RNN. See `cyrnn.onnx.RNN` for shapes and attributes.
+    """Run the operator RNN, and return its outputs.
+
+    Parameters
+    ----------
+    X : ndarray of shape (seq_length, batch_size, input_size)
+        With layout 1 (batch_size, seq_length, input_size). Of the dtype of the weights.
+    W, R, B
+        As for `cyrnn.onnx.RNN`.
+    sequence_lens : array of batch_size whole numbers, optional
+        How many steps each sequence has, from 0 to seq_length.
+    initial_h : ndarray of shape (D, batch_size, H), optional
+        With layout 1 (batch_size, D, H). Zeros if left out.
+    direction, activations, activation_alpha, activation_beta, clip, hidden_size, layout
+        As for `cyrnn.onnx.RNN`.
+
+    Returns
+    -------
+    Y : ndarray of shape (seq_length, D, batch_size, H)
+        Hidden states of every step; zero behind the end of a sequence.
+    Y_h : ndarray of shape (D, batch_size, H)
+        After the last step of each sequence.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an input has another shape or dtype, or an attribute is none of these.
+
+    See Also
+    --------
+    cyrnn.onnx.RNN : The same with weights that are packed once, for many calls; and its gradients.
 
     Examples
     --------
@@ -41,7 +71,36 @@ def gru(
     initial_h: Any = None,
     **attributes: Unpack[GRUAttributes],
 ) -> tuple[Any, Any]:
-    """Return Y, Y_h of the operator GRU. See `cyrnn.onnx.GRU` for shapes and attributes.
+    """Run the operator GRU, and return its outputs.
+
+    Parameters
+    ----------
+    X : ndarray of shape (seq_length, batch_size, input_size)
+        With layout 1 (batch_size, seq_length, input_size). Of the dtype of the weights.
+    W, R, B
+        As for `cyrnn.onnx.GRU`.
+    sequence_lens : array of batch_size whole numbers, optional
+        How many steps each sequence has, from 0 to seq_length.
+    initial_h : ndarray of shape (D, batch_size, H), optional
+        With layout 1 (batch_size, D, H). Zeros if left out.
+    direction, activations, activation_alpha, activation_beta, clip, hidden_size, layout, linear_before_reset
+        As for `cyrnn.onnx.GRU`.
+
+    Returns
+    -------
+    Y : ndarray of shape (seq_length, D, batch_size, H)
+        Hidden states of every step; zero behind the end of a sequence.
+    Y_h : ndarray of shape (D, batch_size, H)
+        After the last step of each sequence.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an input has another shape or dtype, or an attribute is none of these.
+
+    See Also
+    --------
+    cyrnn.onnx.GRU : The same with weights that are packed once, for many calls; and its gradients.
 
     Examples
     --------
@@ -66,7 +125,38 @@ def lstm(
     P: Any = None,
     **attributes: Unpack[LSTMAttributes],
 ) -> tuple[Any, Any, Any]:
-    """Return Y, Y_h, Y_c of the operator LSTM. See `cyrnn.onnx.LSTM` for shapes and attributes.
+    """Run the operator LSTM, and return its outputs.
+
+    Parameters
+    ----------
+    X : ndarray of shape (seq_length, batch_size, input_size)
+        With layout 1 (batch_size, seq_length, input_size). Of the dtype of the weights.
+    W, R, B
+        As for `cyrnn.onnx.LSTM`.
+    sequence_lens : array of batch_size whole numbers, optional
+        How many steps each sequence has, from 0 to seq_length.
+    initial_h, initial_c : ndarray of shape (D, batch_size, H), optional
+        With layout 1 (batch_size, D, H). Zeros if left out.
+    P
+        As for `cyrnn.onnx.LSTM`.
+    direction, activations, activation_alpha, activation_beta, clip, hidden_size, layout, input_forget
+        As for `cyrnn.onnx.LSTM`.
+
+    Returns
+    -------
+    Y : ndarray of shape (seq_length, D, batch_size, H)
+        Hidden states of every step; zero behind the end of a sequence.
+    Y_h, Y_c : ndarray of shape (D, batch_size, H)
+        Hidden and cell state after the last step of each sequence.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an input has another shape or dtype, or an attribute is none of these.
+
+    See Also
+    --------
+    cyrnn.onnx.LSTM : The same with weights that are packed once, for many calls; and its gradients.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from ..weights.onnx_nodes import DOMAINS, of_dynamic
 from . import _check
 from .files import OPERATORS
 from .layers import Layer, unchanging
-from .prepared import LSTM
+from .lstm_layer import LSTM
 
 #: where the inputs stand that a layer is prepared from: W, R, B, of an LSTM P, and scales and zero points
 _PREPARED_FROM = (1, 2, 3, 7, 8, 9, 10, 11)
@@ -17,7 +17,7 @@ _INPUTS = 12
 
 
 def reference_ops() -> list[type[Any]]:
-    """Return classes for onnx.reference.ReferenceEvaluator(model, new_ops=...): a whole graph runs, with our operators.
+    """Return the operators as classes for onnx.reference.ReferenceEvaluator(model, new_ops=...), which runs a graph.
 
     Returns
     -------
@@ -29,6 +29,10 @@ def reference_ops() -> list[type[Any]]:
     ImportError
         If the onnx package is not installed: it is the extra `onnx`.
 
+    See Also
+    --------
+    load : The recurrent nodes of a file alone, without the onnx package.
+
     Notes
     -----
     A node gets its weights with every call. Where they are initializers with raw data, as exporters write them, they
@@ -36,6 +40,12 @@ def reference_ops() -> list[type[Any]]:
     input, may have changed, and are packed in every call. What a model's node leaves out is as the operator's
     description has it. Outputs without a name are not handed on. onnx runs the functions that a model defines itself
     without the classes that it was given: a recurrent node in one of them is onnx's own.
+
+    Examples
+    --------
+    >>> import onnx
+    >>> [operator.__name__ for operator in cyrnn.onnx.reference_ops()]
+    ['RNN', 'GRU', 'LSTM', 'DynamicQuantizeLSTM']
     """
     try:
         base = importlib.import_module("onnx.reference.op_run").OpRun

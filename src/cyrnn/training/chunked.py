@@ -18,7 +18,7 @@ def chunks(x: Any, T: int, *, batch_first: bool = False) -> Iterator[NDArray[Any
 
     Parameters
     ----------
-    x : ndarray of shape (L, *), or (N, L, *) with `batch_first`
+    x : ndarray of shape (L, ...), or (N, L, ...) with `batch_first`
         Inputs, tokens, targets: of any dtype.
     T : int
         Steps of a piece, at least 1.

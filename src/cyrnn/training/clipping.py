@@ -44,7 +44,7 @@ def clip_grad_norm(gradients: Any, max_norm: float) -> float:
 
     References
     ----------
-    torch.nn.utils.clip_grad_norm_; Pascanu et al. 2013, "On the difficulty of training recurrent neural networks".
+    ``torch.nn.utils.clip_grad_norm_``; Pascanu et al. 2013, "On the difficulty of training recurrent neural networks".
 
     Examples
     --------
@@ -94,7 +94,7 @@ def clip_grad_value(gradients: Any, clip_value: float) -> None:
 
     References
     ----------
-    torch.nn.utils.clip_grad_value_.
+    ``torch.nn.utils.clip_grad_value_``.
 
     Examples
     --------

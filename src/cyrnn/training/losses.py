@@ -33,9 +33,9 @@ def cross_entropy(
 
     Parameters
     ----------
-    logits : array_like of shape (*, C)
+    logits : array_like of shape (..., C)
         What the model says of each class; classes on the last axis. float32 and float64 stay, float16 becomes float32.
-    targets : array_like of shape (*)
+    targets : array_like of shape (...)
         Whole numbers, 0 <= target < C, or ignore_index.
     ignore_index : int
         Rows with this target count nothing.
@@ -124,8 +124,8 @@ def mse_loss(
     reduction : {"mean", "sum", "none"}
         "none": a loss for every element; the gradient is that of their sum.
     lengths : array of N whole numbers, optional
-        Of output (L, N, *), or (N, L, *) with `batch_first`: how many steps each sequence has. What lies behind is not
-        read, counts nothing, and has a gradient of zero.
+        Of output (L, N, ...), or (N, L, ...) with `batch_first`: how many steps each sequence has. What lies behind is
+        not read, counts nothing, and has a gradient of zero.
     batch_first : bool
         How `lengths` are read, nothing else.
 

@@ -36,6 +36,15 @@ def documentable(found: Any) -> bool:
     return callable(found) or isinstance(found, property) or inspect.isdatadescriptor(found)
 
 
+def object_of(name: str) -> Any:
+    """Return what has a full name."""
+    room = max((room for room in ROOMS if name == room or name.startswith(f"{room}.")), key=len)
+    found: Any = importlib.import_module(room)
+    for part in name.removeprefix(room).split(".")[1:]:
+        found = getattr(found, part)
+    return found
+
+
 def public_names(rooms: list[str] = ROOMS) -> list[str]:
     """Return the full names of all that is public, as `cyrnn.nn.LSTM.step`."""
     found = []
