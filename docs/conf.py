@@ -108,8 +108,8 @@ html_extra_path = ["_extra"]
 html_last_updated_fmt = "%Y-%m-%d"  # of the build; SOURCE_DATE_EPOCH counts
 html_sourcelink_suffix = ""  # a tutorial's source is its .ipynb
 html_show_sourcelink = True
-html_sidebars = {"**": ["sidebar-nav-bs"]}
-html_sidebars |= {page: [] for page in ("index", "start", "changelog", "contributing", "upgrading")}  # have no room
+SINGLE = ("index", "start", "contributing", "upgrading", "changelog")  # pages without a room
+html_sidebars = {"**": ["sidebar-nav-bs"]} | {page: [] for page in SINGLE}
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",
