@@ -94,7 +94,9 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_context = {  # for _templates
     "members_of": {kind: members(kind) for kind in public_classes()},
-    "cell_pages": {"RNN": ["rnn"], "LSTM": ["lstm", "lstm_peephole", "lstm_coupled"], "GRU": ["gru_reset_after", "gru"]},
+    "cell_pages": {
+        "RNN": ["rnn"], "LSTM": ["lstm", "lstm_peephole", "lstm_coupled"], "GRU": ["gru_reset_after", "gru"],
+    },
 }
 # beside cyrnn.onnx.LSTM, on disks where both would be one file
 autosummary_filename_map = {f"cyrnn.onnx.{name}": f"cyrnn.onnx.{name}_operator" for name in ("rnn", "lstm", "gru")}
