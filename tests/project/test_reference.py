@@ -17,8 +17,8 @@ def listed() -> list[str]:
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        (room,) = re.findall(r"^\.\. currentmodule:: (\S+)$", text, re.MULTILINE)
-        for table in re.findall(r"^\.\. autosummary::\n   :toctree: api\n   :nosignatures:\n\n((?:   \S+\n)+)", text, re.MULTILINE):
+        room = "".join(re.findall(r"^\.\. currentmodule:: (\S+)$", text, re.MULTILINE))
+        for table in re.findall(r"^\.\. autosummary::\n(?:   :.+\n)+\n((?:   \S+\n)+)", text, re.MULTILINE):
             found += [f"{room}.{name}" for name in table.split()]
     return found
 
