@@ -59,6 +59,11 @@ numpydoc_validation_exclude = set(VALIDATION["exclude"])
 numpydoc_validation_overrides = {key[9:]: value for key, value in VALIDATION.items() if key.startswith("override_")}
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # words of a type that are no alias: "of shape (n_x, m)"
+#: classes that calls return, on docs/reference/nn_results.rst
+RESULTS = [f"nn.tape.{name}" for name in ("Gradients", "Tape", "SequentialTape")]
+RESULTS += ["nn.linear.LinearGradients", "nn.embedding.EmbeddingGradients", "nn.dropout.InputGradients"]
+RESULTS += ["nn.head.HeadTape", "nn.dropout.DropoutTape", "nn.last_step.LastStepTape"]
+RESULTS += ["nn.quantized.QuantizeReport", "nn.gates.Gates", "calls.packed.Packed", "onnx.files.Model"]
 numpydoc_xref_aliases = {
     "ndarray": "numpy.ndarray",
     "ndarrays": ":class:`ndarrays <numpy.ndarray>`",
@@ -82,11 +87,17 @@ numpydoc_xref_aliases = {
     "path": ":term:`python:path-like object`",
     "PathLike": ":class:`python:os.PathLike`",
 }
+numpydoc_xref_aliases |= {name.rpartition(".")[2]: f"cyrnn.{name}" for name in RESULTS}
 numpydoc_xref_aliases |= {name[9:]: name for name in public_classes() if name.startswith("cyrnn.nn.")}
 autodoc_typehints = "none"  # the docstring says it
 autosummary_generate = True
 autosummary_ignore_module_all = False
-autosummary_context = {"members_of": {kind: members(kind) for kind in public_classes()}}  # for _templates
+autosummary_context = {  # for _templates
+    "members_of": {kind: members(kind) for kind in public_classes()},
+    "cell_pages": {
+        "RNN": ["rnn"], "LSTM": ["lstm", "lstm_peephole", "lstm_coupled"], "GRU": ["gru_reset_after", "gru"],
+    },
+}
 # beside cyrnn.onnx.LSTM, on disks where both would be one file
 autosummary_filename_map = {f"cyrnn.onnx.{name}": f"cyrnn.onnx.{name}_operator" for name in ("rnn", "lstm", "gru")}
 templates_path = ["_templates"]

@@ -6,7 +6,10 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from . import machine  # the others import NumPy, which must wait for machine.settle
 
@@ -66,12 +69,33 @@ def _parser() -> argparse.ArgumentParser:
     python.add_argument("--seconds", type=float, default=0.1, help="for each of a row's three calls")
     python.add_argument("--core", type=int, help="pin to this core; the second if not given")
 
+    scaling = commands.add_parser("scaling", help="how cost grows with units, batch and steps")
+    functions = commands.add_parser("functions", help="every function of the notebook beside plain NumPy")
+    for each in (
+        scaling,
+        commands.add_parser("roofline", help="what a core can do at most: multiply-adds, and bytes read"),
+        commands.add_parser("start", help="import, preparation and first call in new processes"),
+        commands.add_parser("memory", help="how far a process grows, prepared and called"),
+        functions,
+    ):
+        each.add_argument("--core", type=int, help="pin to this core; the second if not given")
+        each.add_argument("--json", type=Path, required=True, help="write what was found to this file")
+    scaling.add_argument("--seconds", type=float, default=0.1, help="for each contestant at each size")
+    functions.add_argument("--seconds", type=float, default=0.5, help="for each side of a function")
+
+    page = commands.add_parser("page", help="the tables of docs/explanation/performance.md, from the files beside it")
+    page.add_argument("--check", action="store_true", help="write nothing; fail if a table is another")
+    pictures = commands.add_parser("pictures", help="its pictures, from the same files; needs matplotlib")
+    pictures.add_argument("--only", type=_words, help="of these names; all if not given")
+    samples = commands.add_parser("samples", help="files of `run --json` as one small file, every turn in it")
+    samples.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
+    samples.add_argument("--out", type=Path, required=True, help="the file to write")
+
     learning = commands.add_parser("learning", help="whole training steps, against torch and jax")
     learning.add_argument("--jobs", type=_words, help="of characters,embedded,digits,forecaster,agent; all if none")
     learning.add_argument("--seconds", type=float, default=1.0, help="for each contestant of a job")
     learning.add_argument("--core", type=int, help="pin to this core; the second if not given")
     learning.add_argument("--json", type=Path, help="write the rows to this file")
-    learning.add_argument("--page", type=Path, help="write the table between the page's markers")
 
     against = commands.add_parser("against", help="this build and an old one, interleaved: which rows are slower")
     against.add_argument("path", type=Path, help="the directory of the old build's package, such as site-packages")
@@ -117,34 +141,113 @@ def _add_grid(grid: argparse.ArgumentParser) -> None:
     grid.add_argument("--strict", action="store_true", help="fail if a row is below its limit")
 
 
-def run(args: argparse.Namespace) -> int:
-    core = machine.settle(args.core)
-    from . import contestant, rows, table, work
-    from .run import timed
+def _head(core: int | None, rivals: list[str]) -> tuple[dict[str, ModuleType], dict[str, Any]]:
+    """Import contestants; return them, and the conditions of a run."""
+    from . import contestant
 
-    modules, missing = contestant.load(args.rivals or list(contestant.MODULES))
-    head = {
+    modules, missing = contestant.load(rivals)
+    return modules, {
         "machine": machine.describe(core),
         "contestants": {name: module.version() for name, module in modules.items()},
         "missing": missing,
         "isa": modules["cyrnn"].isa() if "cyrnn" in modules else "",
-        "seconds": args.seconds,
+        "held_to": os.environ.get("CYRNN_ISA", ""),
         "date": time.strftime("%Y-%m-%d %H:%M"),
     }
+
+
+def _timed(
+    core: int | None, cases: Iterable[Any], rivals: list[str], seconds: float, json: Path | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Time cases; return the conditions and the rows, which are in the file after each case."""
+    from . import rows, table
+    from .run import timed
+
+    modules, head = _head(core, rivals)
+    head["seconds"] = seconds
     print("\n".join(table.head_lines(head)), file=sys.stderr)
-    common = {"cpu": head["machine"]["cpu"], "commit": head["machine"]["commit"]}
-    common["held_to"] = os.environ.get("CYRNN_ISA", "")
+    common = {"cpu": head["machine"]["cpu"], "commit": head["machine"]["commit"], "held_to": head["held_to"]}
     found: list[rows.Row] = []
-    for case in work.cases(args.kinds or list(work.KINDS), args.cells or list(work.CELLS), args.dtypes, args.shapes):
+    for case in cases:
         start = time.perf_counter()
-        found += [row | common for row in timed(case, modules, args.seconds)]
+        found += [row | common for row in timed(case, modules, seconds)]
         print(f"{time.perf_counter() - start:6.1f} s  {case}", file=sys.stderr, flush=True)
-        if args.json:
-            rows.write(args.json, head, found)
-    text = table.render(head, found)
+        if json:
+            rows.write(json, head, found)
+    return head, found
+
+
+def run(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import contestant, table, work
+
+    cases = work.cases(args.kinds or list(work.KINDS), args.cells or list(work.CELLS), args.dtypes, args.shapes)
+    text = table.render(*_timed(core, cases, args.rivals or list(contestant.MODULES), args.seconds, args.json))
     print(text, end="")
     if args.table:
         args.table.write_text(text)
+    return 0
+
+
+def scaling(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import scaling as program
+    from . import targets
+
+    _timed(core, program.cases(), ["cyrnn", *targets.PEERS], args.seconds, args.json)
+    return 0
+
+
+def _found(args: argparse.Namespace, core: int | None, rivals: list[str], found: dict[str, Any]) -> int:
+    """Write what a program found, below its conditions."""
+    import json
+
+    _, head = _head(core, rivals)
+    del head["missing"]
+    args.json.write_text(json.dumps({"run": head} | found, separators=(",", ":")) + "\n", encoding="utf-8")
+    return 0
+
+
+def roofline(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import roofline as program
+
+    isas = [isa for isa in program.ISAS if machine.has(isa)]
+    return _found(args, core, ["cyrnn"], program.measured(isas))
+
+
+def start(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import start as program
+
+    found = {"programs": program.PROGRAMS, "seconds": program.measured()}
+    return _found(args, core, ["cyrnn", "torch", "onnxruntime", "openvino", "jax"], found)
+
+
+def memory(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import memory as program
+
+    return _found(args, core, list(program.RIVALS), {"rows": program.measured()})
+
+
+def samples(args: argparse.Namespace) -> int:
+    from . import samples as program
+
+    args.out.write_text(program.dump(program.packed(args.json)), encoding="utf-8")
+    return 0
+
+
+def page(args: argparse.Namespace) -> int:
+    from . import performance_page
+
+    return performance_page.write(check=args.check)
+
+
+def pictures(args: argparse.Namespace) -> int:
+    from . import performance_pictures
+
+    performance_pictures.write(args.only)
     return 0
 
 
@@ -197,7 +300,6 @@ def against(args: argparse.Namespace) -> int:
 def grid(args: argparse.Namespace) -> int:
     if not args.saved:
         core = machine.settle(args.core, default_threads=args.threads == "default")
-        machine.hold_blas_to(os.environ.get("CYRNN_ISA", ""))
     from . import grid as program
     from . import grid_picture
     from .grid_work import BATCHES, SIZES
@@ -230,16 +332,24 @@ def grid(args: argparse.Namespace) -> int:
 
 
 def learning(args: argparse.Namespace) -> int:
-    machine.settle(args.core)
+    core = machine.settle(args.core)
     from . import learning as program
 
-    about = f"One core of {machine.cpu_model()}, commit {machine.commit()}."
-    program.run(args.jobs or list(program.JOBS), args.seconds, args.page, args.json, about)
-    return 0
+    rows = program.measured(args.jobs or list(program.JOBS), args.seconds)
+    print("\n".join(program.table(rows)))
+    return _found(args, core, ["cyrnn", "torch", "jax"], {"rows": rows}) if args.json else 0
+
+
+def functions(args: argparse.Namespace) -> int:
+    core = machine.settle(args.core)
+    from . import functions as program
+
+    return _found(args, core, ["cyrnn"], {"rows": program.measured(args.seconds)})
 
 
 COMMANDS = {"run": run, "compare": compare, "ratios": ratios, "python": python, "against": against, "grid": grid}
-COMMANDS["learning"] = learning
+COMMANDS |= {"learning": learning, "scaling": scaling, "roofline": roofline, "start": start, "memory": memory}
+COMMANDS |= {"functions": functions, "samples": samples, "page": page, "pictures": pictures}
 
 if __name__ == "__main__":
     arguments = _parser().parse_args()

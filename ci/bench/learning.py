@@ -8,10 +8,8 @@ whole step, its weights donated.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +18,13 @@ from cyrnn import nn, training
 
 from . import clock
 from .contestant import Variant
+from .samples import letters
 from .table import markdown, short
 
 LOSSES = 4
 LR, MAX_NORM = 1e-3, 1.0
 #: the same sums, in other orders
 TOLERANCE = 2e-4
-START, END = "<!-- learning:start -->", "<!-- learning:end -->"
 
 Array = Any
 Step = Callable[[], float]
@@ -253,6 +251,12 @@ def variants(job: Job) -> tuple[list[Variant], Step | None]:
     return found, optimizer
 
 
+def _short(entry: clock.Entry) -> dict[str, Any]:
+    """The form, the minimum, and a letter for each turn as in samples.py."""
+    found = clock.summary(entry)
+    return {"variant": entry.variant.variant, "min_us": found["min_us"], "turns": letters(found["above"])}
+
+
 def measured(names: list[str], seconds: float) -> list[dict[str, Any]]:
     rows = []
     for name in names:
@@ -260,10 +264,10 @@ def measured(names: list[str], seconds: float) -> list[dict[str, Any]]:
         found, optimizer = variants(job)
         row: dict[str, Any] = {"job": name}
         for entry in clock.race(found, seconds):
-            row[entry.variant.rival] = clock.summary(entry) | {"variant": entry.variant.variant}
+            row[entry.variant.rival] = _short(entry)
         if optimizer is not None:
             (entry,) = clock.race([Variant("optimizer", "", optimizer, dict)], seconds)
-            row["optimizer"] = clock.summary(entry)
+            row["optimizer"] = _short(entry)
         rows.append(row)
     return rows
 
@@ -280,17 +284,3 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         line += [torch, f"{job.least}x", f"{100 * row['optimizer']['min_us'] / own:.1f}%" if "optimizer" in row else ""]
         body.append(line)
     return markdown(["work", "sizes", "cyrnn", "torch", "jax", "torch / cyrnn", "wanted", "Adam's share"], body)
-
-
-def run(names: list[str], seconds: float, page: Path | None, saved: Path | None, about: str) -> None:
-    rows = measured(names, seconds)
-    if saved is not None:
-        saved.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-    lines = table(rows)
-    print("\n".join(lines))
-    if page is not None:
-        text = page.read_text(encoding="utf-8")
-        before, rest = text.split(START)
-        _, after = rest.split(END)
-        said = [about, "Microseconds a step, minima of interleaved runs, losses compared first.", "", *lines]
-        page.write_text(before + "\n".join([START, "", *said, "", END]) + after, encoding="utf-8", newline="\n")

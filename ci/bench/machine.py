@@ -26,6 +26,14 @@ FLATTERING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 _free_cores = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
 
+#: where CYRNN_ISA holds cyrnn to AVX2, what holds others to it. onnxruntime has no such switch.
+HELD_TO_AVX2 = {
+    "OPENBLAS_CORETYPE": "Haswell",  # NumPy's BLAS
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # torch's oneDNN, openvino's
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels
+}
+
+
 def settle(core: int | None, *, default_threads: bool = False) -> int | None:
     """Pin this process to one core and clean its environment; return the core, None where pinning is unknown.
 
@@ -42,6 +50,9 @@ def settle(core: int | None, *, default_threads: bool = False) -> int | None:
         if default_threads:
             del os.environ[name]
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    if os.environ.get("CYRNN_ISA") == "avx2":
+        os.environ.update(HELD_TO_AVX2)
+        os.environ["XLA_FLAGS"] += " --xla_cpu_max_isa=AVX2"
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["OPENVINO_TELEMETRY_ENABLE"] = "0"
     if not _free_cores or default_threads:
@@ -50,12 +61,6 @@ def settle(core: int | None, *, default_threads: bool = False) -> int | None:
         core = sorted(_free_cores)[1 if len(_free_cores) > 1 else 0]  # core 0 serves the interrupts
     os.sched_setaffinity(0, {core})
     return core
-
-
-def hold_blas_to(isa: str) -> None:
-    """Where cyrnn is held to AVX2 by CYRNN_ISA, hold OpenBLAS to its kernels for AVX2; before NumPy is imported."""
-    if isa == "avx2":
-        os.environ["OPENBLAS_CORETYPE"] = "Haswell"
 
 
 def free_cores() -> frozenset[int]:
@@ -98,6 +103,15 @@ def cpu_model() -> str:
     import platform
 
     return platform.processor() or platform.machine()
+
+
+def has(isa: str) -> bool:
+    """Whether this CPU has "avx2" or "avx512", by Linux's word; True where that is not known."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return True
+    return {"avx2": " avx2", "avx512": " avx512vl"}[isa] in flags
 
 
 def commit() -> str:

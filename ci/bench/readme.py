@@ -115,13 +115,16 @@ def _others(rows: list[Row]) -> list[str]:
     return markdown(["against the fastest rival", "geometric mean", "best", "worst"], body) if body else []
 
 
-def _commits(rows: list[Row]) -> str:
-    """Which commit each kind of row was measured at: runs of several days may stand side by side."""
+def _commits(rows: list[Row], *, bare: bool = False) -> str:
+    """Which commit each kind of row was measured at: runs of several days may stand side by side. `bare`: no kinds."""
     kinds: dict[str, list[str]] = {}
     for row in rows:
         named = kinds.setdefault(row.get("commit", "an unknown commit"), [])
         if row["kind"] not in named:
             named.append(row["kind"])
+    if bare:
+        each = dict.fromkeys(commit for commits in kinds for commit in commits.split(", "))
+        return f"commit{'s' * (len(each) > 1)} {', '.join(each)}"
     return "; ".join(f"{commit} ({', '.join(named)})" for commit, named in kinds.items())
 
 
@@ -132,16 +135,22 @@ def _machine(run: dict[str, Any]) -> str:
 
 
 def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
-    """Every table, for docs/explanation/performance.md."""
+    """Every table, below the conditions."""
     rows = [row for row in rows if row["kind"] not in QUANTIZED]
     said = [
         _machine(run),
         f"Measured at {_commits(rows)}.",
         "Microseconds, minima of interleaved runs, results checked first.",
         "Written by `python -m ci.bench compare`.",
+        "",
     ]
+    return said + tables(rows)
+
+
+def tables(rows: list[Row]) -> list[str]:
+    """Every table, for docs/explanation/performance.md."""
     named = {(kind, cell, dtype): block for kind, cell, dtype, block in blocks(rows)}
-    parts = [said, _notebook(rows)]
+    parts = [_notebook(rows)]
     for kind, cells, title in ALONE:
         for cell in cells:
             block = named.get((kind, cell, "f32"))
@@ -180,7 +189,9 @@ def ten(run: dict[str, Any], rows: list[Row]) -> list[str]:
     if missing:
         raise ValueError(f"README's ten rows need {'; '.join(missing)}: not measured")
     head = ["work", "dtype", "n_x, n_a, m, T_x", "cyrnn", "fastest rival", "ratio"]
-    said = ["Microseconds a call: minima of interleaved runs, results checked first.", _machine(run)]
+    on = run["machine"]
+    where = f"BLAS {on.get('blas', 'unknown')}; {_commits(rows, bare=True)}, {run.get('date', '').split(' ')[0]}."
+    said = ["Microseconds a call: minima of interleaved runs, results checked first.", _machine(run), where]
     return [*said, "", *markdown(head, body), ""]
 
 

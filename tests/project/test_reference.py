@@ -11,17 +11,14 @@ from public import ROOMS, names_of
 
 PAGES = sorted((ROOT / "docs" / "reference").glob("*.rst"))
 
-#: names of an autosummary
-TABLE = r"^\.\. autosummary::\n   :toctree: api\n   :nosignatures:\n\n((?:   \S+\n)+)"
-
 
 def listed() -> list[str]:
     """Return the full names in the pages' tables. Sphinx makes a page of each, with all members of a class."""
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        (room,) = re.findall(r"^\.\. currentmodule:: (\S+)$", text, re.MULTILINE)
-        for table in re.findall(TABLE, text, re.MULTILINE):
+        room = "".join(re.findall(r"^\.\. currentmodule:: (\S+)$", text, re.MULTILINE))
+        for table in re.findall(r"^\.\. autosummary::\n(?:   :.+\n)+\n((?:   \S+\n)+)", text, re.MULTILINE):
             found += [f"{room}.{name}" for name in table.split()]
     return found
 

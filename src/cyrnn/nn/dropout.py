@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class InputGradients(NamedTuple):
-    """The gradient of a loss with respect to the input of a module without weights."""
+    """The gradient of a loss with respect to the input of a module without weights, and an empty dict for these."""
 
     input: NDArray[Any]
-    weights: dict[str, NDArray[Any]]  # none
+    weights: dict[str, NDArray[Any]]
 
 
 class DropoutTape:

@@ -54,9 +54,9 @@ class EmbeddingPlan:
 
 
 class EmbeddingGradients(NamedTuple, Generic[F]):
-    """The gradients of a loss with respect to the weights of an embedding."""
+    """The gradients of a loss with respect to the weights of an embedding: a dict by their names."""
 
-    weights: dict[str, NDArray[F]]  # by the names of `state_dict`
+    weights: dict[str, NDArray[F]]
 
 
 class Embedding(Quantizable[F], Head[F]):

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
 
 class Gates(NamedTuple):
-    """Weights of a model as `from_gates` takes them: an array for each layer and direction, in torch's order."""
+    """Weights of a model as `from_gates` takes them: an array for each layer and direction, layers first.
+
+    Attributes
+    ----------
+    W : list of ndarray
+        Of the input.
+    R : list of ndarray
+        Of the hidden state.
+    b : list of ndarray, or None
+        Biases, those of W and of R in two rows.
+    P : list of ndarray, or None
+        Peepholes.
+    """
 
     W: list[Array]
     R: list[Array]

@@ -53,10 +53,10 @@ class LinearPlan:
 
 
 class LinearGradients(NamedTuple, Generic[F]):
-    """The gradients of a loss with respect to the input and the weights of a linear layer."""
+    """The gradients of a loss with respect to the input, an array, and the weights, a dict by their names."""
 
     input: NDArray[F]
-    weights: dict[str, NDArray[F]]  # by the names of `state_dict`
+    weights: dict[str, NDArray[F]]
 
 
 class Linear(Quantizable[F], Head[F]):

@@ -22,10 +22,18 @@ if TYPE_CHECKING:
 
 
 class QuantizeReport(NamedTuple):
-    """How far the results of a quantised model are from those of the float32 model, over all values of one call."""
+    """How far the results of a quantised model are from those of the float32 model, over all values of one call.
 
-    rms: float  # the root of the mean of the squared differences
-    largest: float  # difference, without its sign
+    Attributes
+    ----------
+    rms : float
+        The root of the mean of the squared differences.
+    largest : float
+        The largest difference, without its sign.
+    """
+
+    rms: float
+    largest: float
 
 
 def _named(method: Callable[..., Any]) -> Callable[..., Any]:

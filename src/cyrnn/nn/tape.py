@@ -65,11 +65,21 @@ class SequentialTape:
 
 
 class Gradients(NamedTuple, Generic[F, S]):
-    """The gradients of a loss with respect to the arguments of `forward`."""
+    """The gradients of a loss with respect to the arguments of `forward`.
 
-    input: NDArray[F]  # None, where input was tokens
-    hx: S  # an array, or the pair (d_h_0, d_c_0)
-    weights: dict[str, NDArray[F]]  # by the names of `state_dict`
+    Attributes
+    ----------
+    input : ndarray of the shape of input
+        Zero behind the end of a sequence; None where input was tokens.
+    hx : ndarray, or a pair of them for an LSTM
+        Of the initial state; of a Sequential a tuple with one for each recurrent layer.
+    weights : dict
+        Name to array, by the names of `state_dict`.
+    """
+
+    input: NDArray[F]
+    hx: S
+    weights: dict[str, NDArray[F]]
 
 
 def dropout_noise(plan: Plan, x: Array, batch_first: bool, p: float, rng: np.random.Generator) -> list[Array]:

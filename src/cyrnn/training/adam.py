@@ -132,7 +132,8 @@ def update_parameters_with_adam(
 
     References
     ----------
-    Kingma and Ba 2015, algorithm 1, except that epsilon is added inside the square root.
+    Kingma and Ba 2015, "Adam: a method for stochastic optimization", arXiv:1412.6980, algorithm 1, except that epsilon
+    is added inside the square root.
 
     Examples
     --------

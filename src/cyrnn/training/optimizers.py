@@ -132,7 +132,8 @@ class Adam(Optimizer):
 
     References
     ----------
-    Kingma and Ba 2015, algorithm 1; torch.optim.Adam, PyTorch 2.
+    Kingma and Ba 2015, "Adam: a method for stochastic optimization", arXiv:1412.6980, algorithm 1; torch.optim.Adam,
+    PyTorch 2.
 
     Examples
     --------
@@ -213,7 +214,7 @@ class AdamW(Adam):
 
     References
     ----------
-    Loshchilov and Hutter 2019, "Decoupled weight decay regularization"; torch.optim.AdamW, PyTorch 2.
+    Loshchilov and Hutter 2019, "Decoupled weight decay regularization", arXiv:1711.05101; torch.optim.AdamW, PyTorch 2.
 
     Examples
     --------
