@@ -25,7 +25,7 @@ _MAGIC = {
 _TORCH = (
     "its pickle may run code, and is not read: where torch is installed, this line makes a file that is: "
     "import numpy, torch; numpy.savez({npz!r}, **{{k: v.numpy() for k, v in torch.load({path!r}, map_location='cpu', "
-    "weights_only=True).items()}})"
+    "weights_only=True).items()}}); one that holds no state_dict: docs/how_to/from_pytorch.md"
 )
 #: endings of files that hold models, and are not read -> why, and what to do
 _OTHERS = dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".tar"), _TORCH)
