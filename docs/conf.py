@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import cyrnn
+from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
 PYPROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
@@ -45,7 +46,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
-nb_merge_streams = True
+NotebookClient.coalesce_streams.default_value = True  # a print is one output, however late its parts arrive
 
 # The head of a tutorial and its install cell: python docs/_extensions/tutorials.py after a change
 repository = None  # "https://github.com/OWNER/NAME", once there is one: then Colab opens the notebook from there

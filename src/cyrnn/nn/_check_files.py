@@ -23,9 +23,10 @@ _MAGIC = {
     b"\x80": "a pickle",
 }
 _TORCH = (
-    "its pickle may run code, and is not read: where torch is installed, this line makes a file that is: "
+    "its pickle may run code, and is not read: docs/how_to/from_pytorch.md has each kind of such a file; of a state_dict, "
+    "where torch is installed, this line makes a file that is: "
     "import numpy, torch; numpy.savez({npz!r}, **{{k: v.numpy() for k, v in torch.load({path!r}, map_location='cpu', "
-    "weights_only=True).items()}}); one that holds no state_dict: docs/how_to/from_pytorch.md"
+    "weights_only=True).items()}})"
 )
 #: endings of files that hold models, and are not read -> why, and what to do
 _OTHERS = dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".tar"), _TORCH)
