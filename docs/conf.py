@@ -6,8 +6,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-import cyrnn
 from nbclient import NotebookClient
+
+import cyrnn
 
 HERE = Path(__file__).parent
 PYPROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
