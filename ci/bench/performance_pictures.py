@@ -6,6 +6,7 @@ too. All lines are of one width, whoever is ahead. The ground is white, for ligh
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -29,23 +30,25 @@ STYLES = {
 ROOF = "#7f7f7f"
 ISAS = {"avx512": "AVX-512", "avx2": "AVX2"}
 #: in inches, of a panel
-WIDE, HIGH = 4.3, 3.3
+WIDE, HIGH = 3.2, 2.6
 
 
-def _said(name: str) -> str:
+def _said(what: str, name: str) -> str:
     found = read(name)
     on = found["run"]["machine"]
     commit, date = found.get("measured", [[on["commit"], found["run"]["date"]]])[-1]
     versions = found["run"]["contestants"]
     others = ", ".join(f"{each} {versions[each]}" for each in STYLES if each in versions and each != "numpy")
-    return f"{on['cpu']}, one core; NumPy {on['numpy']} on {on['blas']};\n{others}; commit {commit}, {date.split()[0]}"
+    blas = f"NumPy {on['numpy']} on {on['blas']}"
+    said = f"{what} {on['cpu']}, one core; {blas}; {others}; commit {commit}, {date.split()[0]}."
+    return textwrap.fill(said, 100)
 
 
 def _axes(axes: Any, title: str, across: str, up: str, ticks: list[int]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(ticks, [str(each) for each in ticks])
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=9)
     axes.set_xlabel(across, fontsize=9)
     axes.set_ylabel(up, fontsize=9)
     axes.tick_params(labelsize=8)
@@ -71,13 +74,13 @@ def _cost(isa: str) -> Figure:
     for axes, sweep in zip(panels, scaling.SWEEPS, strict=True):
         work = "forward" if sweep.kind == "hidden" else "forward and backward"
         ticks = [sweep.along(shape) for shape in sweep.shapes]
-        _axes(axes, f"{work}: {sweep.title}", sweep.over, "microseconds a call", ticks)
+        _axes(axes, f"{work}:\n{sweep.title}", sweep.over, "microseconds a call", ticks)
         _lines(axes, rows, sweep, lambda row: float(row["min_us"]))
         least = [least_us(read("roofline"), isa, sweep.kind, shape) for shape in sweep.shapes]
         axes.plot(ticks, least, color=ROOF, linestyle="--", linewidth=1.2, label="roof: the least time")
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=9, frameon=False)
-    figure.supxlabel(f"LSTM, float32, {ISAS[isa]}: time against size. {_said(name)}", fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=8, frameon=False)
+    figure.supxlabel(_said(f"LSTM, float32, {ISAS[isa]}: time against size.", name), fontsize=7)
     return figure
 
 
@@ -87,17 +90,17 @@ def _roof_panel(axes: Any, isa: str) -> None:
     _, rows = runs(f"scaling_{isa}")
     sweep = next(each for each in scaling.SWEEPS if each.over == "m")
     intensities = [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256]
-    _axes(axes, ISAS[isa], "operations a byte of recurrent weights (the batch m)", "GFLOP/s", [])
+    _axes(axes, ISAS[isa], "operations a byte of weights (m)", "GFLOP/s", [])
     axes.set_xticks(intensities[1:-1], [f"{each:g}" for each in intensities[1:-1]])
     top = roofline.peak(found, isa, "f32")
     axes.axhline(top, color=ROOF, linewidth=1)
-    axes.text(0.97, 0.11, f"line: multiply-adds, {top:.0f} GFLOP/s", fontsize=8, ha="right", transform=axes.transAxes)
+    axes.text(0.97, 0.11, f"line: multiply-adds, {top:.0f} GFLOP/s", fontsize=7, ha="right", transform=axes.transAxes)
     levels = {"L2": 1 << 19, "L3": 1 << 23, "memory": 1 << 28}
     rates = {words: roofline.bandwidth(found, isa, size) for words, size in levels.items()}
     for rate in rates.values():
         axes.plot(intensities, [min(top, rate * each) for each in intensities], color=ROOF, linestyle="--", linewidth=1)
     said = ", ".join(f"{words} {rate:.0f}" for words, rate in rates.items())
-    axes.text(0.97, 0.04, f"dashed, GB/s: {said}", fontsize=8, ha="right", transform=axes.transAxes)
+    axes.text(0.97, 0.04, f"dashed, GB/s: {said}", fontsize=7, ha="right", transform=axes.transAxes)
 
     def rate_of(row: Row) -> float:
         return float(scaling.operations(row["kind"], tuple(row["shape"])) / row["min_us"] / 1e3)
@@ -118,9 +121,9 @@ def _roof() -> Figure:
     for axes, isa in zip(figure.subplots(1, 2), ISAS, strict=True):
         _roof_panel(axes, isa)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=6, fontsize=9, frameon=False)
-    said = f"LSTM of 128 units, float32, 20 steps, batches of 1 to 128. {_said('scaling_avx512')}"
-    figure.supxlabel(said, fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=6, fontsize=8, frameon=False)
+    what = "LSTM of 128 units, float32, 20 steps, batches of 1 to 128."
+    figure.supxlabel(_said(what, "scaling_avx512"), fontsize=7)
     return figure
 
 
