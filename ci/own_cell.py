@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "how_to" / "own_cell.md"
-COPIED = ("src", "tests", "ci", "docs", "setup.py", "pyproject.toml", "README.md", "LICENSE")
+COPIED = ["src", "tests", "ci", "docs", "setup.py", "pyproject.toml", "LICENSE"]
+COPIED += [path.name for path in ROOT.glob("*.md")]
 NOT_COPIED = shutil.ignore_patterns("*.so", "*.pyd", "*.c", "__pycache__", "*.egg-info")
 NEW_FILE = re.compile(r"^`(\S+)`:\n\n```py\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DIFF = re.compile(r"^```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Everything that a change must pass, in fresh virtual environments: lint, a build whose warnings are shown, the test
 # suite as README.md runs it and once for each other ISA, the demo, random cases, sanitizers, wheels, packages with
-# trained nets, the documentation's site, Windows. Parts run in two lanes, one for each core: what the second says is
-# shown when both have ended. Every part runs even if one before it failed; the last lines are pytest's own, and the
-# exit status says whether all parts passed.
+# trained nets, a cell added to a copy, the documentation's site, Windows. Parts run in two lanes, one for each core:
+# what the second says is shown when both have ended. Every part runs even if one before it failed; the last lines are
+# pytest's own, and the exit status says whether all parts passed.
 set -uo pipefail
 exec </dev/null
 unset CYRNN_ISA PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -102,6 +102,7 @@ part 'copy of the tree' copy_tree || exit 1
 second_lane() { # in a tree of its own: builds leave files there
     tree=$work/second
     part 'sanitizers' sanitizers
+    part 'a cell written as its page says' inside sanitizers 'python ci/own_cell.py'
     part "clang's kernels keep their sums in registers" bash "$tree/ci/clang/run.sh"
     part 'wheels' bash "$tree/ci/wheels/run.sh"
     part 'packages with trained nets' bash "$tree/ci/packages/run.sh" "$work"/dist/*.whl # long built by the first

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from nbclient import NotebookClient
+
 import cyrnn
 
 HERE = Path(__file__).parent
@@ -45,7 +47,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
-nb_merge_streams = True
+NotebookClient.coalesce_streams.default_value = True  # a print is one output, however late its parts arrive
 
 # The head of a tutorial and its install cell: python docs/_extensions/tutorials.py after a change
 repository = None  # "https://github.com/OWNER/NAME", once there is one: then Colab opens the notebook from there
@@ -94,7 +96,9 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_context = {  # for _templates
     "members_of": {kind: members(kind) for kind in public_classes()},
-    "cell_pages": {"RNN": ["rnn"], "LSTM": ["lstm", "lstm_peephole", "lstm_coupled"], "GRU": ["gru_reset_after", "gru"]},
+    "cell_pages": {
+        "RNN": ["rnn"], "LSTM": ["lstm", "lstm_peephole", "lstm_coupled"], "GRU": ["gru_reset_after", "gru"],
+    },
 }
 # beside cyrnn.onnx.LSTM, on disks where both would be one file
 autosummary_filename_map = {f"cyrnn.onnx.{name}": f"cyrnn.onnx.{name}_operator" for name in ("rnn", "lstm", "gru")}

@@ -13,8 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import gettempdir
 
-from ci.site.pages import faults_of, read_pages
+from ci.site.pages import faults_of, folder_faults, read_pages
 from ci.site.server import serve
 
 
@@ -44,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := set(given.pages) - pages.keys():
         parser.error(f"no such page: {', '.join(sorted(unknown))}")
     count = 0
-    for fault in faults_of(given.site, pages):
+    folders = {str(Path.cwd()), str(given.site.resolve()), sys.prefix, gettempdir() + "/ipykernel"}
+    for fault in [*faults_of(given.site, pages), *folder_faults(given.site, pages, folders)]:
         print(fault, flush=True)
         count += 1
     if not given.files:

@@ -24,10 +24,11 @@ SETTLED = """([width, theme]) => innerWidth === width
 WAIT_MILLISECONDS = 30_000  # of a machine that does other things, too
 #: what is typed into the search box, and the beginnings of pages one of which is its first result
 QUERIES = {
-    "lstm_forward": ("reference/",),
-    "minGRU": ("reference/", "how_to/"),
+    "lstm_forward": ("reference/api/cyrnn.lstm_forward",),
+    "nn.LSTM": ("reference/api/cyrnn.nn.LSTM",),
     "ragged": ("how_to/",),
-    "PyTorch": ("how_to/from_pytorch", "start"),
+    "PyTorch": ("how_to/from_pytorch",),
+    "quantize": ("how_to/", "reference/"),
 }
 
 

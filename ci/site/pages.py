@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -146,6 +146,15 @@ def faults_of(site: Path, pages: dict[str, Page]) -> Iterator[str]:
                 yield f"{name}: loads from elsewhere: {address}"
         for address in sorted({*page.links, *page.loaded}):
             yield from link_faults(site, pages, name, address)
+
+
+def folder_faults(site: Path, pages: Iterable[str], folders: Iterable[str]) -> Iterator[str]:
+    """Pages that name a folder of the machine they were built on, as a warning in a notebook does."""
+    for name in pages:
+        text = (site / name).read_text("utf-8")
+        for folder in folders:
+            if folder in text:
+                yield f"{name}: names a folder of this machine: {folder}"
 
 
 def heading_faults(name: str, headings: list[int]) -> Iterator[str]:

@@ -106,7 +106,8 @@ def main():
     for path in sorted((DOCS / "tutorials").glob("*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         notebook = with_install_cell(notebook, settings["repository"], settings["colab_install"])
-        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+        text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)  # as nbformat writes it
+        path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from paths import ROOT
 sys.path.insert(0, str(ROOT))
 
 # E402: ci/ is found by the line above
-from ci.site.pages import faults_of, read_pages
+from ci.site.pages import faults_of, folder_faults, read_pages
 from ci.site.server import serve
 
 #: a red square, 1 x 1
@@ -80,6 +80,12 @@ def test_fault_of_the_files_is_found(tmp_path, body, fault):
 )
 def test_fault_of_a_whole_page_is_found(tmp_path, given, faults):
     assert files_of(site(tmp_path, **given)) == faults
+
+
+def test_folder_of_this_machine_is_found(tmp_path):
+    folder = site(tmp_path, "<p>a warning in /srv/build/kernel.py</p>")
+    found = list(folder_faults(folder, read_pages(folder), ["/srv/build", "/srv/other"]))
+    assert found == ["index.html: names a folder of this machine: /srv/build"]
 
 
 def test_folder_without_pages_is_refused(tmp_path):

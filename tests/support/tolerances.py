@@ -50,13 +50,17 @@ def assert_close(got, want, what: str, name: str = "") -> None:
     assert worst <= bound(what, got.dtype), f"{what}: {name} off by {worst / EPS[got.dtype]:.3g} eps"
 
 
-def assert_gradients_close(got: dict, want: dict, what: str) -> None:
-    """Fail unless got has the names in want, each within the row `what` of it, by its largest element."""
+def assert_gradients_close(got: dict, want: dict, what: str, *, by_all: bool = False) -> None:
+    """Fail unless got has the names in want, each within the row `what` of it, by its largest element.
+
+    `by_all`: by that of all of them, where a name has one element, a sum that may cancel.
+    """
     assert got.keys() == want.keys()
+    largest = max(float(abs(wanted).max(initial=0)) for wanted in want.values()) if by_all else 0.0
     for name, wanted in want.items():
         assert got[name].shape == wanted.shape, name
         error = float(abs(got[name].astype(wanted.dtype) - wanted).max(initial=0))
-        allowed = bound(what, got[name].dtype) * float(abs(wanted).max(initial=0))
+        allowed = bound(what, got[name].dtype) * max(largest, float(abs(wanted).max(initial=0)))
         assert error <= allowed, f"{what}: {name} off by {error:.3g}, {allowed:.3g} allowed"
 
 
