@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from nbclient import NotebookClient
+
 import cyrnn
 
 HERE = Path(__file__).parent
@@ -45,7 +47,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
-nb_merge_streams = True
+NotebookClient.coalesce_streams.default_value = True  # a print is one output, however late its parts arrive
 
 # The head of a tutorial and its install cell: python docs/_extensions/tutorials.py after a change
 repository = None  # "https://github.com/OWNER/NAME", once there is one: then Colab opens the notebook from there

@@ -66,7 +66,7 @@ def test_ids_of_cells_are_unique(path):
 def test_tutorial_begins_with_its_title_and_asserts_its_numbers(path):
     first = cells_of(path)[0]
     assert first["cell_type"] == "markdown"
-    assert first["source"][0].startswith("# ")
+    assert "".join(first["source"]).startswith("# ")
     assert re.search(r"^\s*assert ", code_of(path), re.MULTILINE)
 
 

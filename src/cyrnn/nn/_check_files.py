@@ -23,7 +23,8 @@ _MAGIC = {
     b"\x80": "a pickle",
 }
 _TORCH = (
-    "its pickle may run code, and is not read: where torch is installed, this line makes a file that is: "
+    "its pickle may run code, and is not read: docs/how_to/from_pytorch.md has each kind of such a file; of a "
+    "state_dict, where torch is installed, this line makes a file that is: "
     "import numpy, torch; numpy.savez({npz!r}, **{{k: v.numpy() for k, v in torch.load({path!r}, map_location='cpu', "
     "weights_only=True).items()}})"
 )
