@@ -27,7 +27,7 @@ QUERIES = {
     "lstm_forward": ("reference/api/cyrnn.lstm_forward",),
     "nn.LSTM": ("reference/api/cyrnn.nn.LSTM",),
     "ragged": ("how_to/",),
-    "PyTorch": ("how_to/from_pytorch",),
+    "PyTorch": ("how_to/from_pytorch", "tutorials/stream"),
     "quantize": ("how_to/", "reference/"),
 }
 
