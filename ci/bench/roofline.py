@@ -26,8 +26,8 @@ SIZES = tuple(1 << k for k in range(13, 29))
 PASSES, REPEATS, TURN_SECONDS = 4, 12, 0.004
 #: of memory, in bytes
 PAGE = 4096
-#: rows and columns of NumPy's product
-PRODUCT = 1024
+#: rows and columns of NumPy's product: of 1024, OpenBLAS's blocks for this L2 take twice the time (Zen 4, 2026-11-30)
+PRODUCT = 512
 
 
 def _compiled(folder: Path, isa: str, real: str) -> ctypes.CDLL:

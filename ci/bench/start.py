@@ -7,6 +7,7 @@ system's cache, as on a server's second start.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,7 @@ def measured(rounds: int = ROUNDS) -> dict[str, list[list[float]]]:
     from .work import Case
 
     case = Case("hidden", "lstm", "f32", UNITS, UNITS, 1, STEPS)
+    cached = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # modules in bytecode, as pip leaves those that it installs
     child = CHILD.replace("{shape}", str((STEPS, 1, UNITS))).replace("{state}", str((1, 1, UNITS)))
     found: dict[str, list[list[float]]] = {name: [] for name in PROGRAMS}
     with tempfile.TemporaryDirectory() as folder:
@@ -89,6 +91,7 @@ def measured(rounds: int = ROUNDS) -> dict[str, list[list[float]]]:
                     capture_output=True,
                     text=True,
                     check=True,
+                    env=cached,
                 ).stdout
                 whole = perf_counter() - start
                 *parts, after = json.loads(said.splitlines()[-1])
