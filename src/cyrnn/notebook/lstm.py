@@ -30,7 +30,7 @@ def lstm_cell_forward(
     xt : ndarray of shape (n_x, m)
         Inputs, one column per example; dtypes and strides as for `rnn_cell_forward`.
     a_prev, c_prev : ndarray of shape (n_a, m)
-        Hidden state and memory before the step; (n_a, 1) or a number, as 0, goes for every example.
+        Hidden state and cell state before the step; (n_a, 1) or a number, as 0, goes for every example.
     parameters : mapping
         `Wf Wi Wc Wo` (n_a, n_a + n_x), `bf bi bc bo` (n_a, 1), `Wy` (n_y, n_a), `by` (n_y, 1), or what `pack`
         returns; any object with these keys. Without a head, `Wy` and `by`, yt_pred is (0, m).
@@ -40,7 +40,7 @@ def lstm_cell_forward(
     Returns
     -------
     a_next, c_next : ndarray of shape (n_a, m)
-        Hidden state and memory after the step.
+        Hidden state and cell state after the step.
     yt_pred : ndarray of shape (n_y, m)
         Every column adds up to 1.
     cache : tuple
@@ -209,7 +209,7 @@ def lstm_backward(da: Any, caches: Any, *, dc: Any = None) -> dict[str, Array]:
         dz_f = dc_t * c_(t-1) * f_t * (1 - f_t)            dz_i = dc_t * cc_t * i_t * (1 - i_t)
         dz_c = dc_t * i_t * (1 - cc_t^2)                   dz_o = da_t * tanh(c_t) * o_t * (1 - o_t)
         [da_prev, dx_t] = Wf^T dz_f + Wi^T dz_i + Wc^T dz_c + Wo^T dz_o         dc_prev = dc_t * f_t
-        dWf = sum of dz_f s_t^T, and so on                 dbf = sum of dz_f, over t and the batch, and so on
+        dWf = sum of dz_f [a_(t-1), x_t]^T, and so on    dbf = sum of dz_f, over t and the batch, and so on
 
     Parameters
     ----------
