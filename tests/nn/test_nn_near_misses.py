@@ -245,13 +245,14 @@ def test_script_is_the_module_that_it_was_made_of():
 
 LSTM = module_like(nn.LSTM(3, 5, rng=0))
 KNOWN = "RNN, LSTM, GRU, RNNCell, LSTMCell, GRUCell, Linear, Embedding, LayerNorm, Dropout, Sequential"
+PART = ": nn.from_state_dict(module.state_dict(), prefix) makes the model of a part"
 ONE_OF = f"expected one of torch.nn's {KNOWN}"
 MODULES = {
     "trace": (script(original_name="LSTM"), "module is a trace, which keeps weights and no options: "),
     "trace of a head": (script(original_name="Linear"), "module is a trace, which keeps weights and no options: "),
     "class of a head": (nn.Linear, "module is the class Linear, expected a module: Linear(...)"),
-    "script of another": (script(original_name="Conv1d"), f"module is of type RecursiveScriptModule, {ONE_OF}"),
-    "script without a name": (script(input_size=3), f"module is of type RecursiveScriptModule, {ONE_OF}"),
+    "script of another": (script(original_name="Conv1d"), f"module is of type RecursiveScriptModule, {ONE_OF}" + PART),
+    "script without a name": (script(input_size=3), f"module is of type RecursiveScriptModule, {ONE_OF}" + PART),
     "class of another": (type("Conv1d", (), {}), f"module is of type type, {ONE_OF}"),
     "quantised": (
         type("LSTM", (), {"__module__": "torch.ao.nn.quantized.modules.rnn"})(),
@@ -275,7 +276,7 @@ def test_module_that_is_none_of_ours_says_what_it_is(what):
     with pytest.raises(TypeError) as caught:
         nn.from_torch(module)
     found = str(caught.value).removeprefix("from_torch: ")
-    assert found == said if said.endswith(("Sequential", ")")) else found.startswith(said)
+    assert found == said if said.endswith(("Sequential", ")", PART)) else found.startswith(said)
 
 
 def test_module_without_numbers_or_attributes_says_so():
@@ -385,3 +386,23 @@ def test_many_prefixes_are_counted():
 
 def test_none_is_no_state_dict():
     assert "state_dict is None, expected a dict" in refused(None, nn.LSTM(3, 5, rng=0), TypeError)
+
+
+@pytest.mark.parametrize(
+    ("names", "cure"),
+    [
+        (["0.weight", "3.weight"], "prefix with '0.' or '3.' after it takes a part"),
+        (["bn.running_var"], "a BatchNorm is not one of them; docs/how_to/from_pytorch.md has it in NumPy"),
+        (["lstm.weight_ih_l0_g", "lstm.weight_ih_l0_v"], "remove_weight_norm or remove_parametrizations makes it"),
+    ],
+)
+def test_weights_of_other_modules_are_named(names, cure):
+    with pytest.raises(ValueError, match=re.escape(cure) + "$"):
+        nn.from_state_dict({name: np.zeros((4, 4), np.float32) for name in names})
+
+
+def test_wrapped_module_of_another_class_is_told_with_the_wrapper():
+    inside = type("Own", (), {"named_modules": lambda self: [("", self), ("rnn", LSTM)], "state_dict": None})()
+    wrapped = type("DataParallel", (), {"module": inside})()
+    with pytest.raises(TypeError, match=r"from_torch\(module\.module\.get_submodule\('rnn'\)\)$"):
+        nn.from_torch(wrapped)

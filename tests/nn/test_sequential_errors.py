@@ -207,3 +207,21 @@ def test_model_whose_inner_module_was_cast_alone_is_neither_saved_nor_pickled(tm
     model[1].float()
     model.save(tmp_path / "model.npz")
     assert len(nn.load(tmp_path / "model.npz")) == 2
+
+
+def test_modules_that_do_not_agree_about_batch_first_are_refused():
+    """An Embedding that says it, in front of a layer that does not, gave each sequence the state of another."""
+    said = r"^Sequential: module 0 has batch_first=True, module 1 batch_first=False, expected the same of all modules"
+    with pytest.raises(ValueError, match=said):
+        nn.Sequential(nn.Embedding(5, 3, batch_first=True, rng=0), nn.LSTM(3, 4, rng=0))
+    tagger = nn.Sequential(nn.Embedding(5, 3, rng=0), nn.LSTM(3, 4, batch_first=True, rng=0), nn.Linear(4, 2, rng=0))
+    ids = np.array([[1, 2, 3], [4, 0, 1]])
+    np.testing.assert_allclose(tagger(ids)[0][1], tagger(ids[1:])[0][0], rtol=0, atol=1e-6)
+
+
+def test_arguments_of_quantize_are_named():
+    model = nn.Sequential(nn.LSTM(3, 4, rng=0))
+    with pytest.raises(TypeError, match=r"^Sequential\.quantize: there is no argument 'lengths', expected kind"):
+        model.quantize("int8", lengths=[3])
+    with pytest.raises(TypeError, match=r"^quantize: the model is .*, expected one of nn: "):
+        nn.Sequential.quantize("int8")

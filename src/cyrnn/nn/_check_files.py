@@ -25,11 +25,12 @@ _MAGIC = {
 _TORCH = (
     "its pickle may run code, and is not read: docs/how_to/from_pytorch.md has each kind of such a file; of a "
     "state_dict, where torch is installed, this line makes a file that is: "
-    "import numpy, torch; numpy.savez({npz!r}, **{{k: v.numpy() for k, v in torch.load({path!r}, map_location='cpu', "
-    "weights_only=True).items()}})"
+    "import numpy, torch; numpy.savez({npz!r}, **{{k: v.detach().float().numpy() for k, v in "
+    "torch.load({path!r}, map_location='cpu', weights_only=True).items()}})"
 )
 #: endings of files that hold models, and are not read -> why, and what to do
 _OTHERS = dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".tar"), _TORCH)
+_OTHERS[".pt2"] = "docs/how_to/from_pytorch.md says how torch.export.load writes its weights into one"
 _OTHERS |= dict.fromkeys((".pkl", ".pickle", ".joblib"), "a pickle may run code, and is not read")
 _OTHERS[".npy"] = "np.load reads its one array, and cyrnn.nn.from_state_dict takes a dict of them"
 #: options that `save` keeps in a file -> their types in JSON
@@ -235,6 +236,9 @@ def nodes(
     listed = ", ".join(map(repr, known[:8])) + ", ..." * (len(known) > 8)
     if not chosen:
         has = f"it has {listed}" if known else "it has no recurrent node"
+        if not known:
+            cure = "torch's exporter with dynamo=True makes none of an RNN, with dynamo=False it does"
+            raise ValueError(f"{function}: {path!r}: it has no recurrent node, expected an RNN, LSTM or GRU: {cure}")
         raise ValueError(f"{function}: {path!r}: no recurrent node has a name that begins with {prefix!r}: {has}")
     cure = f"prefix={chosen[0]!r} takes one of {listed}"
     raise ValueError(f"{function}: {path!r}: {len(chosen)} nodes, expected one or the layers of a stack: {why}; {cure}")

@@ -41,7 +41,19 @@ def module_inside(function: str, module: Any) -> Any:
     return module
 
 
-def framework_class(function: str, module: Any, known: Mapping[str, Any]) -> str:
+def inside_as(module: Any) -> str:
+    """Return how a caller writes the module that a wrapper holds, as far as its parts are asked for there."""
+    said = "module"
+    for _ in range(8):
+        names = (ancestor.__name__ for ancestor in type(module).__mro__)
+        held = next((_WRAPPERS[name] for name in names if name in _WRAPPERS), None)
+        if held is None:
+            break
+        module, said = attribute("from_torch", module, held), f"{said}.{held}"
+    return said
+
+
+def framework_class(function: str, module: Any, known: Mapping[str, Any], given: str = "module") -> str:
     """Return the first name in a module's ancestry that is the name of a class of ours; that of a script's source."""
     if "quantized" in type(module).__module__.split(".") and not dynamic(module):
         raise TypeError(
@@ -67,7 +79,9 @@ def framework_class(function: str, module: Any, known: Mapping[str, Any]) -> str
             return name
     wanted = ", ".join(known)
     inside = _modules_of(module, known)
-    cure = f": from_torch(module.get_submodule({inside[0]!r}))" if inside else ""
+    cure = f": from_torch({given}.get_submodule({inside[0]!r}))" if inside else ""
+    if not cure and "ScriptModule" in (ancestor.__name__ for ancestor in type(module).__mro__):
+        cure = ": nn.from_state_dict(module.state_dict(), prefix) makes the model of a part"
     raise TypeError(f"{function}: module is of type {type(module).__name__}, expected one of torch.nn's {wanted}{cure}")
 
 

@@ -44,7 +44,7 @@ def dtypes(name: str, module: Any, first: str, other: Any) -> NoReturn:
 def orders(got: bool, name: str, first: str) -> NoReturn:
     """Refuse layers that do not agree about batch_first."""
     said = f"module {name} has batch_first={got}, module {first} batch_first={not got}"
-    raise ValueError(f"Sequential: {said}, expected the same of all recurrent layers")
+    raise ValueError(f"Sequential: {said}, expected the same of all modules that say it")
 
 
 def sizes(name: str, module: object, wants: int, first: str, other: object, gives: int) -> NoReturn:

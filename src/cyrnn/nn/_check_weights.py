@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -176,7 +176,18 @@ def undescribed(function: str, argument: str, given: Mapping[Any, Any]) -> NoRet
     known = [f"{name} {shapes[name]}" for name in given if isinstance(name, str) and torch_names.prefixes([name])]
     got = f"has {_listed(known, str)}" if known else f"has the names {_listed(given)}"
     wanted = "weight_ih_l0 (1, 3 or 4 times hidden_size, input_size), weight_hh_l0, or the names of a cell, weight_ih"
-    _misfit(function, argument, f"it {got}, expected those of one of torch.nn's recurrent modules: {wanted}")
+    cure = _cure_of_names([name for name in given if isinstance(name, str)])
+    _misfit(function, argument, f"it {got}, expected those of one of torch.nn's recurrent modules: {wanted}{cure}")
+
+
+def _cure_of_names(names: Sequence[str]) -> str:
+    """Say what names are that other modules of torch's have; "" of any others."""
+    if any(name.endswith(("_g", "_v")) or "parametrizations." in name for name in names):
+        return ": those of weight_norm are two for one; torch's remove_weight_norm or remove_parametrizations makes it"
+    if any(name.endswith("running_var") for name in names):
+        return ": a BatchNorm is not one of them; docs/how_to/from_pytorch.md has it in NumPy"
+    parts = list(dict.fromkeys(repr(name.removesuffix("weight")) for name in names if name.endswith(".weight")))
+    return f": prefix with {' or '.join(parts[:6])} after it takes a part" if parts else ""
 
 
 def _unread(given: Mapping[Any, Any]) -> str:

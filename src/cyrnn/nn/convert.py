@@ -70,9 +70,9 @@ def from_torch(module: Any, *, dtype: Any = None, dequantize: bool = False) -> A
     >>> cyrnn.nn.from_torch(LSTMCell())
     LSTMCell(1, 2, bias=False)
     """
-    module = _check_modules.module_inside("from_torch", module)
+    given, module = _check_modules.inside_as(module), _check_modules.module_inside("from_torch", module)
     kinds: dict[str, Any] = _CLASSES | _HEADS | ALSO
-    name = _check_modules.framework_class("from_torch", module, kinds)
+    name = _check_modules.framework_class("from_torch", module, kinds, given)
     return kinds[name].from_torch(module, dtype=dtype, dequantize=dequantize)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from . import _check_modules, _check_sequential
 from .container import Container
 from .convert import from_torch
-from .quantized import differences
+from .quantized import checked, differences
 
 
 class Derived(Container):
@@ -19,6 +19,7 @@ class Derived(Container):
 
         def __call__(self, input: Any) -> Any: ...
 
+    @checked
     def quantize(self, kind: Any, calibrate: Any = None) -> Any:
         """Return a model whose layers have integers as weights, as `LSTM.quantize` makes them.
 

@@ -227,7 +227,11 @@ def assembled(flat: Iterator[tuple[str, Any]]) -> tuple[Link, ...]:
             _check_sequential.twice(link.name, first.name, link.module)
     one_dtype(own)
     _fit(links)
-    batch_first(links)
+    steps_first = next((link for link in links if link.recurrent and not link.module.batch_first), None)
+    if not batch_first(links) and steps_first is not None:
+        for link in links:
+            if getattr(link.module, "batch_first", False):
+                _check_sequential.orders(True, link.name, steps_first.name)
     return tuple(links)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from .. import _check_quantized as _check_integers
 from ..calls.quantized import Quantized, dequantized, in_two_planes, quantized
 from . import _check_quantized, _check_weights
+from .habits import Habits
 from .module import Module
 from .typed import F
 from .weights import QuantizablePlan, packed
@@ -36,12 +37,12 @@ class QuantizeReport(NamedTuple):
     largest: float
 
 
-def _named(method: Callable[..., Any]) -> Callable[..., Any]:
+def checked(method: Callable[..., Any]) -> Callable[..., Any]:
     """Let what is wrong with the arguments of `quantize` be said under the name of the class, with the cure."""
 
     @functools.wraps(method)
     def call(self: Any, *args: Any, **named: Any) -> Any:
-        _check_quantized.of_model(self, Quantizable)
+        _check_quantized.of_model(self, Habits)
         _check_quantized.arguments(f"{type(self).__name__}.quantize", args, named)
         return method(self, *args, **named)
 
@@ -57,7 +58,7 @@ class Quantizable(Module[F]):
     def quantize(self, kind: DTypeLike, calibrate: None = None) -> Self: ...
     @overload
     def quantize(self, kind: DTypeLike, calibrate: ArrayLike) -> tuple[Self, QuantizeReport]: ...
-    @_named
+    @checked
     def quantize(self, kind: Any, calibrate: Any = None) -> Any:
         """Return a model of the same class whose weights are integers: faster and smaller, and a little less exact.
 

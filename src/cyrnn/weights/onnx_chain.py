@@ -9,6 +9,7 @@ else is no link, however likely it looks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .onnx_file import Node
 from .onnx_nodes import is_recurrent
@@ -79,10 +80,60 @@ def _joins(node: Node, steps: list[Node]) -> bool:
         return D == 1 and len(axes) == 1 and axes[0] % 4 == (2 if batch_first else 1)
     if kinds != ["Reshape"] * batch_first + ["Transpose", "Reshape"] * (not batch_first):
         return False
-    units = node.attribute("hidden_size")
-    joined = isinstance(units, int) and _numbers(steps[-1], "shape") == [0, 0, D * units]
-    whole = (joined or _numbers(steps[-1], "shape") == [0, 0, -1]) and not steps[-1].attribute("allowzero")
-    return whole and (batch_first or _numbers(steps[0], "perm") == [0, 2, 1, 3])
+    if not batch_first and _numbers(steps[0], "perm") != [0, 2, 1, 3]:
+        return False
+    units, last = node.attribute("hidden_size"), steps[-1]
+    if not isinstance(units, int):
+        return False
+    shape = _numbers(last, "shape")
+    if shape in ([0, 0, D * units], [0, 0, -1]):
+        return not last.attribute("allowzero")
+    # torch.export: the numbers of one length and one batch, or what a Shape says of them
+    known = node.graph.shapes.get(node.outputs[0], [])
+    if len(known) == 4 and not batch_first:
+        known = [known[0], known[2], known[1], known[3]]
+    if shape:
+        return len(known) == 4 and shape == [*known[:2], D * units] and known[2:] == [D, units]
+    return _sizes(node, last.inputs[1], last.inputs[0], ["first", "second", D, units]) == ["first", "second", D * units]
+
+
+def _sizes(node: Node, name: str, of: str, sizes: list[Any], depth: int = 0) -> list[Any]:
+    """Return what a vector of sizes is, `sizes` being those of the tensor `of`; an empty list where that is unknown."""
+    made = node.graph.made_by.get(name)
+    if made is None or made.op_type == "Constant":
+        return _constant(node, name)
+    if depth > 8 or not made.inputs or made.domain not in ("", "ai.onnx"):
+        return []
+    if made.op_type == "Shape":
+        whole = made.inputs[0] == of and not made.attribute("start") and "end" not in made.attributes
+        return sizes if whole else []
+    if made.op_type == "Concat":  # the whole vector, and nothing inside of it: a file cannot ask for ever
+        parts = [_sizes(node, one, of, sizes, depth + 1) for one in made.inputs] if not depth else []
+        return [size for part in parts for size in part] if all(parts) else []
+    inner = _sizes(node, made.inputs[0], of, sizes, depth + 1)
+    if made.op_type in ("Identity", "Cast"):
+        return inner
+    if made.op_type in ("Reshape", "Squeeze", "Unsqueeze"):
+        return inner if len(inner) == 1 else []
+    if made.op_type == "Slice":
+        at = [_constant(node, one) for one in made.inputs[1:]]
+        plain = len(at) >= 2 and len(at[0]) == len(at[1]) == 1 and at[2:] in ([], [[0]], [[0], [1]])
+        return inner[at[0][0] : at[1][0]] if plain else []
+    if made.op_type == "Gather":
+        at = [_constant(node, one) for one in made.inputs[1:]]
+        return [inner[k] for k in at[0]] if at and all(-len(inner) <= k < len(inner) for k in at[0]) else []
+    if made.op_type == "Mul" and len(made.inputs) == 2:
+        both = inner + _sizes(node, made.inputs[1], of, sizes, depth + 1)
+        return [both[0] * both[1]] if len(both) == 2 and all(isinstance(size, int) for size in both) else []
+    return []
+
+
+def _constant(node: Node, name: str) -> list[int]:
+    """Return whole numbers that stand in the file; none of anything else."""
+    try:
+        return [int(number) for number in node.graph.constant(name, node).ravel()]
+    except (ValueError, TypeError, OverflowError):
+        return []
 
 
 def _numbers(node: Node, name: str) -> list[int]:

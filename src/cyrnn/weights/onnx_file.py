@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..cells.spec import Array
-from .onnx_fold import FOLDED, NotConstant, followed
+from .onnx_fold import FOLDED, NotConstant, followed, joined
 from .onnx_tensor import Tensor
 from .protobuf import Malformed, Message
 from .scaled import Scaled
@@ -22,6 +22,8 @@ from .stretch import Stretch
 
 #: the deepest graph within a graph, as If and Loop have them
 DEEPEST = 32
+#: most inputs of a Concat, and most of them in one another: gates, and directions
+MOST_JOINED, DEEPEST_JOINED = 8, 2
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Graph:
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.inner: list[Message] = []
+        self.shapes: dict[str, list[int]] = {}  # of value_info, where every size is a number
         for number, value in message.fields():
             if number == 1:
                 self.nodes.append(self._node(value.message()))
@@ -77,6 +80,9 @@ class Graph:
                     if part == 8:
                         tensor.name = own.text()
                 self.tensors[tensor.name] = tensor
+            elif number == 13:
+                name, shape = _shape(value.message())
+                self.shapes[name] = shape
         self.made_by = {output: node for node in self.nodes for output in node.outputs if output}
 
     def _node(self, message: Message) -> Node:
@@ -103,7 +109,11 @@ class Graph:
         """Likewise; integers of 8 bits stay, with what DequantizeLinear would multiply them with."""
         return self._folded(name, wanted, integers=True)
 
-    def _folded(self, name: str, wanted: Node, integers: bool) -> Array | Scaled:
+    def _folded(
+        self, name: str, wanted: Node, integers: bool, read: dict[tuple[int, str], Array] | None = None, depth: int = 0
+    ) -> Array | Scaled:
+        """`read`: the tensors read so far, each once, so that a Concat of the same one again and again is found."""
+        read = {} if read is None else read
         steps: list[Node] = []
         known: set[int] = set()
         graph: Graph | None = self
@@ -112,12 +122,20 @@ class Graph:
                 graph = graph.outer
             if graph is None:
                 raise NotConstant(f"{wanted}: its weight {name!r} is an input of the model, expected a constant")
+            known_as = (id(graph), name)  # a graph within may have a tensor of the same name
+            if known_as in read:
+                found = read[known_as]
+                break
             if name in graph.tensors:
-                found = graph.tensors[name].array(graph.folder)
+                found = read[known_as] = graph.tensors[name].array(graph.folder)
                 break
             node = graph.made_by[name]
             if node.op_type == "Constant":
-                found = _value(node, wanted)
+                found = read[known_as] = _value(node, wanted)
+                break
+            if node.op_type == "Concat" and len(node.inputs) <= MOST_JOINED and depth < DEEPEST_JOINED:
+                parts = [graph._folded(part, wanted, False, read, depth + 1) for part in node.inputs]
+                found = joined(node, parts, sum(each.size for each in read.values()))  # type: ignore[arg-type]
                 break
             if node.op_type not in FOLDED:
                 raise NotConstant(f"{wanted}: its weight comes from {node}, expected a constant")
@@ -157,6 +175,20 @@ def _value(node: Node, wanted: Node) -> Array:
         if isinstance(value, (int, float, list)) and value != []:
             return np.array(value, dtype)
     raise NotConstant(f"{wanted}: its weight comes from {node}, which holds no tensor")
+
+
+def _shape(info: Message) -> tuple[str, list[int]]:
+    """The name and the shape of a ValueInfoProto; an empty list where a size is no number."""
+    name, sizes = "", list[int]()
+    for number, value in info.fields():
+        if number == 1:
+            name = value.text()
+        elif number == 2:
+            tensors = [part.message() for kind, part in value.message().fields() if kind == 1]
+            shapes = [part.message() for one in tensors for kind, part in one.fields() if kind == 2]
+            for dimension in (part.message() for one in shapes for kind, part in one.fields() if kind == 1):
+                sizes += next(([own.integer()] for kind, own in dimension.fields() if kind == 1), [-1])
+    return name, sizes if all(size >= 0 for size in sizes) else []
 
 
 def nodes_of(data: memoryview | Stretch, folder: str | None) -> Iterator[Node]:

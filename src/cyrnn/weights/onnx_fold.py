@@ -82,6 +82,49 @@ def _transpose(node: Node, values: Any, _: list[Array | None]) -> Any:
         raise NotConstant(f"{node} has the order {order} for values of shape {values.shape}") from None
 
 
+def _slice(node: Node, values: Array, others: list[Array | None]) -> Array:
+    starts, ends, axes, steps = [*others, None, None, None, None][:4]
+    if starts is None or ends is None or not starts.size == ends.size <= values.ndim:
+        raise NotConstant(f"{node} has no starts and ends that fit values of shape {values.shape}")
+    first, last = [int(n) for n in starts.ravel()], [int(n) for n in ends.ravel()]
+    along = list(range(len(first))) if axes is None else [int(n) for n in axes.ravel()]
+    by = [1] * len(first) if steps is None else [int(n) for n in steps.ravel()]
+    if len(along) != len(first) or not all(-values.ndim <= axis < values.ndim for axis in along):
+        raise NotConstant(f"{node} has the axes {along} for values of shape {values.shape}")
+    if by != [1] * len(first):
+        raise NotConstant(f"{node} has the steps {by}, expected 1")
+    for axis, start, end in zip(along, first, last, strict=True):
+        place = [slice(None)] * (axis % values.ndim)
+        values = values[(*place, slice(start, end))]
+    return values
+
+
+def _reshaped(node: Node, values: Array, others: list[Array | None]) -> Array:
+    """Unsqueeze and Squeeze; their axes are an input, or of older opsets an attribute."""
+    given = others[0].ravel().tolist() if others and others[0] is not None else node.attribute("axes")
+    try:
+        axes = tuple([int(axis) for axis in given])
+        if not 0 < len(axes) <= 8:
+            raise ValueError
+        return np.expand_dims(values, axes) if node.op_type == "Unsqueeze" else values.squeeze(axes)
+    except (ValueError, TypeError, OverflowError):
+        raise NotConstant(f"{node} has the axes {given} for values of shape {values.shape}") from None
+
+
+def joined(node: Node, parts: list[Array], most: int) -> Array:
+    """Concat, of at most so many numbers as the file has for it: a small file cannot ask for much memory."""
+    axis = node.attribute("axis")
+    if sum(part.size for part in parts) > most:
+        raise NotConstant(f"{node} repeats its inputs, expected each number once")
+    try:
+        if len({part.dtype for part in parts}) != 1:
+            raise ValueError
+        return np.concatenate(parts, axis)
+    except (ValueError, TypeError, OverflowError):
+        shapes = ", ".join(str(part.shape) for part in parts)
+        raise NotConstant(f"{node} has the axis {axis} for values of shapes {shapes}") from None
+
+
 def followed(node: Node, found: Array | Scaled, others: list[Array | None], integers: bool) -> Array | Scaled:
     """Return what a node makes of a constant; with `integers` those stay what they are, with their scales beside."""
     if isinstance(found, Scaled):
@@ -103,6 +146,9 @@ def followed(node: Node, found: Array | Scaled, others: list[Array | None], inte
 FOLDED: dict[str, Any] = {
     "Identity": lambda node, values, others: values,
     "Transpose": _transpose,
+    "Slice": _slice,
+    "Squeeze": _reshaped,
+    "Unsqueeze": _reshaped,
     "DequantizeLinear": _dequantize,
     "QuantizeLinear": _quantize,
 }
