@@ -157,7 +157,7 @@ def test_backward_reads_neither_head_nor_most_biases(cell, dtype):
     caches, d = run_sequence(problem).caches, incoming(problem)
     want = from_caches(cell, caches, d)
     unread = [key for key in cell.shapes if key not in cell.read_backward]
-    assert {*cell.head, "ba" if cell.name == "rnn" else "bc"} <= set(unread)
+    assert {*cell.head, cell.gates[-1].b} <= set(unread)
 
     def nan(_, parameters):
         return parameters | {key: np.full_like(parameters[key], np.nan) for key in unread}

@@ -74,7 +74,9 @@ def test_states_are_near_those_of_floats(cell, kind, sizes):
     problem, packed = problem_of(cell, kind, **sizes)
     for got, want in zip(run_sequence(packed).states, run_sequence(problem).states, strict=True):
         assert got.dtype == np.float32
-        assert 0 < np.sqrt(np.mean((got - want) ** 2)) < RMS[kind]
+        error = np.sqrt(np.mean((got - want) ** 2))
+        assert error < RMS[kind]
+        assert error > 0 or not (problem.x.size or any(gate.W_a for gate in cell.gates))  # no product, nothing rounded
 
 
 @each_kind
