@@ -388,19 +388,6 @@ def test_none_is_no_state_dict():
     assert "state_dict is None, expected a dict" in refused(None, nn.LSTM(3, 5, rng=0), TypeError)
 
 
-@pytest.mark.parametrize(
-    ("names", "cure"),
-    [
-        (["0.weight", "3.weight"], "prefix with '0.' or '3.' after it takes a part"),
-        (["bn.running_var"], "a BatchNorm is not one of them; docs/how_to/from_pytorch.md has it in NumPy"),
-        (["lstm.weight_ih_l0_g", "lstm.weight_ih_l0_v"], "remove_weight_norm or remove_parametrizations makes it"),
-    ],
-)
-def test_weights_of_other_modules_are_named(names, cure):
-    with pytest.raises(ValueError, match=re.escape(cure) + "$"):
-        nn.from_state_dict({name: np.zeros((4, 4), np.float32) for name in names})
-
-
 def test_wrapped_module_of_another_class_is_told_with_the_wrapper():
     inside = type("Own", (), {"named_modules": lambda self: [("", self), ("rnn", LSTM)], "state_dict": None})()
     wrapped = type("DataParallel", (), {"module": inside})()

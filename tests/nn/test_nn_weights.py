@@ -6,6 +6,7 @@ import collections
 import copy
 import io
 import pickle
+import re
 import types
 
 import numpy as np
@@ -369,3 +370,16 @@ def test_from_torch_of_another_class_says_what_it_wants():
         nn.from_torch(module)
     with pytest.raises(TypeError, match=r"^RNN.from_torch: module is of type LSTM, expected one of torch.nn's RNN$"):
         nn.RNN.from_torch(module_like(nn.LSTM(3, 5)))
+
+
+@pytest.mark.parametrize(
+    ("names", "cure"),
+    [
+        (["0.weight", "3.weight"], "prefix with '0.' or '3.' after it takes a part"),
+        (["bn.running_var"], "a BatchNorm is not one of them; docs/how_to/from_pytorch.md has it in NumPy"),
+        (["lstm.weight_ih_l0_g", "lstm.weight_ih_l0_v"], "remove_weight_norm or remove_parametrizations makes it"),
+    ],
+)
+def test_weights_of_other_modules_are_named(names, cure):
+    with pytest.raises(ValueError, match=re.escape(cure) + "$"):
+        nn.from_state_dict({name: np.zeros((4, 4), np.float32) for name in names})

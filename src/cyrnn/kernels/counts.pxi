@@ -1,5 +1,6 @@
 """What gives the cells their counts before the first run."""
 
+
 def define_cell(int cell, int stages, int kept, bint skips):
     """Fill in the counts of a cell: see registry.pxi.
 

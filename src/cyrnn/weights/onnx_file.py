@@ -23,7 +23,7 @@ from .stretch import Stretch
 #: the deepest graph within a graph, as If and Loop have them
 DEEPEST = 32
 #: most inputs of a Concat, and most of them in one another: gates, and directions
-MOST_JOINED, DEEPEST_JOINED = 8, 2
+MAX_JOINED, DEEPEST_JOINED = 8, 2
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Graph:
             if node.op_type == "Constant":
                 found = read[known_as] = _value(node, wanted)
                 break
-            if node.op_type == "Concat" and len(node.inputs) <= MOST_JOINED and depth < DEEPEST_JOINED:
+            if node.op_type == "Concat" and len(node.inputs) <= MAX_JOINED and depth < DEEPEST_JOINED:
                 parts = [graph._folded(part, wanted, False, read, depth + 1) for part in node.inputs]
                 found = joined(node, parts, sum(each.size for each in read.values()))  # type: ignore[arg-type]
                 break

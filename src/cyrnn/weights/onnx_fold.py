@@ -102,13 +102,14 @@ def _slice(node: Node, values: Array, others: list[Array | None]) -> Array:
 def _reshaped(node: Node, values: Array, others: list[Array | None]) -> Array:
     """Unsqueeze and Squeeze; their axes are an input, or of older opsets an attribute."""
     given = others[0].ravel().tolist() if others and others[0] is not None else node.attribute("axes")
+    unfit = NotConstant(f"{node} has the axes {given} for values of shape {values.shape}")
+    if given is None or not 0 < np.size(given) <= 8:
+        raise unfit
     try:
         axes = tuple([int(axis) for axis in given])
-        if not 0 < len(axes) <= 8:
-            raise ValueError
         return np.expand_dims(values, axes) if node.op_type == "Unsqueeze" else values.squeeze(axes)
     except (ValueError, TypeError, OverflowError):
-        raise NotConstant(f"{node} has the axes {given} for values of shape {values.shape}") from None
+        raise unfit from None
 
 
 def joined(node: Node, parts: list[Array], most: int) -> Array:
@@ -116,13 +117,14 @@ def joined(node: Node, parts: list[Array], most: int) -> Array:
     axis = node.attribute("axis")
     if sum(part.size for part in parts) > most:
         raise NotConstant(f"{node} repeats its inputs, expected each number once")
+    shapes = ", ".join(str(part.shape) for part in parts)
+    unfit = NotConstant(f"{node} has the axis {axis} for values of shapes {shapes}")
+    if len({part.dtype for part in parts}) != 1:
+        raise unfit
     try:
-        if len({part.dtype for part in parts}) != 1:
-            raise ValueError
         return np.concatenate(parts, axis)
     except (ValueError, TypeError, OverflowError):
-        shapes = ", ".join(str(part.shape) for part in parts)
-        raise NotConstant(f"{node} has the axis {axis} for values of shapes {shapes}") from None
+        raise unfit from None
 
 
 def followed(node: Node, found: Array | Scaled, others: list[Array | None], integers: bool) -> Array | Scaled:
