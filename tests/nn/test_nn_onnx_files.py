@@ -224,51 +224,6 @@ def test_what_torch_exports_is_the_module(tmp_path, name, options):
         assert_close(found(X)[0], module(torch.from_numpy(X))[0].numpy(), "stack against oracle")
 
 
-@pytest.mark.parametrize("free", [False, True], ids=["fixed", "free"])
-@pytest.mark.parametrize("name", ["LSTM", "GRU"])
-def test_what_torch_exports_by_default_is_the_module(tmp_path, name, free):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-    module = getattr(torch.nn, name)(64, 96, 2, bidirectional=True).eval()  # too large for the exporter to fold
-    X = draw(4, 6, 64)
-    shapes = ({0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO},) if free else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own exporter
-        torch.onnx.export(module, (torch.from_numpy(X),), tmp_path / "m.onnx", dynamic_shapes=shapes, verbose=False)
-    found = nn.load(tmp_path / "m.onnx")
-    assert_same(found.state_dict(), nn.from_torch(module).state_dict())
-
-
-def test_weights_that_are_cut_and_joined_in_the_graph_are_constants(tmp_path):
-    """As torch's exporter leaves weights of more than 8192 numbers: gates in another order, and one axis more."""
-    W, R = draw(3 * N, N_X, seed=1), draw(3 * N, N, seed=2)
-    own = {"w": W, "r": R, "axis": np.array([0])} | {f"n{k}": np.array([k * N]) for k in range(4)}
-    nodes = []
-    for name in "wr":
-        nodes += [node("Slice", [name, f"n{k}", f"n{k + 1}", "axis"], [f"{name}{k}"]) for k in range(3)]
-        nodes.append(node("Concat", [f"{name}{k}" for k in (1, 0, 2)], [f"{name}s"], axis=0))
-        nodes.append(node("Unsqueeze", [f"{name}s", "axis"], [name.upper()]))
-    found = loaded(tmp_path, [*nodes, node("GRU", ["X", "W", "R"], ["Y"], "cell", hidden_size=N)], own)
-    X = draw(6, 2, N_X)
-    rows = [np.concatenate(np.split(value, 3)[1::-1] + np.split(value, 3)[2:])[None] for value in (W, R)]
-    assert_same(found(X)[0], as_sequence(onnx.gru(X, *rows)[0]))
-
-
-def test_weights_that_a_graph_repeats_are_refused_before_they_take_memory(tmp_path):
-    W, R = draw(1, 3 * N, N_X, seed=1), draw(1, 3 * N, N, seed=2)
-    own = {"w": W[:, :N], "R": R, "wide": draw(1, 3 * N, 1)}
-    gru = node("GRU", ["X", "W", "R"], ["Y"], "cell", hidden_size=N)
-    with pytest.raises(ValueError, match=r"Concat '' repeats its inputs, expected each number once"):
-        loaded(tmp_path, [node("Concat", ["w", "w", "w"], ["W"], axis=1), gru], own)
-    thrice = [node("Concat", [below], [name], axis=2) for below, name in (("wide", "a"), ("a", "b"), ("b", "W"))]
-    for nodes in (thrice, [node("Concat", ["W"], ["W"], axis=1)]):
-        with pytest.raises(ValueError, match=r"its weight comes from Concat"):
-            loaded(tmp_path, [*nodes, gru], own)
-    for axis, W in ((5, ["w", "R"]), (2, ["w", "R"])):
-        with pytest.raises(ValueError, match=r"has the axis \d for values of shapes"):
-            loaded(tmp_path, [node("Concat", W, ["W"], axis=axis), gru], own)
-
-
 def test_layers_that_are_unlike_are_no_stack(tmp_path):
     own = weights(0, 3, N_X) | weights(1, 3, N) | {"one": np.array([1])}
     for attributes in ({"linear_before_reset": 1}, {"clip": 2.0}, {"activations": ["Sigmoid", "Relu"]}):
