@@ -60,7 +60,7 @@ def _lines(axes: Any, rows: list[Row], sweep: scaling.Sweep, value: Callable[[Ro
     for rival, (colour, marker) in STYLES.items():
         own = [row for shape in sweep.shapes for row in find(rows, kind=sweep.kind, shape=shape, rival=rival)]
         if own:
-            across = [sweep.along(tuple(row["shape"])) for row in own]  # type: ignore[arg-type]
+            across = [sweep.along(tuple(row["shape"])) for row in own]  # type: ignore[arg-type]  # JSON has no types
             ups = [value(row) for row in own]
             axes.plot(across, ups, color=colour, marker=marker, markersize=4, linewidth=1.2, label=rival, zorder=3)
 

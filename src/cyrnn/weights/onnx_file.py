@@ -135,7 +135,8 @@ class Graph:
                 break
             if node.op_type == "Concat" and len(node.inputs) <= MAX_JOINED and depth < DEEPEST_JOINED:
                 parts = [graph._folded(part, wanted, False, read, depth + 1) for part in node.inputs]
-                found = joined(node, parts, sum(each.size for each in read.values()))  # type: ignore[arg-type]
+                most = sum(each.size for each in read.values())
+                found = joined(node, parts, most)  # type: ignore[arg-type]  # none is Scaled: integers is False
                 break
             if node.op_type not in FOLDED:
                 raise NotConstant(f"{wanted}: its weight comes from {node}, expected a constant")
