@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -231,7 +232,7 @@ def test_learning_rate_may_be_set_and_scheduled():
     assert np.array_equal(model.bias, before - 1.25)
 
 
-def test_memory_stays_over_a_thousand_steps():
+def test_memory_stays_over_sixteen_hundred_steps():
     if not KNOWN:
         pytest.skip(WHY_NOT)
     model, head = nn.LSTM(4, 16, rng=0), nn.Linear(16, 3, rng=0)
@@ -248,13 +249,16 @@ def test_memory_stays_over_a_thousand_steps():
             clip_grad_norm(gradients, 1.0)
             optimizer.step(gradients)
 
-    train(200)
-    gc.collect()
-    before, objects = resident(), len(gc.get_objects())
-    train(1000)
-    gc.collect()
-    assert resident() - before < 4 << 20
-    assert len(gc.get_objects()) - objects < 100
+    sizes, objects = [], []
+    for _ in range(4):
+        train(400)
+        gc.collect()
+        sizes.append(resident())
+        objects.append(len(gc.get_objects()))
+    # NumPy asks for huge pages where arrays of 4 MB were: there one small array more makes 2 MB resident, at any time,
+    # but not every time; gradients kept at each step would be 2 MB a round
+    assert min(after - before for before, after in pairwise(sizes)) < 512 * 1024
+    assert objects[-1] - objects[0] < 100
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
