@@ -1,4 +1,4 @@
-"""The command line: `run` times and writes JSON and a table; `compare` judges and writes the pages' tables."""
+"""The command line: `run` times and writes JSON and a table, `compare` judges it, `page` writes the pages' tables."""
 
 from __future__ import annotations
 
@@ -51,9 +51,6 @@ def _parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser("compare", help="judge JSON files by the targets")
     compare.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
-    compare.add_argument(
-        "--pages", type=Path, nargs="+", default=[], help="write between the markers of README.md and of docs'"
-    )
     compare.add_argument("--strict", action="store_true", help="fail if a target is missed")
 
     ratios = commands.add_parser("ratios", help="odd calls of cyrnn against plain ones, beside their limits")
@@ -83,9 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     scaling.add_argument("--seconds", type=float, default=0.1, help="for each contestant at each size")
     functions.add_argument("--seconds", type=float, default=0.5, help="for each side of a function")
 
-    page = commands.add_parser("page", help="the tables of docs/explanation/performance.md, from the files beside it")
+    page = commands.add_parser("page", help="the pages' tables, from the files in docs/explanation/performance")
     page.add_argument("--check", action="store_true", help="write nothing; fail if a table is another")
-    pictures = commands.add_parser("pictures", help="its pictures, from the same files; needs matplotlib")
+    pictures = commands.add_parser("pictures", help="their pictures, from the same files; needs matplotlib")
     pictures.add_argument("--only", type=_words, help="of these names; all if not given")
     samples = commands.add_parser("samples", help="files of `run --json` as one small file, every turn in it")
     samples.add_argument("json", type=Path, nargs="+", help="runs; of a case in several, the last counts")
@@ -252,13 +249,11 @@ def pictures(args: argparse.Namespace) -> int:
 
 
 def compare(args: argparse.Namespace) -> int:
-    from . import judge, readme, rows
+    from . import judge, rows
 
-    head, found = rows.read(args.json)
+    _, found = rows.read(args.json)
     text, count = judge.report(found)
     print(text, end="")
-    for page in args.pages:
-        readme.write(page, head, found)
     return 1 if args.strict and count["MISSED"] else 0
 
 

@@ -14,7 +14,7 @@ import math
 import textwrap
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +25,7 @@ import numpy as np
 from . import clock, grid_work
 from .contestant import Variant
 from .grid_work import CELLS, DTYPES, FUNCTIONS, Work
+from .samples import letters
 from .table import shape_text, short
 from .targets import TIE
 
@@ -61,8 +62,9 @@ class Row:
     #: minima of a call; 0 where results differ
     numpy_us: float = 0.0
     cyrnn_us: float = 0.0
-    #: turns of each side
-    turns: int = 0
+    #: every turn of each side, as samples.letters
+    numpy_turns: str = ""
+    cyrnn_turns: str = ""
     #: the largest difference between results, relative to their largest element
     error: float = 0.0
     wrong: str = ""
@@ -84,8 +86,8 @@ class Row:
         return "WRONG" if self.wrong else "" if self.holds else "BELOW"
 
 
-def take_turns(work: Work, least: list[float], seconds: float, *, one_thread: bool = True) -> int:
-    """Time both sides in turns, `seconds` for each; lower their minima; return the turns of each."""
+def take_turns(work: Work, seconds: float, *, one_thread: bool = True) -> tuple[list[float], list[float]]:
+    """Time both sides in turns, `seconds` for each; return what a call took in each turn, of NumPy and of cyrnn."""
     rest = 0.0 if one_thread or min(work.once) < RESTLESS_SECONDS else REST_SECONDS
     entries = []
     for name, call, once in (("numpy", work.numpy, work.once[0]), ("cyrnn", work.cyrnn, work.once[1])):
@@ -108,8 +110,7 @@ def take_turns(work: Work, least: list[float], seconds: float, *, one_thread: bo
     while turns < enough or (not rest and perf_counter() < start + 2 * seconds):
         clock.take_turns(entries[:: 1 - 2 * (turns % 2)])
         turns += 1
-    least[:] = (min(known, entry.least) for known, entry in zip(least, entries, strict=True))
-    return turns
+    return entries[0].times, entries[1].times
 
 
 def measure(work: Work, lowest: float, seconds: float, *, one_thread: bool = True) -> Row:
@@ -119,11 +120,13 @@ def measure(work: Work, lowest: float, seconds: float, *, one_thread: bool = Tru
         error = work.error()
     except ValueError as reason:
         return Row(*where, lowest, wrong=str(reason))
-    least, turns = [math.inf, math.inf], 0
+    times: tuple[list[float], list[float]] = [], []
     for _ in range(1 + REPEATS):
-        turns += take_turns(work, least, seconds, one_thread=one_thread)
-        numpy_us, cyrnn_us = (round(each * 1e6, 3) for each in least)
-        row = Row(*where, lowest, numpy_us, cyrnn_us, turns, float(f"{error:.1e}"))
+        for known, new in zip(times, take_turns(work, seconds, one_thread=one_thread), strict=True):
+            known += new
+        numpy_us, cyrnn_us = (round(min(each) * 1e6, 3) for each in times)
+        turns = [letters(1e3 * (turn / min(each) - 1) for turn in each) for each in times]
+        row = Row(*where, lowest, numpy_us, cyrnn_us, *turns, error=float(f"{error:.1e}"))
         if row.holds:
             break
     return row
@@ -181,12 +184,14 @@ def run(
 
 def head(core: int | None, seconds: float, *, one_thread: bool) -> dict[str, Any]:
     """The conditions of a run."""
+    import cyrnn
     from cyrnn.kernels import dispatch
 
     from . import machine
 
     return {
         "machine": machine.describe(core),
+        "contestants": {"cyrnn": cyrnn.__version__},
         "isa": str(dispatch.kernels.isa),
         "one_thread": one_thread,
         "steps": grid_work.STEPS,
@@ -195,8 +200,13 @@ def head(core: int | None, seconds: float, *, one_thread: bool) -> dict[str, Any
     }
 
 
-def write(path: Path, run_head: dict[str, Any], rows: list[Row]) -> None:
-    lines = ",\n".join(json.dumps(asdict(row)) for row in rows)
+def write(path: Path, run_head: dict[str, Any], rows: Iterable[Row]) -> None:
+    """A line for each function, dtype and n: for each m what NumPy and cyrnn took, and their turns."""
+    by_line: dict[tuple[str, str, int], list[list[Any]]] = {}
+    for row in rows:
+        found = [row.m, row.limit, row.numpy_us, row.cyrnn_us, row.numpy_turns, row.cyrnn_turns, row.error, row.wrong]
+        by_line.setdefault((row.function, row.dtype, row.n), []).append(found)
+    lines = ",\n".join(json.dumps([*key, found], separators=(",", ":")) for key, found in by_line.items())
     path.write_text(f'{{"run": {json.dumps(run_head, indent=1)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
@@ -213,7 +223,8 @@ def read(paths: Iterable[Path]) -> tuple[dict[str, Any], list[Row]]:
             if run_head and run_head[name] != loaded["run"][name]:
                 raise SystemExit(f"{path} has {name} {loaded['run'][name]}, the file before it {run_head[name]}")
         run_head = loaded["run"]
-        found |= {row.key: row for row in (Row(**each) for each in loaded["rows"])}
+        rows = [Row(*where, *each) for *where, of_m in loaded["rows"] for each in of_m]
+        found |= {row.key: row for row in rows}
     return run_head, list(found.values())
 
 

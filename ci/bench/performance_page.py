@@ -1,4 +1,4 @@
-"""The tables of docs/explanation/performance.md and performance_rows.md, and README's ten rows, from the JSON files."""
+"""The tables of docs/: performance.md, performance_rows.md, quantized.md; README's ten rows. All from JSON files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from . import functions, learning, readme, roofline, samples, scaling, start
+from . import functions, grid, learning, quantized_page, readme, roofline, samples, scaling, start
 from .machine import ROOT
 from .rows import Row, blocks, fastest, find, shapes
 from .table import advantage, markdown, shape_text, short
@@ -16,11 +17,14 @@ from .work import Shape
 
 PAGE, README = ROOT / "docs" / "explanation" / "performance.md", ROOT / "README.md"
 ROWS = PAGE.with_name("performance_rows.md")
+QUANTIZED = ROOT / "docs" / "how_to" / "quantized.md"
 FOLDER = PAGE.with_suffix("")
 #: kinds of the summary
 SUMMARY = ("hidden", "stream", "train", "ragged")
 #: contestants without a version of their own in a caption
 NO_VERSION = ("forward", "notebook", "numpy", "torch_cell")
+#: words for each instruction set
+ISAS = {"avx512": "AVX-512", "avx2": "AVX2"}
 MB = 1e6
 
 
@@ -33,19 +37,20 @@ def runs(name: str) -> tuple[dict[str, Any], list[Row]]:
     return samples.load(FOLDER / f"{name}.json")
 
 
-def caption(name: str) -> list[str]:
-    """Where, when, at which commit and beside which versions a file was measured, and a link to it."""
+def caption(name: str, folder: str = "performance") -> list[str]:
+    """Where, when, at which commit and beside which versions a file was measured, and a link to it, from its page."""
     found = read(name)
     head = found["run"]
     on, versions = head["machine"], head["contestants"]
     measured = found.get("measured", [[on["commit"], head["date"]]])
     commits = ", ".join(dict.fromkeys(commit for commit, _ in measured))
     days = ", ".join(dict.fromkeys(date.split()[0] for _, date in measured))
-    others = ", ".join(f"{each} {number}" for each, number in versions.items() if each not in (*NO_VERSION, "cyrnn"))
+    named = {each.partition("_")[0]: number for each, number in versions.items() if each not in NO_VERSION}
+    others = ", ".join(f"{each} {number}" for each, number in named.items() if each != "cyrnn")
     return [
         f"*{on['cpu']}, one core, ISA {head['isa']}; Python {on['python']}, NumPy {on['numpy']} on {on['blas']}"
         + f"{', ' + others if others else ''}; cyrnn at {commits}, {days}. "
-        + f"[{name}.json](performance/{name}.json)*",
+        + f"[{name}.json]({folder}/{name}.json)*",
         "",
     ]
 
@@ -182,6 +187,33 @@ def learning_table() -> list[str]:
     return [*caption("learning"), *learning.table(read("learning")["rows"]), ""]
 
 
+def grid_table() -> list[str]:
+    """A line for each function and dtype, and one for all: AVX-512, then AVX2."""
+    both = [grid.read([FOLDER / f"grid_{isa}.json"])[1] for isa in ISAS]
+    keys = list(dict.fromkeys((row.function, row.dtype) for row in both[0]))
+    body = []
+    for function, dtype in [*keys, ("all", "")]:
+        line = [f"`{function}`" if dtype else function, dtype]
+        for rows in both:
+            here = [row for row in rows if not dtype or (row.function, row.dtype) == (function, dtype)]
+            worst = min(here, key=lambda row: row.ratio)
+            line += [f"{sum(row.holds for row in here)} of {len(here)}", f"{grid.mean(here):.2f}x"]
+            line += [f"{worst.ratio:.2f}x", shape_text((worst.n, worst.m))]
+        body.append(line)
+    words = ["hold", "mean", "worst", "at n, m"]
+    head = ["function", "", *words, *(f"AVX2: {word}" if word == "hold" else word for word in words)]
+    return [*caption("grid_avx512"), *caption("grid_avx2"), *markdown(head, body), ""]
+
+
+def quantized() -> list[str]:
+    """Integers beside float32 and beside others, on each instruction set."""
+    text = []
+    for isa, words in ISAS.items():
+        name = f"quantized_{isa}"
+        text += [*caption(name, "../explanation/performance"), *quantized_page.tables(runs(name)[1], words)]
+    return text
+
+
 def every_row() -> list[str]:
     _, rows = runs("avx512")
     return [*caption("avx512"), *readme.tables(rows)]
@@ -201,6 +233,14 @@ PARTS: dict[str, Callable[[], list[str]]] = {
     "start": started,
     "functions": functions_table,
     "learning": learning_table,
+    "grid": grid_table,
+}
+#: the pages, each with its parts
+PAGES: dict[Path, dict[str, Callable[[], list[str]]]] = {
+    PAGE: PARTS,
+    ROWS: {"bench": every_row},
+    QUANTIZED: {"quantized": quantized},
+    README: {"ten rows": ten},
 }
 
 
@@ -218,7 +258,7 @@ def filled(text: str, parts: dict[str, Callable[[], list[str]]]) -> str:
 def write(*, check: bool) -> int:
     """Write the pages; with `check` nothing, but return 1 if one would change."""
     stale = []
-    for page, parts in ((PAGE, PARTS), (ROWS, {"bench": every_row}), (README, {"ten rows": ten})):
+    for page, parts in PAGES.items():
         old = page.read_text(encoding="utf-8")
         new = filled(old, parts)
         if new != old:

@@ -14,8 +14,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from . import roofline, scaling
-from .performance_page import FOLDER, least_us, read, runs
+from . import grid, grid_picture, roofline, scaling
+from .performance_page import FOLDER, ISAS, least_us, read, runs
 from .rows import Row, find
 
 #: contestant: colour, marker
@@ -28,7 +28,6 @@ STYLES = {
     "numpy": ("#000000", "x"),
 }
 ROOF = "#7f7f7f"
-ISAS = {"avx512": "AVX-512", "avx2": "AVX2"}
 #: in inches, of a panel
 WIDE, HIGH = 3.2, 2.6
 
@@ -127,19 +126,29 @@ def _roof() -> Figure:
     return figure
 
 
-PICTURES: dict[str, Callable[[], Figure]] = {
+def _grid(isa: str) -> str:
+    return grid_picture.draw(*grid.read([FOLDER / f"grid_{isa}.json"]))
+
+
+#: name: a figure, or its SVG
+PICTURES: dict[str, Callable[[], Figure | str]] = {
     "scaling_avx512": lambda: _cost("avx512"),
     "scaling_avx2": lambda: _cost("avx2"),
     "roofline": _roof,
+    "grid_avx512": lambda: _grid("avx512"),
+    "grid_avx2": lambda: _grid("avx2"),
 }
 
 
 def drawn(name: str) -> str:
     """The SVG; the same file whenever it is drawn from the same numbers by the same matplotlib."""
+    found = PICTURES[name]()
+    if isinstance(found, str):
+        return found
     settings = {"svg.hashsalt": name, "svg.fonttype": "none", "font.family": "sans-serif"}
     file = StringIO()
     with mpl.rc_context(settings):
-        PICTURES[name]().savefig(file, format="svg", metadata={"Date": None}, facecolor="white")
+        found.savefig(file, format="svg", metadata={"Date": None}, facecolor="white")
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .contestant import QUANTIZED
-from .rows import Row, blocks, fastest, find, held_to, shapes
+from .rows import Row, blocks, fastest, find, shapes
 from .table import markdown, precision, shape_text, short, short_error
 from .targets import BF16_PEERS, INT8_PEERS
-from .work import QUANTIZED as KINDS
 
 #: words for each kind
 WORK = {"quantized": "hidden states of a sequence", "quantized_step": "one step from Python"}
@@ -44,30 +41,10 @@ def _table(rows: list[Row]) -> list[str]:
     return markdown(["n_x, n_a, m, T_x", *(" ".join(precision(name)) for name in names), *ratios], body)
 
 
-def _machine(run: dict[str, Any], rows: list[Row]) -> str:
-    peers = {name: run["contestants"].get(name) for name in (*INT8_PEERS, *BF16_PEERS)}
-    versions = {precision(name)[0]: version for name, version in peers.items() if version}
-    commits = ", ".join(dict.fromkeys(row.get("commit", "an unknown commit") for row in rows))
-    others = "".join(f"; {name} {version}" for name, version in versions.items())
-    return f"One core of {run['machine']['cpu']}, commit {commits}{others}."
-
-
-def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
-    """Every table; raise ValueError if no such row was measured."""
-    rows = [row for row in rows if row["kind"] in KINDS]
-    if not find(rows):
-        raise ValueError(f"the page of integer weights needs {' or '.join(KINDS)}: not measured")
-    text = [
-        _machine(run, rows),
-        "Microseconds, minima of interleaved runs; in brackets the rms error of the hidden states against float64,",
-        "found before the clock started. Of each rival the fastest of its settings.",
-        "Written by `python -m ci.bench compare`.",
-        "",
-    ]
-    for isa in dict.fromkeys(map(held_to, rows)):
-        for kind, cell, _, block in blocks([row for row in rows if held_to(row) == isa]):
-            if find(block):
-                ours = fastest([row for row in find(block) if row["rival"].startswith("cyrnn")])
-                on = f", ISA {ours['isa']}" if ours else ""
-                text += [f"{cell.upper()}, {WORK[kind]}{on}:", "", *_table(block), ""]
+def tables(rows: list[Row], isa: str) -> list[str]:
+    """Every table of one run."""
+    text = []
+    for kind, cell, _, block in blocks(rows):
+        if find(block):
+            text += [f"{cell.upper()}, {WORK[kind]}, {isa}:", "", *_table(block), ""]
     return text

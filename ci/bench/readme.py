@@ -1,23 +1,16 @@
-"""Tables of the pages on performance and on integers, and the ten rows of README, between marker comments."""
+"""The tables of docs/explanation/performance_rows.md, and the ten rows of README."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
-from . import contestant, quantized_page
+from . import contestant
 from .rows import Row, blocks, fastest, find, shapes
 from .table import advantage, markdown, shape_text, short
 from .targets import PEERS
 from .work import CELLS, DTYPES, KINDS, QUANTIZED, Shape
 
-#: around every table of a run, in docs/explanation/performance.md
-START, END = "<!-- bench:start -->", "<!-- bench:end -->"
-#: around README's ten rows
-TEN_START, TEN_END = "<!-- ten rows:start -->", "<!-- ten rows:end -->"
-#: around the table of integer weights, in docs/how_to/quantized.md
-QUANTIZED_START, QUANTIZED_END = "<!-- quantized:start -->", "<!-- quantized:end -->"
 ORDER = ("cyrnn", "torch", "torch_cell", *PEERS[1:])
 TITLES = {"torch_cell": "torch's cell", "notebook": "plain NumPy"}
 #: contestants that are part of another, or of another page
@@ -115,17 +108,10 @@ def _others(rows: list[Row]) -> list[str]:
     return markdown(["against the fastest rival", "geometric mean", "best", "worst"], body) if body else []
 
 
-def _commits(rows: list[Row], *, bare: bool = False) -> str:
-    """Which commit each kind of row was measured at: runs of several days may stand side by side. `bare`: no kinds."""
-    kinds: dict[str, list[str]] = {}
-    for row in rows:
-        named = kinds.setdefault(row.get("commit", "an unknown commit"), [])
-        if row["kind"] not in named:
-            named.append(row["kind"])
-    if bare:
-        each = dict.fromkeys(commit for commits in kinds for commit in commits.split(", "))
-        return f"commit{'s' * (len(each) > 1)} {', '.join(each)}"
-    return "; ".join(f"{commit} ({', '.join(named)})" for commit, named in kinds.items())
+def _commits(rows: list[Row]) -> str:
+    """Which commits rows were measured at: runs of several days may stand side by side."""
+    each = dict.fromkeys(name for row in rows for name in row.get("commit", "an unknown commit").split(", "))
+    return f"commit{'s' * (len(each) > 1)} {', '.join(each)}"
 
 
 def _machine(run: dict[str, Any]) -> str:
@@ -134,21 +120,8 @@ def _machine(run: dict[str, Any]) -> str:
     return f"One core of {run['machine']['cpu']}, ISA {run['isa']}; {', '.join(versions)}."
 
 
-def lines(run: dict[str, Any], rows: list[Row]) -> list[str]:
-    """Every table, below the conditions."""
-    rows = [row for row in rows if row["kind"] not in QUANTIZED]
-    said = [
-        _machine(run),
-        f"Measured at {_commits(rows)}.",
-        "Microseconds, minima of interleaved runs, results checked first.",
-        "Written by `python -m ci.bench compare`.",
-        "",
-    ]
-    return said + tables(rows)
-
-
 def tables(rows: list[Row]) -> list[str]:
-    """Every table, for docs/explanation/performance.md."""
+    """Every table, for docs/explanation/performance_rows.md."""
     named = {(kind, cell, dtype): block for kind, cell, dtype, block in blocks(rows)}
     parts = [_notebook(rows)]
     for kind, cells, title in ALONE:
@@ -190,34 +163,6 @@ def ten(run: dict[str, Any], rows: list[Row]) -> list[str]:
         raise ValueError(f"README's ten rows need {'; '.join(missing)}: not measured")
     head = ["work", "dtype", "n_x, n_a, m, T_x", "cyrnn", "fastest rival", "ratio"]
     on = run["machine"]
-    where = f"BLAS {on.get('blas', 'unknown')}; {_commits(rows, bare=True)}, {run.get('date', '').split(' ')[0]}."
+    where = f"BLAS {on.get('blas', 'unknown')}; {_commits(rows)}, {run.get('date', '').split(' ')[0]}."
     said = ["Microseconds a call: minima of interleaved runs, results checked first.", _machine(run), where]
     return [*said, "", *markdown(head, body), ""]
-
-
-#: what stands between which markers
-PARTS = {
-    (START, END): lines,
-    (TEN_START, TEN_END): ten,
-    (QUANTIZED_START, QUANTIZED_END): quantized_page.lines,
-}
-
-
-def _filled(text: str, start: str, end: str, body: list[str]) -> str:
-    before, rest = text.split(start)
-    return "\n".join([f"{before}{start}", "", *body]) + end + rest.split(end)[1]
-
-
-def write(path: Path, run: dict[str, Any], rows: list[Row]) -> None:
-    """Replace what stands between a page's markers.
-
-    Raise ValueError, with the page as it was, unless it has a pair of markers, and each that it has once and in order.
-    """
-    text = path.read_text(encoding="utf-8")
-    pairs = [pair for pair in PARTS if any(marker in text for marker in pair)]
-    for start, end in pairs or [(START, END)]:
-        if not (text.count(start) == text.count(end) == 1 and text.index(start) < text.index(end)):
-            raise ValueError(f"{path} needs {start} and, below it, {end}, once each")
-    for start, end in pairs:
-        text = _filled(text, start, end, PARTS[start, end](run, rows))
-    path.write_text(text, encoding="utf-8", newline="\n")

@@ -3,7 +3,7 @@
 A file has `run`, where and how; `measured`, a commit and a date for each run that it was made of; and a row for each
 case: kind, cell, dtype, shape, which of `measured`, and for each contestant its fastest form, the minimum in
 microseconds, and a letter for each turn, in their order: 0 within half a percent of the minimum, 1 one percent above
-it, ... 9, a 10 %, ... z 35 %, A 36 %, ... Z 61 % or more.
+it, ... 9, a 10 %, ... z 35 %, A 36 %, ... Z 61 % or more; where weights have fewer bits, the rms error, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any
 
 from .rows import Row, find, read
+from .work import QUANTIZED
 
 LETTERS = digits + ascii_lowercase + ascii_uppercase
 #: what has to stand in `run`, and in its `machine`
@@ -23,7 +24,7 @@ SAID = ("machine", "contestants", "isa", "date")
 OF_MACHINE = ("cpu", "python", "numpy", "blas", "commit")
 
 
-def letters(above: Iterable[int]) -> str:
+def letters(above: Iterable[float]) -> str:
     """Turns in thousandths above the minimum as letters."""
     return "".join(LETTERS[min(round(each / 10), len(LETTERS) - 1)] for each in above)
 
@@ -49,16 +50,18 @@ def packed(paths: list[Path]) -> dict[str, Any]:
             key = row["kind"], row["cell"], row["dtype"], tuple(row["shape"])
             case = cases.setdefault(key, {"when": [], "who": {}})
             case["when"] += [] if measured.index(here) in case["when"] else [measured.index(here)]
-            known, form = case["who"].get(row["rival"], ([], ""))
-            form = form if known and min(known) <= row["min_us"] else row["variant"]
-            case["who"][row["rival"]] = _joined(known, row), form
+            known, form, error = case["who"].get(row["rival"], ([], "", None))
+            if not known or row["min_us"] < min(known):
+                form, error = row["variant"], row.get("error")
+            case["who"][row["rival"]] = _joined(known, row), form, error
             named.add(row["rival"])
     rows = []
     for key, case in cases.items():
         times = {}
-        for rival, (turns, form) in case["who"].items():
+        for rival, (turns, form, error) in case["who"].items():
             least = min(turns)
-            times[rival] = [form, round(least, 3), letters(round(1e3 * (turn / least - 1)) for turn in turns)]
+            times[rival] = [form, round(least, 3), letters(1e3 * (turn / least - 1) for turn in turns)]
+            times[rival] += [error] if key[0] in QUANTIZED else []
         rows.append([*key[:3], list(key[3]), case["when"], times])
     head["contestants"] = {name: version for name, version in head["contestants"].items() if name in named}
     head.pop("missing", None)
@@ -77,7 +80,7 @@ def load(path: Path) -> tuple[dict[str, Any], list[Row]]:
     found = json.loads(path.read_text(encoding="utf-8"))
     rows = []
     for kind, cell, dtype, shape, which, times in found["rows"]:
-        for rival, (variant, min_us, turns) in times.items():
+        for rival, (variant, min_us, turns, *error) in times.items():
             rows.append(
                 {
                     "kind": kind,
@@ -89,6 +92,7 @@ def load(path: Path) -> tuple[dict[str, Any], list[Row]]:
                     "min_us": min_us,
                     "median_us": min_us * (1 + median(map(LETTERS.index, turns)) / 100),
                     "turns": len(turns),
+                    "error": error[0] if error else 0.0,
                     "threads": 1,
                     "busy": False,
                     "isa": found["run"]["isa"],

@@ -21,7 +21,7 @@ from ci.bench.grid import Row
 
 HEAD = {"machine": RUN["machine"], "isa": "avx512", "one_thread": True, "steps": 10, "seconds": 0.02, "date": "2026"}
 EVERY = [
-    Row(function, dtype, n, m, 1.0, 2e5, 1e5, 4)
+    Row(function, dtype, n, m, 1.0, 2e5, 1e5, "0000", "0000")
     for function in grid_work.FUNCTIONS
     for dtype in grid_work.DTYPES
     for n in grid_work.SIZES
@@ -30,7 +30,7 @@ EVERY = [
 
 
 def row(ratio: float = 1.0, limit: float = 1.0, **more: object) -> Row:
-    return replace(Row("lstm_cell_backward", "f32", 1024, 128, limit, 99999.4 * ratio, 99999.4, 4), **more)
+    return replace(Row("lstm_cell_backward", "f32", 1024, 128, limit, 99999.4 * ratio, 99999.4, "0a1Z", "0001"), **more)
 
 
 def works(cell: str, dtype: str, wanted: list[str], n: int = 3, m: int = 2) -> list[grid_work.Work]:
@@ -74,7 +74,7 @@ def test_wrong_result_is_refused_and_not_timed(change, reason):
         wrong.error()
     found = grid.measure(wrong, 1.0, 0)
     assert found.word == "WRONG"
-    assert not found.turns
+    assert not found.cyrnn_turns
     assert not found.holds
 
 
@@ -117,28 +117,23 @@ def test_row_within_a_tie_holds_and_one_below_is_marked():
     assert row(2.0, wrong="no").ratio == 0
 
 
-def test_row_below_its_limit_is_timed_again_and_minima_are_of_all_turns(monkeypatch):
-    turns = iter([(1.0, 2.0), (1.0, 1.5), (0.9, 1.7)])
-
-    def take_turns(work, least, seconds, one_thread):
-        least[:] = map(min, least, next(turns))
-        return 4
-
-    monkeypatch.setattr(grid, "take_turns", take_turns)
+def test_row_below_its_limit_is_timed_again_and_all_turns_count(monkeypatch):
+    turns = iter([([1.0, 1.2], [2.0]), ([1.5], [1.5]), ([0.9], [1.7])])
+    monkeypatch.setattr(grid, "take_turns", lambda work, seconds, one_thread: next(turns))
     (work,) = works("rnn", "f64", ["rnn_forward"])
     found = grid.measure(work, 1.0, 0)
-    assert (found.numpy_us, found.cyrnn_us, found.turns) == (0.9e6, 1.5e6, 12)
-    turns = iter([(2.0, 1.0)])
-    assert grid.measure(work, 1.0, 0).turns == 4
+    assert (found.numpy_us, found.cyrnn_us) == (0.9e6, 1.5e6)
+    assert (found.numpy_turns, found.cyrnn_turns) == ("bxZ0", "x0d")
+    turns = iter([([2.0], [1.0])])
+    assert grid.measure(work, 1.0, 0).numpy_turns == "0"
 
 
 def test_turns_of_both_sides_are_as_many():
     (work,) = works("lstm", "f32", ["lstm_cell_forward"])
-    least = [np.inf, np.inf]
-    assert grid.take_turns(work, least, 0) == grid.LEAST_TURNS
-    assert 0 < min(least) <= max(least) < 1
-    slow = replace(work, once=(1.0, 0.0001))
-    assert grid.take_turns(slow, least, 0) == grid.LEAST_LONG_TURNS
+    for once, count in ((work.once, grid.LEAST_TURNS), ((1.0, 0.0001), grid.LEAST_LONG_TURNS)):
+        both = grid.take_turns(replace(work, once=once), 0)
+        assert [len(times) for times in both] == [count, count]
+        assert 0 < min(map(min, both)) <= max(map(max, both)) < 1
 
 
 def test_order_is_by_what_is_reached_of_the_limit():
@@ -224,8 +219,8 @@ def test_program_measures_a_part_and_draws_it_again_from_its_file(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Prescott" not in done.stdout
     stored = json.loads(result.read_text())
-    assert len(stored["rows"]) == 3 * 2 * 2 * 2
-    assert all(each["numpy_us"] > 0 and each["cyrnn_us"] > 0 for each in stored["rows"])
+    assert sorted((n, len(of_m)) for *_, n, of_m in stored["rows"]) == 6 * [(3, 2)] + 6 * [(5, 2)]
+    assert all(numpy_us > 0 < cyrnn_us for *_, of_m in stored["rows"] for _, _, numpy_us, cyrnn_us, *_ in of_m)
     assert "24 of 24 calls" in picture.read_text() or "BELOW" in done.stdout
     redrawn = bench("--from", str(result), "--picture", str(again))
     assert redrawn.returncode == 0, redrawn.stderr

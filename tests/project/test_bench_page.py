@@ -16,7 +16,8 @@ from ci.bench import memory, performance_page, roofline, samples, scaling, start
 
 FOLDER = ROOT / "docs" / "explanation" / "performance"
 FILES = sorted(FOLDER.glob("*.json"))
-PAGE = performance_page.PAGE.read_text(encoding="utf-8")
+PAGE, *others = (page.read_text(encoding="utf-8") for page in performance_page.PAGES)
+PAGES = "\n".join([PAGE, *others])
 
 
 def test_tables_of_the_pages_are_what_the_program_writes():
@@ -32,7 +33,7 @@ def test_file_says_machine_blas_versions_commit_and_date(path):
     assert re.fullmatch(r"[0-9a-f]{10}", run["machine"]["commit"]), "of sources without changes"
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d", run["date"])
     assert run["contestants"]["cyrnn"]
-    assert f"performance/{path.name}" in PAGE or f"performance/{path.stem}.svg" in PAGE
+    assert f"performance/{path.name}" in PAGES or f"performance/{path.stem}.svg" in PAGES
 
 
 def test_files_are_small_and_every_picture_is_on_the_page():
@@ -45,9 +46,9 @@ def test_letters_of_turns_are_percent_above_the_minimum():
     assert samples.letters([0, 4, 14, 100, 354, 614, 5000]) == "001azZZ"
 
 
-def made(path, commit, minimum, above):
+def made(path, commit, minimum, above, kind="hidden", error=0.0):
     """A file of `run --json` with one case of two contestants."""
-    common = {"kind": "hidden", "cell": "lstm", "dtype": "f32", "shape": [3, 5, 10, 7], "variant": "nn"}
+    common = {"kind": kind, "cell": "lstm", "dtype": "f32", "shape": [3, 5, 10, 7], "variant": "nn", "error": error}
     both = [common | {"rival": name, "min_us": minimum, "above": above} for name in ("cyrnn", "torch")]
     head = {"machine": {"commit": commit}, "contestants": {"cyrnn": "1", "torch": "2", "jax": "3"}, "isa": "avx2"}
     path.write_text(json.dumps({"run": head | {"date": "2026-11-29 23:00", "missing": {}}, "rows": both}))
@@ -63,15 +64,18 @@ def test_all_turns_of_several_runs_count(tmp_path):
     page = tmp_path / "file.json"
     page.write_text(samples.dump(packed))
     _, rows = samples.load(page)
+    assert {row["error"] for row in rows} == {0.0}, "of weights in fewer bits alone"
     assert [(row["rival"], row["min_us"], row["turns"], row["commit"]) for row in rows] == [
         ("cyrnn", 1.0, 5, "aaa, bbb"),
         ("torch", 1.0, 5, "aaa, bbb"),
     ]
 
 
-def test_page_without_its_markers_is_an_error():
-    with pytest.raises(ValueError, match="once each"):
-        performance_page.filled("no markers", {"roof": list})
+def test_error_in_fewer_bits_is_that_of_the_fastest_form(tmp_path):
+    files = [made(tmp_path / str(us), "aaa", us, [0], "quantized", 1e-3 * us) for us in (2.0, 1.0, 3.0)]
+    page = tmp_path / "file.json"
+    page.write_text(samples.dump(samples.packed(files)))
+    assert [(row["min_us"], row["error"]) for row in samples.load(page)[1]] == [(1.0, 1e-3)] * 2
 
 
 def test_roof_is_the_slower_of_operations_and_bytes():

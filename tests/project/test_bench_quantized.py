@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 # E402: ci/ is found by the line above
 from bench_rows import HEAD, made_row, many_rows
 
-from ci.bench import contestant, judge, quantized_page, readme, rows, run, table, targets, truth, work
+from ci.bench import contestant, judge, quantized_page, rows, run, table, targets, truth, work
 from ci.bench.contestant import Variant
 from ci.bench.rivals import ours
 from ci.bench.work import Case
@@ -206,44 +206,22 @@ def test_table_of_a_run_has_times_and_errors_below_each_other():
     assert errors.split() == ["rms", "error", "2.0e-8", "2.5e-3", "-"]
 
 
-def test_page_has_times_errors_and_ratios_between_its_markers(tmp_path):
-    page = tmp_path / "quantized.md"
-    page.write_text(f"before\n{readme.QUANTIZED_START}\nold\n{readme.QUANTIZED_END}\nafter\n")
+def test_page_has_times_errors_and_ratios():
     measured = [
         sequence("cyrnn", 90.0, error=2e-8),
         sequence("cyrnn_int8", 30.0, error=1.3e-3),
         sequence("onnxruntime_int8", 66.0, error=1.4e-3),
         sequence("openvino_int8", 75.0, error=2.9e-3),
-        sequence("cyrnn", 99.0, held_to="avx2", isa="avx2"),
-        sequence("cyrnn_int8", 33.0, held_to="avx2", isa="avx2"),
     ]
-    readme.write(page, HEAD, measured)
-    text = page.read_text()
-    assert text.startswith(f"before\n{readme.QUANTIZED_START}\n\nOne core of a CPU")
-    assert text.endswith(f"{readme.QUANTIZED_END}\nafter\n")
-    head = "| n_x, n_a, m, T_x | cyrnn float32 | cyrnn int8 | onnxruntime int8 | openvino int8 "
-    assert f"{head}| float32 / int8 | best int8 of others / int8 |" in text
-    assert "| (64,64,1,100) | 90.0 (2.0e-8) | 30.0 (1.3e-3) | 66.0 (1.4e-3) | 75.0 (2.9e-3) | 3.00x | 2.20x |" in text
-    assert "LSTM, hidden states of a sequence, ISA avx2:" in text
-    assert "old" not in text
-
-
-def test_page_without_its_rows_is_an_error_and_stays(tmp_path):
-    page = tmp_path / "quantized.md"
-    text = f"{readme.QUANTIZED_START}{readme.QUANTIZED_END}"
-    page.write_text(text)
-    with pytest.raises(ValueError, match="needs quantized or quantized_step: not measured"):
-        readme.write(page, HEAD, [row for row in many_rows() if row["kind"] == "hidden"])
-    assert page.read_text() == text
-
-
-def test_other_page_says_nothing_of_fewer_bits():
-    text = "\n".join(readme.lines(HEAD, many_rows()))
-    assert "int8" not in text
-    assert "quantized" not in text
+    title, _, head, _, line, _ = quantized_page.tables(measured, "AVX2")
+    assert title == "LSTM, hidden states of a sequence, AVX2:"
+    names = "| n_x, n_a, m, T_x | cyrnn float32 | cyrnn int8 | onnxruntime int8 | openvino int8 "
+    assert head == f"{names}| float32 / int8 | best int8 of others / int8 |"
+    assert line == "| (64,64,1,100) | 90.0 (2.0e-8) | 30.0 (1.3e-3) | 66.0 (1.4e-3) | 75.0 (2.9e-3) | 3.00x | 2.20x |"
 
 
 def test_contestants_in_fewer_bits_are_all_on_the_page():
-    text = "\n".join(quantized_page.lines(HEAD, many_rows()))
+    many_quantized = [row for row in many_rows() if row["kind"] in work.QUANTIZED]
+    text = "\n".join(quantized_page.tables(many_quantized, "AVX-512"))
     for name in contestant.QUANTIZED:
         assert " ".join(table.precision(name)) in text
