@@ -331,6 +331,9 @@ def test_pipe_is_refused_and_not_waited_for(tmp_path):
 @pytest.mark.parametrize("ending", [".pt", ".pth", ".ckpt", ".bin"])
 def test_file_of_torch_is_refused_with_the_line_that_converts_it(tmp_path, monkeypatch, ending):
     monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        nn.load(f"model{ending}")
+    pathlib.Path(f"model{ending}").touch()
     with pytest.raises(ValueError, match="its pickle may run code") as caught:
         nn.load(f"model{ending}")
     line = str(caught.value).partition("makes a file that is: ")[2]
@@ -349,9 +352,10 @@ def test_unknown_endings_are_refused_with_those_that_are_known(tmp_path):
             nn.load(path)
         with pytest.raises(ValueError, match=rf"^LSTM\.save: '{path}' has .* ending.*, {known}$"):
             MODELS["lstm"].save(path)
-    with pytest.raises(ValueError, match="a pickle may run code, and is not read"):
-        nn.load("model.pkl")
     assert list(pathlib.Path(tmp_path).iterdir()) == []
+    (tmp_path / "model.pkl").touch()
+    with pytest.raises(ValueError, match="a pickle may run code, and is not read"):
+        nn.load(tmp_path / "model.pkl")
 
 
 def test_endings_in_capitals_are_known(tmp_path):

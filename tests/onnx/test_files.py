@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -220,7 +221,7 @@ NODES = {
     "perm": (
         [node("Transpose", ["w"], ["W"], perm=[1 << 40, 1, 2]), lstm()],  # which NumPy takes for 0
         [tensor(W, "w"), *three()[1:]],
-        f"Transpose '' has the order [1099511627776, 1, 2] for values of shape {W.shape}",
+        f"Transpose 'W' has the order [1099511627776, 1, 2] for values of shape {W.shape}",
     ),
     "int8": ([lstm()], [tensor(W.astype(np.int8), "W"), *three()[1:]], "W has dtype int8 and no scale"),
     "attribute": ([lstm(colour=3)], three(), "LSTM 'cell': the attribute 'colour' is unknown"),
@@ -320,6 +321,8 @@ def test_truncated_and_damaged_files_raise_nothing_but_value_errors():
 def test_other_sources_are_refused():
     with pytest.raises(TypeError, match="source is of type int, expected a path or the bytes of a file"):
         onnx.load(3)
+    with pytest.raises(TypeError, match=r"of a file: its SerializeToString\(\) gives them$"):
+        onnx.load(SimpleNamespace(SerializeToString=bytes))  # as a ModelProto has
 
 
 def test_file_of_the_onnx_package_is_read():

@@ -64,6 +64,8 @@ def ending(function: str, path: str, known: Iterable[str], offered: Iterable[str
     npz = os.path.basename(os.path.splitext(path)[0]) + ".npz"
     why = _OTHERS.get(found, "").format(path=path, npz=npz) if function == "nn.load" else ""
     has = f"the ending {found!r}" if found else "no ending"
+    if why:
+        os.stat(path)  # FileNotFoundError: there is nothing to convert
     raise ValueError(f"{function}: {path!r} has {has}, expected one of {', '.join(known)}{': ' * bool(why)}{why}")
 
 

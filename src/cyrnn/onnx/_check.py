@@ -153,7 +153,9 @@ def no_node(source: str, name: object, known: Iterable[str]) -> NoReturn:
 
 
 def no_source(given: object) -> NoReturn:
-    raise TypeError(f"onnx.load: source is of type {type(given).__name__}, expected a path or the bytes of a file")
+    does = ": its SerializeToString() gives them" if hasattr(given, "SerializeToString") else ""
+    kind = type(given).__name__
+    raise TypeError(f"onnx.load: source is of type {kind}, expected a path or the bytes of a file{does}")
 
 
 def slope_known(function: str, name: str, alpha: float) -> None:

@@ -39,7 +39,12 @@ class Node:
     attributes: dict[str, Message] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.op_type} {self.name!r}"
+        return f"{self.op_type} {self.label!r}"
+
+    @property
+    def label(self) -> str:
+        """Its name or, where it has none, that of its first output."""
+        return self.name or next((output for output in self.outputs if output), self.op_type)
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute; None where there is none."""

@@ -45,8 +45,7 @@ def recurrent_nodes(data: memoryview | Stretch, folder: str | None) -> dict[str,
     found: dict[str, Node] = {}
     for node in nodes_of(data, folder):
         if is_recurrent(node):
-            name = node.name or next((output for output in node.outputs if output), node.op_type)
-            found[name if name not in found else f"{name}#{len(found)}"] = node
+            found[node.label if node.label not in found else f"{node.label}#{len(found)}"] = node
     return found
 
 
