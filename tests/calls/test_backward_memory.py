@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import platform
 import re
 import tracemalloc
 
 import numpy as np
 import pytest
 from backward import from_caches, incoming
+from interpreter import run_python
 from problems import each_cell, isa_in_use, make, run_sequence
 
 import cyrnn
@@ -67,3 +69,35 @@ def test_backward_memory_is_linear_in_the_steps_as_the_docstring_says(cell):
 def test_backward_keeps_nothing_once_results_and_caches_are_dropped(cell):
     _, left = traced(cell, 1000)
     assert left < 2**16
+
+
+STEPS = """
+import resource
+import numpy as np
+from cyrnn import nn
+
+model = nn.LSTM(64, 64, num_layers=2, rng=0)
+x = np.ones((128, 8, 64), np.float32)
+for step in range(60):
+    if step == 10:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    output, _, tape = model.forward(x)
+    gradients = model.backward(tape, output)
+    del output, tape, gradients
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 50)
+"""
+
+
+def faults(**environment: str) -> float:
+    """Pages that the system brings for each step of training, in a process that did nothing else."""
+    done = run_python("-c", STEPS, CYRNN_NUM_THREADS="1", **environment)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+@pytest.mark.skipif(isa_in_use() == "reference", reason="the reference makes NumPy's temporaries")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator than glibc's")
+def test_steps_of_training_do_not_fetch_their_memory_anew():
+    """Of its 6 MB a step has no page to fetch, unless the user has told glibc what to keep."""
+    assert faults() < 50
+    assert faults(MALLOC_TRIM_THRESHOLD_="131072") > 500

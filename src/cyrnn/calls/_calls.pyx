@@ -11,6 +11,7 @@ argument the answer is None: a facade then makes the arguments plain, or says wh
     environment.pxi     the floating-point environment, for facades
     context.pxi         the state of a call, and the slots of a cache tuple
     atomics.pxi         what compilers and systems call atomic operations, clocks and waiting
+    memory.pxi          memory that is freed, kept by the process
     ranges.pxi          ranges of the rows of a call, pauses within them
     seats.pxi           where threads wait for the next call
     parallel.pxi        work shared among threads
@@ -120,6 +121,7 @@ cdef enum:
     COPY_COST_FMAS = 4                   # copying an element costs about as much
     RELEASE_GIL_FMAS = 100_000           # from here on, some 5 us, releasing the GIL is worth its price
     RELEASE_GIL_ELEMENTS = 10_000        # the same for functions of elements
+    KEPT_BYTES = 31 << 20                # twice as much stays with the process; above 32 MiB glibc does not heed it
     CACHE_LINE_BYTES = 64
     UNITS_OF_GROUP = 16                  # units that no two threads share: whole panels, and lines of a cache
     HASTE = 4                            # work on units, for few columns or one step, is shared so much sooner
@@ -135,6 +137,7 @@ include "plain.pxi"
 include "environment.pxi"
 include "context.pxi"
 include "atomics.pxi"
+include "memory.pxi"
 include "ranges.pxi"
 include "seats.pxi"
 include "parallel.pxi"
