@@ -84,6 +84,27 @@ def test_sequence_stride_zero_is_read_as_repeated(cell, dtype):
     assert_same_values(own_arrays(run_sequence(broadcast)), own_arrays(want))
 
 
+def a_page_apart(value, offset):
+    """Rows of 4 KB, which begin in one set of the L1 cache, from that element on; beside them nan."""
+    if value.shape[1] == 1:
+        return value
+    rows = np.full((value.shape[0], 4096 // value.itemsize), np.nan, value.dtype)
+    own = rows[:, offset : offset + value.shape[1]]
+    own[...] = value
+    return own
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 8])
+@each_dtype
+@each_cell
+def test_cell_weights_whose_rows_are_a_page_apart_leave_values_alone(cell, dtype, m):
+    problem = make(cell, dtype, m=m, n_a=37, n_x=45, n_y=1)
+    want = own_arrays(run_cell(problem))
+    for offset in range(17):
+        parameters = {key: a_page_apart(value, offset) for key, value in problem.parameters.items()}
+        assert_same_values(own_arrays(run_cell(replace(problem, parameters=parameters))), want)
+
+
 @each_cell
 def test_sequence_memmap_is_accepted(cell, tmp_path):
     problem = make(cell, np.float64)

@@ -54,8 +54,8 @@ from cyrnn.kernels.run cimport (
 )
 from cyrnn.kernels.run cimport HUBER, RMSPROP, SGD, SQUARED_ERROR, CrossEntropy, ElementLoss, Update
 from cyrnn.kernels.tiles cimport (
-    LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, pointer_alone, tile_fma, tile_is_summed, tile_load,
-    tile_prefetch, tile_splat, tile_store,
+    LINE, MAX_TILE, ask_for_line, columns_fma, columns_start, lines_fma, pointer_alone, tile_fma, tile_is_summed,
+    tile_load, tile_prefetch, tile_splat, tile_store,
 )
 
 cdef enum:

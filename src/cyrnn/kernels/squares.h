@@ -105,16 +105,28 @@ LANE_OP void load_pieces(const real *p, ptrdiff_t row_stride, vec *columns) {
 }
 /* Pieces q and q + 2 of two vectors. */
 #define PIECES(lane, q) ((lane) / COLUMNS * LANES + ((lane) / PIECE % 2 * 2 + (q)) * PIECE + (lane) % PIECE)
-LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
-    load_pieces(p, row_stride, columns);
+LANE_OP void join_pieces(vec *columns) {
 #if defined(CYRNN_AVX512)
-    load_pieces(p + COLUMNS * row_stride, row_stride, columns + PIECE);
     UNROLL_SQUARE for (ptrdiff_t k = 0; k < PIECE; k++) {
         vec upper = columns[k], lower = columns[PIECE + k];
         columns[k] = __builtin_shufflevector(upper, lower, LANE_LIST(PIECES, 0));
         columns[PIECE + k] = __builtin_shufflevector(upper, lower, LANE_LIST(PIECES, 1));
     }
+#else
+    (void)columns;
 #endif
+}
+LANE_OP void load_columns(const real *p, ptrdiff_t row_stride, vec *columns) {
+    load_pieces(p, row_stride, columns);
+#if defined(CYRNN_AVX512)
+    load_pieces(p + COLUMNS * row_stride, row_stride, columns + PIECE);
+#endif
+    join_pieces(columns);
+}
+/* 2 COLUMNS of half the rows: pieces, to be joined with those of the other half. */
+LANE_OP void load_half(const real *p, ptrdiff_t row_stride, vec *columns) {
+    load_pieces(p, row_stride, columns);
+    load_pieces(p + COLUMNS, row_stride, columns + COLUMNS);
 }
 #else
 #define COLUMNS LANES

@@ -129,4 +129,34 @@ LANE_OP void columns_fma(vec *acc, const real *W, ptrdiff_t row_stride, const re
     }
 }
 
+/* acc (R) += W x, as many steps in k as fill whole lines; returns them. For LANES rows that begin in one set of the L1
+ * cache, each with a line: the set has not room for LANES of them. So a line is read once, both halves in turn, and of the
+ * last rows a step ahead: what two steps read is in two sets. (512,512,1) in float32: LSTM from 331 to 200 us, RNN from
+ * 97 to 53 (Zen 4, 2026-11-30). With fewer lanes than 16 nothing is gained. */
+LANE_OP ptrdiff_t lines_fma(vec *acc, const real *W, ptrdiff_t row_stride, const real *x, ptrdiff_t K, ptrdiff_t R) {
+    ptrdiff_t k = 0;
+#if defined(CYRNN_AVX512)
+    vec columns[MAX_LANES], ahead[MAX_LANES];
+    if (K < LINE) return 0;
+    load_half(W + COLUMNS * row_stride, row_stride, ahead);
+    for (; k + LINE <= K; k += LINE) {
+        load_half(W + k, row_stride, columns);
+        UNROLL_SQUARE for (ptrdiff_t i = 0; i < PIECE; i++) {
+            columns[PIECE + i] = ahead[i];
+            columns[COLUMNS + PIECE + i] = ahead[COLUMNS + i];
+        }
+        load_half(W + COLUMNS * row_stride + (k + 2 * LINE <= K ? k + LINE : k), row_stride, ahead);
+        join_pieces(columns);
+        join_pieces(columns + COLUMNS);
+        UNROLL_SQUARE for (ptrdiff_t i = 0; i < LINE; i++)
+            UNROLL_SQUARE for (ptrdiff_t r = 0; r < R; r++)
+                acc[r] = fma_(splat(x[(k + i) * R + r]), columns[i], acc[r]);
+        tile_is_summed(acc, R, 1, 1);
+    }
+#else
+    (void)acc, (void)W, (void)row_stride, (void)x, (void)K, (void)R;
+#endif
+    return k;
+}
+
 #endif

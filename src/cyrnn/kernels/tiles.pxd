@@ -18,5 +18,7 @@ cdef extern from "tiles.h" nogil:
                   Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept
     void columns_fma(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t P,
                      Py_ssize_t R) noexcept
+    Py_ssize_t lines_fma(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t K,
+                         Py_ssize_t R) noexcept
     void tile_is_summed(const vec* acc, Py_ssize_t R, Py_ssize_t P, Py_ssize_t V) noexcept
     void columns_start(vec* acc, const vec* b, Py_ssize_t P, Py_ssize_t R) noexcept

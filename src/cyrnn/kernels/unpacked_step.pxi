@@ -2,7 +2,7 @@
 
 Rows of W are transposed in registers on their way to the sums, some rows of one gate at a time: where their stride is
 a multiple of 4 KB, they begin in one set of the L1 cache, which holds 8 to 12 lines. All gates at once took f64 LSTM
-(256,256,1) from 76 to 169 us (Zen 4, 2026-11-28).
+(256,256,1) from 76 to 169 us (Zen 4, 2026-11-28). Sixteen rows of such a stride are read by whole lines (`lines_fma`).
 """
 
 cdef enum:
@@ -21,10 +21,25 @@ cdef inline const real* columns_of(const real* source, Py_ssize_t k_stride, Py_s
     return out
 
 
+cdef inline Py_ssize_t sets_of(Py_ssize_t row_stride) noexcept nogil:
+    """In how many of the 64 sets of an L1 cache rows of this stride begin."""
+    cdef Py_ssize_t bytes = row_stride * <Py_ssize_t> sizeof(real), sets = 64
+    if bytes % 64 == 0:
+        while sets > 1 and bytes // 64 % 2 == 0:
+            bytes //= 2
+            sets //= 2
+    return sets
+
+
 cdef inline void accumulate_columns(vec* acc, const real* W, Py_ssize_t row_stride, const real* x, Py_ssize_t K,
                                     Py_ssize_t P, Py_ssize_t R) noexcept nogil:
     """acc (P, R) += W x, k ascending, for P * LANES rows of W, contiguous in k, and x (K, R)."""
     cdef Py_ssize_t k = 0
+    if LANES == 16 and P == 1 and sets_of(row_stride) == 1:             # to the first line, then whole ones
+        k = min(K, -(<Py_ssize_t> W // <Py_ssize_t> sizeof(real)) & (LINE - 1))
+        if k > 0:
+            accumulate_square(acc, W, row_stride, LANES, x, k, R)
+        k += lines_fma(acc, W + k, row_stride, x + k * R, K - k, R)
     while k + COLUMNS <= K:
         columns_fma(acc, W + k, row_stride, x + k * R, P, R)
         k += COLUMNS
@@ -108,16 +123,6 @@ cdef inline void run_units(const Run* run, const Stage* stage, const GateWeights
     args.next = at.next + unit
     args.gates = NULL if at.gates == NULL else at.gates + unit
     stage.pointwise(&args)
-
-
-cdef inline Py_ssize_t sets_of(Py_ssize_t row_stride) noexcept nogil:
-    """In how many of the 64 sets of an L1 cache rows of this stride begin."""
-    cdef Py_ssize_t bytes = row_stride * <Py_ssize_t> sizeof(real), sets = 64
-    if bytes % 64 == 0:
-        while sets > 1 and bytes // 64 % 2 == 0:
-            bytes //= 2
-            sets //= 2
-    return sets
 
 
 cdef inline Py_ssize_t max_side_by_side(Py_ssize_t R) noexcept nogil:
