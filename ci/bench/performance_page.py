@@ -6,10 +6,12 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from . import functions, grid, learning, quantized_page, readme, roofline, samples, scaling, start
+from .grid_work import DTYPES, FUNCTIONS
 from .machine import ROOT
 from .rows import Row, blocks, fastest, find, shapes
 from .table import advantage, markdown, shape_text, short
@@ -190,9 +192,8 @@ def learning_table() -> list[str]:
 def grid_table() -> list[str]:
     """A line for each function and dtype, and one for all: AVX-512, then AVX2."""
     both = [grid.read([FOLDER / f"grid_{isa}.json"])[1] for isa in ISAS]
-    keys = list(dict.fromkeys((row.function, row.dtype) for row in both[0]))
     body = []
-    for function, dtype in [*keys, ("all", "")]:
+    for function, dtype in [*product(FUNCTIONS, DTYPES), ("all", "")]:
         line = [f"`{function}`" if dtype else function, dtype]
         for rows in both:
             here = [row for row in rows if not dtype or (row.function, row.dtype) == (function, dtype)]
