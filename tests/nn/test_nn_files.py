@@ -333,6 +333,9 @@ def test_file_of_torch_is_refused_with_the_line_that_converts_it(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError):
         nn.load(f"model{ending}")
+    pathlib.Path(f"folder{ending}").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder, expected a file"):
+        nn.load(f"folder{ending}")
     pathlib.Path(f"model{ending}").touch()
     with pytest.raises(ValueError, match="its pickle may run code") as caught:
         nn.load(f"model{ending}")

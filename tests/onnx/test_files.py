@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import tracemalloc
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -165,6 +164,11 @@ def test_nodes_without_names_have_those_of_their_outputs():
     assert repr(onnx.load(model([lstm()], three()))).endswith("bytes: 'cell': LSTM>")
 
 
+def test_nodes_of_one_name_are_all_there_whatever_others_are_called():
+    nodes = [node("LSTM", ["X", "W", "R"], ["Y"], name, hidden_size=N) for name in ("a#2", "a", "a", "a")]
+    assert list(onnx.load(model(nodes, three()))) == ["a#2", "a", "a#3", "a#4"]
+
+
 def external(**entries):
     head = field(1, 1) + field(1, 4 * N) + field(1, N_X) + field(2, 1) + field(8, "W") + field(14, 1)
     return head + b"".join(field(13, field(1, key) + field(2, str(value))) for key, value in entries.items())
@@ -321,8 +325,11 @@ def test_truncated_and_damaged_files_raise_nothing_but_value_errors():
 def test_other_sources_are_refused():
     with pytest.raises(TypeError, match="source is of type int, expected a path or the bytes of a file"):
         onnx.load(3)
-    with pytest.raises(TypeError, match=r"of a file: its SerializeToString\(\) gives them$"):
-        onnx.load(SimpleNamespace(SerializeToString=bytes))  # as a ModelProto has
+    proto = type("ModelProto", (), {"SerializeToString": bytes})
+    with pytest.raises(TypeError, match=r"type ModelProto, .* of a file: its SerializeToString\(\) gives them$"):
+        onnx.load(proto())
+    with pytest.raises(TypeError, match=r"type type, expected a path or the bytes of a file$"):
+        onnx.load(proto)
 
 
 def test_file_of_the_onnx_package_is_read():

@@ -148,8 +148,8 @@ LANE_OP ptrdiff_t lines_fma(vec *acc, const real *W, ptrdiff_t row_stride, const
         load_half(W + COLUMNS * row_stride + (k + 2 * LINE <= K ? k + LINE : k), row_stride, ahead);
         join_pieces(columns);
         join_pieces(columns + COLUMNS);
-        UNROLL_SQUARE for (ptrdiff_t i = 0; i < LINE; i++)
-            UNROLL_SQUARE for (ptrdiff_t r = 0; r < R; r++)
+        UNROLL for (ptrdiff_t i = 0; i < LINE; i++)  /* else gcc leaves it, from R = 3 on, with columns in memory */
+            UNROLL for (ptrdiff_t r = 0; r < R; r++)
                 acc[r] = fma_(splat(x[(k + i) * R + r]), columns[i], acc[r]);
         tile_is_summed(acc, R, 1, 1);
     }

@@ -65,7 +65,7 @@ def ending(function: str, path: str, known: Iterable[str], offered: Iterable[str
     why = _OTHERS.get(found, "").format(path=path, npz=npz) if function == "nn.load" else ""
     has = f"the ending {found!r}" if found else "no ending"
     if why:
-        os.stat(path)  # FileNotFoundError: there is nothing to convert
+        regular(function, path, known)  # else there is nothing to convert
     raise ValueError(f"{function}: {path!r} has {has}, expected one of {', '.join(known)}{': ' * bool(why)}{why}")
 
 

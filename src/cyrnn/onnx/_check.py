@@ -153,7 +153,7 @@ def no_node(source: str, name: object, known: Iterable[str]) -> NoReturn:
 
 
 def no_source(given: object) -> NoReturn:
-    does = ": its SerializeToString() gives them" if hasattr(given, "SerializeToString") else ""
+    does = ": its SerializeToString() gives them" if hasattr(type(given), "SerializeToString") else ""
     kind = type(given).__name__
     raise TypeError(f"onnx.load: source is of type {kind}, expected a path or the bytes of a file{does}")
 

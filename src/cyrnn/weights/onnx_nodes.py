@@ -43,9 +43,13 @@ class Recurrent(NamedTuple):
 def recurrent_nodes(data: memoryview | Stretch, folder: str | None) -> dict[str, Node]:
     """Return the recurrent nodes of a model, each by a name of its own: the node's, or that of its first output."""
     found: dict[str, Node] = {}
+    number = 0
     for node in nodes_of(data, folder):
         if is_recurrent(node):
-            found[node.label if node.label not in found else f"{node.label}#{len(found)}"] = node
+            name, number = node.label, max(number, len(found))
+            while name in found:
+                name, number = f"{node.label}#{number}", number + 1
+            found[name] = node
     return found
 
 
