@@ -248,7 +248,7 @@ cdef Py_ssize_t plan_workspace(CellCalls calls, const CallContext* context, bint
     cdef const Run* run = &context.run
     cdef Py_ssize_t item = context.item, rows = run.T * run.m
     cdef Py_ssize_t sizes[5]
-    keep_freed_memory()
+    keep_freed_memory()                                                # every backward pass comes by here
     context.table.weight_sizes(run.cell, run.n_x, run.n_h, run.n_a, sizes)
     plan.dz = rows * calls.gates * run.n_a * item
     plan.WxT, plan.WaT, plan.sums = sizes[3] * item, sizes[4] * item, 0
